@@ -1,0 +1,145 @@
+"""The chest X-rays: the official folder layout, exact duplicates dropped, folds by patient.
+
+A data set is a folder with `train`, `val` and `test` under it, and NORMAL and PNEUMONIA under each.
+Validation is carved out of `train` by patient. `test` is never opened here unless it is named.
+"""
+
+import argparse
+import hashlib
+import pathlib
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+LABELS = ("NORMAL", "PNEUMONIA")
+FOLDS = 5
+_PICTURES = {".jpeg", ".jpg", ".png"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    path: pathlib.Path
+    label: int  # index into LABELS
+    patient: str
+    sha256: str
+
+
+def patient_of(name: str, label: int) -> str:
+    """The patient a file name speaks of.
+
+    person63_bacteria_306.jpeg -> bacteria/person63: the two aetiologies number their patients apart.
+    NORMAL2-IM-1345-0001.jpeg -> NORMAL2/1345; IM-0115-0001.jpeg -> IM/0115.
+    A name of neither form is a patient of its own.
+    """
+    stem = pathlib.Path(name).stem
+    if label == 1:
+        m = re.fullmatch(r"person(\d+)_(bacteria|virus)_\d+.*", stem)
+        if m:
+            return f"{m[2]}/person{int(m[1])}"
+    else:
+        m = re.fullmatch(r"(?:(NORMAL2)-)?IM-(\d+)-.*", stem)
+        if m:
+            return f"{m[1] or 'IM'}/{m[2]}"
+    return f"{LABELS[label]}/{stem}"
+
+
+def scan(root, split: str) -> list[Picture]:
+    """Every picture of one official split, by name, the second and later copies of a file left out.
+
+    A file that stands under both labels would be a contradiction and is an error.
+    """
+    folder = pathlib.Path(root) / split
+    seen: dict[str, Picture] = {}
+    out = []
+    for label, name in enumerate(LABELS):
+        sub = folder / name
+        if not sub.is_dir():
+            raise FileNotFoundError(f"{sub} is missing: expected {split}/{{{','.join(LABELS)}}} under {root}")
+        for path in sorted(sub.iterdir()):
+            if path.suffix.lower() not in _PICTURES:
+                continue
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            if digest in seen:
+                if seen[digest].label != label:
+                    raise ValueError(f"{path} and {seen[digest].path} are one file under two labels")
+                continue
+            picture = Picture(path, label, patient_of(path.name, label), digest)
+            seen[digest] = picture
+            out.append(picture)
+    return out
+
+
+def folds(pictures: list[Picture], k: int = FOLDS) -> np.ndarray:
+    """Assigns each picture to one of k folds, all of a patient to the same one; shape [len(pictures)].
+
+    Patients of a class are taken in the order of the SHA-256 of their key, each to the fold that holds the
+    fewest pictures of the class so far: no random generator, so the folds are the same everywhere.
+    """
+    fold_of: dict[str, int] = {}
+    for label in range(len(LABELS)):
+        count: dict[str, int] = {}
+        for p in pictures:
+            if p.label == label:
+                count[p.patient] = count.get(p.patient, 0) + 1
+        load = [0] * k
+        for patient in sorted(count, key=lambda s: hashlib.sha256(s.encode()).hexdigest()):
+            fold_of[patient] = f = load.index(min(load))
+            load[f] += count[patient]
+    return np.array([fold_of[p.patient] for p in pictures])
+
+
+def split(root, fold: int = 0) -> tuple[list[Picture], list[Picture]]:
+    """`train` as (training, validation) pictures: fold number `fold` of FOLDS is the validation."""
+    pictures = scan(root, "train")
+    f = folds(pictures)
+    return ([p for p, i in zip(pictures, f) if i != fold], [p for p, i in zip(pictures, f) if i == fold])
+
+
+def digest(pictures: list[Picture]) -> str:
+    """SHA-256 over the pictures' own digests and labels, in order: names the data a run has seen."""
+    h = hashlib.sha256()
+    for p in pictures:
+        h.update(f"{p.sha256} {p.label}\n".encode())
+    return h.hexdigest()
+
+
+def prepare(path, size: int = 100) -> np.ndarray:
+    """One picture as the networks see it: float32 [size][size][1] in 0..1.
+
+    Grey, then Pillow's antialiased bilinear to size x size (aspect not kept), 8 bits a pixel, over 255.
+    """
+    with Image.open(path) as im:
+        grey = im.convert("L").resize((size, size), Image.Resampling.BILINEAR)
+    return (np.asarray(grey, np.float32) / np.float32(255))[..., None]
+
+
+def load(pictures: list[Picture], size: int = 100) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures as (x float32 [n][size][size][1], y int [n])."""
+    x = np.empty((len(pictures), size, size, 1), np.float32)
+    for i, p in enumerate(pictures):
+        x[i] = prepare(p.path, size)
+    return x, np.array([p.label for p in pictures])
+
+
+def main():
+    ap = argparse.ArgumentParser(description="Lay out a validation fold as a folder that `evaluate` reads.")
+    ap.add_argument("--data", required=True, help="folder with train/val/test")
+    ap.add_argument("--fold", type=int, default=0)
+    ap.add_argument("--link", required=True, help="folder to make; gets NORMAL/ and PNEUMONIA/ of symbolic links")
+    args = ap.parse_args()
+    training, validation = split(args.data, args.fold)
+    for p in validation:
+        link = pathlib.Path(args.link) / LABELS[p.label] / p.path.name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to(p.path.resolve())
+    for name, part in (("training", training), ("validation", validation)):
+        n = [sum(p.label == label for p in part) for label in range(len(LABELS))]
+        print(f"{name}: {len(part)} pictures, {n[0]} NORMAL, {n[1]} PNEUMONIA, "
+              f"{len({p.patient for p in part})} patients, digest {digest(part)[:16]}")
+
+
+if __name__ == "__main__":
+    main()
