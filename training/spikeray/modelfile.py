@@ -1,0 +1,330 @@
+"""The model file of docs/MODEL_FILE.md: written, read and checked. Needs neither Keras nor TensorFlow."""
+
+import hashlib
+import json
+import math
+import pathlib
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+KEY = "spikeray"
+MAX_FILE = 64 << 20
+MAX_HEADER = 1 << 20
+MAX_TRAINING = 64 << 10
+MAX_LAYERS = 256
+MAX_SIDE = 1024
+MAX_KERNEL = 31
+MAX_CHANNELS = 4096
+MAX_DENSE_INPUT = 1 << 20
+MAX_WEIGHTS = 1 << 24
+MAX_MAP = 1 << 26
+MAX_OPERATIONS = 1 << 36
+MAX_STEPS = 64
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,63}")
+_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+_RESETS = ("subtract", "zero")
+
+
+class ModelFileError(ValueError):
+    """A model file, or a description of one, that is not what docs/MODEL_FILE.md says. `field` names where."""
+
+    def __init__(self, field: str, reason: str):
+        super().__init__(f"{field}: {reason}")
+        self.field, self.reason = field, reason
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """What `check` worked out of a description: the shape that each layer hands on, (H, W, C) or (N,)."""
+
+    input: tuple[int, ...]
+    shapes: tuple[tuple[int, ...], ...]
+    operations: int  # multiply-accumulates of one pass
+
+
+def write(path, description: dict, tensors: dict[str, np.ndarray]) -> bytes:
+    """Checks and writes a model; gives back the file's bytes. `tensors_sha256` is filled in here.
+
+    The same description and tensors give the same bytes.
+    """
+    tensors = {k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()}
+    bare = safetensors.numpy.save(tensors)
+    data = bare[8 + int.from_bytes(bare[:8], "little"):]
+    description = {**description, "tensors_sha256": hashlib.sha256(data).hexdigest()}
+    check(description, tensors)
+    text = json.dumps(description, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    file = safetensors.numpy.save(tensors, {KEY: text})
+    decode(file)
+    pathlib.Path(path).write_bytes(file)
+    return file
+
+
+def read(path) -> tuple[dict, dict[str, np.ndarray]]:
+    """A model file as (description, tensors by name), checked throughout."""
+    with open(path, "rb") as f:
+        return decode(f.read(MAX_FILE + 1))
+
+
+def decode(file: bytes) -> tuple[dict, dict[str, np.ndarray]]:
+    """As `read`, from the file's bytes."""
+    if len(file) > MAX_FILE:
+        raise ModelFileError("file", f"longer than {MAX_FILE} bytes")
+    if len(file) < 8:
+        raise ModelFileError("file", "too short for a safetensors header")
+    length = int.from_bytes(file[:8], "little")
+    if length > MAX_HEADER or length > len(file) - 8:
+        raise ModelFileError("header", f"says it is {length} bytes long; at most {min(MAX_HEADER, len(file) - 8)} can be")
+    header = _json("header", file[8:8 + length])
+    metadata = header.get("__metadata__")
+    if not isinstance(metadata, dict) or set(metadata) != {KEY} or not isinstance(metadata[KEY], str):
+        raise ModelFileError("header.__metadata__", f"exactly one key, {KEY!r}, is wanted")
+    try:
+        raw = safetensors.deserialize(file)
+    except safetensors.SafetensorError as e:
+        raise ModelFileError("file", f"not a whole safetensors file: {e}") from e
+    tensors = {}
+    for name, entry in raw:
+        if entry["dtype"] != "F32":
+            raise ModelFileError(f"tensors.{name}", f"is {entry['dtype']}, F32 is wanted")
+        tensors[name] = np.frombuffer(bytes(entry["data"]), "<f4").reshape(entry["shape"])
+    description = _json(KEY, metadata[KEY])
+    check(description, tensors)
+    if hashlib.sha256(file[8 + length:]).hexdigest() != description["tensors_sha256"]:
+        raise ModelFileError("tensors_sha256", "the tensors are not the ones that were written")
+    return description, tensors
+
+
+def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
+    """Raises ModelFileError unless the description is whole, within the limits, and the tensors fit it."""
+    _keys("description", d, "format name version summary labels positive preparation layers threshold training "
+          "tensors_sha256", "time")
+    if d["format"] != 1 or isinstance(d["format"], bool):
+        raise ModelFileError("format", f"is {d['format']!r}, 1 is wanted")
+    for key, pattern in (("name", _NAME), ("version", _VERSION), ("tensors_sha256", re.compile("[0-9a-f]{64}"))):
+        if not isinstance(d[key], str) or not pattern.fullmatch(d[key]):
+            raise ModelFileError(key, f"{d[key]!r} is not of the form wanted")
+    if not isinstance(d["summary"], str) or len(d["summary"]) > 1000 or "\n" in d["summary"]:
+        raise ModelFileError("summary", "one line of text is wanted")
+    labels = d["labels"]
+    if (not isinstance(labels, list) or not 2 <= len(labels) <= MAX_CHANNELS
+            or not all(isinstance(s, str) and s for s in labels) or len(set(labels)) != len(labels)):
+        raise ModelFileError("labels", "two or more different names are wanted")
+    if d["positive"] not in labels:
+        raise ModelFileError("positive", f"{d['positive']!r} is none of the labels")
+    p = d["preparation"]
+    _keys("preparation", p, "width height resize scale")
+    width = _whole("preparation.width", p["width"], 1, MAX_SIDE)
+    height = _whole("preparation.height", p["height"], 1, MAX_SIDE)
+    if p["resize"] != "bilinear_antialiased":
+        raise ModelFileError("preparation.resize", f"is {p['resize']!r}, 'bilinear_antialiased' is wanted")
+    _number("preparation.scale", p["scale"], above=0)
+    if not 0 <= _number("threshold", d["threshold"]) <= 1:
+        raise ModelFileError("threshold", "a number in [0, 1] is wanted")
+    if not isinstance(d["training"], dict) or len(json.dumps(d["training"]).encode()) > MAX_TRAINING:
+        raise ModelFileError("training", f"an object of at most {MAX_TRAINING} bytes is wanted")
+    return _layers(d, tensors, (height, width, 1))
+
+
+def _layers(d, tensors, shape) -> Geometry:
+    layers = d["layers"]
+    if not isinstance(layers, list) or not 1 <= len(layers) <= MAX_LAYERS:
+        raise ModelFileError("layers", f"1 to {MAX_LAYERS} layers are wanted")
+    for i, layer in enumerate(layers):
+        if not isinstance(layer, dict) or layer.get("type") not in _FIELDS:
+            raise ModelFileError(f"layers[{i}].type", f"one of {sorted(_FIELDS)} is wanted")
+    axis = _time(d, layers)
+    spiking = [i for i, layer in enumerate(layers) if layer["type"] == "neurons"]
+    geometry_in, shapes, operations, names, used = shape, [], 0, set(), set()
+    for i, layer in enumerate(layers):
+        at = f"layers[{i}]"
+        _keys(at, layer, "type name " + _FIELDS[layer["type"]][0], _FIELDS[layer["type"]][1])
+        name = layer["name"]
+        if not isinstance(name, str) or not _LAYER_NAME.fullmatch(name) or name in names:
+            raise ModelFileError(f"{at}.name", f"{name!r} is not a name of its own")
+        names.add(name)
+        between = bool(spiking) and spiking[0] < i < spiking[-1]
+        shape, macs = _through(at, layer, shape, tensors, used, axis, between)
+        operations += macs
+        if math.prod(shape) > MAX_MAP:
+            raise ModelFileError(at, f"hands on more than {MAX_MAP} values")
+        if (layer["type"] == "softmax") != (i == len(layers) - 1):
+            raise ModelFileError(f"{at}.type", "softmax is the last layer, and the last layer is softmax")
+        shapes.append(shape)
+    if shape != (len(d["labels"]),):
+        raise ModelFileError("labels", f"{len(d['labels'])} of them, where the network hands on {shape}")
+    if operations > MAX_OPERATIONS:
+        raise ModelFileError("layers", f"{operations} multiply-accumulates are more than {MAX_OPERATIONS}")
+    if set(tensors) != used:
+        raise ModelFileError("tensors", f"no layer uses {sorted(set(tensors) - used)[:3]}")
+    return Geometry(geometry_in, tuple(shapes), operations)
+
+
+def _time(d, layers):
+    if not any(layer["type"] == "neurons" for layer in layers):
+        if "time" in d:
+            raise ModelFileError("time", "is given, but the network has no neurons")
+        return None
+    t = d.get("time")
+    if not isinstance(t, dict) or t.get("axis") not in ("rows", "steps"):
+        raise ModelFileError("time", "a network with neurons wants an axis, 'rows' or 'steps'")
+    _keys("time", t, "axis steps" if t["axis"] == "steps" else "axis")
+    if t["axis"] == "steps":
+        _whole("time.steps", t["steps"], 1, MAX_STEPS)
+    return t["axis"]
+
+
+_FIELDS = {  # type: (wanted, allowed)
+    "conv2d": ("kernel stride padding channels weights", "bias"),
+    "dense": ("units weights", "bias"),
+    "max_pool2d": ("pool stride", ""),
+    "average_pool2d": ("pool stride", ""),
+    "global_average_pool2d": ("", ""),
+    "flatten": ("", ""),
+    "relu": ("", ""),
+    "softmax": ("", ""),
+    "neurons": ("model start", "dt threshold reset amplitude decay"),
+}
+_NEURON_FIELDS = {
+    "spiking_relu": {"dt"},
+    "integrate_and_fire": {"threshold", "reset", "amplitude"},
+    "leaky_integrate_and_fire": {"threshold", "reset", "amplitude", "decay"},
+}
+
+
+def _through(at, layer, shape, tensors, used, axis, between):
+    """(shape handed on, multiply-accumulates) of one layer."""
+    kind = layer["type"]
+    if kind in ("conv2d", "max_pool2d", "average_pool2d", "global_average_pool2d") and len(shape) != 3:
+        raise ModelFileError(at, f"{kind} wants [H][W][C], not {shape}")
+    if between and kind in ("average_pool2d", "global_average_pool2d"):
+        raise ModelFileError(at, "between neurons, pooling is max_pool2d")
+    if kind == "conv2d":
+        kernel, stride = _pair(f"{at}.kernel", layer["kernel"]), _pair(f"{at}.stride", layer["stride"])
+        channels = _whole(f"{at}.channels", layer["channels"], 1, MAX_CHANNELS)
+        if layer["padding"] not in ("valid", "same"):
+            raise ModelFileError(f"{at}.padding", "'valid' or 'same' is wanted")
+        out = _windows(at, shape, kernel, stride, layer["padding"]) + (channels,)
+        _tensors(at, layer, tensors, used, (*kernel, shape[2], channels))
+        return out, math.prod(out) * math.prod(kernel) * shape[2]
+    if kind == "dense":
+        if len(shape) != 1 or shape[0] > MAX_DENSE_INPUT:
+            raise ModelFileError(at, f"dense wants [N], N at most {MAX_DENSE_INPUT}, not {shape}")
+        units = _whole(f"{at}.units", layer["units"], 1, MAX_CHANNELS)
+        _tensors(at, layer, tensors, used, (shape[0], units))
+        return (units,), shape[0] * units
+    if kind in ("max_pool2d", "average_pool2d"):
+        pool, stride = _pair(f"{at}.pool", layer["pool"]), _pair(f"{at}.stride", layer["stride"])
+        return _windows(at, shape, pool, stride, "valid") + (shape[2],), 0
+    if kind == "global_average_pool2d":
+        return (shape[2],), 0
+    if kind == "flatten":
+        return (math.prod(shape),), 0
+    if kind == "softmax" and len(shape) != 1:
+        raise ModelFileError(at, f"softmax wants [N], not {shape}")
+    if kind == "neurons":
+        if axis == "rows" and len(shape) != 3:
+            raise ModelFileError(at, f"rows as time wants [H][W][C], not {shape}")
+        _neurons(at, layer)
+    return shape, 0
+
+
+def _neurons(at, layer):
+    model = layer["model"]
+    if model not in _NEURON_FIELDS:
+        raise ModelFileError(f"{at}.model", f"one of {sorted(_NEURON_FIELDS)} is wanted")
+    _keys(at, layer, " ".join({"type", "name", "model", "start"} | _NEURON_FIELDS[model]))
+    for key in sorted({"dt", "threshold", "amplitude"} & set(layer)):
+        _number(f"{at}.{key}", layer[key], above=0)
+    if "reset" in layer and layer["reset"] not in _RESETS:
+        raise ModelFileError(f"{at}.reset", f"one of {_RESETS} is wanted")
+    if "decay" in layer and not 0 < _number(f"{at}.decay", layer["decay"]) < 1:
+        raise ModelFileError(f"{at}.decay", "a number in (0, 1) is wanted")
+    start = layer["start"]
+    if isinstance(start, dict) and start.get("kind") == "constant":
+        _keys(f"{at}.start", start, "kind value")
+        _number(f"{at}.start.value", start["value"])
+    elif isinstance(start, dict) and start.get("kind") == "uniform":
+        _keys(f"{at}.start", start, "kind seed")
+        _whole(f"{at}.start.seed", start["seed"], 0, (1 << 64) - 1)
+    else:
+        raise ModelFileError(f"{at}.start", "of kind 'constant' or 'uniform' is wanted")
+
+
+def _tensors(at, layer, tensors, used, shape):
+    if math.prod(shape) > MAX_WEIGHTS:
+        raise ModelFileError(at, f"more than {MAX_WEIGHTS} weights")
+    for key, wanted in (("weights", shape), ("bias", shape[-1:])):
+        if key not in layer:
+            continue
+        name = layer[key]
+        if not isinstance(name, str) or name not in tensors:
+            raise ModelFileError(f"{at}.{key}", f"there is no tensor {name!r}")
+        if name in used:
+            raise ModelFileError(f"{at}.{key}", f"tensor {name!r} is another layer's")
+        used.add(name)
+        if tensors[name].shape != wanted:
+            raise ModelFileError(f"tensors.{name}", f"has shape {tensors[name].shape}, {wanted} is wanted")
+        if not np.isfinite(tensors[name]).all():
+            raise ModelFileError(f"tensors.{name}", "holds a number that is not finite")
+
+
+def _windows(at, shape, window, stride, padding):
+    if padding == "same":
+        return tuple(-(-n // s) for n, s in zip(shape[:2], stride))
+    if any(n < k for n, k in zip(shape[:2], window)):
+        raise ModelFileError(at, f"a window of {window} does not fit into {shape[:2]}")
+    return tuple((n - k) // s + 1 for n, k, s in zip(shape[:2], window, stride))
+
+
+def _pair(field, value):
+    if not isinstance(value, list) or len(value) != 2:
+        raise ModelFileError(field, "two whole numbers are wanted")
+    return tuple(_whole(field, v, 1, MAX_KERNEL) for v in value)
+
+
+def _whole(field, value, low, high):
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ModelFileError(field, f"a whole number from {low} to {high} is wanted, not {value!r}")
+    return value
+
+
+def _number(field, value, above=None):
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+        raise ModelFileError(field, f"a finite number is wanted, not {value!r}")
+    if above is not None and not value > above:
+        raise ModelFileError(field, f"a number above {above} is wanted, not {value!r}")
+    return value
+
+
+def _keys(at, value, wanted, allowed=""):
+    if not isinstance(value, dict):
+        raise ModelFileError(at, "an object is wanted")
+    wanted, allowed = set(wanted.split()), set(allowed.split())
+    if missing := sorted(wanted - set(value)):
+        raise ModelFileError(f"{at}.{missing[0]}", "is missing")
+    if unknown := sorted(set(value) - wanted - allowed):
+        raise ModelFileError(f"{at}.{unknown[0][:64]}", "is not a key of this format")
+
+
+def _json(at, text):
+    def refuse(constant):
+        raise ValueError(f"{constant} is not a number of JSON")
+
+    def unique(pairs):
+        if len({k for k, _ in pairs}) != len(pairs):
+            raise ValueError("a key stands twice")
+        return dict(pairs)
+
+    try:
+        value = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+    except (ValueError, RecursionError) as e:
+        raise ModelFileError(at, f"not JSON: {e}") from e
+    if not isinstance(value, dict):
+        raise ModelFileError(at, "an object is wanted")
+    return value
