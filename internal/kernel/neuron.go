@@ -1,0 +1,54 @@
+package kernel
+
+// MaxCount is the most spikes that a neuron emits in a step.
+const MaxCount = 255
+
+// SpikingReLU takes one step of the spiking activation for every neuron (SpikingActivation of KerasSpiking without its
+// averaging): v += max(x, 0)*dt; n = floor(v); v -= n. What goes beyond MaxCount stays in v for the next step.
+// It returns the spikes emitted and the neurons held back by MaxCount.
+func SpikingReLU(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) {
+	for i, current := range x {
+		if !(current > 0) {
+			current = 0
+		}
+		u := v[i] + float32(current*dt)
+		var n uint8
+		switch {
+		case u >= MaxCount+1:
+			n = MaxCount
+			clipped++
+		case u >= 1:
+			n = uint8(u)
+		}
+		v[i] = u - float32(n)
+		counts[i] = n
+		spikes += uint64(n)
+	}
+	return spikes, clipped
+}
+
+// LIF is a leaky integrate-and-fire neuron, v = Decay*v + x, which fires when v >= Threshold; then v loses Threshold,
+// or becomes zero with ResetToZero. Decay 1 is the integrate-and-fire neuron.
+type LIF struct {
+	Decay, Threshold float32
+	ResetToZero      bool
+}
+
+// Step takes one step for every neuron and returns the spikes emitted.
+func (p LIF) Step(counts []uint8, v, x []float32) (spikes uint64) {
+	for i, current := range x {
+		u := float32(p.Decay*v[i]) + current
+		counts[i] = 0
+		if u >= p.Threshold {
+			counts[i] = 1
+			spikes++
+			if p.ResetToZero {
+				u = 0
+			} else {
+				u -= p.Threshold
+			}
+		}
+		v[i] = u
+	}
+	return spikes
+}

@@ -1,0 +1,256 @@
+package model
+
+import (
+	"github.com/spikeray/spikeray/internal/kernel"
+	"github.com/spikeray/spikeray/pkg/spike"
+)
+
+// network is a description's layers with their weights, in the three parts of docs/MODEL_FILE.md.
+type network struct {
+	front   *analog
+	encoder *spike.Neurons // nil without neurons: then the front is the whole network but the softmax
+	pools   []kernel.Window
+	body    *spike.Network
+	last    *spike.Neurons // whose spikes the read-out takes
+	bodyOut kernel.Shape
+	readout *analog
+	neurons int // over all layers, each once
+}
+
+// maxTrainBytes bounds the spikes between two parts: steps times a feature map.
+const maxTrainBytes = 1 << 26
+
+// build lays the layers one on another and takes their weights out of the container.
+func build(d *Description, c *container) (*network, error) {
+	first, last := -1, -1
+	for i, l := range d.Layers {
+		if l.Type == "neurons" {
+			if first < 0 {
+				first = i
+			}
+			last = i
+		}
+	}
+	if (first >= 0) != (d.Time != nil) {
+		return nil, formatError("time", "stands there if and only if the network has neurons")
+	}
+	shape := kernel.Shape{H: d.Preparation.Height, W: d.Preparation.Width, C: 1}
+	n := &network{front: newAnalog(shape)}
+	part := n.front
+	b := builder{d: d, c: c}
+	for i := range d.Layers {
+		l := &d.Layers[i]
+		inBody := first >= 0 && i > first && (i < last || i == last)
+		switch {
+		case l.Type == "softmax":
+			if i != len(d.Layers)-1 || shape.Len() != len(d.Labels) {
+				return nil, layerError(i, l, "type", "softmax is the last layer, over as many units as there are labels")
+			}
+			continue
+		case i == first:
+			n.encoder = l.neurons()
+			n.last = n.encoder
+			n.neurons += n.encoder.StateLen(shape, d.Time.Axis)
+			n.body = &spike.Network{Axis: d.Time.Axis, Steps: d.Time.Steps, Source: n.encoder, Input: shape}
+			if _, err := n.body.Shapes(); err != nil { // the encoder's own fields
+				return nil, layerError(i, l, "model", "%v", err)
+			}
+			continue
+		case first >= 0 && i > first && part == n.front && l.Type == "max_pool2d" && len(n.body.Layers) == 0:
+			w, err := b.window(i, l, l.Pool, false, shape)
+			if err != nil {
+				return nil, err
+			}
+			n.pools = append(n.pools, w)
+			shape = w.Out
+			n.body.Input = shape
+			continue
+		case inBody, i > last && first >= 0 && part == n.front && l.Type == "max_pool2d":
+			layer, out, err := b.spiking(i, l, shape)
+			if err != nil {
+				return nil, err
+			}
+			if neurons, ok := layer.(*spike.Neurons); ok {
+				n.last = neurons
+				n.neurons += neurons.StateLen(shape, d.Time.Axis)
+			}
+			n.body.Layers = append(n.body.Layers, layer)
+			shape = out
+			continue
+		case first >= 0 && i > last && part == n.front:
+			n.readout = newAnalog(shape)
+			part = n.readout
+			n.bodyOut = shape
+		}
+		op, err := b.analog(i, l, shape)
+		if err != nil {
+			return nil, err
+		}
+		part.add(op)
+		shape = op.out
+	}
+	if d.Layers[len(d.Layers)-1].Type != "softmax" {
+		return nil, formatError("layers", "the last one is not a softmax")
+	}
+	if first >= 0 && n.readout == nil {
+		n.readout, n.bodyOut = newAnalog(shape), shape
+	}
+	for name := range c.tensors {
+		return nil, formatError("tensor "+name[:min(len(name), 80)], "belongs to no layer")
+	}
+	if n.body != nil {
+		if _, err := n.body.Shapes(); err != nil {
+			return nil, formatError("layers", "%v", err)
+		}
+	}
+	if d.Time != nil && max(d.Time.Steps, 1)*max(n.body.Input.Len(), n.bodyOut.Len()) > maxTrainBytes {
+		return nil, formatError("time.steps", "steps times spikes a step are more than %d", maxTrainBytes)
+	}
+	return n, nil
+}
+
+// builder builds single layers, and counts what they would cost against the limits before it allocates for them.
+type builder struct {
+	d    *Description
+	c    *container
+	macs int
+}
+
+func (b *builder) window(i int, l *Layer, size *[2]int, same bool, in kernel.Shape) (kernel.Window, error) {
+	channels := in.C
+	if l.Type == "conv2d" {
+		channels = l.Channels
+	}
+	stride := [2]int{1, 1}
+	if l.Stride != nil {
+		stride = *l.Stride
+	}
+	w, ok := kernel.NewWindow(in, size[0], size[1], stride[0], stride[1], same, channels)
+	if !ok {
+		return w, layerError(i, l, "size", "a window of %dx%d does not fit a map of %dx%d", size[0], size[1], in.H, in.W)
+	}
+	if w.Out.Len() > maxElements {
+		return w, layerError(i, l, "size", "a map of %dx%dx%d has more than %d elements", w.Out.H, w.Out.W, w.Out.C, maxElements)
+	}
+	return w, nil
+}
+
+// weights takes a layer's tensors; shape ends in the number of outputs, uses is how often each weight is used.
+func (b *builder) weights(i int, l *Layer, uses int, shape ...int) (weights, bias []float32, err error) {
+	size := 1
+	for _, n := range shape {
+		size *= n
+	}
+	if size > maxWeights {
+		return nil, nil, layerError(i, l, "weights", "%v are more than %d", shape, maxWeights)
+	}
+	steps := 1
+	if b.d.Time != nil {
+		steps = max(1, b.d.Time.Steps)
+	}
+	if b.macs += size * uses * steps; b.macs > maxMACs {
+		return nil, nil, layerError(i, l, "weights", "the network needs more than %d multiply-accumulates", maxMACs)
+	}
+	if weights, err = b.c.float32s(l.Weights, shape...); err != nil {
+		return nil, nil, err
+	}
+	if l.Bias != "" {
+		bias, err = b.c.float32s(l.Bias, shape[len(shape)-1])
+	}
+	return weights, bias, err
+}
+
+func (b *builder) conv(i int, l *Layer, in kernel.Shape) (w kernel.Window, weights, bias []float32, err error) {
+	if w, err = b.window(i, l, l.Kernel, l.Padding == "same", in); err != nil {
+		return
+	}
+	weights, bias, err = b.weights(i, l, w.Out.H*w.Out.W, w.KH, w.KW, in.C, l.Channels)
+	return
+}
+
+func (b *builder) dense(i int, l *Layer, in kernel.Shape) (weights, bias []float32, err error) {
+	if in.H != 1 || in.W != 1 || in.C > maxDenseIn {
+		return nil, nil, layerError(i, l, "type", "a dense layer takes a flat input of at most %d, not %dx%dx%d", maxDenseIn, in.H, in.W, in.C)
+	}
+	return b.weights(i, l, 1, in.C, l.Units)
+}
+
+// analog builds a layer of the front or the read-out.
+func (b *builder) analog(i int, l *Layer, in kernel.Shape) (op analogOp, err error) {
+	op = analogOp{kind: l.Type, in: in, out: in}
+	switch l.Type {
+	case "conv2d":
+		op.window, op.weights, op.bias, err = b.conv(i, l, in)
+		op.out = op.window.Out
+	case "dense":
+		op.weights, op.bias, err = b.dense(i, l, in)
+		op.out = kernel.Shape{H: 1, W: 1, C: l.Units}
+	case "max_pool2d", "average_pool2d":
+		op.window, err = b.window(i, l, l.Pool, false, in)
+		op.out = op.window.Out
+	case "global_average_pool2d":
+		op.window, err = b.window(i, l, &[2]int{in.H, in.W}, false, in)
+		op.out = op.window.Out
+	case "flatten":
+		op.out = kernel.Shape{H: 1, W: 1, C: in.Len()}
+	}
+	return op, err
+}
+
+// spiking builds a layer of the body.
+func (b *builder) spiking(i int, l *Layer, in kernel.Shape) (layer spike.Layer, out kernel.Shape, err error) {
+	out = in
+	switch l.Type {
+	case "conv2d":
+		var w kernel.Window
+		conv := &spike.Conv2D{LayerName: l.Name, Kernel: *l.Kernel, Stride: *l.Stride, Same: l.Padding == "same", Channels: l.Channels}
+		w, conv.Weights, conv.Bias, err = b.conv(i, l, in)
+		layer, out = conv, w.Out
+	case "dense":
+		dense := &spike.Dense{LayerName: l.Name, Units: l.Units}
+		dense.Weights, dense.Bias, err = b.dense(i, l, in)
+		layer, out = dense, kernel.Shape{H: 1, W: 1, C: l.Units}
+	case "max_pool2d":
+		var w kernel.Window
+		w, err = b.window(i, l, l.Pool, false, in)
+		layer, out = &spike.MaxPool2D{LayerName: l.Name, Pool: *l.Pool, Stride: *l.Stride}, w.Out
+	case "flatten":
+		layer, out = &spike.Flatten{LayerName: l.Name}, kernel.Shape{H: 1, W: 1, C: in.Len()}
+	case "neurons":
+		layer = l.neurons()
+	default:
+		err = layerError(i, l, "type", "%s does not work on spikes", l.Type)
+	}
+	return layer, out, err
+}
+
+func (l *Layer) neurons() *spike.Neurons {
+	return &spike.Neurons{
+		LayerName: l.Name, Dynamics: l.Model, DT: float32(l.DT), Threshold: float32(l.Threshold), Decay: float32(l.Decay),
+		Amplitude: float32(l.Amplitude), Reset: l.Reset,
+		Start: spike.Start{Kind: l.Start.Kind, Value: float32(l.Start.Value), Seed: l.Start.Seed},
+	}
+}
+
+func (n *network) parameters() int {
+	total := 0
+	for _, a := range []*analog{n.front, n.readout} {
+		if a == nil {
+			continue
+		}
+		for _, o := range a.ops {
+			total += len(o.weights) + len(o.bias)
+		}
+	}
+	if n.body != nil {
+		for _, l := range n.body.Layers {
+			switch l := l.(type) {
+			case *spike.Conv2D:
+				total += len(l.Weights) + len(l.Bias)
+			case *spike.Dense:
+				total += len(l.Weights) + len(l.Bias)
+			}
+		}
+	}
+	return total
+}

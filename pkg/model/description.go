@@ -1,0 +1,243 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"reflect"
+	"regexp"
+	"slices"
+
+	"github.com/spikeray/spikeray/pkg/spike"
+)
+
+// Description is what a model file says of its model: the JSON of docs/MODEL_FILE.md.
+type Description struct {
+	Format        int             `json:"format"`
+	Name          string          `json:"name"`
+	Version       string          `json:"version"`
+	Summary       string          `json:"summary"`
+	Labels        []string        `json:"labels"`
+	Positive      string          `json:"positive"`
+	Preparation   Preparation     `json:"preparation"`
+	Time          *Time           `json:"time,omitempty"`
+	Layers        []Layer         `json:"layers"`
+	Threshold     float64         `json:"threshold"`
+	Training      json.RawMessage `json:"training,omitempty"`
+	TensorsSHA256 string          `json:"tensors_sha256"`
+}
+
+// Preparation is how a picture becomes the network's input.
+type Preparation struct {
+	Width  int     `json:"width"`
+	Height int     `json:"height"`
+	Resize string  `json:"resize"` // "bilinear_antialiased"
+	Scale  float64 `json:"scale"`  // each pixel, 0 to 255, is divided by it
+}
+
+// Time is the axis along which a spiking network's time runs.
+type Time struct {
+	Axis  spike.Axis `json:"axis"`
+	Steps int        `json:"steps,omitempty"`
+}
+
+// Layer is one layer; which fields it has depends on its type.
+type Layer struct {
+	Type      string         `json:"type"`
+	Name      string         `json:"name"`
+	Kernel    *[2]int        `json:"kernel,omitempty"`
+	Pool      *[2]int        `json:"pool,omitempty"`
+	Stride    *[2]int        `json:"stride,omitempty"`
+	Padding   string         `json:"padding,omitempty"`
+	Channels  int            `json:"channels,omitempty"`
+	Units     int            `json:"units,omitempty"`
+	Weights   string         `json:"weights,omitempty"`
+	Bias      string         `json:"bias,omitempty"`
+	Model     spike.Dynamics `json:"model,omitempty"`
+	DT        float64        `json:"dt,omitempty"`
+	Threshold float64        `json:"threshold,omitempty"`
+	Decay     float64        `json:"decay,omitempty"`
+	Amplitude float64        `json:"amplitude,omitempty"`
+	Reset     spike.Reset    `json:"reset,omitempty"`
+	Start     *Start         `json:"start,omitempty"`
+}
+
+// Start is the voltages that a layer of neurons starts from.
+type Start struct {
+	Kind  spike.StartKind `json:"kind"`
+	Value float64         `json:"value,omitempty"`
+	Seed  uint64          `json:"seed,omitempty"`
+}
+
+// Limits of a description; docs/MODEL_FILE.md lists them.
+const (
+	maxLayers    = 256
+	maxSide      = 1024
+	maxWindow    = 31
+	maxChannels  = 4096
+	maxDenseIn   = 1 << 20
+	maxWeights   = 1 << 24
+	maxElements  = 1 << 24
+	maxMACs      = 1 << 36
+	maxProvenance = 64 << 10
+	maxText      = 1024
+)
+
+var (
+	namePattern    = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+	versionPattern = regexp.MustCompile(`^[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}(-[0-9A-Za-z.-]{1,32})?$`)
+	layerPattern   = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]{0,63}$`)
+	digestPattern  = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+func parseDescription(text string) (*Description, error) {
+	d := new(Description)
+	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(d); err != nil {
+		return nil, formatError("description", "%v", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, formatError("description", "more follows the JSON object")
+	}
+	return d, d.check()
+}
+
+func (d *Description) check() error {
+	switch {
+	case d.Format != 1:
+		return formatError("format", "%d is unknown, this version reads 1", d.Format)
+	case !namePattern.MatchString(d.Name):
+		return formatError("name", "%.80q does not match %s", d.Name, namePattern)
+	case !versionPattern.MatchString(d.Version):
+		return formatError("version", "%.80q is no semantic version", d.Version)
+	case len(d.Summary) > maxText:
+		return formatError("summary", "longer than %d bytes", maxText)
+	case len(d.Labels) < 2 || len(d.Labels) > 64:
+		return formatError("labels", "%d of them, 2 to 64 are possible", len(d.Labels))
+	case !slices.Contains(d.Labels, d.Positive):
+		return formatError("positive", "%.80q is none of the labels", d.Positive)
+	case !(d.Threshold >= 0 && d.Threshold <= 1):
+		return formatError("threshold", "%v is not in [0, 1]", d.Threshold)
+	case len(d.Training) > maxProvenance:
+		return formatError("training", "longer than %d bytes", maxProvenance)
+	case len(d.Training) > 0 && bytes.TrimSpace(d.Training)[0] != '{':
+		return formatError("training", "not a JSON object")
+	case !digestPattern.MatchString(d.TensorsSHA256):
+		return formatError("tensors_sha256", "not 64 hexadecimal digits")
+	}
+	for i, l := range d.Labels {
+		if l == "" || len(l) > 64 || slices.Contains(d.Labels[:i], l) {
+			return formatError("labels", "%.80q is empty, too long or there twice", l)
+		}
+	}
+	p := d.Preparation
+	switch {
+	case p.Width < 1 || p.Width > maxSide || p.Height < 1 || p.Height > maxSide:
+		return formatError("preparation", "%d x %d, sides of 1 to %d are possible", p.Width, p.Height, maxSide)
+	case p.Resize != "bilinear_antialiased":
+		return formatError("preparation.resize", "%.80q is unknown", p.Resize)
+	case !(p.Scale > 0 && p.Scale <= math.MaxFloat32):
+		return formatError("preparation.scale", "%v is not a number above 0", p.Scale)
+	}
+	if t := d.Time; t != nil {
+		switch {
+		case t.Axis != spike.Rows && t.Axis != spike.Steps:
+			return formatError("time.axis", "%.80q is neither rows nor steps", t.Axis)
+		case t.Axis == spike.Rows && t.Steps != 0:
+			return formatError("time.steps", "rows have no number of steps")
+		case t.Axis == spike.Steps && (t.Steps < 1 || t.Steps > spike.MaxSteps):
+			return formatError("time.steps", "%d, 1 to %d are possible", t.Steps, spike.MaxSteps)
+		}
+	}
+	if len(d.Layers) < 1 || len(d.Layers) > maxLayers {
+		return formatError("layers", "%d of them, 1 to %d are possible", len(d.Layers), maxLayers)
+	}
+	seen := map[string]bool{}
+	for i := range d.Layers {
+		l := &d.Layers[i]
+		if !layerPattern.MatchString(l.Name) || seen[l.Name] {
+			return layerError(i, l, "name", "does not match %s, or is there twice", layerPattern)
+		}
+		seen[l.Name] = true
+		if err := l.check(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func layerError(i int, l *Layer, field, reason string, args ...any) error {
+	return formatError(fmt.Sprintf("layers[%d] %.64q %s", i, l.Name, field), reason, args...)
+}
+
+// check holds a layer's own fields against its type; whether it fits the layers before it is seen when it is built.
+func (l *Layer) check(i int) error {
+	own := Layer{Type: l.Type, Name: l.Name}
+	window := func(field string, w *[2]int) error {
+		if w == nil || min(w[0], w[1]) < 1 || max(w[0], w[1]) > maxWindow {
+			return layerError(i, l, field, "two numbers from 1 to %d are wanted", maxWindow)
+		}
+		return nil
+	}
+	count := func(field string, n int) error {
+		if n < 1 || n > maxChannels {
+			return layerError(i, l, field, "%d, 1 to %d are possible", n, maxChannels)
+		}
+		return nil
+	}
+	var err error
+	first := func(errs ...error) {
+		for _, e := range errs {
+			if err == nil {
+				err = e
+			}
+		}
+	}
+	switch l.Type {
+	case "conv2d":
+		own.Kernel, own.Stride, own.Padding, own.Channels, own.Weights, own.Bias = l.Kernel, l.Stride, l.Padding, l.Channels, l.Weights, l.Bias
+		first(window("kernel", l.Kernel), window("stride", l.Stride), count("channels", l.Channels))
+		if l.Padding != "valid" && l.Padding != "same" {
+			first(layerError(i, l, "padding", "%.80q is neither valid nor same", l.Padding))
+		}
+	case "dense":
+		own.Units, own.Weights, own.Bias = l.Units, l.Weights, l.Bias
+		first(count("units", l.Units))
+	case "max_pool2d", "average_pool2d":
+		own.Pool, own.Stride = l.Pool, l.Stride
+		first(window("pool", l.Pool), window("stride", l.Stride))
+	case "neurons":
+		own.Model, own.DT, own.Threshold, own.Decay, own.Amplitude, own.Reset, own.Start =
+			l.Model, l.DT, l.Threshold, l.Decay, l.Amplitude, l.Reset, l.Start
+		first(l.checkNeurons(i))
+	case "flatten", "global_average_pool2d", "relu", "softmax":
+	default:
+		return layerError(i, l, "type", "%.80q is unknown", l.Type)
+	}
+	if err == nil && !reflect.DeepEqual(own, *l) {
+		return layerError(i, l, "type", "a field that a layer of type %s does not have", l.Type)
+	}
+	return err
+}
+
+func (l *Layer) checkNeurons(i int) error {
+	if l.Start == nil {
+		return layerError(i, l, "start", "is missing")
+	}
+	if l.Start.Kind == spike.StartConstant && l.Start.Seed != 0 || l.Start.Kind == spike.StartUniform && l.Start.Value != 0 {
+		return layerError(i, l, "start", "a constant has a value, a uniform start has a seed, and neither has both")
+	}
+	other := l.Threshold != 0 || l.Decay != 0 || l.Amplitude != 0 || l.Reset != ""
+	switch {
+	case l.Model == spike.SpikingReLU && other:
+		return layerError(i, l, "model", "spiking_relu has no threshold, decay, amplitude or reset")
+	case l.Model != spike.SpikingReLU && l.DT != 0:
+		return layerError(i, l, "dt", "only spiking_relu has it")
+	case l.Model != spike.LeakyIntegrateAndFire && l.Decay != 0:
+		return layerError(i, l, "decay", "only leaky_integrate_and_fire has it")
+	}
+	return nil
+}

@@ -1,0 +1,27 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+)
+
+// FormatError says which part of a model file is wrong, and how.
+type FormatError struct {
+	Field  string // "header", "layers[3].kernel", "tensor conv1.weights", …
+	Reason string
+}
+
+func (e *FormatError) Error() string { return fmt.Sprintf("model file: %s: %s", e.Field, e.Reason) }
+
+func formatError(field, reason string, args ...any) error {
+	return &FormatError{Field: field, Reason: fmt.Sprintf(reason, args...)}
+}
+
+var (
+	// ErrSteps is returned when a number of steps is asked for that the model does not have.
+	ErrSteps = errors.New("model: no such number of steps")
+	// ErrPicture is returned for a picture that cannot be prepared.
+	ErrPicture = errors.New("model: picture cannot be prepared")
+	// ErrNotFinite is returned when the network's arithmetic overflowed: its weights are not those of a working model.
+	ErrNotFinite = errors.New("model: the network gave no finite number")
+)

@@ -1,0 +1,172 @@
+package model
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"io"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Limits of a file; docs/MODEL_FILE.md lists them.
+const (
+	MaxFileBytes   = 64 << 20
+	maxHeaderBytes = 1 << 20
+	maxTensors     = 2 * maxLayers
+)
+
+// tensor is one entry of a safetensors header.
+type tensor struct {
+	DType   string   `json:"dtype"`
+	Shape   []int64  `json:"shape"`
+	Offsets [2]int64 `json:"data_offsets"`
+}
+
+// container is a safetensors file taken apart: 8 bytes of header length (little-endian), the header (JSON), the data.
+// See the format's description by its authors, github.com/huggingface/safetensors.
+type container struct {
+	description string
+	tensors     map[string]tensor
+	data        []byte
+}
+
+func openContainer(file []byte) (*container, error) {
+	if len(file) > MaxFileBytes {
+		return nil, formatError("file", "%d bytes, at most %d are read", len(file), MaxFileBytes)
+	}
+	if len(file) < 8 {
+		return nil, formatError("file", "%d bytes are no safetensors file", len(file))
+	}
+	n := binary.LittleEndian.Uint64(file)
+	if n > maxHeaderBytes || n > uint64(len(file)-8) {
+		return nil, formatError("header", "%d bytes long, by its own word; the file has %d after that and at most %d are read", n, len(file)-8, maxHeaderBytes)
+	}
+	c := &container{data: file[8+n:]}
+	var err error
+	if c.description, c.tensors, err = parseHeader(file[8 : 8+n]); err != nil {
+		return nil, err
+	}
+	return c, c.check()
+}
+
+// parseHeader reads the header entry by entry: a map would hide a name that stands there twice.
+func parseHeader(header []byte) (description string, tensors map[string]tensor, err error) {
+	dec := json.NewDecoder(bytes.NewReader(header))
+	dec.DisallowUnknownFields()
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return "", nil, formatError("header", "not a JSON object")
+	}
+	tensors = map[string]tensor{}
+	var metadata map[string]string
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return "", nil, formatError("header", "%v", err)
+		}
+		name := key.(string)
+		if _, twice := tensors[name]; twice || name == "__metadata__" && metadata != nil {
+			return "", nil, formatError("header", "%.80q is there twice", name)
+		}
+		if name == "__metadata__" {
+			if err := dec.Decode(&metadata); err != nil || metadata == nil {
+				return "", nil, formatError("__metadata__", "not an object of strings")
+			}
+			continue
+		}
+		var t tensor
+		if err := dec.Decode(&t); err != nil {
+			return "", nil, formatError("header", "tensor %.80q: %v", name, err)
+		}
+		if len(tensors) == maxTensors {
+			return "", nil, formatError("header", "more than %d tensors", maxTensors)
+		}
+		tensors[name] = t
+	}
+	if _, err := dec.Token(); err != nil {
+		return "", nil, formatError("header", "%v", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return "", nil, formatError("header", "more follows the JSON object")
+	}
+	description, ok := metadata["spikeray"]
+	if !ok {
+		return "", nil, formatError("__metadata__", "has no key spikeray: not a spikeray model")
+	}
+	return description, tensors, nil
+}
+
+// check sees that the tensors' sizes are those of their shapes and that they lie end to end over the whole data.
+func (c *container) check() error {
+	names := make([]string, 0, len(c.tensors))
+	for name := range c.tensors {
+		names = append(names, name)
+	}
+	slices.SortFunc(names, func(a, b string) int {
+		if d := c.tensors[a].Offsets[0] - c.tensors[b].Offsets[0]; d != 0 {
+			return int(d>>63) | 1
+		}
+		return strings.Compare(a, b)
+	})
+	var end int64
+	for _, name := range names {
+		t := c.tensors[name]
+		field := "tensor " + name[:min(len(name), 80)]
+		if t.DType != "F32" {
+			return formatError(field, "dtype %.16q, F32 is wanted", t.DType)
+		}
+		size := int64(1)
+		if len(t.Shape) > 4 {
+			return formatError(field, "%d dimensions", len(t.Shape))
+		}
+		for _, n := range t.Shape {
+			if n < 1 || n > maxWeights {
+				return formatError(field, "shape %v", t.Shape)
+			}
+			if size *= n; size > maxWeights {
+				return formatError(field, "shape %v has more than %d elements", t.Shape, maxWeights)
+			}
+		}
+		if t.Offsets[0] != end || t.Offsets[1] != end+4*size {
+			return formatError(field, "data_offsets %v, [%d %d] are wanted", t.Offsets, end, end+4*size)
+		}
+		end = t.Offsets[1]
+	}
+	if end != int64(len(c.data)) {
+		return formatError("file", "the tensors end at %d of %d bytes of data", end, len(c.data))
+	}
+	return nil
+}
+
+func (c *container) digest() string {
+	sum := sha256.Sum256(c.data)
+	return hex.EncodeToString(sum[:])
+}
+
+// float32s takes a tensor of the wanted shape out of the container; each is taken once.
+func (c *container) float32s(name string, shape ...int) ([]float32, error) {
+	t, ok := c.tensors[name]
+	if !ok {
+		return nil, formatError("tensor "+name[:min(len(name), 80)], "is not in the file, or is used twice")
+	}
+	fits := len(t.Shape) == len(shape)
+	for i := range min(len(t.Shape), len(shape)) {
+		fits = fits && t.Shape[i] == int64(shape[i])
+	}
+	if !fits {
+		return nil, formatError("tensor "+name, "shape %v, %v is wanted", t.Shape, shape)
+	}
+	delete(c.tensors, name)
+	raw := c.data[t.Offsets[0]:t.Offsets[1]]
+	out := make([]float32, len(raw)/4)
+	for i := range out {
+		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		if v := float64(out[i]); math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, formatError("tensor "+name, "element %d is %v", i, v)
+		}
+	}
+	return out, nil
+}

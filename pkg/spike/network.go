@@ -1,0 +1,183 @@
+package spike
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spikeray/spikeray/internal/kernel"
+)
+
+// Axis is what a network's time runs along.
+type Axis string
+
+const (
+	// Rows: the rows of a feature map are the steps, from the top. One picture is one sequence.
+	Rows Axis = "rows"
+	// Steps: the still picture is shown for a number of steps, and the state is carried from one to the next.
+	Steps Axis = "steps"
+)
+
+// Shape is the size of a feature map [H][W][C], C fastest.
+type Shape = kernel.Shape
+
+// MaxSteps is the most steps that a picture is shown for.
+const MaxSteps = 64
+
+// ErrNetwork is wrapped by every error that says a network does not fit together.
+var ErrNetwork = errors.New("spike: network does not fit together")
+
+// Network is the spiking body of a model: spikes in, spikes out, a chain of layers.
+type Network struct {
+	Axis  Axis
+	Steps int // 1 to MaxSteps for the axis Steps, 0 for Rows
+	// Source is the layer whose spikes come in, and Input the shape of a map of them. The host runs the source
+	// ([Neurons.Encode]); the network needs it to know what a spike stands for.
+	Source *Neurons
+	Input  Shape
+	Layers []Layer
+}
+
+// Layer is one of *Conv2D, *Dense, *MaxPool2D, *Flatten, *Neurons.
+type Layer interface {
+	Name() string
+	// output gives the shape that the layer makes of a map, or says why it cannot.
+	output(in Shape) (Shape, error)
+}
+
+// Conv2D is a convolution (cross-correlation) with weights [KH][KW][in][Channels].
+type Conv2D struct {
+	LayerName string
+	Kernel    [2]int // KH, KW
+	Stride    [2]int
+	Same      bool // TensorFlow's padding "same"; otherwise "valid"
+	Channels  int
+	Weights   []float32
+	Bias      []float32 // [Channels], or nil
+}
+
+// Dense is a fully connected layer with weights [in][Units]; its input is a map of 1x1xC.
+type Dense struct {
+	LayerName string
+	Units     int
+	Weights   []float32
+	Bias      []float32 // [Units], or nil
+}
+
+// MaxPool2D takes the largest count of each window; windows that the map does not fill are left out.
+type MaxPool2D struct {
+	LayerName string
+	Pool      [2]int
+	Stride    [2]int
+}
+
+// Flatten makes [1][1][H*W*C] of [H][W][C].
+type Flatten struct{ LayerName string }
+
+func (l *Conv2D) Name() string    { return l.LayerName }
+func (l *Dense) Name() string     { return l.LayerName }
+func (l *MaxPool2D) Name() string { return l.LayerName }
+func (l *Flatten) Name() string   { return l.LayerName }
+
+// Window lays the convolution over a map of shape in.
+func (l *Conv2D) Window(in Shape) (kernel.Window, error) {
+	return window(in, l.Kernel, l.Stride, l.Same, l.Channels)
+}
+
+// Window lays the pooling over a map of shape in.
+func (l *MaxPool2D) Window(in Shape) (kernel.Window, error) {
+	return window(in, l.Pool, l.Stride, false, in.C)
+}
+
+func window(in Shape, size, stride [2]int, same bool, c int) (kernel.Window, error) {
+	if min(size[0], size[1], stride[0], stride[1], c) < 1 {
+		return kernel.Window{}, fmt.Errorf("window %v, stride %v and channels %d must be at least 1", size, stride, c)
+	}
+	w, ok := kernel.NewWindow(in, size[0], size[1], stride[0], stride[1], same, c)
+	if !ok {
+		return w, fmt.Errorf("a window of %dx%d does not fit a map of %dx%d", size[0], size[1], in.H, in.W)
+	}
+	return w, nil
+}
+
+func (l *Conv2D) output(in Shape) (Shape, error) {
+	w, err := l.Window(in)
+	if err != nil {
+		return in, err
+	}
+	return w.Out, checkWeights(l.Weights, l.Bias, w.KH*w.KW*in.C, l.Channels)
+}
+
+func (l *Dense) output(in Shape) (Shape, error) {
+	if in.H != 1 || in.W != 1 {
+		return in, fmt.Errorf("a dense layer takes a flat input, not %dx%dx%d", in.H, in.W, in.C)
+	}
+	return Shape{H: 1, W: 1, C: l.Units}, checkWeights(l.Weights, l.Bias, in.C, l.Units)
+}
+
+func (l *MaxPool2D) output(in Shape) (Shape, error) {
+	w, err := l.Window(in)
+	return w.Out, err
+}
+
+func (l *Flatten) output(in Shape) (Shape, error) { return Shape{H: 1, W: 1, C: in.Len()}, nil }
+
+func checkWeights(weights, bias []float32, in, out int) error {
+	if len(weights) != in*out {
+		return fmt.Errorf("%d weights, %d x %d are wanted", len(weights), in, out)
+	}
+	if bias != nil && len(bias) != out {
+		return fmt.Errorf("%d biases, %d are wanted", len(bias), out)
+	}
+	return nil
+}
+
+// Shapes gives the shape of the map after each layer, or an error that wraps ErrNetwork and names the layer.
+func (n *Network) Shapes() ([]Shape, error) {
+	fail := func(format string, args ...any) ([]Shape, error) {
+		return nil, fmt.Errorf("%w: %s", ErrNetwork, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case n.Axis != Rows && n.Axis != Steps:
+		return fail("axis %q is unknown", n.Axis)
+	case n.Axis == Steps && (n.Steps < 1 || n.Steps > MaxSteps):
+		return fail("%d steps, 1 to %d are possible", n.Steps, MaxSteps)
+	case n.Axis == Rows && n.Steps != 0:
+		return fail("a network along rows has no number of steps")
+	case n.Source == nil:
+		return fail("no source")
+	case min(n.Input.H, n.Input.W, n.Input.C) < 1:
+		return fail("input of %dx%dx%d", n.Input.H, n.Input.W, n.Input.C)
+	}
+	if _, err := n.Source.output(n.Input); err != nil {
+		return fail("layer %q: %v", n.Source.Name(), err)
+	}
+	shapes := make([]Shape, len(n.Layers))
+	shape, current := n.Input, false // current: a weighted layer has made a current that no neuron has taken yet
+	for i, l := range n.Layers {
+		var err error
+		if shape, err = l.output(shape); err != nil {
+			return fail("layer %q: %v", l.Name(), err)
+		}
+		switch l.(type) {
+		case *Conv2D, *Dense:
+			if current {
+				return fail("layer %q: two weighted layers without neurons between them", l.Name())
+			}
+			current = true
+		case *Neurons:
+			if !current {
+				return fail("layer %q: neurons without a weighted layer before them", l.Name())
+			}
+			current = false
+		case *MaxPool2D, *Flatten:
+			if current {
+				return fail("layer %q: stands between a weighted layer and its neurons", l.Name())
+			}
+		}
+		shapes[i] = shape
+	}
+	if current {
+		return fail("the last weighted layer has no neurons")
+	}
+	return shapes, nil
+}

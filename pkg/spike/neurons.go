@@ -1,0 +1,111 @@
+package spike
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/spikeray/spikeray/internal/kernel"
+)
+
+// Dynamics is the equation that a neuron's membrane potential V follows.
+type Dynamics string
+
+const (
+	// SpikingReLU is the article's activation, KerasSpiking's SpikingActivation without averaging:
+	// V = V + max(x, 0)*DT; n = floor(V); V = V - n. It hands on n/DT and may fire several times a step.
+	SpikingReLU Dynamics = "spiking_relu"
+	// IntegrateAndFire: V = V + x; fires once when V >= Threshold, and is then reset. It hands on n*Amplitude.
+	IntegrateAndFire Dynamics = "integrate_and_fire"
+	// LeakyIntegrateAndFire: V = Decay*V + x, then as IntegrateAndFire.
+	LeakyIntegrateAndFire Dynamics = "leaky_integrate_and_fire"
+)
+
+// Reset is what happens to the membrane potential of a neuron that fired.
+type Reset string
+
+const (
+	ResetBySubtraction Reset = "subtract" // V = V - Threshold
+	ResetToZero        Reset = "zero"     // V = 0
+)
+
+// Neurons is a layer with one neuron for each element of a step: [W][C] where rows are the steps, [H][W][C] where the
+// still picture is shown for several.
+type Neurons struct {
+	LayerName string
+	Dynamics  Dynamics
+	DT        float32 // length of a step; SpikingReLU only
+	Threshold float32 // the other two
+	Decay     float32 // LeakyIntegrateAndFire only, in (0, 1)
+	Amplitude float32 // what a spike hands on; not SpikingReLU
+	Reset     Reset   // not SpikingReLU
+	Start     Start
+}
+
+// Name of the layer.
+func (n *Neurons) Name() string { return n.LayerName }
+
+func (n *Neurons) output(in Shape) (Shape, error) {
+	positive := func(field string, v float32) error {
+		if !(v > 0) || math.IsInf(float64(v), 0) {
+			return fmt.Errorf("%s is %v, a finite number above 0 is wanted", field, v)
+		}
+		return nil
+	}
+	if err := n.Start.check(); err != nil {
+		return in, err
+	}
+	switch n.Dynamics {
+	case SpikingReLU:
+		return in, positive("dt", n.DT)
+	case LeakyIntegrateAndFire:
+		if !(n.Decay > 0 && n.Decay < 1) {
+			return in, fmt.Errorf("decay is %v, a number between 0 and 1 is wanted", n.Decay)
+		}
+	case IntegrateAndFire:
+	default:
+		return in, fmt.Errorf("neuron model %q is unknown", n.Dynamics)
+	}
+	if n.Reset != ResetBySubtraction && n.Reset != ResetToZero {
+		return in, fmt.Errorf("reset %q is unknown", n.Reset)
+	}
+	if err := positive("threshold", n.Threshold); err != nil {
+		return in, err
+	}
+	return in, positive("amplitude", n.Amplitude)
+}
+
+// Value is what so many spikes hand on to the next layer.
+func (n *Neurons) Value(count uint32) float32 {
+	if n.Dynamics == SpikingReLU {
+		return float32(count) / n.DT
+	}
+	return float32(count) * n.Amplitude
+}
+
+// values is Value as a table.
+func (n *Neurons) values() (table [kernel.MaxCount + 1]float32) {
+	for i := range table {
+		table[i] = n.Value(uint32(i))
+	}
+	return table
+}
+
+// step takes one step for all neurons; v, x and counts have one element a neuron.
+func (n *Neurons) step(counts []uint8, v, x []float32) (spikes, clipped uint64) {
+	if n.Dynamics == SpikingReLU {
+		return kernel.SpikingReLU(counts, v, x, n.DT)
+	}
+	p := kernel.LIF{Decay: 1, Threshold: n.Threshold, ResetToZero: n.Reset == ResetToZero}
+	if n.Dynamics == LeakyIntegrateAndFire {
+		p.Decay = n.Decay
+	}
+	return p.Step(counts, v, x), 0
+}
+
+// StateLen is the number of neurons over a map of shape s.
+func (n *Neurons) StateLen(s Shape, axis Axis) int {
+	if axis == Rows {
+		return s.W * s.C
+	}
+	return s.Len()
+}

@@ -1,0 +1,62 @@
+package spike
+
+import "slices"
+
+// Recorder keeps what the layers of neurons did in one run. It is not safe for concurrent use.
+type Recorder struct {
+	// Rasters names the layers whose spikes are kept, each neuron's at each step.
+	Rasters []string
+	// Layers is what the run did, in the network's order.
+	Layers []LayerRecord
+}
+
+// LayerRecord is what one layer of neurons did.
+type LayerRecord struct {
+	Name string
+	// Spikes emitted, a number a step.
+	Spikes []uint64
+	// SynapticOperations that the layer's incoming spikes caused; 0 for the network's source.
+	SynapticOperations uint64
+	// Active is the neurons that fired, and NeuronSteps all neurons, each counted once a step.
+	Active, NeuronSteps uint64
+	// Raster is every neuron's count at every step; its counts are nil unless they were asked for.
+	Raster Train
+}
+
+// Sparsity is the share of neurons that did not fire in a step.
+func (l LayerRecord) Sparsity() float64 {
+	if l.NeuronSteps == 0 {
+		return 0
+	}
+	return 1 - float64(l.Active)/float64(l.NeuronSteps)
+}
+
+// Observe tells the recorder what a layer emitted: one map of shape s along Rows, or one step along Steps, the first
+// call for each layer in the network's order.
+func (r *Recorder) Observe(layer string, axis Axis, s Shape, counts []uint8, synapticOperations uint64) {
+	i := slices.IndexFunc(r.Layers, func(l LayerRecord) bool { return l.Name == layer })
+	if i < 0 {
+		i = len(r.Layers)
+		r.Layers = append(r.Layers, LayerRecord{Name: layer, Raster: Train{Axis: axis, Shape: s}})
+	}
+	l := &r.Layers[i]
+	steps := 1
+	if axis == Rows {
+		steps = s.H
+	}
+	for step := range slices.Chunk(counts, len(counts)/steps) {
+		var spikes uint64
+		for _, n := range step {
+			spikes += uint64(n)
+			if n > 0 {
+				l.Active++
+			}
+		}
+		l.Spikes = append(l.Spikes, spikes)
+	}
+	l.NeuronSteps += uint64(len(counts))
+	l.SynapticOperations += synapticOperations
+	if slices.Contains(r.Rasters, layer) {
+		l.Raster.Counts = append(l.Raster.Counts, counts...)
+	}
+}

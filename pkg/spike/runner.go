@@ -1,0 +1,54 @@
+package spike
+
+import "context"
+
+// Backend turns networks into runners: the simulator, or a board's adapter.
+type Backend interface {
+	// Name is short and stable; it stands in answers and metrics.
+	Name() string
+	// Compile prepares a network to run, or says which layer the back end cannot run and why.
+	Compile(*Network) (Runner, error)
+}
+
+// Runner runs one network. It is safe for concurrent use.
+type Runner interface {
+	// Run presents the spikes in and fills out, whose counts the caller has made: one map along Rows; along Steps as
+	// many steps as in has, which may be fewer than the network's. Every run starts from the starting voltages.
+	//
+	// It stops with the context's error between two steps (Rows: between two layers).
+	Run(ctx context.Context, in, out Train, opt RunOptions) (Stats, error)
+}
+
+// RunOptions is what a run may be asked for besides its spikes.
+type RunOptions struct {
+	// Recorder, if not nil, is told of every layer's spikes.
+	Recorder *Recorder
+	// OnStep, if not nil, is called after each step of the axis Steps, from 0, with that step's output. An error stops
+	// the run and is returned as it is. Along Rows it is not called.
+	OnStep func(step int, counts []uint8) error
+}
+
+// Stats is what a run amounts to.
+type Stats struct {
+	Spikes uint64 // spikes emitted
+	// SynapticOperations: every spike counts once for each connection that it goes down.
+	SynapticOperations uint64
+	NeuronSteps        uint64 // neurons, each counted once a step
+	Clipped            uint64 // times that a neuron had more than 255 spikes to emit and kept the rest
+}
+
+// Add adds the counts of another run.
+func (s *Stats) Add(o Stats) {
+	s.Spikes += o.Spikes
+	s.SynapticOperations += o.SynapticOperations
+	s.NeuronSteps += o.NeuronSteps
+	s.Clipped += o.Clipped
+}
+
+// Rate is the mean number of spikes a neuron emits in a step.
+func (s Stats) Rate() float64 {
+	if s.NeuronSteps == 0 {
+		return 0
+	}
+	return float64(s.Spikes) / float64(s.NeuronSteps)
+}
