@@ -1,0 +1,122 @@
+package resample
+
+// resize8 resizes an 8-bit picture: each row in turn, and the columns as the
+// rows come when that needs no look ahead.
+func (s *scratch) resize8(dst []uint8, dw int, rows raster) {
+	if s.down.grows() {
+		s.bytes = sized(s.bytes, rows.height*dw)
+		for y := range rows.height {
+			s.across.row8(s.bytes[y*dw:][:dw], rows.row(y))
+		}
+		for y := range s.down.m {
+			s.down.growColumn8(dst[y*dw:][:dw], s.bytes, dw, y)
+		}
+		return
+	}
+	columnsFirst := s.columnsFirst()
+	width := dw
+	if columnsFirst {
+		width = rows.width
+	}
+	s.bytes = sized(s.bytes, width)
+	s.sums = sized(s.sums, width)
+	clear(s.sums)
+	finish := func(j int) {
+		target := dst[j*dw:][:dw]
+		if columnsFirst {
+			takeRow8(s.bytes, s.sums)
+			s.across.row8(target, s.bytes)
+		} else {
+			takeRow8(target, s.sums)
+		}
+	}
+	for j := range s.down.m {
+		for y := s.down.start[j]; y < s.down.start[j+1]; y++ {
+			row := rows.row(y)
+			if !columnsFirst {
+				s.across.row8(s.bytes, row)
+				row = s.bytes
+			}
+			sums, weight := s.sums[:len(row)], s.down.weight[y]
+			for x, v := range row {
+				sums[x] += uint64(v) * weight
+			}
+		}
+		if j > 0 {
+			finish(j - 1)
+		}
+		for x := range s.sums {
+			s.sums[x] >>= 32
+		}
+	}
+	finish(s.down.m - 1)
+}
+
+// takeRow8 rounds the finished, falling halves of sums to pixels.
+func takeRow8(dst []uint8, sums []uint64) {
+	sums = sums[:len(dst)]
+	for x := range dst {
+		dst[x] = round8(sums[x])
+	}
+}
+
+// round8 takes the low 32 bits of a sum of pixels times weights to a pixel. The
+// weights were rounded one by one, so a very long sum of them can pass 1.
+func round8(sum uint64) uint8 { return uint8(min((uint32(sum)+half)>>fractionBits, 255)) }
+
+// row8 resizes one row.
+func (a *axis) row8(dst, src []uint8) {
+	if a.grows() {
+		for j := range dst {
+			w := a.weight[growTaps*j:][:growTaps]
+			x := a.start[j]
+			sum := uint64(src[x]) * w[0]
+			if x+1 < len(src) {
+				sum += uint64(src[x+1]) * w[1]
+			}
+			if x+2 < len(src) {
+				sum += uint64(src[x+2]) * w[2]
+			}
+			dst[j] = round8(sum)
+		}
+		return
+	}
+	sum := runSum8(src[:a.start[1]], a.weight)
+	for j := 1; j < len(dst); j++ {
+		from, to := a.start[j], a.start[j+1]
+		sum = sum>>32 + runSum8(src[from:to], a.weight[from:])
+		dst[j-1] = round8(sum)
+	}
+	dst[len(dst)-1] = round8(sum >> 32)
+}
+
+// runSum8 sums pixels times weights over one run of a row: the falling sum in the
+// low and the rising one in the high half. It is where the time goes, hence the
+// unrolling.
+func runSum8(pixels []uint8, weights []uint64) uint64 {
+	weights = weights[:len(pixels)]
+	var a, b uint64
+	for len(pixels) >= 4 && len(weights) >= 4 {
+		a += uint64(pixels[0]) * weights[0]
+		b += uint64(pixels[1]) * weights[1]
+		a += uint64(pixels[2]) * weights[2]
+		b += uint64(pixels[3]) * weights[3]
+		pixels, weights = pixels[4:], weights[4:]
+	}
+	for i, v := range pixels {
+		a += uint64(v) * weights[i]
+	}
+	return a + b
+}
+
+// growColumn8 makes target row y of the rows of the first pass.
+func (a *axis) growColumn8(dst, rows []uint8, width, y int) {
+	w := a.weight[growTaps*y:][:growTaps]
+	at := [growTaps][]uint8{}
+	for i := range at {
+		at[i] = rows[min(a.start[y]+i, a.n-1)*width:][:len(dst)]
+	}
+	for x := range dst {
+		dst[x] = round8(uint64(at[0][x])*w[0] + uint64(at[1][x])*w[1] + uint64(at[2][x])*w[2])
+	}
+}
