@@ -1,0 +1,223 @@
+// Package telemetry holds what the service tells about itself: Prometheus
+// metrics and structured logs. It knows nothing of HTTP routes or models beyond
+// the names it is given.
+package telemetry
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Stage is a part of a picture's way through the service.
+type Stage string
+
+// The stages of a picture. StageTotal runs from the moment the picture was read
+// to its answer; StageQueue is the wait for a worker.
+const (
+	StageQueue   Stage = "queue"
+	StageDecode  Stage = "decode"
+	StagePrepare Stage = "prepare"
+	StageInfer   Stage = "infer"
+	StageTotal   Stage = "total"
+)
+
+// nativeFactor makes a native histogram's bucket at most a tenth wider than the
+// one before.
+const nativeFactor = 1.1
+
+// Metrics are the service's metrics in a registry of their own. All methods are
+// safe for concurrent use. What is given as a label must come from a bounded
+// set: routes as patterns, models and labels by their files' names.
+type Metrics struct {
+	registry *prometheus.Registry
+
+	requests         *prometheus.CounterVec
+	requestsInFlight prometheus.Gauge
+	panics           prometheus.Counter
+
+	stages      *prometheus.HistogramVec
+	rejections  *prometheus.CounterVec
+	predictions *prometheus.CounterVec
+	failures    *prometheus.CounterVec
+	probability *prometheus.HistogramVec
+	spikes      *prometheus.CounterVec
+	operations  *prometheus.CounterVec
+	modelInfo   *prometheus.GaugeVec
+}
+
+// NewMetrics makes the metrics, those of the Go runtime and of the process
+// among them. The build is told by the gauge spikeray_build_info.
+func NewMetrics(build Build) *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spikeray_http_requests_total",
+			Help: "HTTP requests answered, by route pattern, method and status code; 499 is a client that left before its answer.",
+		}, []string{"route", "method", "code"}),
+		requestsInFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "spikeray_http_requests_in_flight",
+			Help: "HTTP requests being answered.",
+		}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "spikeray_panics_total",
+			Help: "Panics caught while answering; each is a bug.",
+		}),
+		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:                            "spikeray_stage_duration_seconds",
+			Help:                            "Wall time of each stage of a picture; total runs from the picture being read to its answer.",
+			Buckets:                         []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+			NativeHistogramBucketFactor:     nativeFactor,
+			NativeHistogramMaxBucketNumber:  160,
+			NativeHistogramMinResetDuration: time.Hour,
+		}, []string{"stage"}),
+		rejections: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spikeray_rejections_total",
+			Help: "Requests turned away with status 503, by reason.",
+		}, []string{"reason"}),
+		predictions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spikeray_predictions_total",
+			Help: "Pictures answered, by model and label.",
+		}, []string{"model", "label"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spikeray_prediction_failures_total",
+			Help: "Pictures without an answer, by model and kind of problem.",
+		}, []string{"model", "problem"}),
+		probability: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:                            "spikeray_prediction_probability_ratio",
+			Help:                            "Probability of the positive label, from 0 to 1, by model.",
+			Buckets:                         prometheus.LinearBuckets(0.05, 0.05, 20),
+			NativeHistogramBucketFactor:     nativeFactor,
+			NativeHistogramMaxBucketNumber:  160,
+			NativeHistogramMinResetDuration: time.Hour,
+		}, []string{"model"}),
+		spikes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spikeray_spikes_total",
+			Help: "Spikes of all neurons, by model.",
+		}, []string{"model"}),
+		operations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spikeray_synaptic_operations_total",
+			Help: "Synaptic operations that spikes caused, by model.",
+		}, []string{"model"}),
+		modelInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "spikeray_model_info",
+			Help: "1 for each model that answers; the labels tell which.",
+		}, []string{"model", "version", "digest", "backend", "default"}),
+	}
+	buildInfo := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "spikeray_build_info",
+		Help: "1; the labels tell the program's build.",
+		ConstLabels: prometheus.Labels{
+			"version": build.Version, "revision": build.Revision, "go_version": build.GoVersion,
+		},
+	})
+	buildInfo.Set(1)
+	m.registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		buildInfo, m.requests, m.requestsInFlight, m.panics, m.stages, m.rejections,
+		m.predictions, m.failures, m.probability, m.spikes, m.operations, m.modelInfo,
+	)
+	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
+		m.stages.WithLabelValues(string(s))
+	}
+	return m
+}
+
+// Handler answers a scrape, in OpenMetrics or protobuf (which carries the
+// native histograms) where the scraper asks for it.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		Registry:            m.registry,
+		EnableOpenMetrics:   true,
+		MaxRequestsInFlight: 4,
+		Timeout:             10 * time.Second,
+	})
+}
+
+// Registry is where the metrics are gathered from.
+func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
+
+// Queue tells the queue's state at each scrape: how many pictures wait, how
+// many may, and how many workers there are and are busy. Call it once.
+func (m *Metrics) Queue(depth, capacity, workers, busy func() int) {
+	gauge := func(name, help string, value func() int) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(
+			prometheus.GaugeOpts{Name: name, Help: help},
+			func() float64 { return float64(value()) },
+		))
+	}
+	gauge("spikeray_queue_depth", "Pictures waiting for a worker.", depth)
+	gauge("spikeray_queue_capacity", "Pictures that may wait for a worker.", capacity)
+	gauge("spikeray_workers", "Pictures that may be worked on at a time.", workers)
+	gauge("spikeray_workers_busy", "Pictures being worked on.", busy)
+}
+
+// Uploads tells at each scrape how many bytes of pictures are held in memory
+// and how many may be. Call it once.
+func (m *Metrics) Uploads(held, limit func() int64) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "spikeray_upload_buffer_bytes", Help: "Memory that uploaded pictures hold.",
+		}, func() float64 { return float64(held()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "spikeray_upload_buffer_limit_bytes", Help: "Memory that uploaded pictures may hold.",
+		}, func() float64 { return float64(limit()) }),
+	)
+}
+
+// RequestStarted counts a request in flight; the returned function counts its
+// end.
+func (m *Metrics) RequestStarted() (ended func()) {
+	m.requestsInFlight.Inc()
+	return m.requestsInFlight.Dec
+}
+
+// Request counts an answered request.
+func (m *Metrics) Request(route, method string, status int) {
+	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Inc()
+}
+
+// Panic counts a panic that was caught.
+func (m *Metrics) Panic() { m.panics.Inc() }
+
+// Stage records how long a stage of a picture took.
+func (m *Metrics) Stage(s Stage, took time.Duration) {
+	m.stages.WithLabelValues(string(s)).Observe(took.Seconds())
+}
+
+// Rejected counts a request that was turned away to protect the rest.
+func (m *Metrics) Rejected(reason string) { m.rejections.WithLabelValues(reason).Inc() }
+
+// Predicted counts an answer and records its probability of the positive label.
+func (m *Metrics) Predicted(model, label string, probability float64) {
+	m.predictions.WithLabelValues(model, label).Inc()
+	m.probability.WithLabelValues(model).Observe(probability)
+}
+
+// Failed counts a picture that got no answer.
+func (m *Metrics) Failed(model, problem string) {
+	m.failures.WithLabelValues(model, problem).Inc()
+}
+
+// Spiked counts the spikes and the synaptic operations of one answer.
+func (m *Metrics) Spiked(model string, spikes, synapticOperations uint64) {
+	m.spikes.WithLabelValues(model).Add(float64(spikes))
+	m.operations.WithLabelValues(model).Add(float64(synapticOperations))
+}
+
+// Model announces a model that answers. Its counters start at 0 from here on,
+// one for each label, so that the first increase is seen as one.
+func (m *Metrics) Model(name, version, digest, backend string, isDefault bool, labels []string) {
+	m.modelInfo.WithLabelValues(name, version, digest, backend, strconv.FormatBool(isDefault)).Set(1)
+	for _, label := range labels {
+		m.predictions.WithLabelValues(name, label)
+	}
+	m.probability.WithLabelValues(name)
+	m.spikes.WithLabelValues(name)
+	m.operations.WithLabelValues(name)
+}

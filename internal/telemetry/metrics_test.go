@@ -1,0 +1,127 @@
+package telemetry
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// used is a Metrics every metric of which has been touched.
+func used() *Metrics {
+	m := NewMetrics(Build{Version: "1.2.3", Revision: "abc", GoVersion: "go1.26"})
+	m.Queue(func() int { return 3 }, func() int { return 64 }, func() int { return 2 }, func() int { return 1 })
+	m.Uploads(func() int64 { return 10 }, func() int64 { return 20 })
+	m.Model("net", "1.0.0", "sha256:00", "simulator", true, []string{"NORMAL", "PNEUMONIA"})
+	m.RequestStarted()
+	m.Request("/v1/predictions", "POST", 200)
+	m.Panic()
+	m.Rejected("queue_full")
+	m.Failed("net", "not-a-picture")
+	m.Predicted("net", "PNEUMONIA", 0.97)
+	m.Spiked("net", 1000, 50000)
+	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
+		m.Stage(s, 3*time.Millisecond)
+	}
+	return m
+}
+
+func TestMetricsPassPrometheusLint(t *testing.T) {
+	problems, err := testutil.GatherAndLint(used().Registry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s", p.Metric, p.Text)
+	}
+}
+
+func TestCountersTellWhatHappened(t *testing.T) {
+	m := used()
+	want := `
+# HELP spikeray_predictions_total Pictures answered, by model and label.
+# TYPE spikeray_predictions_total counter
+spikeray_predictions_total{label="NORMAL",model="net"} 0
+spikeray_predictions_total{label="PNEUMONIA",model="net"} 1
+# HELP spikeray_spikes_total Spikes of all neurons, by model.
+# TYPE spikeray_spikes_total counter
+spikeray_spikes_total{model="net"} 1000
+# HELP spikeray_synaptic_operations_total Synaptic operations that spikes caused, by model.
+# TYPE spikeray_synaptic_operations_total counter
+spikeray_synaptic_operations_total{model="net"} 50000
+# HELP spikeray_queue_depth Pictures waiting for a worker.
+# TYPE spikeray_queue_depth gauge
+spikeray_queue_depth 3
+# HELP spikeray_model_info 1 for each model that answers; the labels tell which.
+# TYPE spikeray_model_info gauge
+spikeray_model_info{backend="simulator",default="true",digest="sha256:00",model="net",version="1.0.0"} 1
+`
+	err := testutil.GatherAndCompare(m.Registry(), strings.NewReader(want), "spikeray_predictions_total",
+		"spikeray_spikes_total", "spikeray_synaptic_operations_total", "spikeray_queue_depth", "spikeray_model_info")
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestScrapeHasClassicAndNativeBuckets(t *testing.T) {
+	server := httptest.NewServer(used().Handler())
+	defer server.Close()
+
+	request, err := http.NewRequest(http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	protobuf := expfmt.NewFormat(expfmt.TypeProtoDelim)
+	request.Header.Set("Accept", string(protobuf))
+	response, err := server.Client().Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+
+	decoder := expfmt.NewDecoder(response.Body, expfmt.ResponseFormat(response.Header))
+	stages := 0
+	for {
+		var family dto.MetricFamily
+		if err := decoder.Decode(&family); err != nil {
+			break
+		}
+		if family.GetName() != "spikeray_stage_duration_seconds" {
+			continue
+		}
+		for _, metric := range family.Metric {
+			h := metric.Histogram
+			stages++
+			if h.GetSampleCount() != 1 || len(h.Bucket) == 0 {
+				t.Errorf("%v: %d samples in %d classic buckets", metric.Label, h.GetSampleCount(), len(h.Bucket))
+			}
+			if h.Schema == nil || len(h.PositiveSpan) == 0 {
+				t.Errorf("%v: no native buckets", metric.Label)
+			}
+		}
+	}
+	if stages != 5 {
+		t.Errorf("%d stages, want 5", stages)
+	}
+}
+
+func TestScrapeAsTextParses(t *testing.T) {
+	recorder := httptest.NewRecorder()
+	used().Handler().ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	families, err := parser.TextToMetricFamilies(recorder.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"go_goroutines", "process_start_time_seconds", "spikeray_build_info", "spikeray_upload_buffer_bytes"} {
+		if families[name] == nil {
+			t.Errorf("no %s", name)
+		}
+	}
+}
