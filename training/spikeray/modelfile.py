@@ -16,6 +16,7 @@ MAX_FILE = 64 << 20
 MAX_HEADER = 1 << 20
 MAX_TRAINING = 64 << 10
 MAX_LAYERS = 256
+MAX_LABELS = 64
 MAX_SIDE = 1024
 MAX_KERNEL = 31
 MAX_CHANNELS = 4096
@@ -27,7 +28,7 @@ MAX_STEPS = 64
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,63}")
-_VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")
+_VERSION = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}(-[0-9A-Za-z.-]{1,32})?")
 _RESETS = ("subtract", "zero")
 
 
@@ -112,9 +113,9 @@ def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
     if not isinstance(d["summary"], str) or len(d["summary"]) > 1000 or "\n" in d["summary"]:
         raise ModelFileError("summary", "one line of text is wanted")
     labels = d["labels"]
-    if (not isinstance(labels, list) or not 2 <= len(labels) <= MAX_CHANNELS
-            or not all(isinstance(s, str) and s for s in labels) or len(set(labels)) != len(labels)):
-        raise ModelFileError("labels", "two or more different names are wanted")
+    if (not isinstance(labels, list) or not 2 <= len(labels) <= MAX_LABELS
+            or not all(isinstance(s, str) and 0 < len(s.encode()) <= 64 for s in labels) or len(set(labels)) != len(labels)):
+        raise ModelFileError("labels", f"2 to {MAX_LABELS} different names are wanted")
     if d["positive"] not in labels:
         raise ModelFileError("positive", f"{d['positive']!r} is none of the labels")
     p = d["preparation"]
@@ -148,8 +149,9 @@ def _layers(d, tensors, shape) -> Geometry:
         if not isinstance(name, str) or not _LAYER_NAME.fullmatch(name) or name in names:
             raise ModelFileError(f"{at}.name", f"{name!r} is not a name of its own")
         names.add(name)
-        between = bool(spiking) and spiking[0] < i < spiking[-1]
-        shape, macs = _through(at, layer, shape, tensors, used, axis, between)
+        if spiking and spiking[0] < i <= spiking[-1]:
+            _body(at, layer["type"], layers[i - 1]["type"])
+        shape, macs = _through(at, layer, shape, tensors, used, axis)
         operations += macs
         if math.prod(shape) > MAX_MAP:
             raise ModelFileError(at, f"hands on more than {MAX_MAP} values")
@@ -197,13 +199,19 @@ _NEURON_FIELDS = {
 }
 
 
-def _through(at, layer, shape, tensors, used, axis, between):
+def _body(at, kind, before):
+    """Between neurons, spikes are pooled or flattened, and a weighted layer's current goes straight to neurons."""
+    if kind in ("average_pool2d", "global_average_pool2d"):
+        raise ModelFileError(at, "between neurons, pooling is max_pool2d")
+    if kind == "relu" or (kind == "neurons") != (before in ("conv2d", "dense")):
+        raise ModelFileError(at, f"{kind} after {before}: between neurons, each conv2d or dense is followed by neurons")
+
+
+def _through(at, layer, shape, tensors, used, axis):
     """(shape handed on, multiply-accumulates) of one layer."""
     kind = layer["type"]
     if kind in ("conv2d", "max_pool2d", "average_pool2d", "global_average_pool2d") and len(shape) != 3:
         raise ModelFileError(at, f"{kind} wants [H][W][C], not {shape}")
-    if between and kind in ("average_pool2d", "global_average_pool2d"):
-        raise ModelFileError(at, "between neurons, pooling is max_pool2d")
     if kind == "conv2d":
         kernel, stride = _pair(f"{at}.kernel", layer["kernel"]), _pair(f"{at}.stride", layer["stride"])
         channels = _whole(f"{at}.channels", layer["channels"], 1, MAX_CHANNELS)

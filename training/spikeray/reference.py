@@ -1,0 +1,157 @@
+"""A plain simulator of docs/MODEL_FILE.md, to compare others with: numpy, float32, one loop a step, nothing clever.
+
+It shares no code with the Keras layers and none with the Go simulator.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from . import modelfile, voltage
+
+MAX_COUNT = 255  # spikes that one neuron can hand on in one step
+
+
+@dataclass
+class Answer:
+    """probabilities: float32 [labels]. counts: spikes by neuron layer, uint8, rows [H][W][C] or steps [T][H][W][C]
+    (steps [T][N] after a flatten). clipped: spikes by layer that did not fit into a step and were put off."""
+
+    probabilities: np.ndarray
+    counts: dict[str, np.ndarray] = field(default_factory=dict)
+    clipped: dict[str, int] = field(default_factory=dict)
+
+
+def run(description: dict, tensors: dict[str, np.ndarray], picture: np.ndarray) -> Answer:
+    """One prepared picture, uint8 [height][width], through a model that `modelfile.read` gave."""
+    modelfile.check(description, tensors)
+    p = description["preparation"]
+    if picture.dtype != np.uint8 or picture.shape != (p["height"], p["width"]):
+        raise ValueError(f"a uint8 picture of {p['height']}x{p['width']} is wanted, not {picture.dtype} {picture.shape}")
+    x = (picture.astype(np.float32) / np.float32(p["scale"]))[..., None]
+    layers = description["layers"]
+    time = description.get("time", {"axis": None})
+    answer = Answer(None)
+    if time["axis"] == "steps":
+        x, layers = _steps(layers, tensors, x, time["steps"], answer)
+    for layer in layers:
+        if layer["type"] == "neurons":
+            x = _rows(layer, x, answer)
+        else:
+            x = apply(layer, tensors, x)
+    answer.probabilities = x
+    return answer
+
+
+def _rows(layer, x, answer):
+    """The rows of x [H][W][C] are the steps."""
+    state = start(layer, x.shape[1:])
+    out, counts = np.empty_like(x), np.empty(x.shape, np.uint8)
+    answer.clipped[layer["name"]] = 0
+    for t in range(x.shape[0]):
+        out[t], counts[t], state, clipped = step(layer, state, x[t])
+        answer.clipped[layer["name"]] += clipped
+    answer.counts[layer["name"]] = counts
+    return out
+
+
+def _steps(layers, tensors, x, steps, answer):
+    """Shows x for `steps` steps; gives back the mean of what the body hands on, and the layers still to come."""
+    neurons = [i for i, layer in enumerate(layers) if layer["type"] == "neurons"]
+    first, end = neurons[0], neurons[-1] + 1
+    while layers[end]["type"] == "max_pool2d":
+        end += 1
+    for layer in layers[:first]:
+        x = apply(layer, tensors, x)
+    states, handed_on = {}, []
+    for t in range(steps):
+        y = x
+        for layer in layers[first:end]:
+            if layer["type"] != "neurons":
+                y = apply(layer, tensors, y)
+                continue
+            name = layer["name"]
+            if t == 0:
+                states[name] = start(layer, y.shape)
+                answer.counts[name] = np.empty((steps, *y.shape), np.uint8)
+                answer.clipped[name] = 0
+            y, answer.counts[name][t], states[name], clipped = step(layer, states[name], y)
+            answer.clipped[name] += clipped
+        handed_on.append(y)
+    total = np.zeros_like(handed_on[0])
+    for y in handed_on:
+        total = total + y
+    return total / np.float32(steps), layers[end:]
+
+
+def start(layer: dict, shape: tuple[int, ...]) -> np.ndarray:
+    """The membrane potentials before the first step, float32 of the state's shape."""
+    s = layer["start"]
+    if s["kind"] == "uniform":
+        return voltage.uniform(s["seed"], shape)
+    return np.full(shape, s["value"], np.float32)
+
+
+def step(layer: dict, v: np.ndarray, x: np.ndarray):
+    """One step of a layer of neurons: (values handed on, counts uint8, potentials after, spikes clipped)."""
+    f = np.float32
+    if layer["model"] == "spiking_relu":
+        dt = f(layer["dt"])
+        v = v + np.maximum(x, f(0)) * dt
+        whole = np.floor(v)
+        n = np.minimum(whole, f(MAX_COUNT))
+        return n / dt, n.astype(np.uint8), v - n, int((whole - n).sum(dtype=np.float64))
+    threshold = f(layer["threshold"])
+    if layer["model"] == "leaky_integrate_and_fire":
+        v = f(layer["decay"]) * v
+    v = v + x
+    fired = v >= threshold
+    reset = v - threshold if layer["reset"] == "subtract" else np.zeros_like(v)
+    return fired * f(layer["amplitude"]), fired.astype(np.uint8), np.where(fired, reset, v), 0
+
+
+def apply(layer: dict, tensors: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    """A layer without state, float32 in and out."""
+    kind = layer["type"]
+    if kind == "conv2d":
+        return _conv2d(layer, tensors, x)
+    if kind == "dense":
+        y = x @ tensors[layer["weights"]]
+        return y + tensors[layer["bias"]] if "bias" in layer else y
+    if kind in ("max_pool2d", "average_pool2d"):
+        (ph, pw), (sh, sw) = layer["pool"], layer["stride"]
+        h, w = (x.shape[0] - ph) // sh + 1, (x.shape[1] - pw) // sw + 1
+        y = np.empty((h, w, x.shape[2]), np.float32)
+        for i in range(h):
+            for j in range(w):
+                window = x[i * sh:i * sh + ph, j * sw:j * sw + pw]
+                y[i, j] = window.max(axis=(0, 1)) if kind == "max_pool2d" else window.mean(axis=(0, 1), dtype=np.float32)
+        return y
+    if kind == "global_average_pool2d":
+        return x.mean(axis=(0, 1), dtype=np.float32)
+    if kind == "flatten":
+        return x.reshape(-1)
+    if kind == "relu":
+        return np.maximum(x, np.float32(0))
+    if kind == "softmax":
+        e = np.exp(x - x.max())
+        return e / e.sum()
+    raise AssertionError(kind)
+
+
+def _conv2d(layer, tensors, x):
+    weights = tensors[layer["weights"]]
+    (kh, kw), (sh, sw) = layer["kernel"], layer["stride"]
+    if layer["padding"] == "same":
+        pad = []
+        for n, k, s in ((x.shape[0], kh, sh), (x.shape[1], kw, sw)):
+            total = max((-(-n // s) - 1) * s + k - n, 0)
+            pad.append((total // 2, total - total // 2))  # TensorFlow's: the odd one after
+        x = np.pad(x, (*pad, (0, 0)))
+    h, w = (x.shape[0] - kh) // sh + 1, (x.shape[1] - kw) // sw + 1
+    flat = weights.reshape(-1, weights.shape[3])
+    y = np.empty((h, w, weights.shape[3]), np.float32)
+    for i in range(h):
+        patches = np.stack([x[i * sh:i * sh + kh, j * sw:j * sw + kw].reshape(-1) for j in range(w)])
+        y[i] = patches @ flat
+    return y + tensors[layer["bias"]] if "bias" in layer else y
