@@ -73,16 +73,16 @@ type Start struct {
 
 // Limits of a description; docs/MODEL_FILE.md lists them.
 const (
-	maxLayers    = 256
-	maxSide      = 1024
-	maxWindow    = 31
-	maxChannels  = 4096
-	maxDenseIn   = 1 << 20
-	maxWeights   = 1 << 24
-	maxElements  = 1 << 24
-	maxMACs      = 1 << 36
+	maxLayers     = 256
+	maxSide       = 1024
+	maxWindow     = 31
+	maxChannels   = 4096
+	maxDenseIn    = 1 << 20
+	maxWeights    = 1 << 24
+	maxElements   = 1 << 24
+	maxMACs       = 1 << 36
 	maxProvenance = 64 << 10
-	maxText      = 1024
+	maxText       = 1024
 )
 
 var (
