@@ -1,0 +1,84 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrInt8 is wrapped by the errors of NewInt8Conv and NewInt8Dense.
+var ErrInt8 = errors.New("kernel: layer of whole numbers")
+
+// maxTaps is how many products a sum may have so that it cannot leave int32: taps*255*128 < 2^31.
+const maxTaps = (1<<31 - 1) / (255 * 128)
+
+// Int8Conv is a convolution of whole numbers: counts (or pixels) of uint8 with weights of int8, summed exactly in
+// int32. An output is float32(sum)*scale + bias, the product rounded to float32 and then the sum, so it has the same
+// bits on every tier. It is built once for the tier in use and may be used by many goroutines at a time.
+type Int8Conv struct {
+	window      Window
+	scale, bias []float32 // [Out.C]
+	rows        int8Rows
+}
+
+// int8Rows is an Int8Conv's weights as a tier wants them, and the tier's way to a row of outputs.
+type int8Rows interface {
+	row(dst []float32, src []uint8, y int, ws *Workspace)
+}
+
+// NewInt8Conv packs the weights [KH][KW][In.C][Out.C] of a convolution with a scale and a bias for each output channel
+// (bias nil: zeros); all are copied. An error, which wraps ErrInt8, says that the sizes do not fit the window, or that
+// there are so many products to a sum that it could leave int32.
+func NewInt8Conv(w Window, weights []int8, scale, bias []float32) (*Int8Conv, error) {
+	if taps := w.KH * w.KW * w.In.C; taps > maxTaps {
+		return nil, fmt.Errorf("%w: %d products to a sum, at most %d cannot overflow", ErrInt8, taps, maxTaps)
+	} else if taps <= 0 || w.Out.C <= 0 || len(weights) != taps*w.Out.C {
+		return nil, fmt.Errorf("%w: %d weights for %d products and %d channels", ErrInt8, len(weights), taps, w.Out.C)
+	}
+	if len(scale) != w.Out.C || bias != nil && len(bias) != w.Out.C {
+		return nil, fmt.Errorf("%w: %d scales and %d biases for %d channels", ErrInt8, len(scale), len(bias), w.Out.C)
+	}
+	c := &Int8Conv{window: w, scale: append([]float32(nil), scale...), bias: make([]float32, w.Out.C)}
+	copy(c.bias, bias)
+	c.rows = current.Load().packInt8(c, weights)
+	return c, nil
+}
+
+// Window is how the convolution lies over its input.
+func (c *Int8Conv) Window() Window { return c.window }
+
+// Row computes row y of the output, dst [Out.W][Out.C], from the whole input src [In.H][In.W][In.C]. The workspace is
+// the caller's, for one goroutine at a time.
+func (c *Int8Conv) Row(dst []float32, src []uint8, y int, ws *Workspace) {
+	dst, src = dst[:c.window.Out.W*c.window.Out.C], src[:c.window.In.Len()]
+	c.rows.row(dst, src, y, ws)
+}
+
+// Int8Dense is a dense layer of whole numbers, with the arithmetic of Int8Conv.
+type Int8Dense struct{ conv *Int8Conv }
+
+// NewInt8Dense packs the weights [in][len(scale)] of a dense layer. Errors are as NewInt8Conv's.
+func NewInt8Dense(in int, weights []int8, scale, bias []float32) (*Int8Dense, error) {
+	w, ok := NewWindow(Shape{1, 1, in}, 1, 1, 1, 1, false, len(scale))
+	if !ok {
+		return nil, fmt.Errorf("%w: %d inputs", ErrInt8, in)
+	}
+	c, err := NewInt8Conv(w, weights, scale, bias)
+	return &Int8Dense{c}, err
+}
+
+// Apply computes dst [out] from src [in].
+func (d *Int8Dense) Apply(dst []float32, src []uint8, ws *Workspace) { d.conv.Row(dst, src, 0, ws) }
+
+// Workspace is memory that a kernel may need between its input and its output. The zero value is ready; it grows to
+// what the largest layer wants and then stays. It serves one goroutine at a time, and any number of layers.
+type Workspace struct {
+	bytes []uint8
+}
+
+// scratch is n bytes with any content.
+func (ws *Workspace) scratch(n int) []uint8 {
+	if cap(ws.bytes) < n {
+		ws.bytes = make([]uint8, n)
+	}
+	return ws.bytes[:n]
+}

@@ -1,0 +1,251 @@
+package kernel
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// layer is a random convolution of whole numbers and an input for it.
+type layer struct {
+	window      Window
+	weights     []int8
+	scale, bias []float32
+	src         []uint8
+}
+
+func newLayer(r *rand.Rand, w Window) layer {
+	l := layer{
+		window:  w,
+		weights: make([]int8, w.KH*w.KW*w.In.C*w.Out.C),
+		scale:   make([]float32, w.Out.C),
+		bias:    make([]float32, w.Out.C),
+		src:     make([]uint8, w.In.Len()),
+	}
+	for i := range l.weights {
+		l.weights[i] = int8(r.Uint32())
+	}
+	for i := range l.scale {
+		l.scale[i], l.bias[i] = r.Float32()*2-1, r.Float32()*100-50
+	}
+	sparse := r.IntN(2) == 0
+	for i := range l.src {
+		if !sparse || r.IntN(4) == 0 {
+			l.src[i] = uint8(r.Uint32())
+		}
+	}
+	return l
+}
+
+func randomWindow(r *rand.Rand) Window {
+	for {
+		in := Shape{1 + r.IntN(12), 1 + r.IntN(40), 1 + r.IntN(24)}
+		if r.IntN(4) == 0 {
+			in.C = 1 + r.IntN(140)
+		}
+		w, ok := NewWindow(in, 1+r.IntN(6), 1+r.IntN(6), 1+r.IntN(3), 1+r.IntN(3), r.IntN(2) == 0, 1+r.IntN(150))
+		if ok {
+			return w
+		}
+	}
+}
+
+// reference computes the layer by its definition, in int64 and index by index.
+func (l layer) reference() []float32 {
+	w := l.window
+	dst := make([]float32, w.Out.Len())
+	for y := range w.Out.H {
+		for x := range w.Out.W {
+			for o := range w.Out.C {
+				var sum int64
+				for i := range w.KH {
+					for j := range w.KW {
+						sy, sx := y*w.SH+i-w.PadTop, x*w.SW+j-w.PadLeft
+						if sy < 0 || sy >= w.In.H || sx < 0 || sx >= w.In.W {
+							continue
+						}
+						for k := range w.In.C {
+							a := l.src[(sy*w.In.W+sx)*w.In.C+k]
+							b := l.weights[((i*w.KW+j)*w.In.C+k)*w.Out.C+o]
+							sum += int64(a) * int64(b)
+						}
+					}
+				}
+				product := float32(sum) * l.scale[o]
+				dst[(y*w.Out.W+x)*w.Out.C+o] = product + l.bias[o]
+			}
+		}
+	}
+	return dst
+}
+
+func (l layer) compute(t testing.TB) []float32 {
+	t.Helper()
+	c, err := NewInt8Conv(l.window, l.weights, l.scale, l.bias)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ws Workspace
+	n := l.window.Out.W * l.window.Out.C
+	dst := make([]float32, l.window.Out.Len())
+	for y := range l.window.Out.H {
+		c.Row(dst[y*n:][:n], l.src, y, &ws)
+	}
+	return dst
+}
+
+func sameBits(t testing.TB, got, want []float32) {
+	t.Helper()
+	for i := range want {
+		if math.Float32bits(got[i]) != math.Float32bits(want[i]) {
+			t.Fatalf("element %d is %v, want %v", i, got[i], want[i])
+		}
+	}
+}
+
+// onEveryTier runs a test with each tier selected in turn.
+func onEveryTier(t *testing.T, test func(t *testing.T)) {
+	was := Tier()
+	defer func() { _ = Select(was) }()
+	for _, name := range Available() {
+		if err := Select(name); err != nil {
+			t.Fatal(err)
+		}
+		t.Run(name, test)
+	}
+}
+
+func TestInt8ConvIsExact(t *testing.T) {
+	onEveryTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(1, 2))
+		for range 300 {
+			l := newLayer(r, randomWindow(r))
+			sameBits(t, l.compute(t), l.reference())
+		}
+	})
+}
+
+func TestInt8ConvAtTheLimitOfInt32(t *testing.T) {
+	onEveryTier(t, func(t *testing.T) {
+		for _, weight := range []int8{-128, 127} {
+			l := newLayer(rand.New(rand.NewPCG(3, 4)), Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, maxTaps}, Out: Shape{1, 1, 3}})
+			for i := range l.weights {
+				l.weights[i] = weight
+			}
+			for i := range l.src {
+				l.src[i] = 255
+			}
+			sameBits(t, l.compute(t), l.reference())
+		}
+	})
+}
+
+func TestInt8ConvDoesNotAllocate(t *testing.T) {
+	onEveryTier(t, func(t *testing.T) {
+		w, _ := NewWindow(Shape{6, 9, 5}, 3, 3, 1, 1, true, 20)
+		l := newLayer(rand.New(rand.NewPCG(5, 6)), w)
+		c, err := NewInt8Conv(w, l.weights, l.scale, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ws Workspace
+		dst := make([]float32, w.Out.W*w.Out.C)
+		c.Row(dst, l.src, 0, &ws)
+		if n := testing.AllocsPerRun(10, func() {
+			for y := range w.Out.H {
+				c.Row(dst, l.src, y, &ws)
+			}
+		}); n != 0 {
+			t.Errorf("%v allocations", n)
+		}
+	})
+}
+
+func TestInt8DenseIsExact(t *testing.T) {
+	onEveryTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(7, 8))
+		for range 100 {
+			in, out := 1+r.IntN(700), 1+r.IntN(150)
+			l := newLayer(r, Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, in}, Out: Shape{1, 1, out}})
+			d, err := NewInt8Dense(in, l.weights, l.scale, l.bias)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make([]float32, out)
+			d.Apply(got, l.src, new(Workspace))
+			sameBits(t, got, l.reference())
+		}
+	})
+}
+
+func TestInt8RefusesWhatDoesNotFit(t *testing.T) {
+	w := Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, 4}, Out: Shape{1, 1, 2}}
+	huge := w
+	huge.In.C = maxTaps + 1
+	for name, try := range map[string]func() error{
+		"overflow": func() error {
+			_, err := NewInt8Conv(huge, make([]int8, (maxTaps+1)*2), make([]float32, 2), nil)
+			return err
+		},
+		"weights": func() error {
+			_, err := NewInt8Conv(w, make([]int8, 7), make([]float32, 2), nil)
+			return err
+		},
+		"scale": func() error {
+			_, err := NewInt8Conv(w, make([]int8, 8), make([]float32, 3), nil)
+			return err
+		},
+		"bias": func() error {
+			_, err := NewInt8Conv(w, make([]int8, 8), make([]float32, 2), make([]float32, 1))
+			return err
+		},
+		"no inputs": func() error {
+			_, err := NewInt8Dense(0, nil, make([]float32, 2), nil)
+			return err
+		},
+	} {
+		if err := try(); !errors.Is(err, ErrInt8) {
+			t.Errorf("%s: error %v, want ErrInt8", name, err)
+		}
+	}
+}
+
+func TestSpikeSum(t *testing.T) {
+	onEveryTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(9, 10))
+		for range 300 {
+			width, c := 1+r.IntN(30), 1+r.IntN(140)
+			counts, fan := make([]uint8, width*c), make([]int, width)
+			for i := range fan {
+				fan[i] = min(i+1, width-i, 3)
+			}
+			var want uint64
+			for i := range counts {
+				counts[i] = uint8(r.Uint32())
+				want += uint64(counts[i]) * uint64(fan[i/c])
+			}
+			if got := SpikeSum(counts, c, fan); got != want {
+				t.Fatalf("%d columns of %d: %d, want %d", width, c, got, want)
+			}
+		}
+	})
+}
+
+func TestSelect(t *testing.T) {
+	was := Tier()
+	defer func() { _ = Select(was) }()
+	if err := Select("abacus"); !errors.Is(err, ErrTier) {
+		t.Errorf("error %v, want ErrTier", err)
+	}
+	if Tier() != was {
+		t.Error("a refused tier is in use")
+	}
+	names := Available()
+	if names[len(names)-1] != "generic" {
+		t.Errorf("tiers %v do not end in generic", names)
+	}
+	if err := Select(""); err != nil || Tier() != names[0] {
+		t.Errorf("%v: %s, want the fastest, %s", err, Tier(), names[0])
+	}
+}

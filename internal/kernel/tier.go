@@ -1,0 +1,62 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+)
+
+// Env is the environment variable that chooses a tier: one of Available.
+const Env = "SPIKERAY_KERNEL"
+
+// ErrTier is wrapped by the errors of Select.
+var ErrTier = errors.New("kernel: no such processor tier here")
+
+// tier is the arithmetic for one kind of processor. What a tier leaves nil is taken from plain Go.
+type tier struct {
+	name     string
+	packInt8 func(c *Int8Conv, weights []int8) int8Rows
+	byteSum  func(counts []uint8) uint64
+}
+
+// plain is the tier that defines the answers.
+var plain = tier{
+	name:     "generic",
+	packInt8: packInt8Plain,
+	byteSum:  byteSumPlain,
+}
+
+var current atomic.Pointer[tier]
+
+func init() {
+	if Select(os.Getenv(Env)) != nil {
+		_ = Select("") // a server that asks again with Select has the error to print
+	}
+}
+
+// Tier is the name of the tier in use.
+func Tier() string { return current.Load().name }
+
+// Available lists the tiers that this processor and its system can run, the fastest first; "generic" is always there.
+func Available() []string {
+	var names []string
+	for _, t := range tiers() {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+// Select sets the tier by name, or the fastest one with "". What was built before, an Int8Conv say, keeps its tier, so
+// this belongs before anything is built. The program starts with what the variable Env names, and with the fastest
+// if that is not there: a server should give its value to Select and print the error, which wraps ErrTier.
+func Select(name string) error {
+	for _, t := range tiers() {
+		if name == "" || name == t.name {
+			current.Store(t)
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: %q; there are %s", ErrTier, name, strings.Join(Available(), ", "))
+}
