@@ -1,0 +1,252 @@
+package spike
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// random is a network of two convolutions with a pooling between them, its source's spikes given.
+func random(axis Axis) (*Network, Train) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	weights := func(n int) []float32 {
+		w := make([]float32, n)
+		for i := range w {
+			w[i] = float32(rng.NormFloat64()) / 4
+		}
+		return w
+	}
+	n := &Network{
+		Axis:   axis,
+		Source: &Neurons{LayerName: "in", Dynamics: SpikingReLU, DT: 2, Start: Start{Kind: StartConstant}},
+		Input:  Shape{H: 13, W: 11, C: 3},
+		Layers: []Layer{
+			&Conv2D{LayerName: "conv1", Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Same: true, Channels: 5, Weights: weights(3 * 3 * 3 * 5), Bias: weights(5)},
+			&Neurons{LayerName: "spike1", Dynamics: SpikingReLU, DT: 2, Start: Start{Kind: StartUniform, Seed: 1}},
+			&MaxPool2D{LayerName: "pool1", Pool: [2]int{2, 2}, Stride: [2]int{2, 2}},
+			&Conv2D{LayerName: "conv2", Kernel: [2]int{3, 2}, Stride: [2]int{2, 1}, Channels: 4, Weights: weights(3 * 2 * 5 * 4)},
+			&Neurons{LayerName: "spike2", Dynamics: IntegrateAndFire, Threshold: 0.5, Amplitude: 1, Reset: ResetToZero, Start: Start{Kind: StartConstant}},
+		},
+	}
+	passes := 1
+	if axis == Steps {
+		n.Steps, passes = 5, 5
+	}
+	in := Train{Axis: axis, Shape: n.Input, Counts: make([]uint8, passes*n.Input.Len())}
+	for i := range in.Counts {
+		if rng.IntN(3) == 0 {
+			in.Counts[i] = uint8(1 + rng.IntN(3))
+		}
+	}
+	return n, in
+}
+
+func output(n *Network, in Train) Train {
+	shapes, err := n.Shapes()
+	if err != nil {
+		panic(err)
+	}
+	s := shapes[len(shapes)-1]
+	return Train{Axis: n.Axis, Shape: s, Counts: make([]uint8, len(in.Counts)/n.Input.Len()*s.Len())}
+}
+
+func compile(t *testing.T, n *Network) Runner {
+	t.Helper()
+	r, err := Simulator{}.Compile(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestRunIsTheSameFromManyGoroutines(t *testing.T) {
+	for _, axis := range []Axis{Rows, Steps} {
+		n, in := random(axis)
+		r := compile(t, n)
+		want := output(n, in)
+		stats, err := r.Run(t.Context(), in, want, RunOptions{})
+		if err != nil || stats.Spikes == 0 {
+			t.Fatalf("%s: %+v, %v", axis, stats, err)
+		}
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 5 {
+					got := output(n, in)
+					s, err := r.Run(t.Context(), in, got, RunOptions{})
+					if err != nil || s != stats || !cmp.Equal(got, want) {
+						t.Errorf("%s: another answer: %+v, %v", axis, s, err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+func TestFewerStepsAreTheFirstOfMore(t *testing.T) {
+	n, in := random(Steps)
+	r := compile(t, n)
+	all := output(n, in)
+	var seen []int
+	if _, err := r.Run(t.Context(), in, all, RunOptions{OnStep: func(step int, counts []uint8) error {
+		seen = append(seen, step)
+		if !cmp.Equal(counts, all.Step(step)) {
+			t.Errorf("step %d: told of other counts than were written", step)
+		}
+		return nil
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []int{0, 1, 2, 3, 4}; !cmp.Equal(seen, want) {
+		t.Errorf("told of steps %v", seen)
+	}
+	short := Train{Axis: Steps, Shape: n.Input, Counts: in.Counts[:2*n.Input.Len()]}
+	got := output(n, short)
+	if _, err := r.Run(t.Context(), short, got, RunOptions{}); err != nil || !cmp.Equal(got.Counts, all.Counts[:len(got.Counts)]) {
+		t.Errorf("two steps differ from the first two of five: %v", err)
+	}
+}
+
+func TestRunStopsAtAStep(t *testing.T) {
+	n, in := random(Steps)
+	r := compile(t, n)
+	ctx, cancel := context.WithCancel(t.Context())
+	steps := 0
+	_, err := r.Run(ctx, in, output(n, in), RunOptions{OnStep: func(int, []uint8) error {
+		if steps++; steps == 2 {
+			cancel()
+		}
+		return nil
+	}})
+	if !errors.Is(err, context.Canceled) || steps != 2 {
+		t.Errorf("%v after %d steps", err, steps)
+	}
+	enough := errors.New("enough")
+	if _, err := r.Run(t.Context(), in, output(n, in), RunOptions{OnStep: func(int, []uint8) error { return enough }}); err != enough {
+		t.Errorf("%v, want the caller's own error", err)
+	}
+	n, in = random(Rows)
+	if _, err := compile(t, n).Run(ctx, in, output(n, in), RunOptions{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("rows: %v", err)
+	}
+}
+
+func TestSynapticOperationsCountEveryConnection(t *testing.T) {
+	n, in := random(Rows)
+	// By hand: every output element of conv1 reads each input of its window that is on the map.
+	var want uint64
+	for y := range 13 {
+		for x := range 11 {
+			for i := -1; i <= 1; i++ {
+				for j := -1; j <= 1; j++ {
+					if sy, sx := y+i, x+j; sy >= 0 && sy < 13 && sx >= 0 && sx < 11 {
+						for c := range 3 {
+							want += 5 * uint64(in.Counts[(sy*11+sx)*3+c])
+						}
+					}
+				}
+			}
+		}
+	}
+	var rec Recorder
+	stats, err := compile(t, n).Run(t.Context(), in, output(n, in), RunOptions{Recorder: &rec})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := rec.Layers[0].SynapticOperations; got != want {
+		t.Errorf("conv1: %d synaptic operations, want %d", got, want)
+	}
+	if got := rec.Layers[0].SynapticOperations + rec.Layers[1].SynapticOperations; got != stats.SynapticOperations {
+		t.Errorf("%d in all, the layers' make %d", stats.SynapticOperations, got)
+	}
+}
+
+func TestRecorder(t *testing.T) {
+	for _, axis := range []Axis{Rows, Steps} {
+		n, in := random(axis)
+		rec := Recorder{Rasters: []string{"spike2"}}
+		out := output(n, in)
+		stats, err := compile(t, n).Run(t.Context(), in, out, RunOptions{Recorder: &rec})
+		if err != nil || len(rec.Layers) != 2 || rec.Layers[0].Name != "spike1" || rec.Layers[1].Name != "spike2" {
+			t.Fatalf("%s: %v, layers %+v", axis, err, rec.Layers)
+		}
+		first, last := rec.Layers[0], rec.Layers[1]
+		if first.Raster.Counts != nil || !cmp.Equal(last.Raster, out) {
+			t.Errorf("%s: the raster of spike2 alone was asked for, and is the network's output", axis)
+		}
+		if len(last.Spikes) != out.Steps() {
+			t.Fatalf("%s: %d steps recorded of %d", axis, len(last.Spikes), out.Steps())
+		}
+		var sum, active uint64
+		for i := range out.Steps() {
+			var want uint64
+			for _, c := range out.Step(i) {
+				want += uint64(c)
+				if c > 0 {
+					active++
+				}
+			}
+			if last.Spikes[i] != want {
+				t.Errorf("%s: step %d: %d spikes, want %d", axis, i, last.Spikes[i], want)
+			}
+		}
+		for _, l := range rec.Layers {
+			for _, s := range l.Spikes {
+				sum += s
+			}
+		}
+		if sum != stats.Spikes || first.NeuronSteps+last.NeuronSteps != stats.NeuronSteps {
+			t.Errorf("%s: %d spikes recorded of %d", axis, sum, stats.Spikes)
+		}
+		if want := 1 - float64(active)/float64(len(out.Counts)); last.Sparsity() != want {
+			t.Errorf("%s: sparsity %v, want %v", axis, last.Sparsity(), want)
+		}
+	}
+}
+
+func TestNetworksThatDoNotFit(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*Network)
+		says  string
+	}{
+		"weights":       {func(n *Network) { n.Layers[0].(*Conv2D).Weights = nil }, `"conv1"`},
+		"bias":          {func(n *Network) { n.Layers[0].(*Conv2D).Bias = make([]float32, 4) }, `"conv1"`},
+		"window":        {func(n *Network) { n.Layers[3].(*Conv2D).Kernel = [2]int{7, 2} }, `"conv2"`},
+		"stride":        {func(n *Network) { n.Layers[3].(*Conv2D).Stride[0] = 0 }, `"conv2"`},
+		"threshold":     {func(n *Network) { n.Layers[4].(*Neurons).Threshold = 0 }, `"spike2"`},
+		"reset":         {func(n *Network) { n.Layers[4].(*Neurons).Reset = "" }, `"spike2"`},
+		"dynamics":      {func(n *Network) { n.Layers[4].(*Neurons).Dynamics = "hodgkin_huxley" }, `"spike2"`},
+		"start":         {func(n *Network) { n.Layers[1].(*Neurons).Start.Kind = "" }, `"spike1"`},
+		"no neurons":    {func(n *Network) { n.Layers = n.Layers[:4] }, "no neurons"},
+		"pooled weight": {func(n *Network) { n.Layers[1], n.Layers[2] = n.Layers[2], n.Layers[1] }, `"pool1"`},
+		"bare neurons":  {func(n *Network) { n.Layers = n.Layers[1:] }, `"spike1"`},
+		"dense":         {func(n *Network) { n.Layers[3] = &Dense{LayerName: "dense", Units: 2} }, `"dense"`},
+		"axis":          {func(n *Network) { n.Axis = "columns" }, "axis"},
+		"steps":         {func(n *Network) { n.Axis, n.Steps = Steps, 65 }, "65 steps"},
+		"source":        {func(n *Network) { n.Source = nil }, "source"},
+		"input":         {func(n *Network) { n.Input.W = 0 }, "13x0x3"},
+	} {
+		n, _ := random(Rows)
+		c.spoil(n)
+		_, err := Simulator{}.Compile(n)
+		if !errors.Is(err, ErrNetwork) || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v; an ErrNetwork that names %s is wanted", name, err, c.says)
+		}
+	}
+}
+
+func TestRunRefusesTrainsOfAnotherSize(t *testing.T) {
+	n, in := random(Steps)
+	r := compile(t, n)
+	for _, out := range []Train{{}, output(n, Train{Counts: in.Counts[:n.Input.Len()]})} {
+		if _, err := r.Run(t.Context(), in, out, RunOptions{}); err == nil {
+			t.Error("an output of another size was accepted")
+		}
+	}
+}
