@@ -132,10 +132,8 @@ func NewMetrics(build Build) *Metrics {
 // native histograms) where the scraper asks for it.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
-		Registry:            m.registry,
-		EnableOpenMetrics:   true,
-		MaxRequestsInFlight: 4,
-		Timeout:             10 * time.Second,
+		Registry:          m.registry,
+		EnableOpenMetrics: true,
 	})
 }
 

@@ -72,6 +72,17 @@ def functional(model):
                                                    "input_layers": [[out[0]["name"], 0, 0]], "output_layers": [[before, 0, 0]]}}
 
 
+def functional3(model):
+    """The same as a Functional model of Keras 3."""
+    model = functional(model)
+    for layer in model["config"]["layers"]:
+        layer["inbound_nodes"] = [
+            {"args": [{"class_name": "__keras_tensor__", "config": {"shape": [None, 1], "keras_history": [node[0][0], 0, 0]}}],
+             "kwargs": {"mask": None}} for node in layer["inbound_nodes"]]
+    model["config"]["input_layers"] = ["conv2d_input", 0, 0]
+    return model
+
+
 def write(path, config, weights=WEIGHTS):
     with h5py.File(path, "w") as f:
         f.attrs["keras_version"], f.attrs["backend"] = "2.4.0", "tensorflow"
@@ -98,7 +109,8 @@ def as_keras(dt, seeds):
     return model
 
 
-@pytest.mark.parametrize("shape", [keras2, keras3, lambda **c: functional(keras2(**c))])
+@pytest.mark.parametrize("shape", [keras2, keras3, lambda **c: functional(keras2(**c)), lambda **c: functional3(keras3(**c))],
+                         ids=["keras 2", "keras 3", "functional 2", "functional 3"])
 @pytest.mark.parametrize("changes, options, dt, seeds", [
     ({}, {}, 2.0, (1, 2)),
     ({}, {"seed": 3}, 2.0, (3001, 3002)),
