@@ -1,0 +1,156 @@
+// Package radiograph turns the bytes of a picture file into an upright grey
+// picture, or says why it cannot.
+//
+// Every byte is taken to be hostile. The format is told by content, sizes are
+// read from the headers and held against limits before a decoder runs, and a
+// file whose headers promise more than its bytes can hold is refused before
+// memory is set aside for it. A damaged or truncated file is an error, never
+// half a picture.
+package radiograph
+
+import (
+	"errors"
+	"fmt"
+	"image"
+)
+
+// What can be wrong with a file, for errors.Is. The errors that Decode returns
+// wrap one of these and say more.
+var (
+	// ErrNotPicture reports bytes that are no known format, or a file of a known
+	// format that is damaged or truncated.
+	ErrNotPicture = errors.New("radiograph: not a picture")
+	// ErrTooLarge reports a picture beyond the limits. Its pixels were not decoded.
+	ErrTooLarge = errors.New("radiograph: picture too large")
+	// ErrUnknownFormat reports a file that was recognised but is of a format, or
+	// uses a feature of one, that is not supported or is switched off.
+	ErrUnknownFormat = errors.New("radiograph: format not supported")
+	// ErrNotRadiograph reports a picture that was decoded but cannot be a
+	// radiograph: smaller than MinSide a side, or all one grey.
+	ErrNotRadiograph = errors.New("radiograph: cannot be a radiograph")
+)
+
+const (
+	// DefaultMaxPixels is the MaxPixels of zero Limits: 64 Mi pixels, four times
+	// what the largest digital radiography detectors deliver.
+	DefaultMaxPixels = 64 << 20
+	// MaxSide is the longest side, in pixels, that is ever decoded: what a JPEG
+	// can hold.
+	MaxSide = 1<<16 - 1
+	// MinSide is the shortest side, in pixels, of a picture that is accepted.
+	MinSide = 16
+)
+
+// Limits bound what Decode takes on. The zero value is ready for use.
+type Limits struct {
+	// MaxPixels is the largest width times height; 0 or less is DefaultMaxPixels.
+	// It bounds memory and time as well: decoding takes at most about eight bytes,
+	// and passes over sixteen samples, for each pixel of the limit. A picture that
+	// needs more because of how it is coded (progressive, or 16 bits a channel) is
+	// ErrTooLarge at a smaller size.
+	MaxPixels int
+	// TIFF and WebP switch these formats on. Their decoders have had bugs that
+	// files could trigger, so they are off unless asked for.
+	TIFF, WebP bool
+}
+
+// Picture is a decoded picture.
+type Picture struct {
+	// Image is an *image.Gray16 where the file held 16-bit grey without alpha and an
+	// *image.Gray otherwise, upright: an orientation in the file's EXIF data has been
+	// applied. Its bounds start at the origin.
+	Image image.Image
+	// Format is the file's format: "jpeg", "png", "bmp", "tiff" or "webp".
+	Format string
+	// Width and Height are the size in pixels as stored, before orientation.
+	Width, Height int
+	// Warnings say what was noticed about the picture or done to it, each a code,
+	// a colon and a sentence: "alpha", "aspect", "colour", "contrast",
+	// "orientation", "small".
+	Warnings []string
+}
+
+// codec is one supported format.
+type codec struct {
+	name string
+	// read checks the file's structure as far as it can without decoding pixels.
+	// maxPixels is for work that grows with the picture; the caller checks the size.
+	read   func(data []byte, maxPixels int64) (header, error)
+	decode func(data []byte) (image.Image, error)
+}
+
+// header is what is known of a picture before its pixels are decoded.
+type header struct {
+	width, height int
+	memory        int64 // bytes that decoding and converting it will take
+	leastBytes    int64 // no file shorter than this can hold such a picture
+	orientation   int   // EXIF's 1 to 8, 0 if unknown
+}
+
+func (h header) pixels() int64 { return int64(h.width) * int64(h.height) }
+
+// bytesPerPixel is the memory that decoding may take for each pixel of
+// Limits.MaxPixels.
+const bytesPerPixel = 8
+
+// Decode decodes a picture of grey or colour and returns it in grey. Colour becomes
+// ITU-R 601 luma as in Pillow's convert("L"); transparency is composited over black,
+// the colour of air in a radiograph. Errors wrap ErrNotPicture, ErrTooLarge,
+// ErrUnknownFormat or ErrNotRadiograph.
+func Decode(data []byte, limits Limits) (*Picture, error) {
+	maxPixels := int64(limits.MaxPixels)
+	if maxPixels <= 0 {
+		maxPixels = DefaultMaxPixels
+	}
+	c, err := sniff(data, limits)
+	if err != nil {
+		return nil, err
+	}
+	h, err := c.read(data, maxPixels)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
+	if err := h.check(int64(len(data)), maxPixels); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
+	decoded, err := c.decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
+	if size := decoded.Bounds().Size(); size.X != h.width || size.Y != h.height {
+		return nil, fmt.Errorf("%s: %w: %d x %d pixels where the header says %d x %d", c.name, ErrNotPicture, size.X, size.Y, h.width, h.height)
+	}
+	grey, seen, err := toGrey(decoded)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
+	if err := checkContrast(grey, &seen); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.name, err)
+	}
+	return &Picture{
+		Image:    upright(grey, h.orientation),
+		Format:   c.name,
+		Width:    h.width,
+		Height:   h.height,
+		Warnings: h.warnings(seen),
+	}, nil
+}
+
+// check holds a picture's header against the limits and the file's own length.
+func (h header) check(fileBytes, maxPixels int64) error {
+	switch {
+	case h.width < 1 || h.height < 1:
+		return fmt.Errorf("%w: %d x %d pixels", ErrNotPicture, h.width, h.height)
+	case h.width > MaxSide || h.height > MaxSide:
+		return fmt.Errorf("%w: %d x %d pixels, at most %d a side", ErrTooLarge, h.width, h.height, MaxSide)
+	case h.pixels() > maxPixels:
+		return fmt.Errorf("%w: %d x %d pixels, at most %d in all", ErrTooLarge, h.width, h.height, maxPixels)
+	case h.memory > bytesPerPixel*maxPixels:
+		return fmt.Errorf("%w: %d x %d pixels as coded take %d bytes to decode, at most %d", ErrTooLarge, h.width, h.height, h.memory, bytesPerPixel*maxPixels)
+	case fileBytes < h.leastBytes:
+		return fmt.Errorf("%w: %d bytes cannot hold %d x %d pixels", ErrNotPicture, fileBytes, h.width, h.height)
+	case h.width < MinSide || h.height < MinSide:
+		return fmt.Errorf("%w: %d x %d pixels, at least %d a side", ErrNotRadiograph, h.width, h.height, MinSide)
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package radiograph
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"image"
+
+	"golang.org/x/image/webp"
+)
+
+// webpCodec reads still WebP pictures. Off unless Limits.WebP is set.
+var webpCodec = codec{name: "webp", read: readWebP, decode: decodeWebP}
+
+func decodeWebP(data []byte) (picture image.Image, err error) {
+	defer recoverDecoder(&err)
+	picture, err = webp.Decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, fmt.Errorf("%w: damaged or truncated: %w", ErrNotPicture, err)
+	}
+	// VP8 holds luma from 16 (black) to 235 (white); JPEG, and image.YCbCr with
+	// it, from 0 to 255.
+	switch p := picture.(type) {
+	case *image.YCbCr:
+		fullRange(p.Y)
+	case *image.NYCbCrA:
+		fullRange(p.Y)
+	}
+	return picture, nil
+}
+
+func fullRange(luma []byte) {
+	var table [256]byte
+	for v := range table {
+		table[v] = byte((max(min(v, 235)-16, 0)*255 + 219/2) / 219)
+	}
+	for i, v := range luma {
+		luma[i] = table[v]
+	}
+}
+
+func readWebP(data []byte, _ int64) (h header, err error) {
+	defer recoverDecoder(&err)
+	const flagAnimated = 1 << 1
+	// The decoder sets memory aside for chunks as long as they say they are, so
+	// none may be longer than the file.
+	chunks := data[12:]
+	if size := int64(binary.LittleEndian.Uint32(data[4:])); size+8 > int64(len(data)) {
+		return header{}, fmt.Errorf("%w: truncated: %d bytes of %d", ErrNotPicture, len(data), size+8)
+	}
+	orientation := 0
+	for len(chunks) >= 8 {
+		length := int64(binary.LittleEndian.Uint32(chunks[4:]))
+		if length > int64(len(chunks))-8 {
+			return header{}, fmt.Errorf("%w: truncated in a chunk", ErrNotPicture)
+		}
+		body := chunks[8 : 8+length]
+		switch string(chunks[:4]) {
+		case "VP8X":
+			if length > 0 && body[0]&flagAnimated != 0 {
+				return header{}, fmt.Errorf("%w: animated WebP", ErrUnknownFormat)
+			}
+		case "EXIF":
+			orientation = exifOrientation(bytes.TrimPrefix(body, exifPrefix))
+		}
+		chunks = chunks[min(8+length+length&1, int64(len(chunks))):]
+	}
+	config, err := webp.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return header{}, fmt.Errorf("%w: damaged or truncated: %w", ErrNotPicture, err)
+	}
+	h = header{width: config.Width, height: config.Height, orientation: orientation}
+	if h.width > MaxSide || h.height > MaxSide {
+		return h, nil
+	}
+	// Alpha is decoded as a picture of four channels of its own.
+	h.memory = 8 * h.pixels()
+	return h, nil
+}
