@@ -8,8 +8,7 @@ import (
 // network is a description's layers with their weights, in the three parts of docs/MODEL_FILE.md.
 type network struct {
 	front   *analog
-	encoder *spike.Neurons // nil without neurons: then the front is the whole network but the softmax
-	pools   []kernel.Window
+	encoder *spike.Population // nil without neurons: then the front is the whole network but the softmax
 	body    *spike.Network
 	last    *spike.Neurons // whose spikes the read-out takes
 	bodyOut kernel.Shape
@@ -37,6 +36,8 @@ func build(d *Description, c *container) (*network, error) {
 	shape := kernel.Shape{H: d.Preparation.Height, W: d.Preparation.Width, C: 1}
 	n := &network{front: newAnalog(shape)}
 	part := n.front
+	bytes := true                // the picture is whole numbers, and so are the counts that the read-out of rows takes
+	var pools []*spike.MaxPool2D // right behind the encoder
 	b := builder{d: d, c: c}
 	for i := range d.Layers {
 		l := &d.Layers[i]
@@ -48,10 +49,9 @@ func build(d *Description, c *container) (*network, error) {
 			}
 			continue
 		case i == first:
-			n.encoder = l.neurons()
-			n.last = n.encoder
-			n.neurons += n.encoder.StateLen(shape, d.Time.Axis)
-			n.body = &spike.Network{Axis: d.Time.Axis, Steps: d.Time.Steps, Source: n.encoder, Input: shape}
+			n.last = l.neurons()
+			n.neurons += n.last.StateLen(shape, d.Time.Axis)
+			n.body = &spike.Network{Axis: d.Time.Axis, Steps: d.Time.Steps, Source: n.last, Input: shape}
 			if _, err := n.body.Shapes(); err != nil { // the encoder's own fields
 				return nil, layerError(i, l, "model", "%v", err)
 			}
@@ -61,7 +61,7 @@ func build(d *Description, c *container) (*network, error) {
 			if err != nil {
 				return nil, err
 			}
-			n.pools = append(n.pools, w)
+			pools = append(pools, &spike.MaxPool2D{LayerName: l.Name, Pool: *l.Pool, Stride: *l.Stride})
 			shape = w.Out
 			n.body.Input = shape
 			continue
@@ -81,11 +81,13 @@ func build(d *Description, c *container) (*network, error) {
 			n.readout = newAnalog(shape)
 			part = n.readout
 			n.bodyOut = shape
+			bytes = d.Time.Axis == spike.Rows
 		}
-		op, err := b.analog(i, l, shape)
+		op, err := b.analog(i, l, shape, bytes)
 		if err != nil {
 			return nil, err
 		}
+		bytes = bytes && op.kind == "flatten"
 		part.add(op)
 		shape = op.out
 	}
@@ -94,6 +96,12 @@ func build(d *Description, c *container) (*network, error) {
 	}
 	if first >= 0 && n.readout == nil {
 		n.readout, n.bodyOut = newAnalog(shape), shape
+	}
+	if n.body != nil {
+		var err error
+		if n.encoder, err = n.body.Source.Over(n.front.out, d.Time.Axis, pools...); err != nil {
+			return nil, formatError("layers", "%v", err)
+		}
 	}
 	for name := range c.tensors {
 		return nil, formatError("tensor "+name[:min(len(name), 80)], "belongs to no layer")
@@ -136,55 +144,63 @@ func (b *builder) window(i int, l *Layer, size *[2]int, same bool, in kernel.Sha
 }
 
 // weights takes a layer's tensors; shape ends in the number of outputs, uses is how often each weight is used.
-func (b *builder) weights(i int, l *Layer, uses int, shape ...int) (weights, bias []float32, err error) {
+func (b *builder) weights(i int, l *Layer, uses int, shape ...int) (w spike.Weights, err error) {
 	size := 1
 	for _, n := range shape {
 		size *= n
 	}
 	if size > maxWeights {
-		return nil, nil, layerError(i, l, "weights", "%v are more than %d", shape, maxWeights)
+		return w, layerError(i, l, "weights", "%v are more than %d", shape, maxWeights)
 	}
 	steps := 1
 	if b.d.Time != nil {
 		steps = max(1, b.d.Time.Steps)
 	}
 	if b.macs += size * uses * steps; b.macs > maxMACs {
-		return nil, nil, layerError(i, l, "weights", "the network needs more than %d multiply-accumulates", maxMACs)
+		return w, layerError(i, l, "weights", "the network needs more than %d multiply-accumulates", maxMACs)
 	}
-	if weights, err = b.c.float32s(l.Weights, shape...); err != nil {
-		return nil, nil, err
+	out := shape[len(shape)-1]
+	if l.Scale == "" {
+		w.Float32, err = b.c.float32s(l.Weights, shape...)
+	} else if w.Int8, err = b.c.int8s(l.Weights, shape...); err == nil {
+		w.Scale, err = b.c.float32s(l.Scale, out)
 	}
-	if l.Bias != "" {
-		bias, err = b.c.float32s(l.Bias, shape[len(shape)-1])
+	if err == nil && l.Bias != "" {
+		w.Bias, err = b.c.float32s(l.Bias, out)
 	}
-	return weights, bias, err
+	return w, err
 }
 
-func (b *builder) conv(i int, l *Layer, in kernel.Shape) (w kernel.Window, weights, bias []float32, err error) {
+func (b *builder) conv(i int, l *Layer, in kernel.Shape) (w kernel.Window, weights spike.Weights, err error) {
 	if w, err = b.window(i, l, l.Kernel, l.Padding == "same", in); err != nil {
 		return
 	}
-	weights, bias, err = b.weights(i, l, w.Out.H*w.Out.W, w.KH, w.KW, in.C, l.Channels)
+	weights, err = b.weights(i, l, w.Out.H*w.Out.W, w.KH, w.KW, in.C, l.Channels)
 	return
 }
 
-func (b *builder) dense(i int, l *Layer, in kernel.Shape) (weights, bias []float32, err error) {
+func (b *builder) dense(i int, l *Layer, in kernel.Shape) (weights spike.Weights, err error) {
 	if in.H != 1 || in.W != 1 || in.C > maxDenseIn {
-		return nil, nil, layerError(i, l, "type", "a dense layer takes a flat input of at most %d, not %dx%dx%d", maxDenseIn, in.H, in.W, in.C)
+		return weights, layerError(i, l, "type", "a dense layer takes a flat input of at most %d, not %dx%dx%d", maxDenseIn, in.H, in.W, in.C)
 	}
 	return b.weights(i, l, 1, in.C, l.Units)
 }
 
-// analog builds a layer of the front or the read-out.
-func (b *builder) analog(i int, l *Layer, in kernel.Shape) (op analogOp, err error) {
+// analog builds a layer of the front or the read-out. bytes says that what reaches it is whole numbers.
+func (b *builder) analog(i int, l *Layer, in kernel.Shape, bytes bool) (op analogOp, err error) {
 	op = analogOp{kind: l.Type, in: in, out: in}
+	if l.Scale != "" && !bytes {
+		return op, layerError(i, l, "scale", "whole-number weights need whole numbers to come in: the picture, or the counts of a network along rows")
+	}
+	var weights spike.Weights
 	switch l.Type {
 	case "conv2d":
-		op.window, op.weights, op.bias, err = b.conv(i, l, in)
+		op.window, weights, err = b.conv(i, l, in)
 		op.out = op.window.Out
 	case "dense":
-		op.weights, op.bias, err = b.dense(i, l, in)
+		weights, err = b.dense(i, l, in)
 		op.out = kernel.Shape{H: 1, W: 1, C: l.Units}
+		op.window, _ = kernel.NewWindow(in, 1, 1, 1, 1, false, l.Units)
 	case "max_pool2d", "average_pool2d":
 		op.window, err = b.window(i, l, l.Pool, false, in)
 		op.out = op.window.Out
@@ -194,7 +210,17 @@ func (b *builder) analog(i int, l *Layer, in kernel.Shape) (op analogOp, err err
 	case "flatten":
 		op.out = kernel.Shape{H: 1, W: 1, C: in.Len()}
 	}
-	return op, err
+	if err != nil {
+		return op, err
+	}
+	op.parameters = weights.Len()
+	op.weights, op.bias = weights.Float32, weights.Bias
+	if weights.Int8 != nil {
+		if op.int8, err = kernel.NewInt8Conv(op.window, weights.Int8, weights.Scale, weights.Bias); err != nil {
+			return op, layerError(i, l, "weights", "%v", err)
+		}
+	}
+	return op, nil
 }
 
 // spiking builds a layer of the body.
@@ -204,11 +230,11 @@ func (b *builder) spiking(i int, l *Layer, in kernel.Shape) (layer spike.Layer, 
 	case "conv2d":
 		var w kernel.Window
 		conv := &spike.Conv2D{LayerName: l.Name, Kernel: *l.Kernel, Stride: *l.Stride, Same: l.Padding == "same", Channels: l.Channels}
-		w, conv.Weights, conv.Bias, err = b.conv(i, l, in)
+		w, conv.Weights, err = b.conv(i, l, in)
 		layer, out = conv, w.Out
 	case "dense":
 		dense := &spike.Dense{LayerName: l.Name, Units: l.Units}
-		dense.Weights, dense.Bias, err = b.dense(i, l, in)
+		dense.Weights, err = b.dense(i, l, in)
 		layer, out = dense, kernel.Shape{H: 1, W: 1, C: l.Units}
 	case "max_pool2d":
 		var w kernel.Window
@@ -239,16 +265,16 @@ func (n *network) parameters() int {
 			continue
 		}
 		for _, o := range a.ops {
-			total += len(o.weights) + len(o.bias)
+			total += o.parameters
 		}
 	}
 	if n.body != nil {
 		for _, l := range n.body.Layers {
 			switch l := l.(type) {
 			case *spike.Conv2D:
-				total += len(l.Weights) + len(l.Bias)
+				total += l.Weights.Len()
 			case *spike.Dense:
-				total += len(l.Weights) + len(l.Bias)
+				total += l.Weights.Len()
 			}
 		}
 	}

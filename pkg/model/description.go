@@ -54,6 +54,7 @@ type Layer struct {
 	Channels  int            `json:"channels,omitempty"`
 	Units     int            `json:"units,omitempty"`
 	Weights   string         `json:"weights,omitempty"`
+	Scale     string         `json:"scale,omitempty"` // there: the weights are whole numbers
 	Bias      string         `json:"bias,omitempty"`
 	Model     spike.Dynamics `json:"model,omitempty"`
 	DT        float64        `json:"dt,omitempty"`
@@ -198,13 +199,14 @@ func (l *Layer) check(i int) error {
 	}
 	switch l.Type {
 	case "conv2d":
-		own.Kernel, own.Stride, own.Padding, own.Channels, own.Weights, own.Bias = l.Kernel, l.Stride, l.Padding, l.Channels, l.Weights, l.Bias
+		own.Kernel, own.Stride, own.Padding, own.Channels, own.Weights, own.Scale, own.Bias =
+			l.Kernel, l.Stride, l.Padding, l.Channels, l.Weights, l.Scale, l.Bias
 		first(window("kernel", l.Kernel), window("stride", l.Stride), count("channels", l.Channels))
 		if l.Padding != "valid" && l.Padding != "same" {
 			first(layerError(i, l, "padding", "%.80q is neither valid nor same", l.Padding))
 		}
 	case "dense":
-		own.Units, own.Weights, own.Bias = l.Units, l.Weights, l.Bias
+		own.Units, own.Weights, own.Scale, own.Bias = l.Units, l.Weights, l.Scale, l.Bias
 		first(count("units", l.Units))
 	case "max_pool2d", "average_pool2d":
 		own.Pool, own.Stride = l.Pool, l.Stride

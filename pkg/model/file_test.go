@@ -167,13 +167,15 @@ func TestDecodeRefusesSpoiledDescriptions(t *testing.T) {
 		"softmax early":       {layer(8, "type", "softmax"), `layers[8] "relu1" type`},
 		"relu in the body":    {func(p parts) { p.layer(5)["type"], p.layer(4)["type"] = "relu", "relu" }, `layers[4] "spike2" type`},
 		"average of spikes":   {layer(2, "type", "average_pool2d"), `layers[2] "pool1" type`},
-		"dense before flat":   {func(p parts) { p.description["layers"] = slices.Delete(p.description["layers"].([]map[string]any), 6, 7) }, `layers[6] "dense1" type`},
-		"no softmax":          {func(p parts) { p.description["layers"] = p.description["layers"].([]map[string]any)[:10] }, "layers"},
-		"one unit too few":    {func(p parts) { p.description["labels"] = []string{"NORMAL", "PNEUMONIA", "OTHER"} }, `layers[10] "softmax" type`},
-		"tensor of no layer":  {func(p parts) { p.tensors["spare"], p.shapes["spare"] = []float32{1}, []int{1} }, "tensor spare"},
-		"NaN":                 {func(p parts) { p.tensors["conv2.weights"][7] = float32(math.NaN()) }, "tensor conv2.weights"},
-		"infinity":            {func(p parts) { p.tensors["dense1.bias"][0] = float32(math.Inf(-1)) }, "tensor dense1.bias"},
-		"shape":               {func(p parts) { p.shapes["conv2.weights"] = []int{3, 3, 6, 4} }, "tensor conv2.weights"},
+		"dense before flat": {func(p parts) {
+			p.description["layers"] = slices.Delete(p.description["layers"].([]map[string]any), 6, 7)
+		}, `layers[6] "dense1" type`},
+		"no softmax":         {func(p parts) { p.description["layers"] = p.description["layers"].([]map[string]any)[:10] }, "layers"},
+		"one unit too few":   {func(p parts) { p.description["labels"] = []string{"NORMAL", "PNEUMONIA", "OTHER"} }, `layers[10] "softmax" type`},
+		"tensor of no layer": {func(p parts) { p.tensors["spare"], p.shapes["spare"] = []float32{1}, []int{1} }, "tensor spare"},
+		"NaN":                {func(p parts) { p.tensors["conv2.weights"][7] = float32(math.NaN()) }, "tensor conv2.weights"},
+		"infinity":           {func(p parts) { p.tensors["dense1.bias"][0] = float32(math.Inf(-1)) }, "tensor dense1.bias"},
+		"shape":              {func(p parts) { p.shapes["conv2.weights"] = []int{3, 3, 6, 4} }, "tensor conv2.weights"},
 	} {
 		p := small(spike.Steps)
 		c.spoil(p)

@@ -111,28 +111,25 @@ type SpikeStats struct {
 
 // room is the memory of one inference.
 type room struct {
-	input          []float32
-	front, readout analogRoom
-	v              []float32
-	maps           [2][]uint8 // the encoder's spikes, and what pooling leaves of them
-	in, out        []uint8    // the body's trains
+	front, readout *analogRoom
+	current        rows
+	encoder        *spike.State
+	in, out        []uint8 // the body's trains
 	sums           []uint32
-	values         []float32
 }
 
 func (m *Model) newRoom() *room {
 	n := m.net
-	r := &room{input: make([]float32, n.front.in.Len()), front: n.front.newRoom()}
+	r := &room{front: n.front.newRoom()}
 	if n.encoder == nil {
 		return r
 	}
 	steps := max(1, m.MaxSteps())
-	r.v = make([]float32, n.encoder.StateLen(n.front.out, m.description.Time.Axis))
-	r.maps[0], r.maps[1] = make([]uint8, n.front.out.Len()), make([]uint8, n.front.out.Len())
+	r.current = rows{chain: n.front, room: r.front}
+	r.encoder = n.encoder.NewState()
 	r.in = make([]uint8, steps*n.body.Input.Len())
 	r.out = make([]uint8, steps*n.bodyOut.Len())
 	r.sums = make([]uint32, n.bodyOut.Len())
-	r.values = make([]float32, n.bodyOut.Len())
 	r.readout = n.readout.newRoom()
 	return r
 }
@@ -152,15 +149,16 @@ func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Resul
 	}
 	r := m.rooms.Get().(*room)
 	defer m.rooms.Put(r)
-	scale := float32(m.description.Preparation.Scale)
-	for i, p := range picture {
-		r.input[i] = float32(p) / scale
+	if !n.front.takesBytes() {
+		scale := float32(m.description.Preparation.Scale)
+		for i, p := range picture {
+			r.front.input[i] = float32(p) / scale
+		}
 	}
-	current := n.front.run(r.front, r.input)
 	if n.encoder == nil {
-		return m.result(current)
+		return m.result(n.front.run(r.front, picture))
 	}
-	stats, steps, err := m.spikes(ctx, r, current, opt)
+	stats, steps, err := m.spikes(ctx, r, picture, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -182,8 +180,8 @@ func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Resul
 	return res, nil
 }
 
-// spikes encodes the current, runs the body and returns the passes made: steps, or 1 along rows. The body's spikes are in r.out.
-func (m *Model) spikes(ctx context.Context, r *room, current []float32, opt Options) (spike.Stats, int, error) {
+// spikes encodes the picture, runs the body and returns the passes made: steps, or 1 along rows. The body's spikes are in r.out.
+func (m *Model) spikes(ctx context.Context, r *room, picture []uint8, opt Options) (spike.Stats, int, error) {
 	n := m.net
 	axis := m.description.Time.Axis
 	steps := opt.Steps
@@ -191,23 +189,14 @@ func (m *Model) spikes(ctx context.Context, r *room, current []float32, opt Opti
 		steps = max(1, m.MaxSteps())
 	}
 	var stats spike.Stats
-	n.encoder.Start.Fill(r.v)
+	r.current.load(picture, steps > 1)
+	n.encoder.Reset(r.encoder)
+	size := n.body.Input.Len()
 	for t := range steps {
 		if err := ctx.Err(); err != nil {
 			return stats, 0, err
 		}
-		counts := r.maps[0][:len(current)]
-		s, c := n.encoder.Encode(counts, r.v, current)
-		stats.Add(spike.Stats{Spikes: s, NeuronSteps: uint64(len(counts)), Clipped: c})
-		if opt.Recorder != nil {
-			opt.Recorder.Observe(n.encoder.LayerName, axis, n.front.out, counts, 0)
-		}
-		for i := range n.pools {
-			to := r.maps[(i+1)%2][:n.pools[i].Out.Len()]
-			kernel.MaxPool(to, counts, &n.pools[i])
-			counts = to
-		}
-		copy(r.in[t*len(counts):], counts)
+		stats.Add(n.encoder.Step(r.in[t*size:][:size], r.encoder, &r.current, 0, opt.Recorder))
 	}
 	run := spike.RunOptions{Recorder: opt.Recorder}
 	if opt.OnStep != nil {
@@ -240,12 +229,17 @@ func (m *Model) sum(r *room, from, to int) {
 	}
 }
 
-// readout takes the mean over the steps of what the summed spikes stand for through the read-out.
+// readout takes the mean over the steps of what the summed spikes stand for through the read-out. Whole-number weights
+// take the counts themselves.
 func (m *Model) readout(r *room, steps int) []float32 {
-	for i, s := range r.sums {
-		r.values[i] = m.net.last.Value(s) / float32(steps)
+	chain := m.net.readout
+	if chain.takesBytes() {
+		return chain.run(r.readout, r.out[:len(r.sums)])
 	}
-	return m.net.readout.run(r.readout, r.values)
+	for i, s := range r.sums {
+		r.readout.input[i] = m.net.last.Value(s) / float32(steps)
+	}
+	return chain.run(r.readout, nil)
 }
 
 func (m *Model) result(logits []float32) (*Result, error) {

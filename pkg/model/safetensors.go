@@ -19,6 +19,9 @@ const (
 	maxTensors     = 2 * maxLayers
 )
 
+// widths is the bytes of an element, by dtype.
+var widths = map[string]int64{"F32": 4, "I8": 1}
+
 // tensor is one entry of a safetensors header.
 type tensor struct {
 	DType   string   `json:"dtype"`
@@ -115,8 +118,9 @@ func (c *container) check() error {
 	for _, name := range names {
 		t := c.tensors[name]
 		field := "tensor " + name[:min(len(name), 80)]
-		if t.DType != "F32" {
-			return formatError(field, "dtype %.16q, F32 is wanted", t.DType)
+		width, ok := widths[t.DType]
+		if !ok {
+			return formatError(field, "dtype %.16q, F32 or I8 is wanted", t.DType)
 		}
 		size := int64(1)
 		if len(t.Shape) > 4 {
@@ -130,8 +134,8 @@ func (c *container) check() error {
 				return formatError(field, "shape %v has more than %d elements", t.Shape, maxWeights)
 			}
 		}
-		if t.Offsets[0] != end || t.Offsets[1] != end+4*size {
-			return formatError(field, "data_offsets %v, [%d %d] are wanted", t.Offsets, end, end+4*size)
+		if t.Offsets[0] != end || t.Offsets[1] != end+width*size {
+			return formatError(field, "data_offsets %v, [%d %d] are wanted", t.Offsets, end, end+width*size)
 		}
 		end = t.Offsets[1]
 	}
@@ -146,8 +150,8 @@ func (c *container) digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// float32s takes a tensor of the wanted shape out of the container; each is taken once.
-func (c *container) float32s(name string, shape ...int) ([]float32, error) {
+// take takes a tensor's bytes out of the container; each is taken once.
+func (c *container) take(name, dtype string, shape []int) ([]byte, error) {
 	t, ok := c.tensors[name]
 	if !ok {
 		return nil, formatError("tensor "+name[:min(len(name), 80)], "is not in the file, or is used twice")
@@ -156,11 +160,27 @@ func (c *container) float32s(name string, shape ...int) ([]float32, error) {
 	for i := range min(len(t.Shape), len(shape)) {
 		fits = fits && t.Shape[i] == int64(shape[i])
 	}
-	if !fits {
-		return nil, formatError("tensor "+name, "shape %v, %v is wanted", t.Shape, shape)
+	if !fits || t.DType != dtype {
+		return nil, formatError("tensor "+name, "%s of shape %v, %s of %v is wanted", t.DType, t.Shape, dtype, shape)
 	}
 	delete(c.tensors, name)
-	raw := c.data[t.Offsets[0]:t.Offsets[1]]
+	return c.data[t.Offsets[0]:t.Offsets[1]], nil
+}
+
+func (c *container) int8s(name string, shape ...int) ([]int8, error) {
+	raw, err := c.take(name, "I8", shape)
+	out := make([]int8, len(raw))
+	for i, b := range raw {
+		out[i] = int8(b)
+	}
+	return out, err
+}
+
+func (c *container) float32s(name string, shape ...int) ([]float32, error) {
+	raw, err := c.take(name, "F32", shape)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]float32, len(raw)/4)
 	for i := range out {
 		out[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))

@@ -51,16 +51,41 @@ type Conv2D struct {
 	Stride    [2]int
 	Same      bool // TensorFlow's padding "same"; otherwise "valid"
 	Channels  int
-	Weights   []float32
-	Bias      []float32 // [Channels], or nil
+	Weights
 }
 
 // Dense is a fully connected layer with weights [in][Units]; its input is a map of 1x1xC.
 type Dense struct {
 	LayerName string
 	Units     int
-	Weights   []float32
-	Bias      []float32 // [Units], or nil
+	Weights
+}
+
+// Weights are those of a layer with so many outputs: Float32, or Int8 and a Scale.
+//
+// With whole-number weights the current of output o is float32(sum)*Scale[o] + Bias[o], where the sum over counts times
+// weights is exact: the same bits on every processor. What a spike stands for is in the scale.
+type Weights struct {
+	Float32 []float32
+	Int8    []int8
+	Scale   []float32 // [outputs], with Int8 only
+	Bias    []float32 // [outputs], or nil
+}
+
+// Len is the number of weights and biases.
+func (w *Weights) Len() int { return len(w.Float32) + len(w.Int8) + len(w.Bias) }
+
+func (w *Weights) check(in, out int) error {
+	if len(w.Float32)+len(w.Int8) != in*out || w.Float32 != nil && w.Int8 != nil {
+		return fmt.Errorf("%d weights, %d x %d are wanted", len(w.Float32)+len(w.Int8), in, out)
+	}
+	if w.Int8 != nil && len(w.Scale) != out || w.Int8 == nil && w.Scale != nil {
+		return fmt.Errorf("%d scales, %d are wanted with whole-number weights and none without", len(w.Scale), out)
+	}
+	if w.Bias != nil && len(w.Bias) != out {
+		return fmt.Errorf("%d biases, %d are wanted", len(w.Bias), out)
+	}
+	return nil
 }
 
 // MaxPool2D takes the largest count of each window; windows that the map does not fill are left out.
@@ -104,14 +129,14 @@ func (l *Conv2D) output(in Shape) (Shape, error) {
 	if err != nil {
 		return in, err
 	}
-	return w.Out, checkWeights(l.Weights, l.Bias, w.KH*w.KW*in.C, l.Channels)
+	return w.Out, l.check(w.KH*w.KW*in.C, l.Channels)
 }
 
 func (l *Dense) output(in Shape) (Shape, error) {
 	if in.H != 1 || in.W != 1 {
 		return in, fmt.Errorf("a dense layer takes a flat input, not %dx%dx%d", in.H, in.W, in.C)
 	}
-	return Shape{H: 1, W: 1, C: l.Units}, checkWeights(l.Weights, l.Bias, in.C, l.Units)
+	return Shape{H: 1, W: 1, C: l.Units}, l.check(in.C, l.Units)
 }
 
 func (l *MaxPool2D) output(in Shape) (Shape, error) {
@@ -120,16 +145,6 @@ func (l *MaxPool2D) output(in Shape) (Shape, error) {
 }
 
 func (l *Flatten) output(in Shape) (Shape, error) { return Shape{H: 1, W: 1, C: in.Len()}, nil }
-
-func checkWeights(weights, bias []float32, in, out int) error {
-	if len(weights) != in*out {
-		return fmt.Errorf("%d weights, %d x %d are wanted", len(weights), in, out)
-	}
-	if bias != nil && len(bias) != out {
-		return fmt.Errorf("%d biases, %d are wanted", len(bias), out)
-	}
-	return nil
-}
 
 // Shapes gives the shape of the map after each layer, or an error that wraps ErrNetwork and names the layer.
 func (n *Network) Shapes() ([]Shape, error) {

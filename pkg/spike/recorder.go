@@ -31,8 +31,8 @@ func (l LayerRecord) Sparsity() float64 {
 	return 1 - float64(l.Active)/float64(l.NeuronSteps)
 }
 
-// Observe tells the recorder what a layer emitted: one map of shape s along Rows, or one step along Steps, the first
-// call for each layer in the network's order.
+// Observe tells the recorder what a layer emitted, and the synaptic operations that made it: one map of shape s along
+// Rows, or one step along Steps, the first call for each layer in the network's order.
 func (r *Recorder) Observe(layer string, axis Axis, s Shape, counts []uint8, synapticOperations uint64) {
 	i := slices.IndexFunc(r.Layers, func(l LayerRecord) bool { return l.Name == layer })
 	if i < 0 {

@@ -14,34 +14,47 @@ type Simulator struct{}
 // Name is "simulator".
 func (Simulator) Name() string { return "simulator" }
 
-// Compile checks the network and prepares its buffers. The errors wrap ErrNetwork.
+// Compile checks the network and prepares its weights and buffers. The errors wrap ErrNetwork.
 func (Simulator) Compile(n *Network) (Runner, error) {
 	shapes, err := n.Shapes()
 	if err != nil {
 		return nil, err
 	}
-	s := &simulation{net: n, out: n.Input}
-	values, in := n.Source.values(), n.Input
-	for i, l := range n.Layers {
-		o := op{layer: l, in: in, out: shapes[i]}
-		switch l := l.(type) {
-		case *Conv2D:
-			o.values = values
-			o.window, _ = l.Window(in)
-			o.fanRows, o.fanCols = o.window.Cover()
-		case *Dense:
-			o.values = values
-			o.fanRows, o.fanCols = []int{1}, []int{1}
-		case *MaxPool2D:
-			o.window, _ = l.Window(in)
-		case *Neurons:
-			values = l.values()
+	s := &simulation{net: n, out: n.Input, maxMap: n.Input.Len()}
+	values := n.Source.values()
+	for i := 0; i < len(n.Layers); i++ {
+		o := op{}
+		switch l := n.Layers[i].(type) {
+		case *Flatten:
+			s.out = shapes[i]
+			continue
+		case *MaxPool2D: // one that no population takes along
+			o.window, _ = l.Window(s.out)
+		default:
+			neurons := n.Layers[i+1].(*Neurons) // Shapes has seen to it
+			if o.weights, err = newWeigher(l, s.out, &values); err != nil {
+				return nil, fmt.Errorf("%w: layer %q: %v", ErrNetwork, l.Name(), err)
+			}
+			var pools []*MaxPool2D
+			i++
+			at := shapes[i]
+			for i+1 < len(n.Layers) {
+				pool, ok := n.Layers[i+1].(*MaxPool2D)
+				if !ok {
+					break
+				}
+				pools = append(pools, pool)
+				i++
+			}
+			if o.population, err = neurons.Over(at, n.Axis, pools...); err != nil {
+				return nil, fmt.Errorf("%w: layer %q: %v", ErrNetwork, neurons.LayerName, err)
+			}
+			values = neurons.values()
 		}
-		s.maxMap = max(s.maxMap, o.in.Len(), o.out.Len())
+		s.out = shapes[i]
+		s.maxMap = max(s.maxMap, s.out.Len())
 		s.ops = append(s.ops, o)
-		in = shapes[i]
 	}
-	s.out = in
 	s.rooms.New = func() any { return s.newRoom() }
 	return s, nil
 }
@@ -54,30 +67,27 @@ type simulation struct {
 	rooms  sync.Pool
 }
 
-// op is a layer laid over the map that reaches it.
+// op is a weighted layer with the population that it drives, or, without weights, a pooling.
 type op struct {
-	layer            Layer
-	in, out          Shape
-	window           kernel.Window
-	values           [kernel.MaxCount + 1]float32 // what an incoming count stands for
-	fanRows, fanCols []int
+	weights    *weigher
+	population *Population
+	window     kernel.Window
 }
 
 // room is the memory of one run.
 type room struct {
-	counts  [2][]uint8 // maps of spikes, in turn input and output of a layer
-	values  []float32
-	current []float32
-	v       [][]float32 // by layer
+	maps     [2][]uint8 // spikes, in turn input and output of an op
+	states   []*State   // by op
+	currents []*currents
 }
 
 func (s *simulation) newRoom() *room {
-	r := &room{v: make([][]float32, len(s.ops))}
-	r.counts[0], r.counts[1] = make([]uint8, s.maxMap), make([]uint8, s.maxMap)
-	r.values, r.current = make([]float32, s.maxMap), make([]float32, s.maxMap)
+	r := &room{states: make([]*State, len(s.ops)), currents: make([]*currents, len(s.ops))}
+	r.maps[0], r.maps[1] = make([]uint8, s.maxMap), make([]uint8, s.maxMap)
 	for i, o := range s.ops {
-		if n, ok := o.layer.(*Neurons); ok {
-			r.v[i] = make([]float32, n.StateLen(o.in, s.net.Axis))
+		if o.weights != nil {
+			r.states[i] = o.population.NewState()
+			r.currents[i] = o.weights.newCurrents()
 		}
 	}
 	return r
@@ -86,7 +96,7 @@ func (s *simulation) newRoom() *room {
 func (s *simulation) Run(ctx context.Context, in, out Train, opt RunOptions) (Stats, error) {
 	passes := 1
 	if s.net.Axis == Steps {
-		passes = in.Steps()
+		passes = len(in.Counts) / s.net.Input.Len()
 	}
 	if in.Shape != s.net.Input || len(in.Counts) != passes*s.net.Input.Len() || len(out.Counts) != passes*s.out.Len() {
 		return Stats{}, fmt.Errorf("spike: %d counts of shape %v in and %d out do not fit the network", len(in.Counts), in.Shape, len(out.Counts))
@@ -94,8 +104,8 @@ func (s *simulation) Run(ctx context.Context, in, out Train, opt RunOptions) (St
 	r := s.rooms.Get().(*room)
 	defer s.rooms.Put(r)
 	for i, o := range s.ops {
-		if n, ok := o.layer.(*Neurons); ok {
-			n.Start.Fill(r.v[i])
+		if o.weights != nil {
+			o.population.Reset(r.states[i])
 		}
 	}
 	var stats Stats
@@ -113,10 +123,8 @@ func (s *simulation) Run(ctx context.Context, in, out Train, opt RunOptions) (St
 	return stats, nil
 }
 
-// pass takes one map through all layers: a whole picture along Rows, one step along Steps.
+// pass takes one map through all ops: a whole picture along Rows, one step along Steps.
 func (s *simulation) pass(ctx context.Context, r *room, from, to []uint8, stats *Stats, rec *Recorder) error {
-	side := 0
-	var synops uint64
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -125,49 +133,17 @@ func (s *simulation) pass(ctx context.Context, r *room, from, to []uint8, stats 
 		if s.net.Axis == Rows && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		next := r.counts[side][:o.out.Len()]
-		switch l := o.layer.(type) {
-		case *Conv2D:
-			synops = o.weigh(r, from)
-			kernel.Conv2D(r.current[:o.out.Len()], r.values[:len(from)], l.Weights, l.Bias, &o.window)
-			continue
-		case *Dense:
-			synops = o.weigh(r, from)
-			kernel.Dense(r.current[:o.out.Len()], r.values[:len(from)], l.Weights, l.Bias)
-			continue
-		case *MaxPool2D:
+		next := r.maps[i%2]
+		if o.weights == nil {
+			next = next[:o.window.Out.Len()]
 			kernel.MaxPool(next, from, &o.window)
-		case *Flatten:
-			continue
-		case *Neurons:
-			spikes, clipped := l.Encode(next, r.v[i], r.current[:o.out.Len()])
-			stats.Add(Stats{spikes, synops, uint64(o.out.Len()), clipped})
-			if rec != nil {
-				rec.Observe(l.LayerName, s.net.Axis, o.out, next, synops)
-			}
+		} else {
+			next = next[:o.population.out.Len()]
+			synops := o.weights.load(r.currents[i], from)
+			stats.Add(o.population.Step(next, r.states[i], r.currents[i], synops, rec))
 		}
-		from, side = next, 1-side
+		from = next
 	}
 	copy(to, from)
 	return nil
-}
-
-// weigh writes what the counts stand for and returns the synaptic operations that they cause: each spike goes down as
-// many connections as windows read it, times the output channels.
-func (o *op) weigh(r *room, counts []uint8) uint64 {
-	var sum uint64
-	i := 0
-	for y := range o.in.H {
-		for x := range o.in.W {
-			var spikes uint64
-			for range o.in.C {
-				n := counts[i]
-				r.values[i] = o.values[n]
-				spikes += uint64(n)
-				i++
-			}
-			sum += spikes * uint64(o.fanRows[y]*o.fanCols[x])
-		}
-	}
-	return sum * uint64(o.out.C)
 }

@@ -26,10 +26,10 @@ func random(axis Axis) (*Network, Train) {
 		Source: &Neurons{LayerName: "in", Dynamics: SpikingReLU, DT: 2, Start: Start{Kind: StartConstant}},
 		Input:  Shape{H: 13, W: 11, C: 3},
 		Layers: []Layer{
-			&Conv2D{LayerName: "conv1", Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Same: true, Channels: 5, Weights: weights(3 * 3 * 3 * 5), Bias: weights(5)},
+			&Conv2D{LayerName: "conv1", Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Same: true, Channels: 5, Weights: Weights{Float32: weights(3 * 3 * 3 * 5), Bias: weights(5)}},
 			&Neurons{LayerName: "spike1", Dynamics: SpikingReLU, DT: 2, Start: Start{Kind: StartUniform, Seed: 1}},
 			&MaxPool2D{LayerName: "pool1", Pool: [2]int{2, 2}, Stride: [2]int{2, 2}},
-			&Conv2D{LayerName: "conv2", Kernel: [2]int{3, 2}, Stride: [2]int{2, 1}, Channels: 4, Weights: weights(3 * 2 * 5 * 4)},
+			&Conv2D{LayerName: "conv2", Kernel: [2]int{3, 2}, Stride: [2]int{2, 1}, Channels: 4, Weights: Weights{Float32: weights(3 * 2 * 5 * 4)}},
 			&Neurons{LayerName: "spike2", Dynamics: IntegrateAndFire, Threshold: 0.5, Amplitude: 1, Reset: ResetToZero, Start: Start{Kind: StartConstant}},
 		},
 	}
@@ -215,7 +215,7 @@ func TestNetworksThatDoNotFit(t *testing.T) {
 		spoil func(*Network)
 		says  string
 	}{
-		"weights":       {func(n *Network) { n.Layers[0].(*Conv2D).Weights = nil }, `"conv1"`},
+		"weights":       {func(n *Network) { n.Layers[0].(*Conv2D).Float32 = nil }, `"conv1"`},
 		"bias":          {func(n *Network) { n.Layers[0].(*Conv2D).Bias = make([]float32, 4) }, `"conv1"`},
 		"window":        {func(n *Network) { n.Layers[3].(*Conv2D).Kernel = [2]int{7, 2} }, `"conv2"`},
 		"stride":        {func(n *Network) { n.Layers[3].(*Conv2D).Stride[0] = 0 }, `"conv2"`},
