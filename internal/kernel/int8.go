@@ -22,7 +22,10 @@ type Int8Conv struct {
 
 // int8Rows is an Int8Conv's weights as a tier wants them, and the tier's way to a row of outputs.
 type int8Rows interface {
-	row(dst []float32, src []uint8, y int, ws *Workspace)
+	// open makes the input ready for row y of the outputs; it holds until the workspace is used again.
+	open(src []uint8, y int, ws *Workspace) int8View
+	// span computes n pixels from x on, dst [n][Out.C].
+	span(dst []float32, v int8View, x, n int)
 }
 
 // NewInt8Conv packs the weights [KH][KW][In.C][Out.C] of a convolution with a scale and a bias for each output channel
@@ -49,8 +52,8 @@ func (c *Int8Conv) Window() Window { return c.window }
 // Row computes row y of the output, dst [Out.W][Out.C], from the whole input src [In.H][In.W][In.C]. The workspace is
 // the caller's, for one goroutine at a time.
 func (c *Int8Conv) Row(dst []float32, src []uint8, y int, ws *Workspace) {
-	dst, src = dst[:c.window.Out.W*c.window.Out.C], src[:c.window.In.Len()]
-	c.rows.row(dst, src, y, ws)
+	view := c.rows.open(src[:c.window.In.Len()], y, ws)
+	c.rows.span(dst, view, 0, c.window.Out.W)
 }
 
 // Int8Dense is a dense layer of whole numbers, with the arithmetic of Int8Conv.

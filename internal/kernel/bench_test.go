@@ -1,0 +1,53 @@
+package kernel
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// benchLayers are the layers of the article's network.
+var benchLayers = []struct {
+	name    string
+	in      Shape
+	k, outC int
+}{
+	{"conv1", Shape{100, 100, 1}, 5, 100},
+	{"conv2", Shape{48, 48, 100}, 3, 50},
+	{"conv3", Shape{23, 23, 50}, 3, 50},
+	{"dense1", Shape{1, 1, 5000}, 1, 100},
+}
+
+// benchTiers runs a benchmark with each tier, named so that benchstat can set them side by side.
+func benchTiers(b *testing.B, run func(b *testing.B)) {
+	was := Tier()
+	defer func() { _ = Select(was) }()
+	for _, name := range Available() {
+		if err := Select(name); err != nil {
+			b.Fatal(err)
+		}
+		b.Run("tier="+name, run)
+	}
+}
+
+func BenchmarkInt8Conv(b *testing.B) {
+	for _, l := range benchLayers {
+		b.Run(l.name, func(b *testing.B) {
+			benchTiers(b, func(b *testing.B) {
+				w, _ := NewWindow(l.in, l.k, l.k, 1, 1, false, l.outC)
+				layer := newLayer(rand.New(rand.NewPCG(1, 1)), w)
+				c, err := NewInt8Conv(w, layer.weights, layer.scale, layer.bias)
+				if err != nil {
+					b.Fatal(err)
+				}
+				var ws Workspace
+				dst := make([]float32, w.Out.W*w.Out.C)
+				b.ReportAllocs()
+				for b.Loop() {
+					for y := range w.Out.H {
+						c.Row(dst, layer.src, y, &ws)
+					}
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,127 @@
+package kernel
+
+import (
+	"encoding/binary"
+	"unsafe"
+)
+
+// int8Layout is how a tier that takes its inputs in groups of bytes walks over them: rows, each of so many groups,
+// for every pixel. Usually these are the kernel's rows where they lie in the input. The few inputs of a short kernel
+// row (a first layer's, say 5x5 over one channel) would leave most of their last group unused, so they are gathered:
+// each pixel's inputs one after the other.
+type int8Layout struct {
+	rows, groups int
+	group        int // bytes
+	run          int // bytes of a row that count; the rest of its last group meets weights of zero
+	pixelStride  int // bytes
+	gathered     bool
+}
+
+// int8View is the input of one row of outputs, as open leaves it.
+type int8View struct {
+	src       []uint8
+	rowStride int
+	y         int // for plain Go, which takes src as it is
+}
+
+// gatherBytes is what is copied at a time to gather a kernel row.
+const gatherBytes = 8
+
+func newInt8Layout(w *Window, group int) int8Layout {
+	run := w.KW * w.In.C
+	if run <= gatherBytes && w.KH > 1 {
+		all := w.KH * run
+		return int8Layout{
+			rows: 1, groups: (all + group - 1) / group, group: group, run: all, gathered: true,
+			pixelStride: max(all-run+gatherBytes, (all+group-1)/group*group),
+		}
+	}
+	return int8Layout{rows: w.KH, groups: (run + group - 1) / group, group: group, run: run, pixelStride: w.SW * w.In.C}
+}
+
+// extent is how many bytes are read for n pixels.
+func (l *int8Layout) extent(rowStride, n int) int {
+	return (l.rows-1)*rowStride + (n-1)*l.pixelStride + l.groups*l.group
+}
+
+// pack lays channels of weights [KH][KW][In.C][Out.C] out as [row][group][width][bytes of a group].
+func (l *int8Layout) pack(weights []int8, first, channels, width int) []int8 {
+	packed := alignedInt8(l.rows * l.groups * width * l.group)
+	out := len(weights) / (l.rows * l.run)
+	for r := range l.rows {
+		for k := range l.run {
+			from := weights[(r*l.run+k)*out+first:][:channels]
+			to := packed[(r*l.groups+k/l.group)*width*l.group+k%l.group:]
+			for j, v := range from {
+				to[j*l.group] = v
+			}
+		}
+	}
+	return packed
+}
+
+// open finds the input of row y of the outputs: in src, if nothing that is read lies outside it, or copied with the
+// zeros around it.
+func (l *int8Layout) open(w *Window, src []uint8, y int, ws *Workspace) int8View {
+	top, line := y*w.SH-w.PadTop, w.In.W*w.In.C
+	span := ((w.Out.W-1)*w.SW + w.KW) * w.In.C // bytes of a row under all windows
+	slack := l.groups*l.group - l.run
+	if l.gathered {
+		slack = gatherBytes - w.KW*w.In.C
+	}
+	gather := 0
+	if l.gathered {
+		gather = l.extent(0, w.Out.W) + gatherBytes
+	}
+
+	v := int8View{rowStride: line}
+	if w.PadLeft == 0 && span <= line && top >= 0 && top+w.KH <= w.In.H && (top+w.KH-1)*line+span+slack <= len(src) {
+		v.src = src[top*line:]
+		if !l.gathered {
+			return v
+		}
+		ws.scratch(gather)
+	} else {
+		v.rowStride = span
+		copied := ws.scratch(gather + w.KH*span + slack)[gather:]
+		for i := range w.KH {
+			w.paddedLine(copied[i*span:][:span], src, top+i)
+		}
+		v.src = copied
+	}
+	if l.gathered {
+		v = int8View{src: l.gather(ws.bytes[:gather], v, w)}
+	}
+	return v
+}
+
+// paddedLine copies row y of src, or zeros if there is none, as the windows see it.
+func (w *Window) paddedLine(dst, src []uint8, y int) {
+	if y < 0 || y >= w.In.H {
+		clear(dst)
+		return
+	}
+	left := min(w.PadLeft*w.In.C, len(dst))
+	clear(dst[:left])
+	n := copy(dst[left:], src[y*w.In.W*w.In.C:][:w.In.W*w.In.C])
+	clear(dst[left+n:])
+}
+
+// gather copies each pixel's kernel rows one after the other; what a copy brings too much is overwritten by the next
+// row's or meets weights of zero.
+func (l *int8Layout) gather(dst []uint8, v int8View, w *Window) []uint8 {
+	run, step := w.KW*w.In.C, w.SW*w.In.C
+	for i := range w.KH {
+		from, to := v.src[i*v.rowStride:], dst[i*run:]
+		for x := range w.Out.W {
+			binary.LittleEndian.PutUint64(to[x*l.pixelStride:], binary.LittleEndian.Uint64(from[x*step:]))
+		}
+	}
+	return dst
+}
+
+// alignedInt8 is n zeros from a multiple of 64 bytes on.
+func alignedInt8(n int) []int8 {
+	b := make([]int8, n+63)
+	return b[-uintptr(unsafe.Pointer(&b[0]))&63:][:n]
+}

@@ -1,0 +1,23 @@
+//go:build !purego
+
+package kernel
+
+import "golang.org/x/sys/cpu"
+
+//go:generate go run -C asm . -part int8_avx512vnni -out ../int8_avx512vnni_amd64.s -stubs ../int8_avx512vnni_stubs_amd64.go -pkg kernel
+
+var avx512vnni = tier{
+	name:     "avx512vnni",
+	packInt8: packInt8VNNI,
+	byteSum:  byteSumPlain,
+}
+
+// tiers are those that the processor has and the system saves the registers of.
+func tiers() []*tier {
+	var list []*tier
+	x := &cpu.X86
+	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI {
+		list = append(list, &avx512vnni)
+	}
+	return append(list, &plain)
+}
