@@ -30,6 +30,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,63}")
 _VERSION = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}(-[0-9A-Za-z.-]{1,32})?")
 _RESETS = ("subtract", "zero")
+_DTYPES = {"F32": "<f4", "I8": "i1"}
 
 
 class ModelFileError(ValueError):
@@ -54,7 +55,7 @@ def write(path, description: dict, tensors: dict[str, np.ndarray]) -> bytes:
 
     The same description and tensors give the same bytes.
     """
-    tensors = {k: np.ascontiguousarray(v, np.float32) for k, v in tensors.items()}
+    tensors = {k: np.ascontiguousarray(v, np.int8 if v.dtype == np.int8 else np.float32) for k, v in tensors.items()}
     bare = safetensors.numpy.save(tensors)
     data = bare[8 + int.from_bytes(bare[:8], "little"):]
     description = {**description, "tensors_sha256": hashlib.sha256(data).hexdigest()}
@@ -91,9 +92,9 @@ def decode(file: bytes) -> tuple[dict, dict[str, np.ndarray]]:
         raise ModelFileError("file", f"not a whole safetensors file: {e}") from e
     tensors = {}
     for name, entry in raw:
-        if entry["dtype"] != "F32":
-            raise ModelFileError(f"tensors.{name}", f"is {entry['dtype']}, F32 is wanted")
-        tensors[name] = np.frombuffer(bytes(entry["data"]), "<f4").reshape(entry["shape"])
+        if entry["dtype"] not in _DTYPES:
+            raise ModelFileError(f"tensors.{name}", f"is {entry['dtype']}, one of {sorted(_DTYPES)} is wanted")
+        tensors[name] = np.frombuffer(bytes(entry["data"]), _DTYPES[entry["dtype"]]).reshape(entry["shape"])
     description = _json(KEY, metadata[KEY])
     check(description, tensors)
     if hashlib.sha256(file[8 + length:]).hexdigest() != description["tensors_sha256"]:
@@ -149,6 +150,8 @@ def _layers(d, tensors, shape) -> Geometry:
         if not isinstance(name, str) or not _LAYER_NAME.fullmatch(name) or name in names:
             raise ModelFileError(f"{at}.name", f"{name!r} is not a name of its own")
         names.add(name)
+        if "scale" in layer and not whole_numbers(layers, i, axis):
+            raise ModelFileError(f"{at}.scale", "whole-number weights need whole numbers to come in")
         if spiking and spiking[0] < i <= spiking[-1]:
             _body(at, layer["type"], layers[i - 1]["type"])
         shape, macs = _through(at, layer, shape, tensors, used, axis)
@@ -167,6 +170,15 @@ def _layers(d, tensors, shape) -> Geometry:
     return Geometry(geometry_in, tuple(shapes), operations)
 
 
+def whole_numbers(layers: list[dict], i: int, axis: str | None) -> bool:
+    """Whether what reaches layer i is whole numbers: the picture's pixels, or counts that no mean was taken of."""
+    spiking = [j for j, layer in enumerate(layers) if layer["type"] == "neurons"]
+    before = [layer["type"] for layer in layers[:i] if layer["type"] not in ("flatten", "max_pool2d")]
+    if not before:  # max_pool2d would do as well, but the server's first layer takes the picture itself
+        return all(layer["type"] == "flatten" for layer in layers[:i])
+    return before[-1] == "neurons" and (axis == "rows" or i < spiking[-1])
+
+
 def _time(d, layers):
     if not any(layer["type"] == "neurons" for layer in layers):
         if "time" in d:
@@ -182,8 +194,8 @@ def _time(d, layers):
 
 
 _FIELDS = {  # type: (wanted, allowed)
-    "conv2d": ("kernel stride padding channels weights", "bias"),
-    "dense": ("units weights", "bias"),
+    "conv2d": ("kernel stride padding channels weights", "scale bias"),
+    "dense": ("units weights", "scale bias"),
     "max_pool2d": ("pool stride", ""),
     "average_pool2d": ("pool stride", ""),
     "global_average_pool2d": ("", ""),
@@ -267,7 +279,7 @@ def _neurons(at, layer):
 def _tensors(at, layer, tensors, used, shape):
     if math.prod(shape) > MAX_WEIGHTS:
         raise ModelFileError(at, f"more than {MAX_WEIGHTS} weights")
-    for key, wanted in (("weights", shape), ("bias", shape[-1:])):
+    for key, wanted in (("weights", shape), ("scale", shape[-1:]), ("bias", shape[-1:])):
         if key not in layer:
             continue
         name = layer[key]
@@ -276,6 +288,9 @@ def _tensors(at, layer, tensors, used, shape):
         if name in used:
             raise ModelFileError(f"{at}.{key}", f"tensor {name!r} is another layer's")
         used.add(name)
+        dtype = np.int8 if key == "weights" and "scale" in layer else np.float32
+        if tensors[name].dtype != dtype:
+            raise ModelFileError(f"tensors.{name}", f"is {tensors[name].dtype}, {np.dtype(dtype)} is wanted")
         if tensors[name].shape != wanted:
             raise ModelFileError(f"tensors.{name}", f"has shape {tensors[name].shape}, {wanted} is wanted")
         if not np.isfinite(tensors[name]).all():

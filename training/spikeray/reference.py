@@ -32,6 +32,7 @@ def run(description: dict, tensors: dict[str, np.ndarray], picture: np.ndarray) 
     layers = description["layers"]
     time = description.get("time", {"axis": None})
     answer = Answer(None)
+    layers = _with_units(layers, np.float32(1) / np.float32(p["scale"]))
     if time["axis"] == "steps":
         x, layers = _steps(layers, tensors, x, time["steps"], answer)
     for layer in layers:
@@ -41,6 +42,27 @@ def run(description: dict, tensors: dict[str, np.ndarray], picture: np.ndarray) 
             x = apply(layer, tensors, x)
     answer.probabilities = x
     return answer
+
+
+def _with_units(layers, unit):
+    """The layers, each of whole-number weights told what 1 stands for in the values that reach it."""
+    out = []
+    for layer in layers:
+        out.append({**layer, "unit": unit} if "scale" in layer else layer)
+        if layer["type"] == "neurons":
+            unit = np.float32(1) / np.float32(layer["dt"]) if layer["model"] == "spiking_relu" else np.float32(layer["amplitude"])
+    return out
+
+
+def _weigh(layer, tensors, x, product):
+    """product(x, weights), with the bias; in whole numbers, summed exactly, if the weights are."""
+    weights = tensors[layer["weights"]]
+    if "scale" in layer:
+        counts = np.rint(x / layer["unit"]).astype(np.int64)
+        y = product(counts, weights.astype(np.int64)).astype(np.float32) * tensors[layer["scale"]]
+    else:
+        y = product(x, weights)
+    return y + tensors[layer["bias"]] if "bias" in layer else y
 
 
 def _rows(layer, x, answer):
@@ -116,8 +138,7 @@ def apply(layer: dict, tensors: dict[str, np.ndarray], x: np.ndarray) -> np.ndar
     if kind == "conv2d":
         return _conv2d(layer, tensors, x)
     if kind == "dense":
-        y = x @ tensors[layer["weights"]]
-        return y + tensors[layer["bias"]] if "bias" in layer else y
+        return _weigh(layer, tensors, x, np.matmul)
     if kind in ("max_pool2d", "average_pool2d"):
         (ph, pw), (sh, sw) = layer["pool"], layer["stride"]
         h, w = (x.shape[0] - ph) // sh + 1, (x.shape[1] - pw) // sw + 1
@@ -140,7 +161,6 @@ def apply(layer: dict, tensors: dict[str, np.ndarray], x: np.ndarray) -> np.ndar
 
 
 def _conv2d(layer, tensors, x):
-    weights = tensors[layer["weights"]]
     (kh, kw), (sh, sw) = layer["kernel"], layer["stride"]
     if layer["padding"] == "same":
         pad = []
@@ -149,9 +169,13 @@ def _conv2d(layer, tensors, x):
             pad.append((total // 2, total - total // 2))  # TensorFlow's: the odd one after
         x = np.pad(x, (*pad, (0, 0)))
     h, w = (x.shape[0] - kh) // sh + 1, (x.shape[1] - kw) // sw + 1
-    flat = weights.reshape(-1, weights.shape[3])
-    y = np.empty((h, w, weights.shape[3]), np.float32)
-    for i in range(h):
-        patches = np.stack([x[i * sh:i * sh + kh, j * sw:j * sw + kw].reshape(-1) for j in range(w)])
-        y[i] = patches @ flat
-    return y + tensors[layer["bias"]] if "bias" in layer else y
+
+    def product(x, weights):
+        flat = weights.reshape(-1, weights.shape[3])
+        y = np.empty((h, w, weights.shape[3]), x.dtype)
+        for i in range(h):
+            patches = np.stack([x[i * sh:i * sh + kh, j * sw:j * sw + kw].reshape(-1) for j in range(w)])
+            y[i] = patches @ flat
+        return y
+
+    return _weigh(layer, tensors, x, product)
