@@ -1,0 +1,17 @@
+"""The model file's reader and writer, which are the training package's, and a look at a file's header alone."""
+
+import json
+import pathlib
+import sys
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "training"))
+
+from spikeray.modelfile import read, write  # noqa: E402, F401
+
+
+def header(path) -> tuple[dict, dict[str, str]]:
+    """(description, type of each tensor by its name), unchecked: spikeray checks the file when it opens it."""
+    with open(path, "rb") as f:
+        found = json.loads(f.read(int.from_bytes(f.read(8), "little")))
+    description = json.loads(found.pop("__metadata__")["spikeray"])
+    return description, {name: tensor["dtype"] for name, tensor in found.items()}

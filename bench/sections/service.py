@@ -1,0 +1,50 @@
+"""(c) Over HTTP, beside the Python service that people would write."""
+
+import time
+
+from harness import report, service
+from harness.pairs import REST, Spread
+
+TITLE = "(c) Over HTTP"
+NOTE = """The whole of both services and the client of bench/load share all cores; the client is the same for both. The
+Python service has one uvicorn worker a core with uvloop and httptools, ONNX Runtime float32 on one thread in each, and no
+access log; ours runs as it comes. Connections stay open, each has one request at a time. Throughput and latencies are
+medians over {rounds} rounds, taken in turn; the ratio is the throughput's, round by round, ours to theirs."""
+
+
+def run(w, bars):
+    rounds = max(3, w.effort.rounds // 3)
+    parts = [NOTE.format(rounds=rounds).replace("\n", " ")]
+    with service.spikeray(w, w.server()) as ours, service.python(w) as theirs:
+        for name, list_, pictures, bar in w.kinds():
+            if list_ is None:
+                parts.append(f"**{name}**: skipped, the folder is not here.")
+                continue
+            rows = []
+            for connections in (1, 16):
+                passes = {"originals": 4, "small": 32}[bar] if connections > 1 else {"originals": 2, "small": 16}[bar]
+                requests = w.effort.tasks(passes * len(pictures))
+                found = _interleave((ours, theirs), w.load, list_, connections, requests, rounds)
+                faster = Spread.of([a["per_second"] / b["per_second"] for a, b in zip(found[ours], found[theirs], strict=True)])
+                rows += [_row(s.name, connections, found[s], "" if s is ours else report.times(faster)) for s in (ours, theirs)]
+                if connections == 16:
+                    bars[f"c_{bar}"] = faster
+            parts.append(f"**{name}**\n\n" + report.table(
+                ["", "connections", "requests a second", "quartiles", "p50, ms", "p95, ms", "p99, ms", "ours to theirs"], rows))
+    return "\n\n".join(parts)
+
+
+def _interleave(services, load, list_, connections, requests, rounds):
+    found = {s: [] for s in services}
+    for _ in range(rounds):
+        for s in services:
+            time.sleep(REST)
+            found[s].append(s.ask(load, list_, connections, requests, warmup=4 * connections))
+    return found
+
+
+def _row(name, connections, found, faster):
+    rate = Spread.of([f["per_second"] for f in found])
+    latencies = [report.number(Spread.of([f[key] for f in found]).median) for key in ("p50_ms", "p95_ms", "p99_ms")]
+    return [name, str(connections), f"**{report.number(rate.median)}**",
+            f"{report.number(rate.low)} – {report.number(rate.high)}", *latencies, faster]
