@@ -1,31 +1,23 @@
 """A Keras HDF5 file from elsewhere into a model file: `python -m spikeray.convert FILE.h5 OUT.safetensors`.
 
 Made for the `imageClassificationModel.h5` of the article's notebook, whose spiking layers are of class SNNActivation.
-The file is read by h5py alone: neither Keras nor the notebook's own package is needed, and nothing in it is run.
+Neither Keras nor the notebook's own package is needed.
 """
 
 import argparse
 import hashlib
 import json
-import math
 import pathlib
 import sys
 
-import h5py
-import numpy as np
-
-from . import export, modelfile
+from . import export, hdf5, modelfile
 from .translate import Record, bare
-
-MAX_FILE = 512 << 20  # a checkpoint also carries the optimiser's state
-MAX_CONFIG = 4 << 20
-MAX_NAMES = 4 * modelfile.MAX_LAYERS
 
 _SPIKING = {"SNNActivation", "SpikingActivation"}  # the notebook's name, and that of the library it follows
 
 
 class ConvertError(ValueError):
-    """A file that is no Keras HDF5 model, is damaged, or holds something that a model file cannot."""
+    """A Keras model that is damaged, or that a model file cannot hold."""
 
 
 def convert(path, out, name="converted", version="1.0.0", dt=None, seed=0, summary=None) -> list[str]:
@@ -34,35 +26,23 @@ def convert(path, out, name="converted", version="1.0.0", dt=None, seed=0, summa
     dt: the length of a time step, for a file that does not say (default 2, the article's best).
     seed: for layers that the file gives none: the i-th of them, from 1, gets 1000 * seed + i, as in our recipes.
     """
-    path = pathlib.Path(path)
-    if path.stat().st_size > MAX_FILE:
-        raise ConvertError(f"longer than {MAX_FILE} bytes")
-    if not h5py.is_hdf5(path):
-        with open(path, "rb") as f:
-            hint = "; for a .keras file use spikeray.export" if f.read(4) == b"PK\x03\x04" else ""
-        raise ConvertError(f"not an HDF5 file{hint}")
+    contents = hdf5.read(path)
     notes = ["pixels are prepared with antialiased bilinear; the article's notebook took the nearest pixel, so "
              "probabilities can differ a little from those seen there"]
-    with h5py.File(path, "r") as file:
-        provenance = {"converted_from": {"sha256": _digest(path), **_versions(file)}}
-        records, shape = _records(file)
+    provenance = {"converted_from": {"sha256": _digest(path), **{
+        key: contents.texts[key][:64] for key in ("keras_version", "backend") if key in contents.texts}}}
+    records, shape = _records(contents)
     records = _spiking(records, dt, seed, notes)
     export.write((records, shape), out, name, version, provenance, summary or "Converted from a Keras HDF5 model")
     return notes
 
 
-def _records(file) -> tuple[list[Record], tuple[int, int, int]]:
-    if "model_config" not in file.attrs:
-        raise ConvertError("no model_config in it: save the whole model, not its weights alone")
-    text = file.attrs["model_config"]
-    if not isinstance(text, (str, bytes)) or len(text) > MAX_CONFIG:
-        raise ConvertError(f"its model_config is not a text of at most {MAX_CONFIG} characters")
+def _records(contents) -> tuple[list[Record], tuple[int, int, int]]:
     try:
-        model = json.loads(text)
+        model = json.loads(contents.texts["model_config"])
     except (ValueError, RecursionError) as e:
         raise ConvertError(f"its model_config is not JSON: {e}") from e
     layers = _layers(model)
-    weights = _group(file, "model_weights")
     records = []
     for layer in layers:
         kind, config = bare(layer.get("class_name")), layer.get("config")
@@ -71,8 +51,7 @@ def _records(file) -> tuple[list[Record], tuple[int, int, int]]:
         name = config.get("name") or layer.get("name")
         if not isinstance(name, str) or not name or len(name) > 256:
             raise ConvertError("a layer has no name")
-        held = [] if kind == "InputLayer" else _weights(weights, name)
-        records.append(Record(kind, name, config, held))
+        records.append(Record(kind, name, config, contents.weights.get(name, [])))
     return records, _input_shape(model, layers)
 
 
@@ -155,59 +134,6 @@ def _input_shape(model, layers) -> tuple[int, int, int]:
     return tuple(shape[1:])
 
 
-def _weights(group, layer) -> list[np.ndarray]:
-    """A layer's weights in Keras's order, float32."""
-    if layer not in group:
-        return []
-    own = _group(group, layer)
-    return [_tensor(own, name) for name in _names(own, "weight_names", layer)]
-
-
-def _names(group, key, layer) -> list[str]:
-    """An attribute that lists names; Keras cuts a long one into KEY0, KEY1, ..."""
-    keys = [key] if key in group.attrs else [k for i in range(MAX_NAMES) if (k := f"{key}{i}") in group.attrs]
-    names = []
-    for k in keys:
-        shape = group.attrs.get_id(k).shape
-        if math.prod(shape or ()) > MAX_NAMES:
-            raise ConvertError(f"layer {layer} lists too many weights")
-        names += [n.decode("utf-8", "replace") if isinstance(n, bytes) else str(n) for n in np.ravel(group.attrs[k])]
-    return names
-
-
-def _tensor(group, path) -> np.ndarray:
-    at = group
-    for part in [p for p in path.split("/") if p][:-1]:
-        at = _group(at, part)
-    leaf = path.rstrip("/").rsplit("/", 1)[-1]
-    data = _own(at, leaf)
-    if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external:
-        raise ConvertError(f"weights {path!r} are not in the file")
-    if data.dtype.kind != "f" or data.dtype.itemsize > 8:
-        raise ConvertError(f"weights {path!r} are {data.dtype}, floating-point numbers are wanted")
-    if data.shape is None or len(data.shape) > 4 or data.size > modelfile.MAX_WEIGHTS:
-        raise ConvertError(f"weights {path!r} have shape {data.shape}, beyond {modelfile.MAX_WEIGHTS} numbers or four axes")
-    with np.errstate(over="ignore"):
-        values = np.asarray(data[()], np.float32)
-    if not np.isfinite(values).all():
-        raise ConvertError(f"weights {path!r} hold a number that is not finite")
-    return values
-
-
-def _group(parent, name):
-    group = _own(parent, name)
-    if not isinstance(group, h5py.Group):
-        raise ConvertError(f"{name!r} is not a group")
-    return group
-
-
-def _own(parent, name):
-    # A soft or external link could lead round in circles, or to another file.
-    if name not in parent or not isinstance(parent.get(name, getlink=True), h5py.HardLink):
-        raise ConvertError(f"{name!r} is missing from the file")
-    return parent[name]
-
-
 def _spiking(records, dt, seed, notes) -> list[Record]:
     out, given, i = [], set(), 0
     for r in records:
@@ -245,11 +171,6 @@ def _spiking(records, dt, seed, notes) -> list[Record]:
     return out
 
 
-def _versions(file):
-    return {key: str(value.decode("utf-8", "replace") if isinstance(value, bytes) else value)[:64]
-            for key in ("keras_version", "backend") if (value := file.attrs.get(key)) is not None}
-
-
 def _digest(path):
     with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
@@ -266,8 +187,8 @@ def main():
     a = ap.parse_args()
     try:
         notes = convert(a.file, a.out, a.name, a.version, a.dt, a.seed)
-    # h5py answers a damaged file with any of these.
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, OverflowError, MemoryError) as e:
+    # A configuration with values of the wrong kind fails in any of these ways.
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as e:
         print(f"{a.file}: {' '.join(str(e).split())[:500]}", file=sys.stderr)
         sys.exit(2)
     print(f"wrote {a.out}")

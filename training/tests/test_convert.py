@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from spikeray import convert, modelfile, reference
+from spikeray import convert, hdf5, modelfile, reference
 from spikeray.spiking import SpikingActivation
 
 RNG = np.random.default_rng(11)
@@ -240,6 +240,11 @@ def test_truncated(tmp_path, capsys, monkeypatch):
     for part in (len(whole) // 4, len(whole) // 2, len(whole) - 1):
         (tmp_path / "m.h5").write_bytes(whole[:part])
         fails(tmp_path / "m.h5", capsys, monkeypatch)
+
+
+def test_a_file_that_keeps_the_library_busy(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(hdf5, "MAX_SECONDS", 0.01)
+    assert "took more than" in fails(write(tmp_path / "m.h5", keras2()), capsys, monkeypatch)
 
 
 def test_dt_against_what_the_file_says(tmp_path):
