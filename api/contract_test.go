@@ -1,0 +1,200 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/pb33f/libopenapi"
+
+	"github.com/spikeray/spikeray/internal/testmodel"
+)
+
+func TestDocumentIsValidOpenAPI(t *testing.T) {
+	v, err := openDocument()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, errs := v.ValidateDocument(); !ok {
+		for _, e := range errs {
+			t.Errorf("%s: %s", e.Message, e.Reason)
+			for _, s := range e.SchemaValidationErrors {
+				t.Errorf("  %s: %s", s.FieldPath, s.Reason)
+			}
+		}
+	}
+}
+
+// documented lists "METHOD path status" of every answer in the document.
+func documented(t *testing.T) map[string]bool {
+	t.Helper()
+	d, err := libopenapi.NewDocument(Document())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := d.BuildV3Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]bool{}
+	for path, item := range m.Model.Paths.PathItems.FromOldest() {
+		for method, operation := range item.GetOperations().FromOldest() {
+			for status := range operation.Responses.Codes.FromOldest() {
+				out[fmt.Sprintf("%s %s %s", strings.ToUpper(method), path, status)] = true
+			}
+		}
+	}
+	return out
+}
+
+func TestRoutesAreThoseOfTheDocument(t *testing.T) {
+	server, _ := newServer(t, nil)
+	var served []string
+	err := chi.Walk(server.routes(), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
+		served = append(served, method+" "+route)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	operations := map[string]bool{}
+	for answer := range documented(t) {
+		operations[answer[:strings.LastIndex(answer, " ")]] = true
+	}
+	slices.Sort(served)
+	if want := slices.Sorted(maps.Keys(operations)); !slices.Equal(served, want) {
+		t.Errorf("served %q\ndocumented %q", served, want)
+	}
+}
+
+// Each answer the document promises is brought about once; service.do holds it
+// against the document.
+func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
+	s := start(t, func(c *Config) {
+		c.Queue = NewQueue(1, 1)
+		c.MaxImageBytes = 1 << 20
+		c.ReadTimeout = time.Second
+	})
+	picture := testmodel.PNG(64, 48, 1)
+	seen := map[string]bool{}
+	see := func(method, path string, a answer) {
+		seen[fmt.Sprintf("%s %s %d", method, path, a.status)] = true
+	}
+	const predictions = "/v1/predictions"
+	see("POST", predictions, s.post("", picture))
+	see("POST", predictions, s.post("?threshold=2", picture))
+	see("POST", predictions, s.post("?model=none", picture))
+	see("POST", predictions, s.post("", make([]byte, 2<<20)))
+	see("POST", predictions, s.post("", []byte("GIF89a")))
+	see("POST", predictions, s.post("", testmodel.PNG(1, 1, 1)))
+	see("POST", predictions, s.post("?model=tiny-broken", picture))
+	see("POST", predictions, s.slowUpload())
+	release := s.fillQueue()
+	see("POST", predictions, s.post("", picture))
+	release()
+
+	for path, url := range map[string]string{
+		"/v1/models": "", "/v1/models/{name}": "/v1/models/tiny-rows",
+		"/healthz": "", "/readyz": "", "/metrics": "", "/openapi.yaml": "",
+	} {
+		if url == "" {
+			url = path
+		}
+		see("GET", path, s.get(url))
+		see("GET", path, s.do(request(t, http.MethodDelete, s.url+url, nil)))
+	}
+	see("POST", predictions, s.do(request(t, http.MethodGet, s.url+predictions, nil)))
+	see("GET", "/v1/models/{name}", s.get("/v1/models/none"))
+	s.server.draining.Store(true)
+	see("GET", "/readyz", s.get("/readyz"))
+
+	promised := documented(t)
+	for answer := range promised {
+		if !seen[answer] {
+			t.Errorf("promised but never given: %s", answer)
+		}
+	}
+	for answer := range seen {
+		if !promised[answer] {
+			t.Errorf("given but not promised: %s", answer)
+		}
+	}
+}
+
+// fillQueue takes every worker and every place until release is called.
+func (s *service) fillQueue() (release func()) {
+	s.t.Helper()
+	queue := s.server.config.Queue
+	open := make(chan struct{})
+	ended := make(chan struct{})
+	tasks := make([]Task, queue.Workers()+queue.Capacity())
+	for i := range tasks {
+		tasks[i] = block(open)
+	}
+	go func() {
+		defer close(ended)
+		if _, err := queue.Do(context.Background(), tasks...); err != nil {
+			s.t.Error(err)
+		}
+	}()
+	for queue.Busy() != queue.Workers() || queue.Depth() != queue.Capacity() {
+		time.Sleep(time.Millisecond)
+	}
+	return func() {
+		close(open)
+		<-ended
+	}
+}
+
+// slowUpload sends a request whose body never comes.
+func (s *service) slowUpload() answer {
+	s.t.Helper()
+	connection, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer connection.Close()
+	fmt.Fprintf(connection, "POST /v1/predictions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n\x89PNG")
+	_ = connection.SetReadDeadline(time.Now().Add(20 * time.Second))
+	return readAnswer(s.t, connection, http.MethodPost, "/v1/predictions")
+}
+
+func TestUnknownRoutesAndMethodsAreProblems(t *testing.T) {
+	s := start(t, nil)
+	for _, path := range []string{"/", "/v1", "/v1/predictions/", "/v1/models/a/b", "/%00", "/v1/models/%2e%2e"} {
+		if a := s.get(path); a.status != 404 {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+	a := s.do(request(t, http.MethodPut, s.url+"/v1/models", bytes.NewReader([]byte("x"))))
+	if a.problem(t) != "method-not-allowed" || a.header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("%s, Allow: %s", a.body, a.header.Get("Allow"))
+	}
+}
+
+func TestHeadAnswersAsGetWithoutBody(t *testing.T) {
+	s := start(t, nil)
+	response, err := s.client.Head(s.url + "/healthz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != 200 || response.Header.Get("Content-Length") == strconv.Itoa(0) {
+		t.Errorf("%d with length %s", response.StatusCode, response.Header.Get("Content-Length"))
+	}
+}
+
+func TestDocumentIsServed(t *testing.T) {
+	if a := start(t, nil).get("/openapi.yaml"); !bytes.Equal(a.body, Document()) {
+		t.Error("what is served is not the document")
+	}
+}

@@ -1,0 +1,148 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+// statusGone is recorded, never sent, for a client that left before its answer.
+// It is nginx's number for that.
+const statusGone = 499
+
+const requestIDHeader = "X-Request-Id"
+
+var usableID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// methods are those that metrics and logs tell apart.
+var methods = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
+	http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace,
+}
+
+// exchange is what is known about a request besides what was sent, for its one
+// line in the log. It belongs to the request's own goroutine.
+type exchange struct {
+	id       string
+	model    string
+	pictures int
+	problem  string
+	err      error
+	gone     bool
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(ctx context.Context) *exchange {
+	x, _ := ctx.Value(exchangeKey{}).(*exchange)
+	if x == nil {
+		return &exchange{}
+	}
+	return x
+}
+
+// observe gives each request its id, counts it and logs it once answered. What
+// a client chose (paths, names of files, the picture) is neither counted nor
+// logged.
+func (s *Server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begin := time.Now()
+		ended := s.config.Metrics.RequestStarted()
+		defer ended()
+
+		x := &exchange{id: r.Header.Get(requestIDHeader)}
+		if !usableID.MatchString(x.id) {
+			x.id = rand.Text()
+		}
+		w.Header().Set(requestIDHeader, x.id)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		wrapped := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+
+		next.ServeHTTP(wrapped, r)
+
+		status := wrapped.Status()
+		switch {
+		case x.gone:
+			status = statusGone
+		case status == 0:
+			status = http.StatusOK
+		}
+		route := chi.RouteContext(r.Context()).RoutePattern()
+		if route == "" {
+			route = "unmatched"
+		}
+		method := r.Method
+		if !slices.Contains(methods, method) {
+			method = "other"
+		}
+		s.config.Metrics.Request(route, method, status)
+		s.log(r.Context(), x, route, method, status, time.Since(begin))
+	})
+}
+
+func (s *Server) log(ctx context.Context, x *exchange, route, method string, status int, took time.Duration) {
+	level := slog.LevelInfo
+	switch {
+	case status == http.StatusInternalServerError:
+		level = slog.LevelError
+	case status == http.StatusServiceUnavailable:
+		level = slog.LevelWarn
+	case status < 400 && (route == "/healthz" || route == "/readyz" || route == "/metrics"):
+		level = slog.LevelDebug
+	}
+	attrs := []slog.Attr{
+		slog.String("request_id", x.id),
+		slog.String("method", method),
+		slog.String("route", route),
+		slog.Int("status", status),
+		slog.Duration("took", took),
+	}
+	if x.model != "" {
+		attrs = append(attrs, slog.String("model", x.model), slog.Int("pictures", x.pictures))
+	}
+	if x.problem != "" {
+		attrs = append(attrs, slog.String("problem", x.problem))
+	}
+	if status == http.StatusInternalServerError && x.err != nil {
+		attrs = append(attrs, slog.Any("error", x.err))
+		if p := (*PanicError)(nil); errors.As(x.err, &p) {
+			attrs = append(attrs, slog.String("stack", string(p.Stack)))
+		}
+	}
+	s.config.Log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// recoverPanics answers 500 for a handler that panics, unless it has answered
+// already: then the connection is cut, for its answer cannot be trusted.
+func (s *Server) recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if v == http.ErrAbortHandler {
+				panic(v)
+			}
+			s.config.Metrics.Panic()
+			err := &PanicError{Value: v, Stack: debug.Stack()}
+			if wrapped, ok := w.(middleware.WrapResponseWriter); ok && wrapped.Status() != 0 {
+				s.config.Log.ErrorContext(r.Context(), "panic after the answer began",
+					"request_id", exchangeOf(r.Context()).id, "error", err, "stack", string(err.Stack))
+				panic(http.ErrAbortHandler)
+			}
+			s.fail(w, r, err)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}

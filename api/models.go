@@ -1,0 +1,69 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/pkg/model"
+)
+
+type backendDocument struct {
+	Name string `json:"name"`
+}
+
+type modelSummary struct {
+	Name      string          `json:"name"`
+	Version   string          `json:"version"`
+	Digest    string          `json:"digest"`
+	Summary   string          `json:"summary"`
+	Default   bool            `json:"default"`
+	Backend   backendDocument `json:"backend"`
+	Labels    []string        `json:"labels"`
+	Positive  string          `json:"positive"`
+	Threshold float64         `json:"threshold"`
+	MaxSteps  int             `json:"max_steps"`
+}
+
+type modelDocument struct {
+	modelSummary
+	Description *model.Description `json:"description"`
+	Card        string             `json:"card,omitempty"`
+}
+
+func (s *Server) summary(e *pipeline.Entry) modelSummary {
+	d := e.Description()
+	return modelSummary{
+		Name:      d.Name,
+		Version:   d.Version,
+		Digest:    e.Digest(),
+		Summary:   d.Summary,
+		Default:   e == s.config.Models.Default(),
+		Backend:   backendDocument{e.Backend()},
+		Labels:    d.Labels,
+		Positive:  d.Positive,
+		Threshold: d.Threshold,
+		MaxSteps:  e.MaxSteps(),
+	}
+}
+
+func (s *Server) listModels(w http.ResponseWriter, _ *http.Request) error {
+	var list struct {
+		Models []modelSummary `json:"models"`
+	}
+	for _, e := range s.config.Models.All() {
+		list.Models = append(list.Models, s.summary(e))
+	}
+	writeJSON(w, http.StatusOK, list)
+	return nil
+}
+
+func (s *Server) showModel(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.config.Models.Get(chi.URLParam(r, "name"))
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, modelDocument{s.summary(e), e.Description(), e.Card})
+	return nil
+}

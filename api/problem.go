@@ -1,0 +1,146 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+
+	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/radiograph"
+	"github.com/spikeray/spikeray/pkg/model"
+)
+
+// Problem is a problem document, RFC 9457.
+type Problem struct {
+	// Type is a URN that never changes its meaning.
+	Type     string `json:"type"`
+	Title    string `json:"title"`
+	Status   int    `json:"status"`
+	Detail   string `json:"detail"`
+	Instance string `json:"instance"`
+}
+
+// kind is a type of problem; openapi.yaml lists them all.
+type kind struct {
+	name   string // the last part of the URN
+	status int
+	title  string
+}
+
+var (
+	invalidParameter  = kind{"invalid-parameter", 400, "A query parameter is not understood"}
+	malformedRequest  = kind{"malformed-request", 400, "The request's body is not understood"}
+	notAPicture       = kind{"not-a-picture", 400, "The data is not a whole picture"}
+	unknownModel      = kind{"unknown-model", 404, "No such model"}
+	notFound          = kind{"not-found", 404, "No such resource"}
+	methodNotAllowed  = kind{"method-not-allowed", 405, "The resource does not take this method"}
+	uploadTimeout     = kind{"upload-timeout", 408, "The request took too long to arrive"}
+	tooLarge          = kind{"too-large", 413, "The request or the picture is too large"}
+	unsupportedFormat = kind{"unsupported-format", 415, "The format is not supported"}
+	notARadiograph    = kind{"not-a-radiograph", 422, "The picture cannot be a radiograph"}
+	overloaded        = kind{"overloaded", 503, "The server has too much to do"}
+	draining          = kind{"draining", 503, "The server is shutting down"}
+	internalError     = kind{"internal", 500, "The server failed"}
+)
+
+// retryAfter is the Retry-After of every 503, in seconds. A queue of pictures
+// empties in about that.
+const retryAfter = 1
+
+// refusal is an error that carries its kind of problem.
+type refusal struct {
+	kind   kind
+	detail string
+}
+
+func (r *refusal) Error() string { return r.kind.name + ": " + r.detail }
+
+func refuse(k kind, format string, args ...any) error {
+	return &refusal{k, fmt.Sprintf(format, args...)}
+}
+
+// Causes with which a prediction's context ends, beside the client's leaving.
+var (
+	errPredictTimeout = errors.New("the prediction took too long")
+	errDraining       = errors.New("the server is shutting down")
+	// errUploadMemory says that bodies already hold all the memory they may.
+	errUploadMemory = errors.New("uploads hold all the memory they may")
+)
+
+// problemOf is the one place that turns an error into a kind of problem and a
+// detail for the client. What it does not know is internal and is not told.
+func problemOf(err error) (kind, string) {
+	var refused *refusal
+	var tooLong *http.MaxBytesError
+	var network net.Error
+	switch {
+	case errors.As(err, &refused):
+		return refused.kind, refused.detail
+	case errors.As(err, &tooLong):
+		return tooLarge, fmt.Sprintf("the body is longer than %d bytes", tooLong.Limit)
+	case errors.Is(err, radiograph.ErrNotPicture):
+		return notAPicture, err.Error()
+	case errors.Is(err, radiograph.ErrTooLarge):
+		return tooLarge, err.Error()
+	case errors.Is(err, radiograph.ErrUnknownFormat):
+		return unsupportedFormat, err.Error()
+	case errors.Is(err, radiograph.ErrNotRadiograph), errors.Is(err, model.ErrPicture):
+		return notARadiograph, err.Error()
+	case errors.Is(err, model.ErrSteps):
+		return invalidParameter, err.Error()
+	case errors.Is(err, pipeline.ErrUnknownModel):
+		return unknownModel, "no model of that name; /v1/models lists them"
+	case errors.Is(err, ErrQueueFull), errors.Is(err, errUploadMemory), errors.Is(err, errPredictTimeout):
+		return overloaded, err.Error()
+	case errors.Is(err, ErrQueueClosed), errors.Is(err, errDraining):
+		return draining, err.Error()
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		// Contexts end with one of the causes above; these have no business here.
+		return internalError, "the request's id is in the server's log"
+	case errors.As(err, &network) && network.Timeout():
+		return uploadTimeout, "the request did not arrive in time"
+	}
+	return internalError, "the request's id is in the server's log"
+}
+
+// rejection names why a request was turned away with 503, for the metrics.
+func rejection(err error) string {
+	switch {
+	case errors.Is(err, ErrQueueFull):
+		return "queue_full"
+	case errors.Is(err, errUploadMemory):
+		return "upload_memory"
+	case errors.Is(err, errPredictTimeout):
+		return "timeout"
+	}
+	return "draining"
+}
+
+// problem is the document for an error; id names the prediction or the request.
+func problem(err error, id string) Problem {
+	k, detail := problemOf(err)
+	return Problem{
+		Type:     "urn:spikeray:problem:" + k.name,
+		Title:    k.title,
+		Status:   k.status,
+		Detail:   detail,
+		Instance: "urn:spikeray:request:" + id,
+	}
+}
+
+// fail answers a request with the problem that err is.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	x := exchangeOf(r.Context())
+	k, _ := problemOf(err)
+	x.err = err
+	x.problem = k.name
+	if k.status == http.StatusServiceUnavailable {
+		s.config.Metrics.Rejected(rejection(err))
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	writeJSON(w, k.status, problem(err, x.id))
+}

@@ -1,0 +1,139 @@
+// Package api is the HTTP service that openapi.yaml describes: it takes
+// pictures, puts them through [pipeline.Predict] on a bounded queue of workers
+// and answers in JSON.
+package api
+
+import (
+	_ "embed"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/radiograph"
+	"github.com/spikeray/spikeray/internal/telemetry"
+)
+
+// Notice is in every prediction.
+const Notice = "Research software. Not a medical device, not for diagnosis."
+
+//go:embed openapi.yaml
+var document []byte
+
+// Document is the service's OpenAPI document, as /openapi.yaml serves it.
+func Document() []byte { return append([]byte(nil), document...) }
+
+// Config is what a [Server] is made of. Models, Metrics and Log must be given;
+// the zero value of anything else takes the default named beside it.
+type Config struct {
+	Models  *pipeline.Catalogue
+	Metrics *telemetry.Metrics
+	Log     *slog.Logger
+
+	// Queue bounds the pictures that are worked on or wait: as many workers as
+	// GOMAXPROCS and 64 places by default.
+	Queue *Queue
+	// Limits are what a picture may be.
+	Limits radiograph.Limits
+	// MaxImageBytes bounds one picture: 32 MiB.
+	MaxImageBytes int64
+	// MaxRequestBytes bounds a request's body: 64 MiB.
+	MaxRequestBytes int64
+	// MaxUploadMemory bounds the bytes of all bodies held at a time, whatever
+	// the number of clients: 256 MiB. A body takes its share as it arrives.
+	MaxUploadMemory int64
+	// MaxImages bounds the pictures of one request: 16, and never more than
+	// Queue can hold.
+	MaxImages int
+
+	// PredictTimeout bounds the wait and the work from the moment a request was
+	// read: 30 s.
+	PredictTimeout time.Duration
+	// ReadTimeout bounds reading a request, its body included: 60 s.
+	ReadTimeout time.Duration
+	// IdleTimeout bounds how long a connection may wait for its next request:
+	// 2 min.
+	IdleTimeout time.Duration
+	// DrainDelay is how long a server that was told to stop still takes
+	// requests while /readyz already answers 503, for load balancers to notice.
+	DrainDelay time.Duration
+	// ShutdownTimeout bounds the wait for requests in flight after that: 30 s.
+	ShutdownTimeout time.Duration
+}
+
+func (c Config) withDefaults() Config {
+	if c.Queue == nil {
+		c.Queue = NewQueue(runtime.GOMAXPROCS(0), 64)
+	}
+	or(&c.MaxImageBytes, 32<<20)
+	or(&c.MaxRequestBytes, 64<<20)
+	or(&c.MaxUploadMemory, 256<<20)
+	or(&c.MaxImages, 16)
+	or(&c.PredictTimeout, 30*time.Second)
+	or(&c.ReadTimeout, time.Minute)
+	or(&c.IdleTimeout, 2*time.Minute)
+	or(&c.ShutdownTimeout, 30*time.Second)
+	c.MaxImages = min(c.MaxImages, c.Queue.Workers()+c.Queue.Capacity())
+	return c
+}
+
+func or[T comparable](field *T, standard T) {
+	var zero T
+	if *field == zero {
+		*field = standard
+	}
+}
+
+// Server answers the service's requests. It is made by [New] and is safe for
+// concurrent use.
+type Server struct {
+	config   Config
+	uploads  *budget
+	handler  http.Handler
+	draining atomic.Bool
+}
+
+// New makes a server and registers its gauges with the configuration's
+// metrics, so that a Metrics serves one Server only.
+func New(config Config) (*Server, error) {
+	if config.Models == nil || config.Metrics == nil || config.Log == nil {
+		return nil, errors.New("api: Models, Metrics and Log must be given")
+	}
+	s := &Server{config: config.withDefaults()}
+	s.uploads = &budget{limit: s.config.MaxUploadMemory}
+
+	queue := s.config.Queue
+	s.config.Metrics.Queue(queue.Depth, queue.Capacity, queue.Workers, queue.Busy)
+	s.config.Metrics.Uploads(s.uploads.held.Load, func() int64 { return s.uploads.limit })
+	for _, e := range s.config.Models.All() {
+		d := e.Description()
+		s.config.Metrics.Model(d.Name, d.Version, e.Digest(), e.Backend(), e == s.config.Models.Default(), d.Labels)
+	}
+	s.handler = s.routes()
+	return s, nil
+}
+
+// Handler is the whole service as one handler.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+func (s *Server) routes() *chi.Mux {
+	r := chi.NewRouter()
+	r.Use(s.observe, s.recoverPanics, middleware.GetHead)
+	r.NotFound(s.notFound)
+	r.MethodNotAllowed(s.methodNotAllowed)
+
+	r.Post("/v1/predictions", s.handle(s.predict))
+	r.Get("/v1/models", s.handle(s.listModels))
+	r.Get("/v1/models/{name}", s.handle(s.showModel))
+	r.Get("/healthz", s.live)
+	r.Get("/readyz", s.ready)
+	r.Method(http.MethodGet, "/metrics", s.config.Metrics.Handler())
+	r.Get("/openapi.yaml", s.openapi)
+	return r
+}

@@ -1,0 +1,179 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"sync/atomic"
+)
+
+// upload is one picture of a request: its bytes, or why it cannot be taken.
+type upload struct {
+	data []byte
+	err  error
+}
+
+// budget bounds the memory that bodies hold together.
+type budget struct {
+	limit int64
+	held  atomic.Int64
+}
+
+// lease is one request's share of a budget. It belongs to one goroutine.
+type lease struct {
+	budget *budget
+	held   int64
+}
+
+func (l *lease) take(n int64) error {
+	if l.budget.held.Add(n) > l.budget.limit {
+		l.budget.held.Add(-n)
+		return errUploadMemory
+	}
+	l.held += n
+	return nil
+}
+
+func (l *lease) give(n int64) {
+	l.budget.held.Add(-n)
+	l.held -= n
+}
+
+func (l *lease) release() { l.give(l.held) }
+
+// readUploads reads the request's pictures, one or more. The error is that of
+// the request as a whole; a picture of a form that is too long has its own.
+func (s *Server) readUploads(w http.ResponseWriter, r *http.Request, held *lease) ([]upload, error) {
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return nil, refuse(unsupportedFormat, "send the body without Content-Encoding")
+	}
+	form, err := isForm(r.Header.Get("Content-Type"))
+	if err != nil {
+		return nil, err
+	}
+	limit := s.config.MaxRequestBytes
+	if !form {
+		limit = min(limit, s.config.MaxImageBytes)
+	}
+	if r.ContentLength > limit {
+		return nil, refuse(tooLarge, "the body has %d bytes, more than %d", r.ContentLength, limit)
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	if form {
+		return s.readForm(r, held)
+	}
+	data, err := readBounded(r.Body, limit, held)
+	if err != nil {
+		return nil, bodyError(err)
+	}
+	return []upload{{data: data}}, nil
+}
+
+// isForm tells a form from a raw picture. What a client says of a raw picture
+// matters only if it says that it is something else altogether: the format is
+// read from the bytes.
+func isForm(contentType string) (bool, error) {
+	if contentType == "" {
+		return false, nil
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	switch {
+	case err != nil:
+		return false, refuse(malformedRequest, "the Content-Type is malformed")
+	case media == "multipart/form-data":
+		return true, nil
+	case strings.HasPrefix(media, "image/"), media == "application/octet-stream",
+		// What curl --data-binary declares.
+		media == "application/x-www-form-urlencoded":
+		return false, nil
+	}
+	return false, refuse(unsupportedFormat, "send the picture as image/*, application/octet-stream or multipart/form-data")
+}
+
+func (s *Server) readForm(r *http.Request, held *lease) ([]upload, error) {
+	parts, err := r.MultipartReader()
+	if err != nil {
+		return nil, refuse(malformedRequest, "the form has no usable boundary")
+	}
+	var uploads []upload
+	for {
+		part, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, bodyError(err)
+		}
+		if part.FormName() != "image" {
+			return nil, refuse(malformedRequest, "the form has a field other than \"image\"")
+		}
+		if len(uploads) == s.config.MaxImages {
+			return nil, refuse(tooLarge, "the form has more than %d pictures", s.config.MaxImages)
+		}
+		u, err := s.readPart(part, held)
+		if err != nil {
+			return nil, err
+		}
+		uploads = append(uploads, u)
+	}
+	if len(uploads) == 0 {
+		return nil, refuse(malformedRequest, "the form has no field \"image\"")
+	}
+	return uploads, nil
+}
+
+func (s *Server) readPart(part *multipart.Part, held *lease) (upload, error) {
+	data, err := readBounded(part, s.config.MaxImageBytes, held)
+	switch {
+	case errors.Is(err, errTooLong):
+		return upload{err: refuse(tooLarge, "the picture is longer than %d bytes", s.config.MaxImageBytes)}, nil
+	case err != nil:
+		return upload{}, bodyError(err)
+	}
+	return upload{data: data}, nil
+}
+
+// bodyError keeps the errors that problemOf knows and calls any other what it
+// is: a body that is malformed or broke off.
+func bodyError(err error) error {
+	if k, _ := problemOf(err); k != internalError {
+		return err
+	}
+	return refuse(malformedRequest, "the body is malformed or incomplete")
+}
+
+var errTooLong = errors.New("longer than allowed")
+
+// readBounded reads all of r into memory leased as the data arrives, so that a
+// client holds no more than twice what it sent. More than limit bytes is
+// errTooLong, after which nothing of it is held.
+func readBounded(r io.Reader, limit int64, held *lease) ([]byte, error) {
+	var buf []byte
+	for {
+		if len(buf) == cap(buf) {
+			grown := min(max(2*int64(cap(buf)), 32<<10), limit+1)
+			if err := held.take(grown); err != nil {
+				return nil, err
+			}
+			next := make([]byte, len(buf), grown)
+			copy(next, buf)
+			held.give(int64(cap(buf)))
+			buf = next
+		}
+		n, err := r.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if int64(len(buf)) > limit {
+			held.give(int64(cap(buf)))
+			return nil, errTooLong
+		}
+		if errors.Is(err, io.EOF) {
+			return buf, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/spikeray/spikeray/models"
+	"github.com/spikeray/spikeray/pkg/model"
+	"github.com/spikeray/spikeray/pkg/spike"
+)
+
+// maxModelFile bounds how much of a model file is read, as docs/MODEL_FILE.md
+// limits it; one byte more lets the reader of the file see that it is too long.
+const maxModelFile = 64<<20 + 1
+
+// ErrUnknownModel says that no model has the name asked for.
+var ErrUnknownModel = errors.New("no such model")
+
+// Entry is one model that can be asked.
+type Entry struct {
+	*model.Model
+	// Card is the model's card in Markdown, empty when it has none.
+	Card string
+	// Shipped tells whether the model came with the program, not from a file.
+	Shipped bool
+}
+
+// Name is the model's name, as its description has it.
+func (e *Entry) Name() string { return e.Description().Name }
+
+// Catalogue is the set of models a server answers with. It does not change
+// after it was opened and is safe for concurrent use.
+type Catalogue struct {
+	entries []*Entry // the default first
+}
+
+// OpenModel opens one model: a shipped one by its name, else the file at that
+// path. A nil backend is the built-in simulator. A name that is neither is
+// [ErrUnknownModel]; a file that is not a good model file is a
+// [*model.FormatError].
+func OpenModel(nameOrPath string, backend spike.Backend) (*Entry, error) {
+	if slices.Contains(models.Names(), nameOrPath) {
+		return openShipped(nameOrPath, backend)
+	}
+	m, err := openFile(nameOrPath, backend)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %q is neither a shipped model (%q) nor a file", ErrUnknownModel, nameOrPath, models.Names())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("model file %s: %w", nameOrPath, err)
+	}
+	return &Entry{Model: m}, nil
+}
+
+// OpenCatalogue opens every shipped model and, as the default, the one named:
+// as in [OpenModel] a shipped model or a file. A file whose model has a shipped
+// model's name takes its place.
+func OpenCatalogue(first string, backend spike.Backend) (*Catalogue, error) {
+	standard, err := OpenModel(first, backend)
+	if err != nil {
+		return nil, err
+	}
+	c := &Catalogue{entries: []*Entry{standard}}
+	for _, name := range models.Names() {
+		if name == standard.Name() {
+			continue
+		}
+		e, err := openShipped(name, backend)
+		if err != nil {
+			return nil, err
+		}
+		c.entries = append(c.entries, e)
+	}
+	return c, nil
+}
+
+// NewCatalogue is a catalogue of the given models, the default first. At least
+// one must be given.
+func NewCatalogue(entries ...*Entry) *Catalogue {
+	return &Catalogue{entries: entries}
+}
+
+// Default is the model that answers when none is named.
+func (c *Catalogue) Default() *Entry { return c.entries[0] }
+
+// All lists the models, the default first.
+func (c *Catalogue) All() []*Entry { return slices.Clone(c.entries) }
+
+// Get returns the model of that name or [ErrUnknownModel].
+func (c *Catalogue) Get(name string) (*Entry, error) {
+	for _, e := range c.entries {
+		if e.Name() == name {
+			return e, nil
+		}
+	}
+	return nil, ErrUnknownModel
+}
+
+func openShipped(name string, backend spike.Backend) (*Entry, error) {
+	file, err := models.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("shipped model %s: %w", name, err)
+	}
+	m, err := model.Decode(file, backend)
+	if err != nil {
+		return nil, fmt.Errorf("shipped model %s: %w", name, err)
+	}
+	card, _ := models.Card(name)
+	return &Entry{Model: m, Card: card, Shipped: true}, nil
+}
+
+func openFile(path string, backend spike.Backend) (*model.Model, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	file, err := io.ReadAll(io.LimitReader(f, maxModelFile))
+	if err != nil {
+		return nil, err
+	}
+	return model.Decode(file, backend)
+}

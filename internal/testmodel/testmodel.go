@@ -1,0 +1,151 @@
+// Package testmodel makes small but whole model files, as docs/MODEL_FILE.md
+// describes them, and pictures for tests that want a working network faster
+// than a trained one. Nothing but tests imports it.
+package testmodel
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/spikeray/spikeray/pkg/model"
+)
+
+// Rows is a spiking model whose time runs down the rows of a 16×16 picture.
+func Rows(t testing.TB) *model.Model {
+	return decode(t, File("tiny-rows", map[string]any{"axis": "rows"}))
+}
+
+// Steps is a spiking model that is shown its picture for n steps.
+func Steps(t testing.TB, n int) *model.Model {
+	return decode(t, File("tiny-steps", map[string]any{"axis": "steps", "steps": n}))
+}
+
+// Plain is a model without neurons.
+func Plain(t testing.TB) *model.Model { return decode(t, File("tiny-plain", nil)) }
+
+// Broken is a model that loads and then overflows on every picture.
+func Broken(t testing.TB) *model.Model {
+	return decode(t, file("tiny-broken", nil, func(*rand.Rand) float64 { return 1e38 }))
+}
+
+func decode(t testing.TB, file []byte) *model.Model {
+	t.Helper()
+	m, err := model.Decode(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+type layer = map[string]any
+
+// File is a model file of that name with random but fixed weights. Its
+// activations spike along the time that is given, or are ReLUs for nil.
+func File(name string, time map[string]any) []byte {
+	return file(name, time, (*rand.Rand).NormFloat64)
+}
+
+func file(name string, time map[string]any, weight func(*rand.Rand) float64) []byte {
+	random := rand.New(rand.NewPCG(1, 2))
+	activation := func(name string, seed int) layer {
+		if time == nil {
+			return layer{"type": "relu", "name": name}
+		}
+		return layer{"type": "neurons", "name": name, "model": "spiking_relu", "dt": 2,
+			"start": layer{"kind": "uniform", "seed": seed}}
+	}
+	var header = map[string]any{}
+	var data bytes.Buffer
+	tensor := func(name string, shape ...int) string {
+		n := 1
+		for _, s := range shape {
+			n *= s
+		}
+		begin := data.Len()
+		for range n {
+			w := float32(weight(random) / math.Sqrt(float64(n/shape[len(shape)-1])))
+			_ = binary.Write(&data, binary.LittleEndian, w)
+		}
+		header[name] = map[string]any{"dtype": "F32", "shape": shape, "data_offsets": []int{begin, data.Len()}}
+		return name
+	}
+	description := map[string]any{
+		"format": 1, "name": name, "version": "0.1.0", "summary": "Random weights for tests",
+		"labels": []string{"NORMAL", "PNEUMONIA"}, "positive": "PNEUMONIA",
+		"preparation": map[string]any{"width": 16, "height": 16, "resize": "bilinear_antialiased", "scale": 255},
+		"layers": []layer{
+			{"type": "conv2d", "name": "conv1", "kernel": []int{3, 3}, "stride": []int{1, 1}, "padding": "valid",
+				"channels": 4, "weights": tensor("conv1.weights", 3, 3, 1, 4)},
+			activation("spike1", 7),
+			{"type": "max_pool2d", "name": "pool1", "pool": []int{2, 2}, "stride": []int{2, 2}},
+			{"type": "conv2d", "name": "conv2", "kernel": []int{3, 3}, "stride": []int{1, 1}, "padding": "valid",
+				"channels": 4, "weights": tensor("conv2.weights", 3, 3, 4, 4)},
+			activation("spike2", 8),
+			{"type": "flatten", "name": "flatten"},
+			{"type": "dense", "name": "dense", "units": 2, "weights": tensor("dense.weights", 100, 2)},
+			{"type": "softmax", "name": "softmax"},
+		},
+		"threshold": 0.5,
+		"training":  map[string]any{"recipe": "none"},
+	}
+	if time != nil {
+		description["time"] = time
+	}
+	sum := sha256.Sum256(data.Bytes())
+	description["tensors_sha256"] = hex.EncodeToString(sum[:])
+	header["__metadata__"] = map[string]string{"spikeray": string(encode(description))}
+	head := encode(header)
+	return slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head, data.Bytes())
+}
+
+func encode(v any) []byte {
+	out, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
+
+// Picture is a grey picture with structure and noise; each seed gives another.
+func Picture(width, height int, seed uint64) *image.Gray {
+	random := rand.New(rand.NewPCG(seed, 0))
+	fx, fy := 1+3*random.Float64(), 1+3*random.Float64()
+	picture := image.NewGray(image.Rect(0, 0, width, height))
+	for y := range height {
+		for x := range width {
+			u, v := float64(x)/float64(width), float64(y)/float64(height)
+			grey := 128 + 100*math.Sin(math.Pi*fx*u)*math.Cos(math.Pi*fy*v) + 10*random.NormFloat64()
+			picture.SetGray(x, y, color.Gray{Y: uint8(min(max(grey, 0), 255))})
+		}
+	}
+	return picture
+}
+
+// PNG is [Picture] as a PNG file.
+func PNG(width, height int, seed uint64) []byte {
+	var out bytes.Buffer
+	if err := png.Encode(&out, Picture(width, height, seed)); err != nil {
+		panic(err)
+	}
+	return out.Bytes()
+}
+
+// JPEG is [Picture] as a JPEG file.
+func JPEG(width, height int, seed uint64) []byte {
+	var out bytes.Buffer
+	if err := jpeg.Encode(&out, Picture(width, height, seed), &jpeg.Options{Quality: 90}); err != nil {
+		panic(err)
+	}
+	return out.Bytes()
+}
