@@ -1,0 +1,145 @@
+package lumajpeg
+
+import "bytes"
+
+// lookBits is how many bits of the stream are looked up at once. Nearly all
+// codes of a radiograph together with the bits of the value that follows are that
+// short, and the tables of a file stay in the processor's first cache.
+const lookBits = 11
+
+// entry is what a number of lookBits bits begins with:
+//
+//	bits 0-5    how many bits to consume: of the code and of the value after it
+//	bit  7      set if the value is not among the bits looked up; then only the
+//	            code is counted and bits 16-31 hold the value's length
+//	bits 8-15   by how much to advance among the coefficients first: the run of
+//	            zeros, or endOfBlock
+//	bits 16-31  the value, signed
+//
+// It is 0 where no code is short enough.
+type entry uint32
+
+const (
+	valueApart = 1 << 7
+	// endOfBlock is an advance that no run of zeros within a block can reach.
+	endOfBlock = 128
+)
+
+func (e entry) bits() uint     { return uint(e & 63) }
+func (e entry) advance() int   { return int(e >> 8 & 0xff) }
+func (e entry) value() int32   { return int32(e) >> 16 }
+func (e entry) length() uint   { return uint(e >> 16) }
+func (e entry) isApart() bool  { return e&valueApart != 0 }
+func (e entry) isLonger() bool { return e == 0 }
+
+// huffman is a Huffman table of the file.
+type huffman struct {
+	defined bool
+	look    [1 << lookBits]entry
+	// specification is what look was made from, so that the next file, which is
+	// likely to say the same, need not make it again.
+	specification []byte
+	valid         bool
+	// Of each code length: the first code of the next length, left-aligned to 16 bits,
+	// and what to add to a code to find its symbol. ITU-T T.81 section F.2.2.3.
+	limit  [17]uint32
+	offset [17]int32
+}
+
+// symbols of the codes in order.
+func (h *huffman) symbols() []byte { return h.specification[16:] }
+
+// define makes the table from a specification: 16 counts of codes by their length,
+// then the symbols (ITU-T T.81 annex C). It reports whether that is a prefix code
+// whose symbols are possible in a baseline file. coefficients says that the
+// symbols are of AC coefficients, four bits of run before four of length.
+func (h *huffman) define(specification []byte, coefficients bool) bool {
+	if h.valid && bytes.Equal(h.specification, specification) {
+		h.defined = true
+		return true
+	}
+	h.valid, h.defined = false, false
+	h.specification = append(h.specification[:0], specification...)
+	clear(h.look[:])
+	code, index := 0, 0
+	for length := 1; length <= 16; length++ {
+		h.offset[length] = int32(index - code)
+		for range specification[length-1] {
+			if code >= 1<<length {
+				return false
+			}
+			e, ok := symbolEntry(h.symbols()[index], uint(length), coefficients)
+			if !ok {
+				return false
+			}
+			if length <= lookBits {
+				h.fill(code, length, e)
+			}
+			code++
+			index++
+		}
+		h.limit[length] = uint32(code) << (16 - length)
+		code <<= 1
+	}
+	h.valid = index > 0
+	h.defined = h.valid
+	return h.valid
+}
+
+// symbolEntry is the entry of a symbol before any of its value's bits are known. A
+// baseline file's DC differences have up to 11 bits and its coefficients up to 10.
+func symbolEntry(symbol byte, bits uint, coefficients bool) (e entry, ok bool) {
+	run, length := int(symbol>>4), uint(symbol&15)
+	switch {
+	case !coefficients:
+		if symbol > 11 {
+			return 0, false
+		}
+		run, length = 0, uint(symbol)
+	case length > 10:
+		return 0, false
+	case length == 0 && run == 0:
+		run = endOfBlock
+	case length == 0 && run != 15:
+		// Only progressive files count runs of blocks.
+		return 0, false
+	}
+	return entry(bits) | valueApart | entry(run)<<8 | entry(length)<<16, true
+}
+
+// fill enters a code for all numbers that begin with it, and its value where that is
+// among the bits as well.
+func (h *huffman) fill(code, length int, apart entry) {
+	free := lookBits - length
+	base := code << free
+	for tail := range 1 << free {
+		e := apart
+		if n := int(apart.length()); n <= free {
+			value := extend(uint32(tail)>>(free-n), uint(n))
+			e = entry(length+n) | entry(apart.advance())<<8 | entry(uint32(value)<<16)
+		}
+		h.look[base+tail] = e
+	}
+}
+
+// extend makes a signed value of n bits, ITU-T T.81 section F.2.2.1: those that
+// begin with a 0 are negative.
+func extend(bits uint32, n uint) int32 {
+	if n == 0 || bits>>(n-1) != 0 {
+		return int32(bits)
+	}
+	return int32(bits) - (1<<n - 1)
+}
+
+// longer finds the entry of a code longer than lookBits at the head of 16 bits of
+// the stream, or 0 if there is no such code.
+func (h *huffman) longer(bits uint32, coefficients bool) entry {
+	for length := lookBits + 1; length <= 16; length++ {
+		if bits < h.limit[length] {
+			symbol := h.symbols()[int32(bits>>(16-length))+h.offset[length]]
+			e, _ := symbolEntry(symbol, uint(length), coefficients)
+			return e
+		}
+	}
+	return 0
+}
