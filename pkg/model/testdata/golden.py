@@ -1,0 +1,264 @@
+"""Golden data of the model tests. From the repository's root:
+
+    PYTHONPATH=training python pkg/model/testdata/golden.py small
+    PYTHONPATH=training python pkg/model/testdata/golden.py shipped --runs training/runs
+    PYTHONPATH=training python pkg/model/testdata/golden.py real --runs training/runs --data DATA --out DIR
+
+`small` writes random networks beside this script. `shipped` does the shipped models on the examples and other synthetic
+pictures, into shipped/. `real` does them on validation pictures, for SPIKERAY_GOLDEN=DIR: real pictures are not ours to
+commit. A model is NAME.safetensors (of shipped/, models/NAME.safetensors) and its golden data NAME.golden.safetensors:
+
+    pictures        U8  [n][height][width]  prepared, as the network takes them
+    probabilities   F32 [n][labels]
+    counts.LAYER    U8  [m][...]            spikes of the first m <= n pictures: rows [H][W][C], steps [T][H][W][C]
+    totals.LAYER    I64 [n]                 spikes of a picture (not of the small networks)
+
+Keras gave the numbers, or for neurons that Keras lacks spikeray.reference. The small networks' weights, pixels and time
+steps are such that float32 sums are exact in any order up to the last neurons, so their spike counts are a matter of no
+rounding, and any simulator gives exactly these.
+"""
+
+import argparse
+import pathlib
+import shutil
+
+import keras
+import numpy as np
+import safetensors.numpy
+from keras import layers
+
+from spikeray import data, export, modelfile, reference, translate
+from spikeray.spiking import MeanOverSteps, ShowForSteps, SpikingActivation
+
+HERE = pathlib.Path(__file__).parent
+SIZE = (13, 12)
+COUNTED = 20  # real pictures whose counts are kept whole
+
+
+def save(path, pictures, probabilities, counts=None, totals=None):
+    tensors = {"pictures": pictures, "probabilities": np.asarray(probabilities, np.float32)}
+    tensors |= {f"counts.{k}": np.asarray(v, np.uint8) for k, v in (counts or {}).items()}
+    tensors |= {f"totals.{k}": np.asarray(v, np.int64) for k, v in (totals or {}).items()}
+    path.write_bytes(safetensors.numpy.save(tensors))
+    print(f"{path.name}: {len(pictures)} pictures, {path.stat().st_size} bytes")
+
+
+def keras_counts(model):
+    """(a model that gives probabilities and every spiking activation's output, the activations)."""
+    spiking = [x for x in model.layers if isinstance(x, SpikingActivation)]
+    return keras.Model(model.inputs, [*model.outputs, *(x.output for x in spiking)]), spiking
+
+
+# The small networks.
+
+def dyadic(rng, shape, low=-20, high=32):
+    return (rng.integers(low, high, shape) / 64).astype(np.float32)
+
+
+def each(layer):
+    return layers.TimeDistributed(layer)
+
+
+def small_keras():
+    def head():
+        return [layers.Dense(6, activation="relu", name="dense1"), layers.Dense(3, activation="softmax", name="dense2")]
+
+    yield "cnn", [
+        layers.Conv2D(5, 3, activation="relu", name="conv1"), layers.MaxPool2D(name="pool1"),
+        layers.Conv2D(4, (2, 3), activation="relu", name="conv2"), layers.Flatten(), *head()]
+    yield "cnn-same-average", [
+        layers.Conv2D(5, (4, 3), strides=(2, 1), padding="same", name="conv1"), layers.ReLU(),
+        layers.AveragePooling2D((3, 2), strides=(1, 2), name="pool1"),
+        layers.Conv2D(4, 2, strides=(1, 2), padding="same", use_bias=False, activation="relu", name="conv2"),
+        layers.GlobalAveragePooling2D(), *head()]
+    yield "rows", [
+        layers.Conv2D(5, 3, name="conv1"), SpikingActivation(2.0, seed=11, name="spike1"), layers.MaxPool2D(name="pool1"),
+        layers.Conv2D(4, 2, padding="same", name="conv2"), SpikingActivation(0.7, seed=12, name="spike2"),
+        layers.MaxPool2D((2, 1), name="pool2"), layers.Flatten(), *head()]
+    yield "steps", [
+        layers.Conv2D(5, 3, strides=2, name="conv1"), ShowForSteps(4), SpikingActivation(2.0, "steps", seed=21, name="spike1"),
+        each(layers.MaxPool2D(name="pool1")), each(layers.Conv2D(4, 2, name="conv2")),
+        SpikingActivation(1.5, "steps", seed=22, name="spike2"), MeanOverSteps(), layers.Flatten(), *head()]
+
+
+def neurons(name, model, **fields):
+    defaults = {} if model == "spiking_relu" else {"threshold": 1.25, "amplitude": 0.5}
+    return {"type": "neurons", "name": name, "model": model, "start": {"kind": "uniform", "seed": 31}} | defaults | fields
+
+
+def conv(name, channels, kernel=(3, 3), stride=(1, 1), padding="valid"):
+    return {"type": "conv2d", "name": name, "kernel": list(kernel), "stride": list(stride), "padding": padding,
+            "channels": channels, "weights": f"{name}.weights", "bias": f"{name}.bias"}
+
+
+def dense(name, units):
+    return {"type": "dense", "name": name, "units": units, "weights": f"{name}.weights", "bias": f"{name}.bias"}
+
+
+def pool(name):
+    return {"type": "max_pool2d", "name": name, "pool": [2, 2], "stride": [2, 2]}
+
+
+def small_reference():
+    """Neurons that Keras lacks: both models, both resets, both axes; constant starts, and dense neurons."""
+    tail = [{"type": "flatten", "name": "flatten"}, dense("dense2", 3), {"type": "softmax", "name": "softmax"}]
+    steps = {"axis": "steps", "steps": 5}
+    for axis in ("rows", "steps"):
+        time = steps if axis == "steps" else {"axis": "rows"}
+        for reset, decay in (("subtract", 0.75), ("zero", 0.5)):
+            yield f"{axis}-integrate-{reset}", time, [
+                conv("conv1", 5), neurons("spike1", "integrate_and_fire", reset=reset), pool("pool1"),
+                conv("conv2", 4, (2, 3), (1, 2)),
+                neurons("spike2", "integrate_and_fire", reset=reset, threshold=0.75, start={"kind": "constant", "value": 0.25}),
+                *tail]
+            yield f"{axis}-leaky-{reset}", time, [
+                conv("conv1", 5, padding="same", stride=(2, 1)),
+                neurons("spike1", "leaky_integrate_and_fire", reset=reset, decay=decay), pool("pool1"),
+                conv("conv2", 4, (2, 2), padding="same"),
+                neurons("spike2", "leaky_integrate_and_fire", reset=reset, decay=decay, threshold=0.5, amplitude=1,
+                        start={"kind": "uniform", "seed": 32}), *tail]
+    yield "steps-dense", steps, [
+        conv("conv1", 5, stride=(2, 2)), neurons("spike1", "integrate_and_fire", reset="subtract"),
+        {"type": "flatten", "name": "flatten"}, dense("dense1", 9),
+        neurons("spike2", "leaky_integrate_and_fire", reset="subtract", decay=0.75, threshold=1), dense("dense2", 3),
+        {"type": "softmax", "name": "softmax"}]
+    yield "steps-global-average", {"axis": "steps", "steps": 3}, [
+        conv("conv1", 5), {"type": "average_pool2d", "name": "average", "pool": [2, 2], "stride": [2, 2]},
+        neurons("spike1", "spiking_relu", dt=4),
+        {"type": "global_average_pool2d", "name": "average2"}, dense("dense2", 3), {"type": "softmax", "name": "softmax"}]
+    yield "rows-clipped", {"axis": "rows"}, [conv("conv1", 5), neurons("spike1", "spiking_relu", dt=512), *tail]
+
+
+def describe(name, time, chain):
+    return {"format": 1, "name": name, "version": "1.0.0", "summary": "A small random network for tests",
+            "labels": ["A", "B", "C"], "positive": "B",
+            "preparation": {"width": SIZE[1], "height": SIZE[0], "resize": "bilinear_antialiased", "scale": 256},
+            **({"time": time} if time else {}), "layers": chain, "threshold": 0.5, "training": {}}
+
+
+def lively(counts):
+    return all(0.05 < (c > 0).mean() < 0.95 for c in counts.values())
+
+
+def small(out):
+    out.mkdir(parents=True, exist_ok=True)
+    pictures = np.random.default_rng(1).integers(0, 256, (6, *SIZE), dtype=np.uint8)
+    for name, chain in small_keras():
+        model = keras.Sequential([keras.Input((*SIZE, 1)), *chain])
+        rng = np.random.default_rng(2)
+        for w in model.weights:
+            if "seed" not in w.path:
+                w.assign(dyadic(rng, w.shape, -24, 30))
+        network = translate.translate(export.records_of(model)[0])
+        modelfile.write(out / f"{name}.safetensors", describe(name, network.time, network.layers), network.tensors)
+        watch, spiking = keras_counts(model)
+        outputs = watch.predict(pictures[..., None] / np.float32(256), verbose=0)
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        counts = {x.name: np.rint(y * x.dt) for x, y in zip(spiking, outputs[1:])}
+        model_file = modelfile.read(out / f"{name}.safetensors")
+        for i, picture in enumerate(pictures):  # the two definitions agree, or neither is golden
+            second = reference.run(*model_file, picture)
+            assert np.abs(second.probabilities - outputs[0][i]).max() < 1e-6, name
+            assert all((second.counts[k] == c[i]).all() for k, c in counts.items()), name
+        assert lively(counts) and np.ptp(outputs[0], axis=0).min() > 1e-3, name
+        save(out / f"{name}.golden.safetensors", pictures, outputs[0], counts)
+    for name, time, chain in small_reference():
+        description = describe(name, time, chain)
+        for seed in range(1000):  # the first whose every layer spikes, and not everywhere
+            tensors = fill(description, np.random.default_rng(seed))
+            modelfile.write(out / f"{name}.safetensors", description, tensors)
+            answers = [reference.run(*modelfile.read(out / f"{name}.safetensors"), p) for p in pictures]
+            counts = {k: np.array([a.counts[k] for a in answers]) for k in answers[0].counts}
+            if lively(counts) and (name != "rows-clipped" or any(a.clipped["spike1"] for a in answers)):
+                break
+        else:
+            raise SystemExit(f"{name} never spikes as it should")
+        save(out / f"{name}.golden.safetensors", pictures, [a.probabilities for a in answers], counts)
+
+
+def fill(description, rng):
+    """Weights for a description: the shapes are those that the checker asks for, one at a time."""
+    tensors, shape = {}, (*SIZE, 1)
+    for layer in description["layers"]:
+        if "weights" in layer:
+            units = layer.get("channels") or layer["units"]
+            tensors[layer["weights"]] = dyadic(rng, (*layer.get("kernel", []), shape[-1], units), -30, 30)
+            tensors[layer["bias"]] = dyadic(rng, (units,))
+        if layer["type"] == "neurons":
+            continue
+        # reference.apply on zeros is the shortest way to the next shape
+        shape = reference.apply(layer, tensors, np.zeros(shape, np.float32)).shape
+    return tensors
+
+
+# The shipped models.
+
+def checkpoint(model, runs):
+    """The Keras model that a shipped one came from, once its weights are seen to be the same."""
+    description, tensors = modelfile.read(model)
+    training = description["training"]
+    loaded = export.load(pathlib.Path(runs) / f"{training['recipe']}-{training['seed']}" / "best.keras")
+    ours = translate.translate(export.records_of(loaded)[0])
+    if ours.layers != description["layers"] or any((ours.tensors[k] != tensors[k]).any() for k in tensors):
+        raise SystemExit(f"{model} was not exported from {training['recipe']}-{training['seed']}")
+    return loaded
+
+
+def answer(model, pictures, counted, path):
+    watch, spiking = keras_counts(model)
+    probabilities, counts, totals = [], {x.name: [] for x in spiking}, {x.name: [] for x in spiking}
+    for i in range(0, len(pictures), 10):
+        outputs = watch.predict(pictures[i:i + 10, ..., None] / np.float32(255), verbose=0)
+        outputs = outputs if isinstance(outputs, list) else [outputs]
+        probabilities += list(outputs[0])
+        for x, y in zip(spiking, outputs[1:]):
+            n = np.rint(y * np.float32(x.dt))
+            totals[x.name] += [int(v) for v in n.reshape(len(n), -1).sum(1, dtype=np.float64)]
+            counts[x.name] += list(n.astype(np.uint8)[:max(0, counted - i)])
+    save(path, pictures, probabilities, counts if counted else None, totals)
+
+
+def bytes_of(picture_files, size):
+    return np.array([np.rint(data.prepare(p, size)[..., 0] * 255) for p in picture_files], np.uint8)
+
+
+def shipped(models, runs, examples, out):
+    out.mkdir(parents=True, exist_ok=True)
+    files = sorted(p for p in examples.iterdir() if p.suffix in (".png", ".jpeg"))
+    for model in sorted(models.glob("*xray.safetensors")):
+        size = modelfile.read(model)[0]["preparation"]["width"]
+        answer(checkpoint(model, runs), bytes_of(files, size), 0, out / f"{model.stem}.golden.safetensors")
+
+
+def real(models, runs, root, out, n):
+    out.mkdir(parents=True, exist_ok=True)
+    validation = data.split(root)[1]
+    chosen = [validation[i * len(validation) // n].path for i in range(n)]
+    for model in sorted(models.glob("*xray.safetensors")):
+        size = modelfile.read(model)[0]["preparation"]["width"]
+        shutil.copyfile(model, out / model.name)
+        answer(checkpoint(model, runs), bytes_of(chosen, size), COUNTED, out / f"{model.stem}.golden.safetensors")
+
+
+def main():
+    ap = argparse.ArgumentParser(description="Write golden data for the model tests.")
+    ap.add_argument("what", choices=("small", "shipped", "real"))
+    ap.add_argument("--runs", type=pathlib.Path, default=pathlib.Path("training/runs"))
+    ap.add_argument("--models", type=pathlib.Path, default=pathlib.Path("models"))
+    ap.add_argument("--examples", type=pathlib.Path, default=pathlib.Path("examples"))
+    ap.add_argument("--data", help="folder with train/{NORMAL,PNEUMONIA}, for `real`")
+    ap.add_argument("--out", type=pathlib.Path, help="folder to write into (`real` wants one)")
+    ap.add_argument("-n", type=int, default=200, help="real pictures, evenly spaced over the validation fold")
+    a = ap.parse_args()
+    if a.what == "small":
+        small(a.out or HERE)
+    elif a.what == "shipped":
+        shipped(a.models, a.runs, a.examples, a.out or HERE / "shipped")
+    elif not a.data or not a.out:
+        ap.error("real wants --data and --out")
+    else:
+        real(a.models, a.runs, a.data, a.out, a.n)
+
+
+if __name__ == "__main__":
+    main()
