@@ -51,3 +51,45 @@ func BenchmarkInt8Conv(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkSpikingReLU takes the steps of all rows of the article's first layer.
+func BenchmarkSpikingReLU(b *testing.B) {
+	benchTiers(b, func(b *testing.B) {
+		const rows, n = 96, 96 * 100
+		r := rand.New(rand.NewPCG(1, 1))
+		x, v, counts := make([]float32, n), make([]float32, n), make([]uint8, n)
+		for i := range x {
+			x[i], v[i] = r.Float32()*4-2, r.Float32()
+		}
+		for b.Loop() {
+			for range rows {
+				SpikingReLU(counts, v, x, 2)
+			}
+		}
+	})
+}
+
+// BenchmarkMaxPool pools the spikes of the article's first layer.
+func BenchmarkMaxPool(b *testing.B) {
+	benchTiers(b, func(b *testing.B) {
+		w, _ := NewWindow(Shape{96, 96, 100}, 2, 2, 2, 2, false, 100)
+		dst, src := make([]uint8, w.Out.Len()), make([]uint8, w.In.Len())
+		for b.Loop() {
+			MaxPool(dst, src, &w)
+		}
+	})
+}
+
+// BenchmarkSpikeSum sums the spikes that reach the article's second convolution.
+func BenchmarkSpikeSum(b *testing.B) {
+	benchTiers(b, func(b *testing.B) {
+		w, _ := NewWindow(Shape{48, 48, 100}, 3, 3, 1, 1, false, 50)
+		_, cols := w.Cover()
+		row := make([]uint8, w.In.W*w.In.C)
+		for b.Loop() {
+			for range w.In.H {
+				SpikeSum(row, w.In.C, cols)
+			}
+		}
+	})
+}

@@ -7,6 +7,10 @@ const MaxCount = 255
 // averaging): v += max(x, 0)*dt; n = floor(v); v -= n. What goes beyond MaxCount stays in v for the next step.
 // It returns the spikes emitted and the neurons held back by MaxCount.
 func SpikingReLU(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) {
+	return current.Load().spikingReLU(counts[:len(x)], v[:len(x)], x, dt)
+}
+
+func spikingReLUPlain(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) {
 	for i, current := range x {
 		if !(current > 0) {
 			current = 0
@@ -36,6 +40,10 @@ type LIF struct {
 
 // Step takes one step for every neuron and returns the spikes emitted.
 func (p LIF) Step(counts []uint8, v, x []float32) (spikes uint64) {
+	return current.Load().lif(p, counts[:len(x)], v[:len(x)], x)
+}
+
+func lifPlain(p LIF, counts []uint8, v, x []float32) (spikes uint64) {
 	for i, current := range x {
 		u := float32(p.Decay*v[i]) + current
 		counts[i] = 0

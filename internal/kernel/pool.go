@@ -3,6 +3,12 @@ package kernel
 // MaxPool takes the largest of each window of src [In.H][In.W][C] into dst [Out.H][Out.W][C], for values and for spike
 // counts alike. It does not pad.
 func MaxPool[T float32 | uint8](dst, src []T, w *Window) {
+	if t := current.Load(); t.maxPool2x2 != nil && w.KH == 2 && w.KW == 2 {
+		if src, ok := any(src).([]uint8); ok {
+			t.maxPool2x2(any(dst).([]uint8)[:w.Out.Len()], src[:w.In.Len()], *w)
+			return
+		}
+	}
 	c := w.In.C
 	for y := range w.Out.H {
 		for x := range w.Out.W {

@@ -14,18 +14,23 @@ const Env = "SPIKERAY_KERNEL"
 // ErrTier is wrapped by the errors of Select.
 var ErrTier = errors.New("kernel: no such processor tier here")
 
-// tier is the arithmetic for one kind of processor. What a tier leaves nil is taken from plain Go.
+// tier is the arithmetic for one kind of processor.
 type tier struct {
-	name     string
-	packInt8 func(c *Int8Conv, weights []int8) int8Rows
-	byteSum  func(counts []uint8) uint64
+	name        string
+	packInt8    func(c *Int8Conv, weights []int8) int8Rows
+	byteSum     func(counts []uint8) uint64
+	spikingReLU func(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) // all of one length
+	lif         func(p LIF, counts []uint8, v, x []float32) (spikes uint64)               // likewise
+	maxPool2x2  func(dst, src []uint8, w Window)                                          // or nil
 }
 
 // plain is the tier that defines the answers.
 var plain = tier{
-	name:     "generic",
-	packInt8: packInt8Plain,
-	byteSum:  byteSumPlain,
+	name:        "generic",
+	packInt8:    packInt8Plain,
+	byteSum:     byteSumPlain,
+	spikingReLU: spikingReLUPlain,
+	lif:         lifPlain,
 }
 
 var current atomic.Pointer[tier]

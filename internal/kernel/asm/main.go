@@ -15,6 +15,8 @@ import (
 // parts are the assembly files; each is one idea for one tier.
 var parts = map[string]func(){
 	"int8_avx512vnni": int8VNNI,
+	"neuron_avx512":   neuronAVX512,
+	"bytes_avx512":    bytesAVX512,
 }
 
 func main() {

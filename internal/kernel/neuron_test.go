@@ -1,0 +1,92 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// awkward are the numbers at which a neuron step can go wrong.
+var awkward = []float32{
+	0, float32(math.Copysign(0, -1)), 1, -1, 0.5, 254.99998, 255, 255.5, 255.99998, 256, 256.5, 1e9, -1e9, math.MaxFloat32,
+	math.SmallestNonzeroFloat32, -math.SmallestNonzeroFloat32, math.Nextafter32(1, 0), math.Nextafter32(1, 2),
+	float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()), 16777216, 2147483648, 4294967296,
+}
+
+func randomFloats(r *rand.Rand, n int, scale float32) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = (r.Float32()*2 - 1) * scale
+		if r.IntN(8) == 0 {
+			x[i] = awkward[r.IntN(len(awkward))]
+		}
+	}
+	return x
+}
+
+// sameVoltages is sameBits, but any NaN is as good as another: which of two NaNs a sum keeps is the processor's choice.
+func sameVoltages(t testing.TB, got, want []float32) {
+	t.Helper()
+	for i := range want {
+		if got[i] != got[i] && want[i] != want[i] {
+			continue
+		}
+		sameBits(t, got[i:i+1], want[i:i+1])
+	}
+}
+
+// TestNeuronStepsAreThoseOfPlainGo also holds the steps to what is around their slices.
+func TestNeuronStepsAreThoseOfPlainGo(t *testing.T) {
+	onEveryTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(11, 12))
+		for range 2000 {
+			n := r.IntN(100)
+			v, x := randomFloats(r, n+1, 2), randomFloats(r, n, 300)
+			counts := slices.Repeat([]uint8{0xaa}, n+1)
+			wantV, wantCounts := slices.Clone(v), slices.Clone(counts)
+			var got, want [2]uint64
+			switch p := (LIF{r.Float32(), r.Float32() * 3, r.IntN(2) == 0}); r.IntN(3) {
+			case 0:
+				dt := r.Float32() * 2
+				want[0], want[1] = spikingReLUPlain(wantCounts[:n], wantV[:n], x, dt)
+				got[0], got[1] = SpikingReLU(counts, v, x, dt)
+			case 1:
+				want[0] = lifPlain(p, wantCounts[:n], wantV[:n], x)
+				got[0] = p.Step(counts, v, x)
+			case 2:
+				p.Decay = 1
+				for i := range x {
+					x[i] = float32(math.Round(float64(x[i])))
+				}
+				p.Threshold = 1
+				want[0] = lifPlain(p, wantCounts[:n], wantV[:n], x)
+				got[0] = p.Step(counts, v, x)
+			}
+			if got != want {
+				t.Fatalf("spikes and clipped are %v, want %v", got, want)
+			}
+			if !slices.Equal(counts, wantCounts) {
+				t.Fatalf("counts are %v, want %v", counts, wantCounts)
+			}
+			sameVoltages(t, v, wantV)
+		}
+	})
+}
+
+// TestSpikingReLUKnownSteps is worked by hand.
+func TestSpikingReLUKnownSteps(t *testing.T) {
+	onEveryTier(t, func(t *testing.T) {
+		v, counts := []float32{0.5, 0.25, 0, 0, 3}, make([]uint8, 5)
+		spikes, clipped := SpikingReLU(counts, v, []float32{0.75, -9, 300, 127.75, 0}, 2)
+		if want := []uint8{2, 0, 255, 255, 3}; !slices.Equal(counts, want) {
+			t.Errorf("counts are %v, want %v", counts, want)
+		}
+		if want := []float32{0, 0.25, 345, 0.5, 0}; !slices.Equal(v, want) {
+			t.Errorf("voltages are %v, want %v", v, want)
+		}
+		if spikes != 515 || clipped != 1 {
+			t.Errorf("%d spikes and %d clipped, want 515 and 1", spikes, clipped)
+		}
+	})
+}
