@@ -28,6 +28,13 @@ type int8Rows interface {
 	span(dst []float32, v int8View, x, n int)
 }
 
+// int8View is the input of one row of outputs, as open leaves it.
+type int8View struct {
+	src       []uint8
+	rowStride int
+	y         int // for plain Go, which takes src as it is
+}
+
 // NewInt8Conv packs the weights [KH][KW][In.C][Out.C] of a convolution with a scale and a bias for each output channel
 // (bias nil: zeros); all are copied. An error, which wraps ErrInt8, says that the sizes do not fit the window, or that
 // there are so many products to a sum that it could leave int32.

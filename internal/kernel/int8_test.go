@@ -41,10 +41,14 @@ func newLayer(r *rand.Rand, w Window) layer {
 func randomWindow(r *rand.Rand) Window {
 	for {
 		in := Shape{1 + r.IntN(12), 1 + r.IntN(40), 1 + r.IntN(24)}
-		if r.IntN(4) == 0 {
+		out := 1 + r.IntN(150)
+		switch r.IntN(4) {
+		case 0:
 			in.C = 1 + r.IntN(140)
+		case 1: // many inputs, and a few channels more than registers hold
+			in.C, out = 60+r.IntN(80), 16*r.IntN(4)+1+r.IntN(4)
 		}
-		w, ok := NewWindow(in, 1+r.IntN(6), 1+r.IntN(6), 1+r.IntN(3), 1+r.IntN(3), r.IntN(2) == 0, 1+r.IntN(150))
+		w, ok := NewWindow(in, 1+r.IntN(6), 1+r.IntN(6), 1+r.IntN(3), 1+r.IntN(3), r.IntN(2) == 0, out)
 		if ok {
 			return w
 		}

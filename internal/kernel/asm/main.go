@@ -14,9 +14,11 @@ import (
 
 // parts are the assembly files; each is one idea for one tier.
 var parts = map[string]func(){
-	"int8_avx512vnni": int8VNNI,
-	"neuron_avx512":   neuronAVX512,
-	"bytes_avx512":    bytesAVX512,
+	"int8_gather":            int8Gather,
+	"int8_avx512vnni":        int8VNNI,
+	"int8_narrow_avx512vnni": int8NarrowVNNI,
+	"neuron_avx512":          neuronAVX512,
+	"bytes_avx512":           bytesAVX512,
 }
 
 func main() {

@@ -1,9 +1,8 @@
+//go:build !purego
+
 package kernel
 
-import (
-	"encoding/binary"
-	"unsafe"
-)
+import "unsafe"
 
 // int8Layout is how a tier that takes its inputs in groups of bytes walks over them: rows, each of so many groups,
 // for every pixel. Usually these are the kernel's rows where they lie in the input. The few inputs of a short kernel
@@ -13,15 +12,9 @@ type int8Layout struct {
 	rows, groups int
 	group        int // bytes
 	run          int // bytes of a row that count; the rest of its last group meets weights of zero
+	slack        int // bytes that are read beyond a kernel row
 	pixelStride  int // bytes
 	gathered     bool
-}
-
-// int8View is the input of one row of outputs, as open leaves it.
-type int8View struct {
-	src       []uint8
-	rowStride int
-	y         int // for plain Go, which takes src as it is
 }
 
 // gatherBytes is what is copied at a time to gather a kernel row.
@@ -31,12 +24,16 @@ func newInt8Layout(w *Window, group int) int8Layout {
 	run := w.KW * w.In.C
 	if run <= gatherBytes && w.KH > 1 {
 		all := w.KH * run
+		groups := (all + group - 1) / group
 		return int8Layout{
-			rows: 1, groups: (all + group - 1) / group, group: group, run: all, gathered: true,
-			pixelStride: max(all-run+gatherBytes, (all+group-1)/group*group),
+			rows: 1, groups: groups, group: group, run: all, slack: gatherBytes - run, gathered: true,
+			pixelStride: max(all-run+gatherBytes, groups*group),
 		}
 	}
-	return int8Layout{rows: w.KH, groups: (run + group - 1) / group, group: group, run: run, pixelStride: w.SW * w.In.C}
+	groups := (run + group - 1) / group
+	return int8Layout{
+		rows: w.KH, groups: groups, group: group, run: run, slack: groups*group - run, pixelStride: w.SW * w.In.C,
+	}
 }
 
 // extent is how many bytes are read for n pixels.
@@ -65,17 +62,13 @@ func (l *int8Layout) pack(weights []int8, first, channels, width int) []int8 {
 func (l *int8Layout) open(w *Window, src []uint8, y int, ws *Workspace) int8View {
 	top, line := y*w.SH-w.PadTop, w.In.W*w.In.C
 	span := ((w.Out.W-1)*w.SW + w.KW) * w.In.C // bytes of a row under all windows
-	slack := l.groups*l.group - l.run
-	if l.gathered {
-		slack = gatherBytes - w.KW*w.In.C
-	}
 	gather := 0
 	if l.gathered {
 		gather = l.extent(0, w.Out.W) + gatherBytes
 	}
 
 	v := int8View{rowStride: line}
-	if w.PadLeft == 0 && span <= line && top >= 0 && top+w.KH <= w.In.H && (top+w.KH-1)*line+span+slack <= len(src) {
+	if w.PadLeft == 0 && span <= line && top >= 0 && top+w.KH <= w.In.H && (top+w.KH-1)*line+span+l.slack <= len(src) {
 		v.src = src[top*line:]
 		if !l.gathered {
 			return v
@@ -83,7 +76,7 @@ func (l *int8Layout) open(w *Window, src []uint8, y int, ws *Workspace) int8View
 		ws.scratch(gather)
 	} else {
 		v.rowStride = span
-		copied := ws.scratch(gather + w.KH*span + slack)[gather:]
+		copied := ws.scratch(gather + w.KH*span + l.slack)[gather:]
 		for i := range w.KH {
 			w.paddedLine(copied[i*span:][:span], src, top+i)
 		}
@@ -110,12 +103,11 @@ func (w *Window) paddedLine(dst, src []uint8, y int) {
 // gather copies each pixel's kernel rows one after the other; what a copy brings too much is overwritten by the next
 // row's or meets weights of zero.
 func (l *int8Layout) gather(dst []uint8, v int8View, w *Window) []uint8 {
-	run, step := w.KW*w.In.C, w.SW*w.In.C
+	run, step, last := w.KW*w.In.C, w.SW*w.In.C, w.Out.W-1
 	for i := range w.KH {
 		from, to := v.src[i*v.rowStride:], dst[i*run:]
-		for x := range w.Out.W {
-			binary.LittleEndian.PutUint64(to[x*l.pixelStride:], binary.LittleEndian.Uint64(from[x*step:]))
-		}
+		_, _ = from[last*step+gatherBytes-1], to[last*l.pixelStride+gatherBytes-1]
+		gather8(&to[0], &from[0], l.pixelStride, step, w.Out.W)
 	}
 	return dst
 }

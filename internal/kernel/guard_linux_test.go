@@ -1,0 +1,64 @@
+package kernel
+
+import (
+	"math/rand/v2"
+	"syscall"
+	"testing"
+	"unsafe"
+)
+
+// guarded is memory for n elements right before a page that must not be touched.
+func guarded[T float32 | uint8](t *testing.T, n int) []T {
+	t.Helper()
+	page, size := syscall.Getpagesize(), n*int(unsafe.Sizeof(*new(T)))
+	whole := (size + page - 1) / page * page
+	mem, err := syscall.Mmap(-1, 0, whole+page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Munmap(mem) })
+	if err := syscall.Mprotect(mem[whole:], syscall.PROT_NONE); err != nil {
+		t.Fatal(err)
+	}
+	if n == 0 {
+		return nil
+	}
+	return unsafe.Slice((*T)(unsafe.Pointer(&mem[whole-size])), n)
+}
+
+func guardedCopy[T float32 | uint8](t *testing.T, from []T) []T {
+	to := guarded[T](t, len(from))
+	copy(to, from)
+	return to
+}
+
+// TestNothingIsTouchedBeyondTheSlices would die of a signal.
+func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
+	onEveryTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(15, 16))
+		for range 60 {
+			l := newLayer(r, randomWindow(r))
+			w := l.window
+			c, err := NewInt8Conv(w, l.weights, l.scale, l.bias)
+			if err != nil {
+				t.Fatal(err)
+			}
+			src, dst := guardedCopy(t, l.src), guarded[float32](t, w.Out.W*w.Out.C)
+			var ws Workspace
+			for y := range w.Out.H {
+				c.Row(dst, src, y, &ws)
+			}
+
+			p := randomPool(r)
+			MaxPool(guarded[uint8](t, p.Out.Len()), guarded[uint8](t, p.In.Len()), &p)
+			MaxPool(guarded[float32](t, p.Out.Len()), guarded[float32](t, p.In.Len()), &p)
+
+			n := r.IntN(200)
+			counts, v, x := guarded[uint8](t, n), guarded[float32](t, n), guardedCopy(t, randomFloats(r, n, 300))
+			SpikingReLU(counts, v, x, 1)
+			LIF{0.5, 1, false}.Step(counts, v, x)
+			LIF{0.5, 1, true}.Step(counts, v, x)
+			SpikeSum(counts, n, []int{1})
+		}
+	})
+}
