@@ -13,9 +13,9 @@ const (
 const growTaps = 3
 
 // axis says which pixels of a line of n make up each of the m pixels of the
-// resized line, and with what weight.
+// resized line, and with what weight. The line ends at extent, in its last pixel.
 //
-// Enlarging (m > n), target pixel j is the sum over i < growTaps of
+// Enlarging (m > extent), target pixel j is the sum over i < growTaps of
 // weight[growTaps*j+i] times pixel start[j]+i. Pixels beyond the line weigh 0.
 //
 // Reducing, the triangles of neighbours overlap so that a pixel reaches at most
@@ -26,25 +26,26 @@ const growTaps = 3
 // the start of the falling one.
 type axis struct {
 	n, m   int
+	extent float64
 	start  []int
 	weight []uint64
 	window []float64
 }
 
-func (a *axis) grows() bool { return a.m > a.n }
+func (a *axis) grows() bool { return float64(a.m) > a.extent }
 
 // compute fills in the weights of Pillow's triangle filter: centred on the
-// target pixel's centre, one pixel wide to each side when enlarging and n/m when
-// reducing, cut at the line's ends, normalised to 1 and then rounded one by one.
+// target pixel's centre, one pixel wide to each side when enlarging and extent/m
+// when reducing, cut at the line's ends, normalised to 1 and then rounded one by one.
 //
 // Every product is converted explicitly, which keeps a compiler from fusing it
 // with the sum around it, so all processors get the same weights.
-func (a *axis) compute(n, m int) {
-	if a.n == n && a.m == m {
+func (a *axis) compute(n, m int, extent float64) {
+	if a.n == n && a.m == m && a.extent == extent {
 		return
 	}
-	a.n, a.m = n, m
-	scale := float64(n) / float64(m)
+	a.n, a.m, a.extent = n, m, extent
+	scale := extent / float64(m)
 	support := max(scale, 1)
 	slope := 1 / support
 	a.window = sized(a.window, 2*int(math.Ceil(support))+1)

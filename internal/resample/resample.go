@@ -41,33 +41,51 @@ const maxSide = 1 << 20
 // scratch memory is warm. When it reduces the height, that memory is a few rows;
 // otherwise it is at most the size of dst in pixels.
 func Bilinear(dst []uint8, dw, dh int, src image.Image) error {
+	if src == nil {
+		return fmt.Errorf("%w: none", ErrType)
+	}
+	return BilinearExtent(dst, dw, dh, src, float64(src.Bounds().Dx()), float64(src.Bounds().Dy()))
+}
+
+// BilinearExtent is Bilinear for a picture whose last column and row are only partly
+// its own, as they are when a picture was reduced by a whole number that its size is
+// no multiple of: it resizes the width x height pixels from its upper left corner.
+// Both reach into the last column and row, or to their ends. It is Pillow's
+// resize((dw, dh), BILINEAR, box=(0, 0, width, height)).
+func BilinearExtent(dst []uint8, dw, dh int, src image.Image, width, height float64) error {
 	if dw < 1 || dh < 1 || dw > maxSide || dh > maxSide || len(dst)/dw != dh || len(dst)%dw != 0 {
 		return fmt.Errorf("%w: target of %d x %d in %d bytes", ErrSize, dw, dh, len(dst))
 	}
+	var rows raster
+	var err error
 	switch picture := src.(type) {
 	case *image.Gray:
-		rows, err := newRaster(picture.Pix, picture.Stride, picture.Rect, 1)
-		if err != nil {
-			return err
-		}
-		s := pool.Get().(*scratch)
-		defer pool.Put(s)
-		s.prepare(rows, dw, dh)
-		s.resize8(dst, dw, rows)
+		rows, err = newRaster(picture.Pix, picture.Stride, picture.Rect, 1)
 	case *image.Gray16:
-		rows, err := newRaster(picture.Pix, picture.Stride, picture.Rect, 2)
-		if err != nil {
-			return err
-		}
-		s := pool.Get().(*scratch)
-		defer pool.Put(s)
-		s.prepare(rows, dw, dh)
-		s.resize16(dst, dw, rows)
+		rows, err = newRaster(picture.Pix, picture.Stride, picture.Rect, 2)
 	default:
 		return fmt.Errorf("%w: %T", ErrType, src)
 	}
+	if err != nil {
+		return err
+	}
+	if !reaches(width, rows.width) || !reaches(height, rows.height) {
+		return fmt.Errorf("%w: extent of %g x %g in a picture of %d x %d", ErrSize, width, height, rows.width, rows.height)
+	}
+	s := pool.Get().(*scratch)
+	defer pool.Put(s)
+	s.across.compute(rows.width, dw, width)
+	s.down.compute(rows.height, dh, height)
+	if rows.rowBytes == rows.width {
+		s.resize8(dst, dw, rows)
+	} else {
+		s.resize16(dst, dw, rows)
+	}
 	return nil
 }
+
+// reaches tells whether an extent ends in the last of n pixels. Not a number does not.
+func reaches(extent float64, n int) bool { return extent > float64(n-1) && extent <= float64(n) }
 
 // raster is a picture's pixels after its bounds were checked against them.
 type raster struct {
@@ -101,11 +119,6 @@ type scratch struct {
 	bytes        []uint8 // rows after the first pass
 	words        []uint16
 	line         []uint16 // a row of the picture in the machine's own byte order
-}
-
-func (s *scratch) prepare(rows raster, dw, dh int) {
-	s.across.compute(rows.width, dw)
-	s.down.compute(rows.height, dh)
 }
 
 // columnsFirst is Pillow's choice (version 13) of the pass to begin

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"image"
 	"image/color"
+	"math"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -60,6 +61,7 @@ func TestEqualsPillow(t *testing.T) {
 	var golden struct {
 		Cases []struct {
 			From, To [2]int
+			Extent   [2]float64
 			Seed     uint32
 			Gray8    []byte
 			Gray16   []byte `json:"gray16_little_endian"`
@@ -75,13 +77,13 @@ func TestEqualsPillow(t *testing.T) {
 		w, h, dw, dh := c.From[0], c.From[1], c.To[0], c.To[1]
 		eight, sixteen := within(t, draw(w*h, c.Seed), w, h)
 		got := make([]uint8, dw*dh)
-		if err := Bilinear(got, dw, dh, eight); err != nil {
+		if err := BilinearExtent(got, dw, dh, eight, c.Extent[0], c.Extent[1]); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, c.Gray8) {
 			t.Errorf("%dx%d to %dx%d: 8-bit result differs from Pillow's", w, h, dw, dh)
 		}
-		if err := Bilinear(got, dw, dh, sixteen); err != nil {
+		if err := BilinearExtent(got, dw, dh, sixteen, c.Extent[0], c.Extent[1]); err != nil {
 			t.Fatal(err)
 		}
 		for i, v := range got {
@@ -102,7 +104,7 @@ func TestReducingUsesEveryWeight(t *testing.T) {
 	var a axis
 	for n := 1; n < 400; n += 1 + n/40 {
 		for m := 1; m <= n; m++ {
-			a.compute(n, m)
+			a.compute(n, m, float64(n))
 			if a.start[0] != 0 || a.start[m] != n {
 				t.Fatalf("%d to %d: runs from %d to %d", n, m, a.start[0], a.start[m])
 			}
@@ -172,6 +174,15 @@ func TestRefuses(t *testing.T) {
 	} {
 		if err := Bilinear(make([]uint8, c.length), c.dw, c.dh, c.src); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+func TestExtentEndsInTheLastPixel(t *testing.T) {
+	gray := image.NewGray(image.Rect(0, 0, 4, 4))
+	for _, extent := range [][2]float64{{3, 4}, {4, 3}, {4.01, 4}, {-1, 4}, {math.NaN(), 4}, {4, math.Inf(1)}} {
+		if err := BilinearExtent(make([]uint8, 4), 2, 2, gray, extent[0], extent[1]); !errors.Is(err, ErrSize) {
+			t.Errorf("%v: %v", extent, err)
 		}
 	}
 }

@@ -19,6 +19,9 @@ SIZES = [
     (224, 224, 28, 28), (255, 129, 50, 40), (333, 211, 37, 41), (1500, 1201, 24, 20), (2, 2, 40, 40),
     (1999, 3, 7, 2), (3, 1999, 2, 7), (40, 40, 39, 39),
 ]
+# (source width, source height, target width, target height, reduction): the source stands for a picture that many
+# times as large whose size is one less than a multiple, so the last column and row are only partly its own.
+REDUCED = [(31, 17, 10, 5, 2), (17, 31, 23, 9, 4), (64, 64, 32, 32, 8), (224, 200, 100, 100, 4), (40, 30, 40, 30, 2), (10, 9, 20, 30, 4), (1, 1, 1, 1, 8)]
 
 
 def draw(count, seed):
@@ -35,15 +38,18 @@ def draw(count, seed):
 
 
 cases = []
-for index, (w, h, dw, dh) in enumerate(SIZES):
+for index, (w, h, dw, dh, reduction) in enumerate([(*size, 1) for size in SIZES] + REDUCED):
+    lost = (reduction - 1) / reduction
+    extent = (w - lost, h - lost)
+    box = (0, 0, *extent)
     values = draw(w * h, index + 1)
     eight = Image.frombytes("L", (w, h), bytes(v >> 8 for v in values))
     sixteen = Image.frombytes("I;16", (w, h), b"".join(v.to_bytes(2, "little") for v in values))
     size = (dw, dh)
     cases.append({
-        "from": [w, h], "to": [dw, dh], "seed": index + 1,
-        "gray8": base64.b64encode(eight.resize(size, Image.Resampling.BILINEAR).tobytes()).decode(),
-        "gray16_little_endian": base64.b64encode(sixteen.resize(size, Image.Resampling.BILINEAR).tobytes()).decode(),
+        "from": [w, h], "to": [dw, dh], "extent": extent, "seed": index + 1,
+        "gray8": base64.b64encode(eight.resize(size, Image.Resampling.BILINEAR, box=box).tobytes()).decode(),
+        "gray16_little_endian": base64.b64encode(sixteen.resize(size, Image.Resampling.BILINEAR, box=box).tobytes()).decode(),
     })
 golden = {"pillow": PIL.__version__, "cases": cases}
 pathlib.Path(__file__).with_name("golden.json").write_text(json.dumps(golden, indent=1) + "\n")
