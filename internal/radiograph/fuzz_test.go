@@ -19,6 +19,15 @@ func decodeFuzzed(t *testing.T, data []byte) {
 	if most := uint64(4*bytesPerPixel*limits.MaxPixels + 64*len(data) + 4<<20); taken > most && !isWebP(data) {
 		t.Errorf("%d bytes taken for %d bytes of file, at most %d", taken, len(data), most)
 	}
+	limits.Target = image.Pt(8, 8)
+	reduced, reducedErr := Decode(data, limits)
+	// The means of a picture can be all one grey where its pixels are not.
+	if (err == nil) != (reducedErr == nil) && !errors.Is(reducedErr, ErrNotRadiograph) {
+		t.Fatalf("%v, but %v for a target", err, reducedErr)
+	}
+	if reduced != nil && (reduced.Width != p.Width || reduced.Height != p.Height) {
+		t.Fatalf("%d x %d, but %d x %d for a target", p.Width, p.Height, reduced.Width, reduced.Height)
+	}
 	if err != nil {
 		for _, known := range []error{ErrNotPicture, ErrTooLarge, ErrUnknownFormat, ErrNotRadiograph} {
 			if errors.Is(err, known) {

@@ -52,6 +52,11 @@ type Limits struct {
 	// TIFF and WebP switch these formats on. Their decoders have had bugs that
 	// files could trigger, so they are off unless asked for.
 	TIFF, WebP bool
+	// Target is the size that the picture will be resized to, where that is known. An
+	// ordinary JPEG is then decoded by package lumajpeg, which is faster, and straight to
+	// 1/2, 1/4 or 1/8 of its size as long as it stays twice the target's either way; see
+	// Picture.Reduced. The zero Target decodes all pixels with the standard library.
+	Target image.Point
 }
 
 // Picture is a decoded picture.
@@ -64,6 +69,13 @@ type Picture struct {
 	Format string
 	// Width and Height are the size in pixels as stored, before orientation.
 	Width, Height int
+	// Reduced is 1, or the 2, 4 or 8 by which Image is smaller than the picture either
+	// way. A pixel of Image is then the mean of a square of pixels, and the last column
+	// and row, where the size is no multiple, are only partly the picture's: it takes
+	// up Width/Reduced x Height/Reduced pixels of Image, which is what
+	// resample.BilinearExtent wants to know. A picture that has to be turned is not
+	// reduced.
+	Reduced int
 	// Warnings say what was noticed about the picture or done to it, each a code,
 	// a colon and a sentence: "alpha", "aspect", "colour", "contrast",
 	// "orientation", "small".
@@ -77,6 +89,9 @@ type codec struct {
 	// maxPixels is for work that grows with the picture; the caller checks the size.
 	read   func(data []byte, maxPixels int64) (header, error)
 	decode func(data []byte) (image.Image, error)
+	// quick decodes for a target and counts coloured pixels itself, or returns nil for a
+	// picture that is left to decode. It is nil for most formats.
+	quick func(data []byte, h header, target image.Point) (grey *image.Gray, s seen, reduced int)
 }
 
 // header is what is known of a picture before its pixels are decoded.
@@ -113,14 +128,7 @@ func Decode(data []byte, limits Limits) (*Picture, error) {
 	if err := h.check(int64(len(data)), maxPixels); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
-	decoded, err := c.decode(data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.name, err)
-	}
-	if size := decoded.Bounds().Size(); size.X != h.width || size.Y != h.height {
-		return nil, fmt.Errorf("%s: %w: %d x %d pixels where the header says %d x %d", c.name, ErrNotPicture, size.X, size.Y, h.width, h.height)
-	}
-	grey, seen, err := toGrey(decoded)
+	grey, seen, reduced, err := c.pixels(data, h, limits.Target)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
@@ -132,8 +140,27 @@ func Decode(data []byte, limits Limits) (*Picture, error) {
 		Format:   c.name,
 		Width:    h.width,
 		Height:   h.height,
+		Reduced:  reduced,
 		Warnings: h.warnings(seen),
 	}, nil
+}
+
+// pixels decodes a picture whose header has been checked, and makes it grey.
+func (c *codec) pixels(data []byte, h header, target image.Point) (image.Image, seen, int, error) {
+	if c.quick != nil && target.X > 0 && target.Y > 0 {
+		if grey, s, reduced := c.quick(data, h, target); grey != nil {
+			return grey, s, reduced, nil
+		}
+	}
+	decoded, err := c.decode(data)
+	if err != nil {
+		return nil, seen{}, 0, err
+	}
+	if size := decoded.Bounds().Size(); size.X != h.width || size.Y != h.height {
+		return nil, seen{}, 0, fmt.Errorf("%w: %d x %d pixels where the header says %d x %d", ErrNotPicture, size.X, size.Y, h.width, h.height)
+	}
+	grey, s, err := toGrey(decoded)
+	return grey, s, 1, err
 }
 
 // check holds a picture's header against the limits and the file's own length.

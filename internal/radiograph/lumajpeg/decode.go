@@ -71,6 +71,7 @@ type decoder struct {
 
 	quantizers [4]quantizer
 	dc, ac     [2]huffman
+	targets    [64]target // of the luma's coefficients in zigzag order
 
 	// segment is the entropy-coded data up to the next marker, free of stuffed
 	// bytes, and overrun zeros after its end.

@@ -5,7 +5,7 @@ import "bytes"
 // lookBits is how many bits of the stream are looked up at once. Nearly all
 // codes of a radiograph together with the bits of the value that follows are that
 // short, and the tables of a file stay in the processor's first cache.
-const lookBits = 11
+const lookBits = 12
 
 // entry is what a number of lookBits bits begins with:
 //
@@ -32,10 +32,34 @@ func (e entry) length() uint   { return uint(e >> 16) }
 func (e entry) isApart() bool  { return e&valueApart != 0 }
 func (e entry) isLonger() bool { return e == 0 }
 
+// pair is what a number of lookBits bits begins with when as many as two whole
+// coefficients are taken from it, so that the chain from one look to the next,
+// which is what decoding waits for, has half as many links:
+//
+//	bits 0-7    how many bits to consume
+//	bits 8-15   how far ahead of the next coefficient the first value goes
+//	bits 16-23  how far ahead of it the second value goes
+//	bits 24-31  how far the next coefficient moves, or endOfBlock and more
+//	bits 32-47  the first value, signed
+//	bits 48-63  the second value, signed
+//
+// Where there is no second, it is the first again. It is 0 where the first is not
+// whole.
+type pair uint64
+
+func (p pair) bits() uint    { return uint(p & 63) }
+func (p pair) first() int    { return int(p >> 8 & 0xff) }
+func (p pair) second() int   { return int(p >> 16 & 0xff) }
+func (p pair) advance() int  { return int(p >> 24 & 0xff) }
+func (p pair) value1() int64 { return int64(p<<16) >> 48 }
+func (p pair) value2() int64 { return int64(p) >> 48 }
+func (p pair) isWhole() bool { return p != 0 }
+
 // huffman is a Huffman table of the file.
 type huffman struct {
 	defined bool
 	look    [1 << lookBits]entry
+	pairs   [1 << lookBits]pair // of coefficients only
 	// specification is what look was made from, so that the next file, which is
 	// likely to say the same, need not make it again.
 	specification []byte
@@ -81,6 +105,9 @@ func (h *huffman) define(specification []byte, coefficients bool) bool {
 		h.limit[length] = uint32(code) << (16 - length)
 		code <<= 1
 	}
+	if coefficients {
+		h.join()
+	}
 	h.valid = index > 0
 	h.defined = h.valid
 	return h.valid
@@ -119,6 +146,35 @@ func (h *huffman) fill(code, length int, apart entry) {
 			e = entry(length+n) | entry(apart.advance())<<8 | entry(uint32(value)<<16)
 		}
 		h.look[base+tail] = e
+	}
+}
+
+// join makes pairs of what look has.
+func (h *huffman) join() {
+	for i, e := range h.look {
+		if e.isLonger() || e.isApart() {
+			h.pairs[i] = 0
+			continue
+		}
+		place := e.advance()
+		if place >= endOfBlock {
+			// Writes a zero where there is one.
+			h.pairs[i] = pair(e.bits()) | endOfBlock<<24
+			continue
+		}
+		bits, second, advance, value := e.bits(), place, place+1, e.value()
+		next := h.look[i<<bits&(1<<lookBits-1)]
+		if !next.isLonger() && !next.isApart() && bits+next.bits() <= lookBits {
+			bits += next.bits()
+			if next.advance() >= endOfBlock {
+				advance = endOfBlock
+			} else {
+				second, value = advance+next.advance(), next.value()
+				advance = second + 1
+			}
+		}
+		h.pairs[i] = pair(bits) | pair(place)<<8 | pair(second)<<16 | pair(advance)<<24 |
+			pair(uint16(e.value()))<<32 | pair(uint16(value))<<48
 	}
 }
 

@@ -19,10 +19,10 @@ type block struct {
 }
 
 // maxEnergy bounds the sum of a block's squared coefficients. By Parseval's theorem
-// that of 8-bit samples is at most 64 * 128^2 = 2^20, and quantizers add to it; beyond
-// four times that decoders differ by how they overflow, so such files are left to
-// the standard library's way.
-const maxEnergy = 1 << 22
+// that of 8-bit samples is at most 64 * 128^2 = 2^20, quantizers add to it, and some
+// coefficients are counted twice; beyond eight times that decoders differ by how they
+// overflow, so such files are left to the standard library's way.
+const maxEnergy = 1 << 23
 
 // maxMean bounds the first coefficient of a chroma block, before its quantizer step.
 const maxMean = 1 << 11
@@ -44,6 +44,9 @@ func (d *decoder) scan(reduce, colour int) (*Picture, error) {
 	gray := image.NewGray(image.Rect(0, 0, across*luma.h*size, down*luma.v*size))
 	picture := &Picture{Gray: gray, ChromaBlocks: int64(across) * int64(down) * int64(d.count-1)}
 	inverse := transforms[reduce]
+	for k, step := range d.quantizers[luma.quantizer].step {
+		d.targets[k] = target(step)<<8 | target(zigzag[k])
+	}
 
 	var b block
 	var previous [3]int32
@@ -87,18 +90,24 @@ func (d *decoder) scan(reduce, colour int) (*Picture, error) {
 	return picture, nil
 }
 
+// target is where a coefficient goes and what it is multiplied by: its place in the
+// block in bits 0-5, its quantizer step from bit 8 on.
+type target uint32
+
+func (t target) place() int  { return int(t & 63) }
+func (t target) step() int64 { return int64(t >> 8) }
+
 // lumaBlock decodes a block's coefficients. At reduce 8 only the first is kept.
 func (d *decoder) lumaBlock(reader *bitReader, b *block, previous *int32, reduce int) bool {
 	c := &d.components[0]
-	steps := &d.quantizers[c.quantizer].step
 	r := reader.refilled(d.segment)
 	difference, r, ok := d.dc[c.dcTo&1].difference(r)
 	if !ok {
 		return false
 	}
 	*previous += difference
-	mean := *previous * steps[0]
-	energy := int64(mean) * int64(mean)
+	mean := int64(*previous) * d.targets[0].step()
+	energy := mean * mean
 	if reduce == 8 {
 		b.coefficient[0] = int16(mean)
 		r, ok = skipCoefficients(&d.ac[c.acTo&1], d.segment, r)
@@ -108,39 +117,47 @@ func (d *decoder) lumaBlock(reader *bitReader, b *block, previous *int32, reduce
 	b.coefficient = [64]int16{int16(mean)}
 
 	table := &d.ac[c.acTo&1]
-	last := 0
-	k := 1
-	for k < 64 {
-		if r.bits < 32 {
-			r = r.refilled(d.segment)
+	segment := d.segment
+	targets := &d.targets
+	furthest := 0
+	for k := 1; k < 64; {
+		if r.bits < 26 {
+			r = r.refilled(segment)
 		}
-		e := table.look[r.window>>(64-lookBits)]
-		value := e.value()
-		if e.isLonger() || e.isApart() {
-			e, value, r = table.apart(e, r)
+		p := table.pairs[r.window>>(64-lookBits)]
+		k1, k2 := k+p.first(), k+p.second()
+		if !p.isWhole() || k1 >= 63 {
+			// One at a time: after the last coefficient comes the next block.
+			var e entry
+			var value int32
+			e, value, r = table.coefficient(r)
 			if e == 0 {
 				return false
 			}
-		} else {
-			r.window <<= e.bits()
-			r.bits -= e.bits()
-		}
-		k += e.advance()
-		if k > 63 {
+			k += e.advance()
 			if k < endOfBlock {
-				return false
+				furthest = k
+				t := targets[k&63]
+				v := int64(value) * t.step()
+				energy += v * v
+				b.coefficient[t.place()] = int16(v)
 			}
-			break
+			k++
+			continue
 		}
-		v := value * steps[k&63]
-		energy += int64(v) * int64(v)
-		b.coefficient[zigzag[k&63]&63] = int16(v)
-		last = k
-		k++
+		r.window <<= p.bits()
+		r.bits -= p.bits()
+		t1, t2 := targets[k1&63], targets[k2&63]
+		v1, v2 := p.value1()*t1.step(), p.value2()*t2.step()
+		energy += v1*v1 + v2*v2
+		b.coefficient[t1.place()] = int16(v1)
+		b.coefficient[t2.place()] = int16(v2)
+		furthest = k2
+		k += p.advance()
 	}
-	b.last = last
+	b.last = furthest
 	*reader = r
-	return energy <= maxEnergy
+	return furthest < 64 && energy <= maxEnergy
 }
 
 // chromaBlock passes over a block but for its mean.
@@ -164,8 +181,7 @@ func skipCoefficients(table *huffman, segment []byte, r bitReader) (bitReader, b
 		}
 		e := table.look[r.window>>(64-lookBits)]
 		if e.isLonger() || e.isApart() {
-			e, _, r = table.apart(e, r)
-			if e == 0 {
+			if e, _, r = table.coefficient(r); e == 0 {
 				return r, false
 			}
 		} else {
@@ -195,16 +211,22 @@ func (h *huffman) difference(r bitReader) (int32, bitReader, bool) {
 	return value, r, true
 }
 
-// apart decodes a coefficient whose code or value was not among the bits looked up.
-// It returns 0 for an entry if there is no such code.
-func (h *huffman) apart(e entry, r bitReader) (entry, int32, bitReader) {
+// coefficient decodes a coefficient however it is coded. The reader must hold 26
+// bits. It returns 0 for an entry if there is no such code.
+func (h *huffman) coefficient(r bitReader) (entry, int32, bitReader) {
+	e := h.look[r.window>>(64-lookBits)]
 	if e.isLonger() {
 		if e = h.longer(uint32(r.window>>48), true); e == 0 {
 			return 0, 0, r
 		}
 	}
-	value, r := r.take(e)
-	return e, value, r
+	if e.isApart() {
+		value, r := r.take(e)
+		return e, value, r
+	}
+	r.window <<= e.bits()
+	r.bits -= e.bits()
+	return e, e.value(), r
 }
 
 // take consumes a code and the value after it.
