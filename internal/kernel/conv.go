@@ -34,20 +34,6 @@ func Dense(dst, src, weights, bias []float32) {
 	addBias(dst, bias)
 }
 
-// accumulate adds src[k]*weights[k][:] to acc for every k in turn.
-func accumulate(acc, src, weights []float32) {
-	n := len(acc)
-	for k, a := range src {
-		if a == 0 {
-			continue
-		}
-		row := weights[k*n:][:n]
-		for j, v := range row {
-			acc[j] += float32(a * v)
-		}
-	}
-}
-
 func addBias(acc, bias []float32) {
 	if bias == nil {
 		return

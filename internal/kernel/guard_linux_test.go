@@ -49,6 +49,16 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 				c.Row(dst, src, y, &ws)
 			}
 
+			f := newFloatLayer(r, w)
+			floats, err := NewFloat32Conv(w, f.weights, f.bias)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values := guardedCopy(t, f.src)
+			for y := range w.Out.H {
+				floats.Row(dst, values, y, &ws)
+			}
+
 			p := randomPool(r)
 			MaxPool(guarded[uint8](t, p.Out.Len()), guarded[uint8](t, p.In.Len()), &p)
 			MaxPool(guarded[float32](t, p.Out.Len()), guarded[float32](t, p.In.Len()), &p)

@@ -1,12 +1,6 @@
 package kernel
 
-import (
-	"errors"
-	"fmt"
-)
-
-// ErrInt8 is wrapped by the errors of NewInt8Conv and NewInt8Dense.
-var ErrInt8 = errors.New("kernel: layer of whole numbers")
+import "fmt"
 
 // maxTaps is how many products a sum may have so that it cannot leave int32: taps*255*128 < 2^31.
 const maxTaps = (1<<31 - 1) / (255 * 128)
@@ -20,32 +14,22 @@ type Int8Conv struct {
 	rows        int8Rows
 }
 
-// int8Rows is an Int8Conv's weights as a tier wants them, and the tier's way to a row of outputs.
+// int8Rows is an Int8Conv's weights as a tier wants them, and the tier's way to row y of the outputs, dst [Out.W][Out.C].
 type int8Rows interface {
-	// open makes the input ready for row y of the outputs; it holds until the workspace is used again.
-	open(src []uint8, y int, ws *Workspace) int8View
-	// span computes n pixels from x on, dst [n][Out.C].
-	span(dst []float32, v int8View, x, n int)
-}
-
-// int8View is the input of one row of outputs, as open leaves it.
-type int8View struct {
-	src       []uint8
-	rowStride int
-	y         int // for plain Go, which takes src as it is
+	row(dst []float32, src []uint8, y int, ws *Workspace)
 }
 
 // NewInt8Conv packs the weights [KH][KW][In.C][Out.C] of a convolution with a scale and a bias for each output channel
-// (bias nil: zeros); all are copied. An error, which wraps ErrInt8, says that the sizes do not fit the window, or that
+// (bias nil: zeros); all are copied. An error, which wraps ErrLayer, says that the sizes do not fit the window, or that
 // there are so many products to a sum that it could leave int32.
 func NewInt8Conv(w Window, weights []int8, scale, bias []float32) (*Int8Conv, error) {
 	if taps := w.KH * w.KW * w.In.C; taps > maxTaps {
-		return nil, fmt.Errorf("%w: %d products to a sum, at most %d cannot overflow", ErrInt8, taps, maxTaps)
+		return nil, fmt.Errorf("%w: %d products to a sum, at most %d cannot overflow", ErrLayer, taps, maxTaps)
 	} else if taps <= 0 || w.Out.C <= 0 || len(weights) != taps*w.Out.C {
-		return nil, fmt.Errorf("%w: %d weights for %d products and %d channels", ErrInt8, len(weights), taps, w.Out.C)
+		return nil, fmt.Errorf("%w: %d weights for %d products and %d channels", ErrLayer, len(weights), taps, w.Out.C)
 	}
 	if len(scale) != w.Out.C || bias != nil && len(bias) != w.Out.C {
-		return nil, fmt.Errorf("%w: %d scales and %d biases for %d channels", ErrInt8, len(scale), len(bias), w.Out.C)
+		return nil, fmt.Errorf("%w: %d scales and %d biases for %d channels", ErrLayer, len(scale), len(bias), w.Out.C)
 	}
 	c := &Int8Conv{window: w, scale: append([]float32(nil), scale...), bias: make([]float32, w.Out.C)}
 	copy(c.bias, bias)
@@ -59,8 +43,7 @@ func (c *Int8Conv) Window() Window { return c.window }
 // Row computes row y of the output, dst [Out.W][Out.C], from the whole input src [In.H][In.W][In.C]. The workspace is
 // the caller's, for one goroutine at a time.
 func (c *Int8Conv) Row(dst []float32, src []uint8, y int, ws *Workspace) {
-	view := c.rows.open(src[:c.window.In.Len()], y, ws)
-	c.rows.span(dst, view, 0, c.window.Out.W)
+	c.rows.row(dst[:c.window.Out.W*c.window.Out.C], src[:c.window.In.Len()], y, ws)
 }
 
 // Int8Dense is a dense layer of whole numbers, with the arithmetic of Int8Conv.
@@ -70,7 +53,7 @@ type Int8Dense struct{ conv *Int8Conv }
 func NewInt8Dense(in int, weights []int8, scale, bias []float32) (*Int8Dense, error) {
 	w, ok := NewWindow(Shape{1, 1, in}, 1, 1, 1, 1, false, len(scale))
 	if !ok {
-		return nil, fmt.Errorf("%w: %d inputs", ErrInt8, in)
+		return nil, fmt.Errorf("%w: %d inputs", ErrLayer, in)
 	}
 	c, err := NewInt8Conv(w, weights, scale, bias)
 	return &Int8Dense{c}, err
@@ -78,17 +61,3 @@ func NewInt8Dense(in int, weights []int8, scale, bias []float32) (*Int8Dense, er
 
 // Apply computes dst [out] from src [in].
 func (d *Int8Dense) Apply(dst []float32, src []uint8, ws *Workspace) { d.conv.Row(dst, src, 0, ws) }
-
-// Workspace is memory that a kernel may need between its input and its output. The zero value is ready; it grows to
-// what the largest layer wants and then stays. It serves one goroutine at a time, and any number of layers.
-type Workspace struct {
-	bytes []uint8
-}
-
-// scratch is n bytes with any content.
-func (ws *Workspace) scratch(n int) []uint8 {
-	if cap(ws.bytes) < n {
-		ws.bytes = make([]uint8, n)
-	}
-	return ws.bytes[:n]
-}

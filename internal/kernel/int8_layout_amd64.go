@@ -2,8 +2,6 @@
 
 package kernel
 
-import "unsafe"
-
 // int8Layout is how a tier that takes its inputs in groups of bytes walks over them: rows, each of so many groups,
 // for every pixel. Usually these are the kernel's rows where they lie in the input. The few inputs of a short kernel
 // row (a first layer's, say 5x5 over one channel) would leave most of their last group unused, so they are gathered:
@@ -15,6 +13,12 @@ type int8Layout struct {
 	slack        int // bytes that are read beyond a kernel row
 	pixelStride  int // bytes
 	gathered     bool
+}
+
+// int8View is the input of one row of outputs, as open leaves it.
+type int8View struct {
+	src       []uint8
+	rowStride int
 }
 
 // gatherBytes is what is copied at a time to gather a kernel row.
@@ -43,7 +47,7 @@ func (l *int8Layout) extent(rowStride, n int) int {
 
 // pack lays channels of weights [KH][KW][In.C][Out.C] out as [row][group][width][bytes of a group].
 func (l *int8Layout) pack(weights []int8, first, channels, width int) []int8 {
-	packed := alignedInt8(l.rows * l.groups * width * l.group)
+	packed := aligned[int8](l.rows * l.groups * width * l.group)
 	out := len(weights) / (l.rows * l.run)
 	for r := range l.rows {
 		for k := range l.run {
@@ -73,12 +77,12 @@ func (l *int8Layout) open(w *Window, src []uint8, y int, ws *Workspace) int8View
 		if !l.gathered {
 			return v
 		}
-		ws.scratch(gather)
+		scratch(&ws.bytes, gather)
 	} else {
 		v.rowStride = span
-		copied := ws.scratch(gather + w.KH*span + l.slack)[gather:]
+		copied := scratch(&ws.bytes, gather+w.KH*span+l.slack)[gather:]
 		for i := range w.KH {
-			w.paddedLine(copied[i*span:][:span], src, top+i)
+			paddedLine(w, copied[i*span:][:span], src, top+i)
 		}
 		v.src = copied
 	}
@@ -86,18 +90,6 @@ func (l *int8Layout) open(w *Window, src []uint8, y int, ws *Workspace) int8View
 		v = int8View{src: l.gather(ws.bytes[:gather], v, w)}
 	}
 	return v
-}
-
-// paddedLine copies row y of src, or zeros if there is none, as the windows see it.
-func (w *Window) paddedLine(dst, src []uint8, y int) {
-	if y < 0 || y >= w.In.H {
-		clear(dst)
-		return
-	}
-	left := min(w.PadLeft*w.In.C, len(dst))
-	clear(dst[:left])
-	n := copy(dst[left:], src[y*w.In.W*w.In.C:][:w.In.W*w.In.C])
-	clear(dst[left+n:])
 }
 
 // gather copies each pixel's kernel rows one after the other; what a copy brings too much is overwritten by the next
@@ -110,10 +102,4 @@ func (l *int8Layout) gather(dst []uint8, v int8View, w *Window) []uint8 {
 		gather8(&to[0], &from[0], l.pixelStride, step, w.Out.W)
 	}
 	return dst
-}
-
-// alignedInt8 is n zeros from a multiple of 64 bytes on.
-func alignedInt8(n int) []int8 {
-	b := make([]int8, n+63)
-	return b[-uintptr(unsafe.Pointer(&b[0]))&63:][:n]
 }

@@ -10,12 +10,10 @@ func packInt8Plain(c *Int8Conv, weights []int8) int8Rows {
 	return plainInt8{c, append([]int8(nil), weights...)}
 }
 
-func (p plainInt8) open(src []uint8, y int, _ *Workspace) int8View { return int8View{src: src, y: y} }
-
-func (p plainInt8) span(dst []float32, v int8View, from, n int) {
-	w, out, src, y := &p.window, p.window.Out, v.src, v.y
+func (p plainInt8) row(dst []float32, src []uint8, y int, _ *Workspace) {
+	w, out := &p.window, p.window.Out
 	var block [64]int32 // channels taken at a time, so that sums need no memory of the caller's
-	for x := from; x < from+n; x++ {
+	for x := range out.W {
 		x0 := x*w.SW - w.PadLeft
 		first, last := max(0, -x0), min(w.KW, w.In.W-x0)
 		for o := 0; o < out.C; o += len(block) {
@@ -29,7 +27,7 @@ func (p plainInt8) span(dst []float32, v int8View, from, n int) {
 				run := src[(sy*w.In.W+x0+first)*w.In.C:][:(last-first)*w.In.C]
 				accumulateInt8(acc, run, p.weights[(i*w.KW+first)*w.In.C*out.C+o:], out.C)
 			}
-			to, scale, bias := dst[(x-from)*out.C+o:][:len(acc)], p.scale[o:][:len(acc)], p.bias[o:][:len(acc)]
+			to, scale, bias := dst[x*out.C+o:][:len(acc)], p.scale[o:][:len(acc)], p.bias[o:][:len(acc)]
 			for j, sum := range acc {
 				to[j] = float32(float32(sum)*scale[j]) + bias[j]
 			}

@@ -209,8 +209,8 @@ func TestInt8RefusesWhatDoesNotFit(t *testing.T) {
 			return err
 		},
 	} {
-		if err := try(); !errors.Is(err, ErrInt8) {
-			t.Errorf("%s: error %v, want ErrInt8", name, err)
+		if err := try(); !errors.Is(err, ErrLayer) {
+			t.Errorf("%s: error %v, want ErrLayer", name, err)
 		}
 	}
 }

@@ -18,6 +18,7 @@ var ErrTier = errors.New("kernel: no such processor tier here")
 type tier struct {
 	name        string
 	packInt8    func(c *Int8Conv, weights []int8) int8Rows
+	packFloat32 func(c *Float32Conv, weights []float32) float32Rows
 	byteSum     func(counts []uint8) uint64
 	spikingReLU func(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) // all of one length
 	lif         func(p LIF, counts []uint8, v, x []float32) (spikes uint64)               // likewise
@@ -28,6 +29,7 @@ type tier struct {
 var plain = tier{
 	name:        "generic",
 	packInt8:    packInt8Plain,
+	packFloat32: packFloat32Plain,
 	byteSum:     byteSumPlain,
 	spikingReLU: spikingReLUPlain,
 	lif:         lifPlain,

@@ -4,15 +4,12 @@ package kernel
 
 import "golang.org/x/sys/cpu"
 
-//go:generate go run -C asm . -part int8_avx512vnni -out ../int8_avx512vnni_amd64.s -stubs ../int8_avx512vnni_stubs_amd64.go -pkg kernel
-//go:generate go run -C asm . -part int8_narrow_avx512vnni -out ../int8_narrow_avx512vnni_amd64.s -stubs ../int8_narrow_avx512vnni_stubs_amd64.go -pkg kernel
-//go:generate go run -C asm . -part int8_gather -out ../int8_gather_amd64.s -stubs ../int8_gather_stubs_amd64.go -pkg kernel
-//go:generate go run -C asm . -part neuron_avx512 -out ../neuron_avx512_amd64.s -stubs ../neuron_avx512_stubs_amd64.go -pkg kernel
-//go:generate go run -C asm . -part bytes_avx512 -out ../bytes_avx512_amd64.s -stubs ../bytes_avx512_stubs_amd64.go -pkg kernel
+//go:generate go run -C asm .
 
 var avx512vnni = tier{
 	name:        "avx512vnni",
 	packInt8:    packInt8VNNI,
+	packFloat32: packFloat32AVX512,
 	byteSum:     byteSum512,
 	spikingReLU: spikingReLU512,
 	lif:         lif512,

@@ -17,7 +17,7 @@ func byteSum512() {
 	Pragma("noescape")
 	Doc("byteSumAVX512 adds up n bytes.")
 	counts, n := Load(Param("counts"), GP64()), Load(Param("n"), GP64())
-	var free zmm
+	free := zmms
 	fixed, temp := free.zeros(3, 1), free.take(2)
 	zero, sum := fixed[0][0], [2]reg.VecPhysical{fixed[1][0], fixed[2][0]}
 	Label("loop")

@@ -27,7 +27,7 @@ func int8NarrowVNNI() {
 
 // int8NarrowVNNI is a tile of p pixels and n channels.
 func (t *tile) int8NarrowVNNI(n, p int) {
-	var free zmm
+	free := zmms
 	sum, weight, input := free.zeros(p, n), free.take(n), free.take(2)
 	t.walk(p, 64, 64*n, func(src, src4, weights reg.Register) {
 		for j := range weight {
@@ -51,7 +51,7 @@ func (t *tile) int8NarrowVNNI(n, p int) {
 		flat = append(flat, flat[0])
 	}
 	for i := 0; i < p; i += 4 / n {
-		v := fourSums(flat[i*n:][:4], weight[0], input[0])
+		v := fourSums(flat[i*n:][:4], weight[0], input[0], func(a, b reg.Register) { VPADDD(a, b, b) })
 		VCVTDQ2PS(v, v)
 		VMULPS(Mem{Base: scale}, v, v)
 		VADDPS(Mem{Base: bias}, v, v)
@@ -67,20 +67,20 @@ func (t *tile) int8NarrowVNNI(n, p int) {
 }
 
 // fourSums adds up the lanes of each of four registers, into the four lanes of one.
-func fourSums(z []reg.VecPhysical, a, b reg.VecPhysical) reg.VecPhysical {
+func fourSums(z []reg.VecPhysical, a, b reg.VecPhysical, add func(a, b reg.Register)) reg.VecPhysical {
 	pair := func(x, y, to reg.VecPhysical) {
 		VPUNPCKLDQ(y, x, b)
 		VPUNPCKHDQ(y, x, to)
-		VPADDD(b, to, to)
+		add(b, to)
 	}
 	pair(z[2], z[3], a)
 	pair(z[0], z[1], z[0])
 	VPUNPCKLQDQ(a, z[0], b)
 	VPUNPCKHQDQ(a, z[0], z[0])
-	VPADDD(b, z[0], z[0])
+	add(b, z[0])
 	VEXTRACTI64X4(Imm(1), z[0], a.AsY())
-	VPADDD(a.AsY(), z[0].AsY(), z[0].AsY())
+	add(a.AsY(), z[0].AsY())
 	VEXTRACTI32X4(Imm(1), z[0].AsY(), a.AsX())
-	VPADDD(a.AsX(), z[0].AsX(), z[0].AsX())
+	add(a.AsX(), z[0].AsX())
 	return z[0].AsX().(reg.VecPhysical)
 }

@@ -1,10 +1,12 @@
-// Command asm writes the assembly of package kernel with avo: one part, named by -part, at a time. It is a module of
-// its own so that the server does not depend on avo.
+// Command asm writes the assembly of package kernel, and its Go declarations, with avo. It is a module of its own so that
+// the server does not depend on avo.
 package main
 
 import (
 	"flag"
 	"log"
+	"os"
+	"os/exec"
 
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/ir"
@@ -17,20 +19,35 @@ var parts = map[string]func(){
 	"int8_gather":            int8Gather,
 	"int8_avx512vnni":        int8VNNI,
 	"int8_narrow_avx512vnni": int8NarrowVNNI,
+	"float32_avx512":         float32AVX512,
+	"float32_narrow_avx512":  float32NarrowAVX512,
+	"float32_avx2":           float32AVX2,
 	"neuron_avx512":          neuronAVX512,
 	"bytes_avx512":           bytesAVX512,
 }
 
+// main runs itself for every part, as avo writes one file in a process.
 func main() {
-	part := flag.String("part", "", "what to write")
+	part := flag.String("part", "", "the one file to write; all without it")
 	flag.Parse()
-	write, ok := parts[*part]
-	if !ok {
-		log.Fatalf("no part %q", *part)
+	if *part != "" {
+		build.ConstraintExpr("amd64,!purego")
+		parts[*part]()
+		build.Generate()
+		return
 	}
-	build.ConstraintExpr("amd64,!purego")
-	write()
-	build.Generate()
+	self, err := os.Executable()
+	if err != nil {
+		log.Fatal(err)
+	}
+	for name := range parts {
+		file := "../" + name
+		cmd := exec.Command(self, "-part", name, "-out", file+"_amd64.s", "-stubs", file+"_stubs_amd64.go", "-pkg", "kernel")
+		cmd.Stderr = os.Stderr
+		if err := cmd.Run(); err != nil {
+			log.Fatalf("%s: %v", name, err)
+		}
+	}
 }
 
 // vpdpbusd adds to each 32-bit lane of sum the four products of unsigned bytes of a and signed bytes of w. avo does

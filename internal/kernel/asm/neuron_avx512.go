@@ -61,7 +61,7 @@ func spikingReLU512() {
 	Pragma("noescape")
 	Doc("spikingReLUAVX512 takes a step of n neurons, at most 2^24, and returns their spikes and the largest v left, or 0.")
 	counts, v, x := Load(Param("counts"), GP64()), Load(Param("v"), GP64()), Load(Param("x"), GP64())
-	var free zmm
+	free := zmms
 	fixed, temp := free.zeros(5, 1), free.take(4)
 	dt, zero, most, sum, top := fixed[0][0], fixed[1][0], fixed[2][0], fixed[3][0], fixed[4][0]
 	u, old, count, whole := temp[0], temp[1], temp[2], temp[3]
@@ -132,7 +132,7 @@ func lif512(name, does string, reset func(threshold, u reg.Register)) {
 	Pragma("noescape")
 	Doc(name + " takes a step of n neurons, " + does + " those that fire and returns how many do.")
 	counts, v, x := Load(Param("counts"), GP64()), Load(Param("v"), GP64()), Load(Param("x"), GP64())
-	var free zmm
+	free := zmms
 	r := free.take(5)
 	decay, threshold, u, current, one := r[0], r[1], r[2], r[3], r[4]
 	VBROADCASTSS(parameter("decay"), decay)
