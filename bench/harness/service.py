@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 
+from .contender import KEEP_MEMORY
 from .workplace import ROOT
 
 
@@ -123,7 +124,7 @@ def python(w) -> Service:
         sys.executable, "-m", "uvicorn", "peer_service:app", "--host", "127.0.0.1", "--port", port,
         "--workers", len(w.cores), "--no-access-log", "--log-level", "warning"], port, {
         "PEER_NETWORK": str(w.onnx(1)), "PEER_SIZE": str(w.size), "PEER_SCALE": str(w.scale),
-        "PEER_POSITIVE": str(w.positive), "PEER_LABELS": ",".join(w.description["labels"]), "OMP_NUM_THREADS": "1"})
+        "PEER_POSITIVE": str(w.positive), "PEER_LABELS": ",".join(w.description["labels"]), "OMP_NUM_THREADS": "1", **KEEP_MEMORY})
 
 
 def free_port() -> int:

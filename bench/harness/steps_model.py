@@ -2,11 +2,7 @@
 after a convolution an integrate-and-fire neuron whose spike is worth its threshold, the 99.9th percentile of what the ReLU
 handed on for the calibration's pictures. The potential starts at half the threshold."""
 
-import hashlib
-import json
-
 import numpy as np
-import safetensors.numpy
 import torch
 
 from peers import chain, modelfile, torch_peer
@@ -21,8 +17,8 @@ def write(room, relu, pictures) -> dict:
     description |= {"name": "steps", "summary": "Made for a measurement", "time": {"axis": "steps", "steps": STEPS},
                     "training": {}, "layers": _layers(description, tensors, pictures)}
     paths = {"float32": room / "steps-float32.safetensors", "int8": room / "steps-int8.safetensors"}
-    _save(paths["float32"], description, tensors)
-    _save(paths["int8"], *_whole_numbers(description, tensors))
+    modelfile.write(paths["float32"], description, tensors)
+    modelfile.write(paths["int8"], *modelfile.quantise(description, tensors))
     return paths
 
 
@@ -40,27 +36,3 @@ def _layers(description, tensors, pictures):
             convolved = layer.kind == "conv2d"
             out.append(raw)
     return out
-
-
-def _whole_numbers(description, tensors):
-    """The convolutions with int8 weights, a scale for each channel of output."""
-    tensors, layers, worth = dict(tensors), [], 1 / description["preparation"]["scale"]
-    for layer in description["layers"]:
-        if layer["type"] == "neurons":
-            worth = layer["amplitude"]
-        if layer["type"] == "conv2d":
-            weights = tensors[layer["weights"]]
-            step = np.abs(weights).max(axis=(0, 1, 2)) / 127
-            tensors[layer["weights"]] = np.rint(weights / step).astype(np.int8)
-            layer = {**layer, "scale": f"{layer['name']}.scale"}
-            tensors[layer["scale"]] = (step * worth).astype(np.float32)
-        layers.append(layer)
-    return {**description, "layers": layers}, tensors
-
-
-def _save(path, description, tensors):
-    """A model file with the types that the tensors have."""
-    bare = safetensors.numpy.save(tensors)
-    data = bare[8 + int.from_bytes(bare[:8], "little"):]
-    text = json.dumps({**description, "tensors_sha256": hashlib.sha256(data).hexdigest()}, allow_nan=False)
-    path.write_bytes(safetensors.numpy.save(tensors, {"spikeray": text}))

@@ -1,4 +1,4 @@
-"""The model file's reader and writer, which are the training package's, and a look at a file's header alone."""
+"""The model file's reader, writer and quantiser, which are the training package's, and a look at a header alone."""
 
 import json
 import pathlib
@@ -7,6 +7,7 @@ import sys
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "training"))
 
 from spikeray.modelfile import read, write  # noqa: E402, F401
+from spikeray.quantise import quantise  # noqa: E402, F401
 
 
 def header(path) -> tuple[dict, dict[str, str]]:
