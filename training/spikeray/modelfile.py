@@ -22,9 +22,11 @@ MAX_KERNEL = 31
 MAX_CHANNELS = 4096
 MAX_DENSE_INPUT = 1 << 20
 MAX_WEIGHTS = 1 << 24
-MAX_MAP = 1 << 26
+MAX_MAP = 1 << 24
 MAX_OPERATIONS = 1 << 36
 MAX_STEPS = 64
+MAX_TRAIN = 1 << 26
+MAX_NUMBER = float(np.finfo(np.float32).max)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,63}")
@@ -47,7 +49,7 @@ class Geometry:
 
     input: tuple[int, ...]
     shapes: tuple[tuple[int, ...], ...]
-    operations: int  # multiply-accumulates of one pass
+    operations: int  # multiply-accumulates over all steps
 
 
 def write(path, description: dict, tensors: dict[str, np.ndarray]) -> bytes:
@@ -115,7 +117,7 @@ def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
         raise ModelFileError("summary", "one line of text is wanted")
     labels = d["labels"]
     if (not isinstance(labels, list) or not 2 <= len(labels) <= MAX_LABELS
-            or not all(isinstance(s, str) and 0 < len(s.encode()) <= 64 for s in labels) or len(set(labels)) != len(labels)):
+            or not all(isinstance(s, str) and 0 < len(s.encode("utf-8", "replace")) <= 64 for s in labels) or len(set(labels)) != len(labels)):
         raise ModelFileError("labels", f"2 to {MAX_LABELS} different names are wanted")
     if d["positive"] not in labels:
         raise ModelFileError("positive", f"{d['positive']!r} is none of the labels")
@@ -138,7 +140,7 @@ def _layers(d, tensors, shape) -> Geometry:
     if not isinstance(layers, list) or not 1 <= len(layers) <= MAX_LAYERS:
         raise ModelFileError("layers", f"1 to {MAX_LAYERS} layers are wanted")
     for i, layer in enumerate(layers):
-        if not isinstance(layer, dict) or layer.get("type") not in _FIELDS:
+        if not isinstance(layer, dict) or layer.get("type") not in list(_FIELDS):
             raise ModelFileError(f"layers[{i}].type", f"one of {sorted(_FIELDS)} is wanted")
     axis = _time(d, layers)
     spiking = [i for i, layer in enumerate(layers) if layer["type"] == "neurons"]
@@ -155,9 +157,10 @@ def _layers(d, tensors, shape) -> Geometry:
         if spiking and spiking[0] < i <= spiking[-1]:
             _body(at, layer["type"], layers[i - 1]["type"])
         shape, macs = _through(at, layer, shape, tensors, used, axis)
-        operations += macs
-        if math.prod(shape) > MAX_MAP:
-            raise ModelFileError(at, f"hands on more than {MAX_MAP} values")
+        steps = d["time"]["steps"] if axis == "steps" and spiking[0] <= i <= spiking[-1] else 1
+        operations += macs * steps
+        if math.prod(shape) > MAX_MAP or math.prod(shape) * steps > MAX_TRAIN:
+            raise ModelFileError(at, f"hands on more than {MAX_MAP} values, or {MAX_TRAIN} over all steps")
         if (layer["type"] == "softmax") != (i == len(layers) - 1):
             raise ModelFileError(f"{at}.type", "softmax is the last layer, and the last layer is softmax")
         shapes.append(shape)
@@ -256,7 +259,7 @@ def _through(at, layer, shape, tensors, used, axis):
 
 def _neurons(at, layer):
     model = layer["model"]
-    if model not in _NEURON_FIELDS:
+    if model not in list(_NEURON_FIELDS):
         raise ModelFileError(f"{at}.model", f"one of {sorted(_NEURON_FIELDS)} is wanted")
     _keys(at, layer, " ".join({"type", "name", "model", "start"} | _NEURON_FIELDS[model]))
     for key in sorted({"dt", "threshold", "amplitude"} & set(layer)):
@@ -318,7 +321,7 @@ def _whole(field, value, low, high):
 
 
 def _number(field, value, above=None):
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) <= MAX_NUMBER:
         raise ModelFileError(field, f"a finite number is wanted, not {value!r}")
     if above is not None and not value > above:
         raise ModelFileError(field, f"a number above {above} is wanted, not {value!r}")

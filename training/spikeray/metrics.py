@@ -1,0 +1,65 @@
+"""Figures of merit of a probability of pneumonia, and bootstrap intervals that keep a patient's pictures together."""
+
+import numpy as np
+from scipy.stats import rankdata
+
+BINS = 15  # of the expected calibration error
+
+NAMES = {
+    "accuracy": "accuracy", "auc": "AUC", "sensitivity": "sensitivity", "specificity": "specificity",
+    "f1_pneumonia": "F1, pneumonia", "f1_weighted": "F1, weighted", "brier": "Brier", "ece": "ECE",
+}
+
+
+def metrics(label: np.ndarray, probability: np.ndarray, threshold: float = 0.5) -> dict[str, float]:
+    """The figures of NAMES, by key. label: 1 is pneumonia. A class that is absent makes its figure NaN."""
+    label, probability = np.asarray(label), np.asarray(probability, np.float64)
+    called = probability >= threshold
+    f1 = [_f1(label == c, called == c) for c in (0, 1)]
+    return {
+        "accuracy": float(np.mean(called == label)),
+        "auc": auc(label, probability),
+        "sensitivity": _share(called, label == 1),
+        "specificity": _share(~called, label == 0),
+        "f1_pneumonia": f1[1],
+        "f1_weighted": float(f1[1] * label.mean() + f1[0] * (1 - label.mean())),
+        "brier": float(np.mean((probability - label) ** 2)),
+        "ece": ece(label, probability),
+    }
+
+
+def auc(label: np.ndarray, probability: np.ndarray) -> float:
+    """Area under the ROC curve, as the Mann-Whitney statistic: ties count half."""
+    n = int(label.sum())
+    if n in (0, len(label)):
+        return float("nan")
+    return float((rankdata(probability)[label == 1].sum() - n * (n + 1) / 2) / (n * (len(label) - n)))
+
+
+def ece(label: np.ndarray, probability: np.ndarray) -> float:
+    """Expected calibration error: pictures in BINS bins of equal width by their probability of pneumonia; the mean,
+    weighted by pictures, of |mean probability - share of pneumonia| (Naeini et al. 2015)."""
+    index = np.minimum((probability * BINS).astype(int), BINS - 1)
+    gap = np.abs(np.bincount(index, probability, BINS) - np.bincount(index, label, BINS))
+    return float(gap.sum() / len(label))
+
+
+def bootstrap(label, probability, patients, statistic=metrics, draws=2000, seed=0) -> dict[str, tuple[float, float]]:
+    """95% percentile intervals of a statistic's figures: patients, not pictures, are drawn with replacement."""
+    label, probability = np.asarray(label), np.asarray(probability)
+    names, group = np.unique(np.asarray(patients), return_inverse=True)
+    members = [np.flatnonzero(group == i) for i in range(len(names))]
+    rng = np.random.default_rng(seed)
+    drawn = []
+    for _ in range(draws):
+        chosen = np.concatenate([members[i] for i in rng.integers(0, len(names), len(names))])
+        drawn.append(statistic(label[chosen], probability[chosen]))
+    return {key: tuple(float(v) for v in np.nanpercentile([d[key] for d in drawn], (2.5, 97.5))) for key in drawn[0]}
+
+
+def _f1(label, called):
+    return float(2 * np.sum(label & called) / max(1, label.sum() + called.sum()))
+
+
+def _share(hit, among):
+    return float(np.mean(hit[among])) if among.any() else float("nan")

@@ -1,0 +1,178 @@
+"""The model file is checked throughout when it is read, and every complaint names the field."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from spikeray import modelfile
+from spikeray.modelfile import ModelFileError
+
+DESCRIPTION = {
+    "format": 1, "name": "small", "version": "1.0.0", "summary": "", "labels": ["A", "B"], "positive": "B",
+    "preparation": {"width": 8, "height": 9, "resize": "bilinear_antialiased", "scale": 255}, "time": {"axis": "rows"},
+    "layers": [
+        {"type": "conv2d", "name": "conv", "kernel": [3, 3], "stride": [1, 1], "padding": "valid", "channels": 2,
+         "weights": "conv.weights", "bias": "conv.bias"},
+        {"type": "neurons", "name": "spike", "model": "spiking_relu", "dt": 2, "start": {"kind": "uniform", "seed": 1}},
+        {"type": "max_pool2d", "name": "pool", "pool": [2, 2], "stride": [2, 2]},
+        {"type": "conv2d", "name": "conv2", "kernel": [2, 2], "stride": [1, 1], "padding": "same", "channels": 2,
+         "weights": "conv2.weights"},
+        {"type": "neurons", "name": "spike2", "model": "leaky_integrate_and_fire", "decay": 0.5, "threshold": 1,
+         "reset": "zero", "amplitude": 1, "start": {"kind": "constant", "value": 0}},
+        {"type": "flatten", "name": "flatten"},
+        {"type": "dense", "name": "dense", "units": 2, "weights": "dense.weights", "bias": "dense.bias"},
+        {"type": "softmax", "name": "softmax"},
+    ],
+    "threshold": 0.5, "training": {},
+}
+RNG = np.random.default_rng(0)
+TENSORS = {name: RNG.normal(0, 1, shape).astype(np.float32) for name, shape in {
+    "conv.weights": (3, 3, 1, 2), "conv.bias": (2,), "conv2.weights": (2, 2, 2, 2), "dense.weights": (18, 2), "dense.bias": (2,)}.items()}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    return modelfile.write(tmp_path_factory.mktemp("m") / "m.safetensors", DESCRIPTION, TENSORS)
+
+
+def test_round_trip(file, tmp_path):
+    description, tensors = modelfile.decode(file)
+    assert {**description, "tensors_sha256": None} == {**DESCRIPTION, "tensors_sha256": None}
+    assert all((tensors[k] == v).all() for k, v in TENSORS.items())
+    assert modelfile.write(tmp_path / "again", description, tensors) == file
+    assert modelfile.read(tmp_path / "again")[0] == description
+    geometry = modelfile.check(description, tensors)
+    assert geometry.shapes[0] == (7, 6, 2) and geometry.shapes[2] == (3, 3, 2) and geometry.shapes[-1] == (2,)
+
+
+def put(path, value):
+    def change(d):
+        *keys, last = path
+        for k in keys:
+            d = d[k]
+        if value is KeyError:
+            del d[last]
+        else:
+            d[last] = value
+    return change
+
+
+WRONG = [
+    (put(["format"], 2), "format"), (put(["name"], "Small"), "name"), (put(["version"], "1"), "version"),
+    (put(["labels"], ["A", "A"]), "labels"), (put(["labels"], ["A", "B", "C"]), "labels"), (put(["positive"], "C"), "positive"),
+    (put(["preparation", "width"], 4000), "preparation.width"), (put(["preparation", "width"], 8.0), "preparation.width"),
+    (put(["preparation", "resize"], "nearest"), "preparation.resize"), (put(["preparation", "scale"], 0), "preparation.scale"),
+    (put(["threshold"], 1.5), "threshold"), (put(["threshold"], KeyError), "description.threshold"),
+    (put(["extra"], 1), "description.extra"), (put(["layers", 0, "extra"], 1), "layers[0].extra"),
+    (put(["training"], {"x": "y" * (64 << 10)}), "training"), (put(["training"], []), "training"),
+    (put(["time"], KeyError), "time"), (put(["time"], {"axis": "columns"}), "time"), (put(["time"], {"axis": "rows", "steps": 3}), "time.steps"),
+    (put(["time"], {"axis": "steps", "steps": 65}), "time.steps"), (put(["time"], {"axis": "steps"}), "time.steps"),
+    (put(["layers"], []), "layers"), (put(["layers", 0, "type"], "conv3d"), "layers[0].type"),
+    (put(["layers", 0, "type"], []), "layers[0].type"),
+    (put(["layers", 1, "name"], "conv"), "layers[1].name"), (put(["layers", 0, "kernel"], [3, 32]), "layers[0].kernel"),
+    (put(["layers", 0, "kernel"], [3, 2]), "tensors.conv.weights"), (put(["layers", 0, "stride"], [0, 1]), "layers[0].stride"),
+    (put(["layers", 0, "padding"], "full"), "layers[0].padding"), (put(["layers", 0, "channels"], 1 << 40), "layers[0].channels"),
+    (put(["layers", 0, "weights"], "conv2.weights"), "tensors.conv2.weights"), (put(["layers", 0, "bias"], "none"), "layers[0].bias"),
+    (put(["layers", 3, "weights"], "conv.weights"), "layers[3].weights"), (put(["layers", 0, "bias"], KeyError), "tensors"),
+    (put(["layers", 1, "model"], "izhikevich"), "layers[1].model"), (put(["layers", 1, "dt"], 0), "layers[1].dt"),
+    (put(["layers", 1, "decay"], 0.5), "layers[1].decay"), (put(["layers", 4, "decay"], 1), "layers[4].decay"),
+    (put(["layers", 4, "reset"], "none"), "layers[4].reset"), (put(["layers", 4, "threshold"], -1), "layers[4].threshold"),
+    (put(["layers", 1, "start"], {"kind": "uniform", "seed": -1}), "layers[1].start.seed"),
+    (put(["layers", 1, "start"], {"kind": "normal"}), "layers[1].start"), (put(["layers", 1, "start"], KeyError), "layers[1].start"),
+    (put(["layers", 2, "pool"], [9, 9]), "layers[2]"), (put(["layers", 2], {"type": "relu", "name": "r"}), "layers[2]"),
+    (put(["layers", 2, "type"], "average_pool2d"), "layers[2]"), (put(["layers", 5], {"type": "relu", "name": "r"}), "layers[6]"),
+    (put(["layers", 7], {"type": "relu", "name": "r"}), "layers[7].type"),
+    (put(["layers", 6], {"type": "softmax", "name": "s"}), "layers[6].type"),
+]
+
+
+@pytest.mark.parametrize("i", range(len(WRONG)))
+def test_descriptions_that_do_not_hold(i):
+    change, field = WRONG[i]
+    description = {**copy.deepcopy(DESCRIPTION), "tensors_sha256": "0" * 64}
+    change(description)
+    with pytest.raises(ModelFileError) as e:
+        modelfile.check(description, TENSORS)
+    assert e.value.field == field
+
+
+@pytest.mark.parametrize("change, field", [
+    ({"conv.bias": np.array([1, np.nan], np.float32)}, "tensors.conv.bias"),
+    ({"conv.bias": np.array([1, np.inf], np.float32)}, "tensors.conv.bias"),
+    ({"conv.bias": np.zeros(3, np.float32)}, "tensors.conv.bias"),
+    ({"extra": np.zeros(3, np.float32)}, "tensors"),
+])
+def test_tensors_that_do_not_fit(change, field):
+    with pytest.raises(ModelFileError) as e:
+        modelfile.check({**DESCRIPTION, "tensors_sha256": "0" * 64}, {**TENSORS, **change})
+    assert e.value.field == field
+
+
+def test_any_value_anywhere_is_refused_or_held():
+    rng = np.random.default_rng(2)
+    values = [None, True, -1, 0, 1, 2.5, 10**400, 1 << 70, float("nan"), "", "rows", "\ud800", [], {}, [None], [[1], [2]], {"kind": []}]
+    held = 0
+    for _ in range(3000):
+        description = {**copy.deepcopy(DESCRIPTION), "tensors_sha256": "0" * 64}
+        at = description
+        while True:
+            key = list(at)[rng.integers(len(at))] if isinstance(at, dict) else int(rng.integers(len(at)))
+            if isinstance(at[key], (dict, list)) and at[key] and rng.random() < 0.8:
+                at = at[key]
+                continue
+            at[key] = values[rng.integers(len(values))]
+            break
+        try:
+            modelfile.check(description, TENSORS)
+            held += 1
+        except ModelFileError:
+            pass
+    assert held < 600  # few of these values mean anything
+
+
+def test_files_that_lie(file):
+    n = int.from_bytes(file[:8], "little")
+    header, data = json.loads(file[8:8 + n]), file[8 + n:]
+
+    def rebuilt(header, data=data):
+        text = header if isinstance(header, bytes) else json.dumps(header).encode()
+        return len(text).to_bytes(8, "little") + text + data
+
+    def shifted():
+        wrong = copy.deepcopy(header)
+        wrong["conv.bias"]["data_offsets"][1] += 4
+        return wrong
+
+    for bad, field in [
+        (b"", "file"), (file[:-1], "file"), (file + b"\0", "file"), (file[:8 + n - 3], "header"),
+        ((1 << 62).to_bytes(8, "little") + file[8:], "header"), (rebuilt(b"{"), "header"), (rebuilt(b"[]"), "header"),
+        (rebuilt(b"[" * 100_000), "header"), (rebuilt(b'{"a":1,"a":2}'), "header"),
+        (rebuilt({**header, "__metadata__": {"spikeray": "{", "other": ""}}), "header.__metadata__"),
+        (rebuilt({**header, "__metadata__": {"spikeray": "{"}}), "spikeray"), (rebuilt(shifted()), "file"),
+        (rebuilt(header, data[:-4] + b"\0\0\0\0"), "tensors_sha256"),
+        (safetensors.numpy.save({**TENSORS, "dense.bias": np.zeros(2)}, header["__metadata__"]), "tensors.dense.bias"),
+    ]:
+        with pytest.raises(ModelFileError) as e:
+            modelfile.decode(bad)
+        assert e.value.field == field
+    with pytest.raises(ModelFileError, match="longer"):
+        modelfile.decode(bytes(modelfile.MAX_FILE + 1))
+
+
+def test_damage_is_always_noticed(file):
+    rng = np.random.default_rng(1)
+    for _ in range(300):
+        bad = bytearray(file)
+        for i in rng.integers(0, len(file), rng.integers(1, 4)):
+            bad[i] ^= 1 << rng.integers(0, 8)
+        if bytes(bad) == file:
+            continue
+        try:
+            description, tensors = modelfile.decode(bytes(bad))
+        except ModelFileError:
+            continue
+        # Only words that mean nothing to the network, such as a name, can differ and pass.
+        assert all((tensors.get(k, v) == v).all() for k, v in TENSORS.items())
