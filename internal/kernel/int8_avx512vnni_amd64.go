@@ -26,14 +26,14 @@ func packInt8VNNI(c *Int8Conv, weights []int8) int8Rows {
 	if n := out % 16; !p.layout.gathered && narrowPays(n, p.around.rows*p.around.groups, p.layout.rows*p.layout.groups) {
 		out -= n
 		p.narrow = vnniBlock{block: block{out, (n + 1) / 2 * 2}, tail: 1<<n - 1}
-		p.narrow.weights = p.around.pack(weights, out, n, p.narrow.registers)
+		p.narrow.weights = packInt8As[int8](&p.around, weights, out, n, p.narrow.registers)
 		p.narrow.scale, p.narrow.bias = repeated(c.scale[out:], p.narrow.registers), repeated(c.bias[out:], p.narrow.registers)
 		p.layout.slack = max(p.layout.slack, p.around.slack)
 	}
 	for _, b := range blocks(out, 16, 4, false) {
 		n := min(out-b.first, 16*b.registers)
 		block := vnniBlock{block: b, tail: 1<<(n-16*(b.registers-1)) - 1}
-		block.weights = p.layout.pack(weights, b.first, n, 16*b.registers)
+		block.weights = packInt8As[int8](&p.layout, weights, b.first, n, 16*b.registers)
 		block.scale, block.bias = make([]float32, 16*b.registers), make([]float32, 16*b.registers)
 		copy(block.scale, c.scale[b.first:][:n])
 		copy(block.bias, c.bias[b.first:][:n])

@@ -2,16 +2,16 @@
 
 package kernel
 
-// int8Layout is how a tier that takes its inputs in groups of bytes walks over them: rows, each of so many groups,
-// for every pixel. Usually these are the kernel's rows where they lie in the input. The few inputs of a short kernel
+// int8Layout is how a tier that takes its inputs in groups walks over them: rows, each of so many groups, for every
+// pixel. Usually these are the kernel's rows where they lie in the input. The few inputs of a short kernel
 // row (a first layer's, say 5x5 over one channel) would leave most of their last group unused, so they are gathered:
 // each pixel's inputs one after the other.
 type int8Layout struct {
 	rows, groups int
-	group        int // bytes
-	run          int // bytes of a row that count; the rest of its last group meets weights of zero
-	slack        int // bytes that are read beyond a kernel row
-	pixelStride  int // bytes
+	group        int // elements, bytes or words, as are all of these
+	run          int // of a row that count; the rest of its last group meets weights of zero
+	slack        int // that are read beyond a kernel row
+	pixelStride  int
 	gathered     bool
 }
 
@@ -21,17 +21,17 @@ type int8View struct {
 	rowStride int
 }
 
-// gatherBytes is what is copied at a time to gather a kernel row.
-const gatherBytes = 8
+// gatherStep is how many elements are copied at a time to gather a kernel row.
+const gatherStep = 8
 
 func newInt8Layout(w *Window, group int) int8Layout {
 	run := w.KW * w.In.C
-	if run <= gatherBytes && w.KH > 1 {
+	if run <= gatherStep && w.KH > 1 {
 		all := w.KH * run
 		groups := (all + group - 1) / group
 		return int8Layout{
-			rows: 1, groups: groups, group: group, run: all, slack: gatherBytes - run, gathered: true,
-			pixelStride: max(all-run+gatherBytes, groups*group),
+			rows: 1, groups: groups, group: group, run: all, slack: gatherStep - run, gathered: true,
+			pixelStride: max(all-run+gatherStep, groups*group),
 		}
 	}
 	groups := (run + group - 1) / group
@@ -40,21 +40,21 @@ func newInt8Layout(w *Window, group int) int8Layout {
 	}
 }
 
-// extent is how many bytes are read for n pixels.
+// extent is how many elements are read for n pixels.
 func (l *int8Layout) extent(rowStride, n int) int {
 	return (l.rows-1)*rowStride + (n-1)*l.pixelStride + l.groups*l.group
 }
 
-// pack lays channels of weights [KH][KW][In.C][Out.C] out as [row][group][width][bytes of a group].
-func (l *int8Layout) pack(weights []int8, first, channels, width int) []int8 {
-	packed := aligned[int8](l.rows * l.groups * width * l.group)
+// packInt8As lays channels of weights [KH][KW][In.C][Out.C] out as [row][group][width][elements of a group].
+func packInt8As[T int8 | int16](l *int8Layout, weights []int8, first, channels, width int) []T {
+	packed := aligned[T](l.rows * l.groups * width * l.group)
 	out := len(weights) / (l.rows * l.run)
 	for r := range l.rows {
 		for k := range l.run {
 			from := weights[(r*l.run+k)*out+first:][:channels]
 			to := packed[(r*l.groups+k/l.group)*width*l.group+k%l.group:]
 			for j, v := range from {
-				to[j*l.group] = v
+				to[j*l.group] = T(v)
 			}
 		}
 	}
@@ -68,7 +68,7 @@ func (l *int8Layout) open(w *Window, src []uint8, y int, ws *Workspace) int8View
 	span := ((w.Out.W-1)*w.SW + w.KW) * w.In.C // bytes of a row under all windows
 	gather := 0
 	if l.gathered {
-		gather = l.extent(0, w.Out.W) + gatherBytes
+		gather = l.extent(0, w.Out.W) + gatherStep
 	}
 
 	v := int8View{rowStride: line}
@@ -98,7 +98,7 @@ func (l *int8Layout) gather(dst []uint8, v int8View, w *Window) []uint8 {
 	run, step, last := w.KW*w.In.C, w.SW*w.In.C, w.Out.W-1
 	for i := range w.KH {
 		from, to := v.src[i*v.rowStride:], dst[i*run:]
-		_, _ = from[last*step+gatherBytes-1], to[last*l.pixelStride+gatherBytes-1]
+		_, _ = from[last*step+gatherStep-1], to[last*l.pixelStride+gatherStep-1]
 		gather8(&to[0], &from[0], l.pixelStride, step, w.Out.W)
 	}
 	return dst

@@ -3,12 +3,20 @@ package kernel
 // MaxPool takes the largest of each window of src [In.H][In.W][C] into dst [Out.H][Out.W][C], for values and for spike
 // counts alike. It does not pad.
 func MaxPool[T float32 | uint8](dst, src []T, w *Window) {
-	if t := current.Load(); t.maxPool2x2 != nil && w.KH == 2 && w.KW == 2 {
-		if src, ok := any(src).([]uint8); ok {
-			t.maxPool2x2(any(dst).([]uint8)[:w.Out.Len()], src[:w.In.Len()], *w)
-			return
+	if t := current.Load(); w.KH == 2 && w.KW == 2 {
+		dst, src := any(dst[:w.Out.Len()]), any(src[:w.In.Len()])
+		switch src := src.(type) {
+		case []uint8:
+			t.maxPool2x2(dst.([]uint8), src, *w)
+		case []float32:
+			t.maxPoolFloat2x2(dst.([]float32), src, *w)
 		}
+		return
 	}
+	maxPoolPlain(dst, src, *w)
+}
+
+func maxPoolPlain[T float32 | uint8](dst, src []T, w Window) {
 	c := w.In.C
 	for y := range w.Out.H {
 		for x := range w.Out.W {
@@ -51,7 +59,9 @@ func AveragePool(dst, src []float32, w *Window) {
 }
 
 // ReLU sets what is not above zero to zero, NaN included, in place.
-func ReLU(x []float32) {
+func ReLU(x []float32) { current.Load().relu(x) }
+
+func reluPlain(x []float32) {
 	for i, v := range x {
 		if !(v > 0) {
 			x[i] = 0

@@ -22,7 +22,10 @@ type tier struct {
 	byteSum     func(counts []uint8) uint64
 	spikingReLU func(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) // all of one length
 	lif         func(p LIF, counts []uint8, v, x []float32) (spikes uint64)               // likewise
-	maxPool2x2  func(dst, src []uint8, w Window)                                          // or nil
+	relu        func(x []float32)
+
+	maxPool2x2      func(dst, src []uint8, w Window)
+	maxPoolFloat2x2 func(dst, src []float32, w Window)
 }
 
 // plain is the tier that defines the answers.
@@ -33,6 +36,10 @@ var plain = tier{
 	byteSum:     byteSumPlain,
 	spikingReLU: spikingReLUPlain,
 	lif:         lifPlain,
+	relu:        reluPlain,
+
+	maxPool2x2:      maxPoolPlain[uint8],
+	maxPoolFloat2x2: maxPoolPlain[float32],
 }
 
 var current atomic.Pointer[tier]

@@ -13,15 +13,33 @@ var avx512vnni = tier{
 	byteSum:     byteSum512,
 	spikingReLU: spikingReLU512,
 	lif:         lif512,
-	maxPool2x2:  maxPool512,
+	relu:        relu256,
+
+	maxPool2x2:      maxPool512,
+	maxPoolFloat2x2: maxPoolFloat256,
+}
+
+var avx2 = tier{
+	name:        "avx2",
+	packInt8:    packInt8AVX2,
+	packFloat32: packFloat32AVX2,
+	byteSum:     byteSum256,
+	spikingReLU: spikingReLU256,
+	lif:         lif256,
+	relu:        relu256,
+
+	maxPool2x2:      maxPool256,
+	maxPoolFloat2x2: maxPoolFloat256,
 }
 
 // tiers are those that the processor has and the system saves the registers of.
 func tiers() []*tier {
-	var list []*tier
 	x := &cpu.X86
-	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI && x.HasBMI2 {
-		list = append(list, &avx512vnni)
+	if !x.HasAVX2 || !x.HasFMA {
+		return []*tier{&plain}
 	}
-	return append(list, &plain)
+	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI && x.HasBMI2 {
+		return []*tier{&avx512vnni, &avx2, &plain}
+	}
+	return []*tier{&avx2, &plain}
 }

@@ -8,8 +8,10 @@ var ErrLayer = errors.New("kernel: layer")
 // Workspace is memory that a kernel may need between its input and its output. The zero value is ready; it grows to
 // what the largest layer wants and then stays. It serves one goroutine at a time, and any number of layers.
 type Workspace struct {
-	bytes  []uint8
-	floats []float32
+	bytes   []uint8   // inputs
+	words   []uint16  // inputs
+	floats  []float32 // inputs
+	outputs []float32
 }
 
 // scratch is n elements of one of the workspace's slices, with any content.

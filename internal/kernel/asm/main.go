@@ -22,6 +22,11 @@ var parts = map[string]func(){
 	"float32_avx512":         float32AVX512,
 	"float32_narrow_avx512":  float32NarrowAVX512,
 	"float32_avx2":           float32AVX2,
+	"float32s_avx2":          float32sAVX2,
+	"int8_avx2":              int8AVX2,
+	"words_avx2":             wordsAVX2,
+	"neuron_avx2":            neuronAVX2,
+	"bytes_avx2":             bytesAVX2,
 	"neuron_avx512":          neuronAVX512,
 	"bytes_avx512":           bytesAVX512,
 }

@@ -1,0 +1,27 @@
+//go:build !purego
+
+package kernel
+
+func spikingReLU256(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) {
+	n := len(x) &^ 31
+	if n > 0 {
+		var top float32
+		if spikes, top = spikingReLUAVX2(&counts[0], &v[0], &x[0], n, dt); top >= 1 {
+			clipped = countClipped(v[:n])
+		}
+	}
+	moreSpikes, moreClipped := spikingReLUPlain(counts[n:], v[n:], x[n:], dt)
+	return spikes + moreSpikes, clipped + moreClipped
+}
+
+func lif256(p LIF, counts []uint8, v, x []float32) (spikes uint64) {
+	n := len(x) &^ 31
+	switch {
+	case n == 0:
+	case p.ResetToZero:
+		spikes = lifZeroAVX2(&counts[0], &v[0], &x[0], n, p.Decay, p.Threshold)
+	default:
+		spikes = lifSubtractAVX2(&counts[0], &v[0], &x[0], n, p.Decay, p.Threshold)
+	}
+	return spikes + lifPlain(p, counts[n:], v[n:], x[n:])
+}
