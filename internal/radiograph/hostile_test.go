@@ -85,7 +85,7 @@ func allocated(call func()) uint64 {
 }
 
 func TestLimitsComeBeforeMemory(t *testing.T) {
-	const w, h = 65000, 65000
+	const w, h = 30000, 30000
 	pngFile := asPNG(t, greyRamp())
 	binary.BigEndian.PutUint32(pngFile[16:], w)
 	binary.BigEndian.PutUint32(pngFile[20:], h)

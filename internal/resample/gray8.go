@@ -81,32 +81,23 @@ func (a *axis) row8(dst, src []uint8) {
 		}
 		return
 	}
-	sum := runSum8(src[:a.start[1]], a.weight)
-	for j := 1; j < len(dst); j++ {
-		from, to := a.start[j], a.start[j+1]
-		sum = sum>>32 + runSum8(src[from:to], a.weight[from:])
-		dst[j-1] = round8(sum)
+	weight := a.weight[:len(src)]
+	sum, x := uint64(0), 0
+	for j, end := range a.start[1 : len(dst)+1] {
+		sum >>= 32
+		// Long runs are where the time goes.
+		for ; x+4 <= end && x+4 <= len(src); x += 4 {
+			p, w := src[x:x+4:x+4], weight[x:x+4:x+4]
+			sum += uint64(p[0])*w[0] + uint64(p[1])*w[1] + uint64(p[2])*w[2] + uint64(p[3])*w[3]
+		}
+		for ; x < end && x < len(src); x++ {
+			sum += uint64(src[x]) * weight[x]
+		}
+		if j > 0 {
+			dst[j-1] = round8(sum)
+		}
 	}
 	dst[len(dst)-1] = round8(sum >> 32)
-}
-
-// runSum8 sums pixels times weights over one run of a row: the falling sum in the
-// low and the rising one in the high half. It is where the time goes, hence the
-// unrolling.
-func runSum8(pixels []uint8, weights []uint64) uint64 {
-	weights = weights[:len(pixels)]
-	var a, b uint64
-	for len(pixels) >= 4 && len(weights) >= 4 {
-		a += uint64(pixels[0]) * weights[0]
-		b += uint64(pixels[1]) * weights[1]
-		a += uint64(pixels[2]) * weights[2]
-		b += uint64(pixels[3]) * weights[3]
-		pixels, weights = pixels[4:], weights[4:]
-	}
-	for i, v := range pixels {
-		a += uint64(v) * weights[i]
-	}
-	return a + b
 }
 
 // growColumn8 makes target row y of the rows of the first pass.

@@ -47,7 +47,10 @@ func Decode(data []byte, reduce, colour int) (*Picture, error) {
 		return nil, fmt.Errorf("%w: cannot reduce to 1/%d", ErrFallback, reduce)
 	}
 	d := pool.Get().(*decoder)
-	defer pool.Put(d)
+	defer func() {
+		d.data = nil
+		pool.Put(d)
+	}()
 	d.reset(data)
 	if err := d.headers(); err != nil {
 		return nil, err
@@ -57,25 +60,28 @@ func Decode(data []byte, reduce, colour int) (*Picture, error) {
 
 var pool = sync.Pool{New: func() any { return new(decoder) }}
 
-// decoder is what is known of a file and the memory to decode it with.
+// decoder is a file and the memory to decode it with.
 type decoder struct {
-	data []byte
-	at   int
-
-	width, height int
-	components    [3]component
-	count         int // of components
-	extended      bool
-	jfif, rgb     bool
-	interval      int // MCUs between restart markers, 0 without them
-
-	quantizers [4]quantizer
-	dc, ac     [2]huffman
-	targets    [64]target // of the luma's coefficients in zigzag order
+	file
+	dc, ac  [2]huffman
+	targets [64]target // of the luma's coefficients in zigzag order
 
 	// segment is the entropy-coded data up to the next marker, free of stuffed
 	// bytes, and overrun zeros after its end.
 	segment []byte
+}
+
+// file is what is known of a file.
+type file struct {
+	data []byte
+	at   int // of the next byte to look at
+
+	width, height int
+	components    [3]component
+	count         int // of components
+	jfif, rgb     bool
+	interval      int // MCUs between restart markers, 0 without them
+	quantizers    [4]quantizer
 }
 
 // component is one component of the frame.
@@ -95,7 +101,7 @@ type quantizer struct {
 // reset forgets the last file but keeps memory and Huffman tables, which the
 // next file is likely to define alike.
 func (d *decoder) reset(data []byte) {
-	*d = decoder{data: data, dc: d.dc, ac: d.ac, segment: d.segment[:0]}
+	d.file = file{data: data}
 	for i := range d.dc {
 		d.dc[i].defined, d.ac[i].defined = false, false
 	}

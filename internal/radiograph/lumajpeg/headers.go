@@ -37,7 +37,6 @@ func (d *decoder) headers() error {
 		var err error
 		switch {
 		case marker == markerSOF0 || marker == markerSOF1:
-			d.extended = marker == markerSOF1
 			err = d.frame(body)
 		case marker == markerDHT:
 			err = d.huffmanTables(body)

@@ -138,43 +138,59 @@ func symbolEntry(symbol byte, bits uint, coefficients bool) (e entry, ok bool) {
 // among the bits as well.
 func (h *huffman) fill(code, length int, apart entry) {
 	free := lookBits - length
-	base := code << free
-	for tail := range 1 << free {
-		e := apart
-		if n := int(apart.length()); n <= free {
-			value := extend(uint32(tail)>>(free-n), uint(n))
-			e = entry(length+n) | entry(apart.advance())<<8 | entry(uint32(value)<<16)
+	rest := h.look[code<<free : (code+1)<<free]
+	n := apart.length()
+	if n > uint(free) {
+		for i := range rest {
+			rest[i] = apart
 		}
-		h.look[base+tail] = e
+		return
+	}
+	same := 1 << (uint(free) - n)
+	whole := entry(length) + entry(n) | entry(apart.advance())<<8
+	for bits := range uint32(1) << n {
+		e := whole | entry(uint32(extend(bits, n))<<16)
+		run := rest[:same]
+		for i := range run {
+			run[i] = e
+		}
+		rest = rest[same:]
 	}
 }
 
 // join makes pairs of what look has.
 func (h *huffman) join() {
-	for i, e := range h.look {
-		if e.isLonger() || e.isApart() {
-			h.pairs[i] = 0
-			continue
-		}
-		place := e.advance()
-		if place >= endOfBlock {
-			// Writes a zero where there is one.
-			h.pairs[i] = pair(e.bits()) | endOfBlock<<24
-			continue
-		}
-		bits, second, advance, value := e.bits(), place, place+1, e.value()
-		next := h.look[i<<bits&(1<<lookBits-1)]
-		if !next.isLonger() && !next.isApart() && bits+next.bits() <= lookBits {
-			bits += next.bits()
-			if next.advance() >= endOfBlock {
-				advance = endOfBlock
+	var e entry
+	var alone pair // e without a second coefficient
+	var bits uint
+	var advance int
+	for i, found := range h.look {
+		if found != e {
+			e = found
+			bits, advance = e.bits(), e.advance()+1
+			if e.isApart() || e.isLonger() {
+				alone = 0
+			} else if e.advance() >= endOfBlock {
+				// Writes a zero where there is one.
+				alone = pair(bits) | endOfBlock<<24
 			} else {
-				second, value = advance+next.advance(), next.value()
-				advance = second + 1
+				value, place := pair(uint16(e.value())), pair(e.advance())
+				alone = pair(bits) | place<<8 | place<<16 | pair(advance)<<24 | value<<32 | value<<48
 			}
 		}
-		h.pairs[i] = pair(bits) | pair(place)<<8 | pair(second)<<16 | pair(advance)<<24 |
-			pair(uint16(e.value()))<<32 | pair(uint16(value))<<48
+		h.pairs[i] = alone
+		next := h.look[i<<(bits&63)&(1<<lookBits-1)]
+		if alone == 0 || advance > endOfBlock || next.isLonger() || next.isApart() || bits+next.bits() > lookBits {
+			continue
+		}
+		if next.advance() >= endOfBlock {
+			const advances = 0xff << 24
+			h.pairs[i] = alone&^advances | endOfBlock<<24 + pair(next.bits())
+			continue
+		}
+		second := advance + next.advance()
+		const firstOnly = 0x0000_ffff_0000_ff00
+		h.pairs[i] = alone&firstOnly | pair(bits+next.bits()) | pair(second)<<16 | pair(second+1)<<24 | pair(uint16(next.value()))<<48
 	}
 }
 
