@@ -13,10 +13,6 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// maxModelFile bounds how much of a model file is read, as docs/MODEL_FILE.md
-// limits it; one byte more lets the reader of the file see that it is too long.
-const maxModelFile = 64<<20 + 1
-
 // ErrUnknownModel says that no model has the name asked for.
 var ErrUnknownModel = errors.New("no such model")
 
@@ -46,12 +42,18 @@ func OpenModel(nameOrPath string, backend spike.Backend) (*Entry, error) {
 	if slices.Contains(models.Names(), nameOrPath) {
 		return openShipped(nameOrPath, backend)
 	}
-	m, err := openFile(nameOrPath, backend)
+	e, err := OpenModelFile(nameOrPath, backend)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %q is neither a shipped model (%q) nor a file", ErrUnknownModel, nameOrPath, models.Names())
 	}
+	return e, err
+}
+
+// OpenModelFile opens the model file at that path; see [OpenModel].
+func OpenModelFile(path string, backend spike.Backend) (*Entry, error) {
+	m, err := openFile(path, backend)
 	if err != nil {
-		return nil, fmt.Errorf("model file %s: %w", nameOrPath, err)
+		return nil, fmt.Errorf("model file %s: %w", path, err)
 	}
 	return &Entry{Model: m}, nil
 }
@@ -119,7 +121,8 @@ func openFile(path string, backend spike.Backend) (*model.Model, error) {
 		return nil, err
 	}
 	defer f.Close()
-	file, err := io.ReadAll(io.LimitReader(f, maxModelFile))
+	// One byte more than is allowed lets Decode see that there are too many.
+	file, err := io.ReadAll(io.LimitReader(f, model.MaxFileBytes+1))
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ package pipeline
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/spikeray/spikeray/internal/radiograph"
@@ -94,7 +93,7 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 	out.Probability = result.Probability
 	out.Probabilities = result.Probabilities
 	out.Label = label(description, result, out.Threshold)
-	out.Warnings = slices.Concat([]string{}, picture.Warnings, result.Warnings)
+	out.Warnings = append(append([]string{}, picture.Warnings...), result.Warnings...)
 	out.Steps = result.Steps
 	out.Spikes = result.Spikes
 	return out, nil

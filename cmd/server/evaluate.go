@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/spikeray/spikeray/internal/evaluate"
+	"github.com/spikeray/spikeray/internal/pipeline"
+)
+
+// The classes, by the names of their sub-folders.
+const (
+	normal    = "NORMAL"
+	pneumonia = "PNEUMONIA"
+)
+
+type evaluateCommand struct {
+	modelFlag
+	answerFlags
+	pictureFlags
+	JSON      bool   `help:"Print the report as JSON."`
+	Bootstrap int    `default:"1000" help:"Bootstrap samples behind the 95% intervals; 0 leaves them out."`
+	Folder    string `arg:"" type:"existingdir" help:"Folder with the sub-folders NORMAL and PNEUMONIA."`
+}
+
+// unread is a picture that could not be scored.
+type unread struct {
+	File  string `json:"file"`
+	Error string `json:"error"`
+}
+
+// evaluated is what evaluate --json prints.
+type evaluated struct {
+	*evaluate.Report
+	Model  evaluatedModel `json:"model"`
+	Unread []unread       `json:"unread"`
+}
+
+type evaluatedModel struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Digest  string `json:"digest"`
+	Backend string `json:"backend"`
+}
+
+// Validate is called by kong once the flags are read.
+func (c *evaluateCommand) Validate() error {
+	if c.Bootstrap < 0 || c.Bootstrap > 1_000_000 {
+		return errors.New("--bootstrap must be from 0 to 1000000")
+	}
+	return c.answerFlags.Validate()
+}
+
+// Run scores the model on the folder's pictures and fails if one of them
+// could not be read.
+func (c *evaluateCommand) Run(ctx context.Context, std *streams) error {
+	m, err := pipeline.OpenModel(c.Model, nil)
+	if err != nil {
+		return err
+	}
+	d := m.Description()
+	if d.Positive != pneumonia {
+		return fmt.Errorf("the model %s tells %s from %q, not %s from %s", d.Name, d.Positive, d.Labels, pneumonia, normal)
+	}
+	files, err := findPictures(c.Folder)
+	if err != nil {
+		return err
+	}
+
+	cases, failed := c.predict(ctx, std, m, files)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for _, f := range failed {
+		fmt.Fprintf(std.err, "%s: %s\n", f.File, f.Error)
+	}
+	if len(failed) > 0 {
+		fmt.Fprintf(std.err, "spikeray: %d of %d pictures could not be read and are not in the report\n", len(failed), len(files))
+	}
+	threshold := d.Threshold
+	if c.Threshold != nil {
+		threshold = *c.Threshold
+	}
+	report, err := evaluate.Score(cases, threshold, c.Bootstrap, evaluate.DefaultSeed)
+	if err != nil {
+		return err
+	}
+	if err := c.print(std.out, report, m, failed); err != nil {
+		return err
+	}
+	if len(failed) > 0 {
+		return errSilent
+	}
+	return nil
+}
+
+// predict answers the files in parallel; the cases are in the files' order.
+func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *pipeline.Entry, files []labelled) ([]evaluate.Case, []unread) {
+	type answer struct {
+		probability float64
+		err         error
+	}
+	work := func(i int) answer {
+		if err := ctx.Err(); err != nil {
+			return answer{err: err}
+		}
+		data, err := c.read(std, files[i].path)
+		if err != nil {
+			return answer{err: err}
+		}
+		p, err := pipeline.Predict(ctx, m.Model, data, c.limits(), c.options())
+		return answer{p.Probability, err}
+	}
+	var cases []evaluate.Case
+	failed := []unread{}
+	progress := newCounter(std.err, len(files))
+	pipeline.InOrder(len(files), runtime.GOMAXPROCS(0), work, func(i int, a answer) {
+		progress.step()
+		if a.err != nil {
+			failed = append(failed, unread{files[i].path, a.err.Error()})
+			return
+		}
+		cases = append(cases, evaluate.Case{Positive: files[i].positive, Probability: a.probability})
+	})
+	progress.end()
+	return cases, failed
+}
+
+func (c *evaluateCommand) print(w io.Writer, r *evaluate.Report, m *pipeline.Entry, failed []unread) error {
+	d := m.Description()
+	if c.JSON {
+		return json.NewEncoder(w).Encode(evaluated{r, evaluatedModel{d.Name, d.Version, m.Digest(), m.Backend()}, failed})
+	}
+	if _, err := fmt.Fprintf(w, "%s %s on %s, %s\n\n", d.Name, d.Version, m.Backend(), c.Folder); err != nil {
+		return err
+	}
+	return r.WriteText(w)
+}
+
+type labelled struct {
+	path     string
+	positive bool
+}
+
+// findPictures lists the files under the two sub-folders, sorted by path, but
+// for those whose names begin with a dot.
+func findPictures(folder string) ([]labelled, error) {
+	var out []labelled
+	for _, class := range []string{normal, pneumonia} {
+		root := filepath.Join(folder, class)
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case path != root && strings.HasPrefix(entry.Name(), "."):
+				if entry.IsDir() {
+					return fs.SkipDir
+				}
+			case !entry.IsDir():
+				out = append(out, labelled{path, class == pneumonia})
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("evaluate wants a folder with the sub-folders %s and %s: %w", normal, pneumonia, err)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no pictures in %s", folder)
+	}
+	return out, nil
+}
+
+// counter shows how far the work is, on a terminal only.
+type counter struct {
+	w           io.Writer // nil when nobody looks
+	done, total int
+}
+
+func newCounter(w io.Writer, total int) *counter {
+	c := &counter{total: total}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		c.w = w
+	}
+	return c
+}
+
+func (c *counter) step() {
+	c.done++
+	if c.w != nil {
+		fmt.Fprintf(c.w, "\r%d of %d pictures", c.done, c.total)
+	}
+}
+
+func (c *counter) end() {
+	if c.w != nil {
+		fmt.Fprint(c.w, "\r\x1b[K")
+	}
+}

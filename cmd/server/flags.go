@@ -1,0 +1,93 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strconv"
+
+	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/radiograph"
+)
+
+// size is a number of bytes, written as 1000, 64K, 32M or 2G (powers of 1024).
+type size int64
+
+// UnmarshalText reads a size above 0.
+func (s *size) UnmarshalText(text []byte) error {
+	digits, shift := string(text), 0
+	if n := len(digits); n > 0 {
+		switch digits[n-1] {
+		case 'k', 'K':
+			shift = 10
+		case 'm', 'M':
+			shift = 20
+		case 'g', 'G':
+			shift = 30
+		}
+		if shift > 0 {
+			digits = digits[:n-1]
+		}
+	}
+	v, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || v < 1 || v > 1<<40>>shift {
+		return fmt.Errorf("%q is not a size: want a number above 0, or one with K, M or G, up to 1024G", text)
+	}
+	*s = size(v << shift)
+	return nil
+}
+
+// modelFlag chooses a model.
+type modelFlag struct {
+	Model string `default:"snnxray" placeholder:"NAME|FILE" help:"A shipped model's name, or a model file. The default is ${default}."`
+}
+
+// pictureFlags say what a picture may be.
+type pictureFlags struct {
+	MaxBytes  size `default:"32M" help:"Longest picture file that is taken."`
+	MaxPixels size `default:"64M" help:"Most pixels, width times height, that are decoded."`
+	TIFF      bool `name:"tiff" help:"Take TIFF too. Off because its decoder has a history of bugs."`
+	WebP      bool `name:"webp" help:"Take WebP too. Off because its decoder has a history of bugs."`
+}
+
+func (f pictureFlags) limits() radiograph.Limits {
+	return radiograph.Limits{MaxPixels: int(f.MaxPixels), TIFF: f.TIFF, WebP: f.WebP}
+}
+
+// read is the bounded content of a file, or of standard input for "-".
+func (f pictureFlags) read(std *streams, path string) ([]byte, error) {
+	var from io.Reader = std.in
+	if path != "-" {
+		file, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer file.Close()
+		from = file
+	}
+	return pipeline.ReadPicture(from, int64(f.MaxBytes))
+}
+
+// answerFlags change how pictures are answered.
+type answerFlags struct {
+	Threshold *float64 `placeholder:"P" help:"Probability, 0 to 1, from which the answer is PNEUMONIA. The model's own when not given."`
+	Steps     int      `placeholder:"N" help:"Time steps to simulate, for a model shown its picture for steps. All when not given."`
+}
+
+// Validate is called by kong once the flags are read.
+func (f answerFlags) Validate() error {
+	if t := f.Threshold; t != nil && !(*t >= 0 && *t <= 1) {
+		return fmt.Errorf("--threshold must be from 0 to 1, not %v", *t)
+	}
+	if f.Steps < 0 {
+		return fmt.Errorf("--steps must be above 0, not %d", f.Steps)
+	}
+	return nil
+}
+
+func (f answerFlags) options() pipeline.Options {
+	return pipeline.Options{Threshold: f.Threshold, Steps: f.Steps}
+}
+
+func defaultWorkers() string { return strconv.Itoa(runtime.GOMAXPROCS(0)) }

@@ -1,0 +1,108 @@
+// Command spikeray reads chest X-rays and answers with a probability of
+// pneumonia from a spiking neural network: over HTTP (serve, the default) or
+// from files (predict, evaluate).
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/spikeray/spikeray/internal/telemetry"
+)
+
+// version is set by the linker in a release: -ldflags "-X main.version=v1.2.3".
+var version string
+
+const description = `Reads chest X-rays and answers with a probability of pneumonia from a spiking neural network.
+
+Research software: not a medical device, not for diagnosis.
+
+Without a command it serves; spikeray serve --help tells how. Every flag can also be given as the environment variable beside it in a command's help.
+
+  spikeray --addr :8080                            serve on all interfaces
+  curl --data-binary @x.jpeg localhost:8080/v1/predictions
+  spikeray predict --json *.jpeg                   answer without a server
+  spikeray evaluate test/                          test/NORMAL and test/PNEUMONIA`
+
+// errSilent ends the program with status 1 when what went wrong has been told
+// already.
+var errSilent = errors.New("told already")
+
+type commands struct {
+	Serve       serveCommand       `cmd:"" default:"withargs" help:"Answer over HTTP (the default command)."`
+	Predict     predictCommand     `cmd:"" help:"Answer for picture files, without a server."`
+	Evaluate    evaluateCommand    `cmd:"" help:"Score a model on a folder of pictures whose classes are known."`
+	Model       modelCommand       `cmd:"" help:"List, show and check models."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is alive; for a container's HEALTHCHECK."`
+	Version     versionCommand     `cmd:"" help:"Print the program's version."`
+}
+
+// streams are what a command reads and writes.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// After the first signal the next one has its usual effect, so that who is
+	// tired of waiting can end the program.
+	context.AfterFunc(ctx, stop)
+	std := &streams{os.Stdin, os.Stdout, os.Stderr}
+	os.Exit(run(ctx, os.Args[1:], std))
+}
+
+// run is the program; it returns the exit status.
+func run(ctx context.Context, args []string, std *streams) int {
+	var c commands
+	exit := -1
+	parser, err := kong.New(&c,
+		kong.Name("spikeray"),
+		kong.Description(description),
+		kong.DefaultEnvars("SPIKERAY"),
+		kong.Vars{"workers": defaultWorkers()},
+		kong.Writers(std.out, std.err),
+		kong.Exit(func(status int) { exit = status }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(std),
+	)
+	if err != nil {
+		panic(err) // the commands above are wrong
+	}
+	parsed, err := parser.Parse(args)
+	if exit >= 0 {
+		return exit // --help
+	}
+	if err != nil {
+		fmt.Fprintf(std.err, "spikeray: %v\nTry spikeray --help.\n", err)
+		return 2
+	}
+	switch err := parsed.Run(); {
+	case err == nil:
+		return 0
+	case errors.Is(err, errSilent):
+		return 1
+	default:
+		fmt.Fprintf(std.err, "spikeray: %v\n", err)
+		return 1
+	}
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run(std *streams) error {
+	b := telemetry.ReadBuild(version)
+	if b.Revision != "" {
+		b.Revision = " (" + b.Revision + ")"
+	}
+	_, err := fmt.Fprintf(std.out, "spikeray %s%s %s\n", b.Version, b.Revision, b.GoVersion)
+	return err
+}

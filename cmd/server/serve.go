@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/spikeray/spikeray/api"
+	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/telemetry"
+)
+
+type serveCommand struct {
+	Addr string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on; :8080 is port 8080 of every interface. The default is ${default}."`
+	modelFlag
+	pictureFlags
+
+	Workers         int  `default:"${workers}" help:"Pictures worked on at a time. The default is the number of cores."`
+	Queue           int  `default:"64" help:"Pictures that may wait for a worker; more are answered 503."`
+	MaxImages       int  `default:"16" help:"Most pictures in one request."`
+	MaxRequestBytes size `default:"64M" help:"Longest body of a request."`
+	MaxUploadMemory size `default:"256M" help:"Memory for all bodies being received; more are answered 503."`
+
+	PredictTimeout  time.Duration `default:"30s" help:"Longest wait and work from the moment a request was read; then it is answered 503."`
+	ReadTimeout     time.Duration `default:"60s" help:"Longest time that a client may take to send a request."`
+	IdleTimeout     time.Duration `default:"2m" help:"Longest time that a connection may wait for its next request."`
+	DrainDelay      time.Duration `default:"0s" help:"On SIGTERM, how long to go on answering while /readyz says 503, for load balancers to notice."`
+	ShutdownTimeout time.Duration `default:"30s" help:"After that, how long requests in flight may take to finish."`
+
+	LogFormat string     `default:"text" enum:"text,json" help:"Format of the logs on standard error: ${enum}."`
+	LogLevel  slog.Level `default:"info" help:"Least level that is logged: debug, info, warn, error."`
+}
+
+// Validate is called by kong once the flags are read.
+func (c *serveCommand) Validate() error {
+	if c.Workers < 1 || c.Queue < 0 || c.MaxImages < 1 {
+		return errors.New("--workers and --max-images must be above 0, --queue not below")
+	}
+	if c.PredictTimeout <= 0 || c.ReadTimeout <= 0 || c.IdleTimeout <= 0 || c.ShutdownTimeout <= 0 || c.DrainDelay < 0 {
+		return errors.New("timeouts must be above 0, --drain-delay not below")
+	}
+	return nil
+}
+
+// Run serves until ctx ends and all that was in flight has been answered.
+func (c *serveCommand) Run(ctx context.Context, std *streams) error {
+	log, err := telemetry.NewLogger(std.err, c.LogFormat, c.LogLevel)
+	if err != nil {
+		return err
+	}
+	models, err := pipeline.OpenCatalogue(c.Model, nil)
+	if err != nil {
+		return err
+	}
+	build := telemetry.ReadBuild(version)
+	server, err := api.New(api.Config{
+		Models:          models,
+		Metrics:         telemetry.NewMetrics(build),
+		Log:             log,
+		Queue:           api.NewQueue(c.Workers, c.Queue),
+		Limits:          c.limits(),
+		MaxImageBytes:   int64(c.MaxBytes),
+		MaxRequestBytes: int64(c.MaxRequestBytes),
+		MaxUploadMemory: int64(c.MaxUploadMemory),
+		MaxImages:       c.MaxImages,
+		PredictTimeout:  c.PredictTimeout,
+		ReadTimeout:     c.ReadTimeout,
+		IdleTimeout:     c.IdleTimeout,
+		DrainDelay:      c.DrainDelay,
+		ShutdownTimeout: c.ShutdownTimeout,
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("--addr: %w", err)
+	}
+	model := models.Default()
+	log.Info("serving",
+		"model", model.Name(), "version", model.Description().Version, "digest", model.Digest(),
+		"backend", model.Backend(), "addr", listener.Addr().String(),
+		"workers", c.Workers, "queue", c.Queue, "build", build.Version)
+	if err := server.Serve(ctx, listener); err != nil {
+		return err
+	}
+	log.Info("stopped")
+	return nil
+}
