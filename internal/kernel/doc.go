@@ -1,9 +1,13 @@
 // Package kernel is the arithmetic of the networks: convolution, dense layers, pooling, the neuron step and the
-// softmax. The plain Go in this package defines every answer; a faster version for some processor must give the same.
+// softmax, in several tiers: plain Go, and assembly for what some processors can do. Plain Go defines every answer.
+// Whole numbers, spikes and voltages have the same bits on every tier; a convolution or a dense layer in float32 is
+// within rounding, as Float32Conv says.
 //
-// Products are rounded before they are added (float32(a*b) + c), because the Go specification otherwise lets a compiler
-// fuse the two on processors that can, and the answer would depend on the machine.
+// In plain Go, products are rounded before they are added (float32(a*b) + c), because the Go specification otherwise
+// lets a compiler fuse the two on processors that can, and the answer would depend on the machine.
 //
-// Feature maps are [H][W][C] with C fastest. Nothing here checks its arguments beyond what Go does: the shapes are
-// checked once, when a network is built.
+// Feature maps are [H][W][C] with C fastest. The shapes of a layer are checked once, when it is built; after that,
+// nothing here checks its arguments beyond what Go does.
+//
+// The assembly is written by the program in the folder asm, with avo; go generate runs it.
 package kernel

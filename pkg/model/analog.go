@@ -10,36 +10,60 @@ import (
 type analog struct {
 	ops     []analogOp
 	in, out kernel.Shape
-	maxMap  int
 }
 
-// analogOp is one layer laid over the map that reaches it.
+// analogOp is one layer laid over the map that reaches it, or a weighted one with the rectifying and the pooling behind
+// it, which are done row by row so that what lies between them need not leave the cache.
 type analogOp struct {
-	kind          string // a layer's type in the file
-	in, out       kernel.Shape
-	window        kernel.Window
-	weights, bias []float32
-	int8          *kernel.Int8Conv // in place of weights and bias
-	parameters    int
+	kind       string // a layer's type in the file
+	in, out    kernel.Shape
+	window     kernel.Window
+	float32    *kernel.Float32Conv // of a weighted layer, one or the other
+	int8       *kernel.Int8Conv
+	relu       bool
+	pool       *kernel.Window
+	parameters int
 }
+
+func (o *analogOp) weighted() bool { return o.float32 != nil || o.int8 != nil }
 
 // analogRoom is the memory of one pass.
 type analogRoom struct {
 	maps      [2][]float32
+	band      []float32 // the rows that a pooling waits for
 	input     []float32
 	workspace kernel.Workspace
 }
 
 func (a *analog) newRoom() *analogRoom {
-	return &analogRoom{maps: [2][]float32{make([]float32, a.maxMap), make([]float32, a.maxMap)}, input: make([]float32, a.in.Len())}
+	largest, band := a.in.Len(), 0
+	for _, o := range a.ops {
+		largest = max(largest, o.out.Len())
+		if o.pool != nil {
+			band = max(band, o.pool.KH*o.pool.In.W*o.pool.In.C)
+		}
+	}
+	return &analogRoom{
+		maps: [2][]float32{make([]float32, largest), make([]float32, largest)}, band: make([]float32, band), input: make([]float32, a.in.Len()),
+	}
 }
 
-func newAnalog(in kernel.Shape) *analog { return &analog{in: in, out: in, maxMap: in.Len()} }
+func newAnalog(in kernel.Shape) *analog { return &analog{in: in, out: in} }
 
 func (a *analog) add(op analogOp) {
-	a.ops = append(a.ops, op)
 	a.out = op.out
-	a.maxMap = max(a.maxMap, op.out.Len())
+	if n := len(a.ops); n > 0 && a.ops[n-1].weighted() && a.ops[n-1].pool == nil {
+		last := &a.ops[n-1]
+		switch {
+		case op.kind == "relu":
+			last.relu = true
+			return
+		case op.kind == "max_pool2d" && op.window.SH >= op.window.KH:
+			last.pool, last.out = &op.window, op.out
+			return
+		}
+	}
+	a.ops = append(a.ops, op)
 }
 
 // takesBytes says whether the chain begins with whole-number weights.
@@ -62,15 +86,8 @@ func (a *analog) run(r *analogRoom, bytes []uint8) []float32 {
 		switch {
 		case o.kind == "flatten":
 			continue
-		case o.int8 != nil:
-			row := o.window.Out.W * o.window.Out.C
-			for y := range o.window.Out.H {
-				o.int8.Row(to[y*row:], bytes, y, &r.workspace)
-			}
-		case o.kind == "conv2d":
-			kernel.Conv2D(to, x, o.weights, o.bias, &o.window)
-		case o.kind == "dense":
-			kernel.Dense(to, x, o.weights, o.bias)
+		case o.weighted():
+			o.weigh(to, r, x, bytes)
 		case o.kind == "max_pool2d":
 			kernel.MaxPool(to, x, &o.window)
 		case o.kind == "relu":
@@ -84,8 +101,39 @@ func (a *analog) run(r *analogRoom, bytes []uint8) []float32 {
 	return x
 }
 
+// weigh computes the whole output of a weighted layer, and of what is done with its rows.
+func (o *analogOp) weigh(dst []float32, r *analogRoom, x []float32, bytes []uint8) {
+	n := o.window.Out.W * o.window.Out.C
+	if o.pool == nil {
+		for y := range o.window.Out.H {
+			o.row(dst[y*n:][:n], r, x, bytes, y)
+		}
+		return
+	}
+	band := *o.pool // the pooling of one row of windows
+	band.In.H, band.Out.H = band.KH, 1
+	for y := range o.pool.Out.H {
+		for i := range band.KH {
+			o.row(r.band[i*n:][:n], r, x, bytes, y*o.pool.SH+i)
+		}
+		kernel.MaxPool(dst[y*band.Out.Len():], r.band, &band)
+	}
+}
+
+// row computes row y of a weighted layer, [W][C].
+func (o *analogOp) row(dst []float32, r *analogRoom, x []float32, bytes []uint8, y int) {
+	if o.int8 != nil {
+		o.int8.Row(dst, bytes, y, &r.workspace)
+	} else {
+		o.float32.Row(dst, x, y, &r.workspace)
+	}
+	if o.relu {
+		kernel.ReLU(dst)
+	}
+}
+
 // rows are a chain's output rows for one input, as the neurons behind it take them: made one by one if the chain is a
-// single convolution of whole numbers, so that they need not leave the cache, and otherwise all beforehand.
+// single weighted layer, so that they need not leave the cache, and otherwise all beforehand.
 type rows struct {
 	chain *analog
 	room  *analogRoom
@@ -96,7 +144,7 @@ type rows struct {
 // load readies the rows; again says that they are asked for more than once.
 func (c *rows) load(bytes []uint8, again bool) {
 	c.bytes, c.whole = bytes, nil
-	if again || len(c.chain.ops) != 1 || c.chain.ops[0].int8 == nil {
+	if again || len(c.chain.ops) != 1 || !c.chain.ops[0].weighted() || c.chain.ops[0].pool != nil {
 		c.whole = c.chain.run(c.room, bytes)
 	}
 }
@@ -108,6 +156,6 @@ func (c *rows) Row(y int) []float32 {
 		return c.whole[y*n:][:n]
 	}
 	row := c.room.maps[0][:n]
-	c.chain.ops[0].int8.Row(row, c.bytes, y, &c.room.workspace)
+	c.chain.ops[0].row(row, c.room, c.room.input, c.bytes, y)
 	return row
 }

@@ -214,11 +214,14 @@ func (b *builder) analog(i int, l *Layer, in kernel.Shape, bytes bool) (op analo
 		return op, err
 	}
 	op.parameters = weights.Len()
-	op.weights, op.bias = weights.Float32, weights.Bias
-	if weights.Int8 != nil {
-		if op.int8, err = kernel.NewInt8Conv(op.window, weights.Int8, weights.Scale, weights.Bias); err != nil {
-			return op, layerError(i, l, "weights", "%v", err)
-		}
+	switch {
+	case weights.Int8 != nil:
+		op.int8, err = kernel.NewInt8Conv(op.window, weights.Int8, weights.Scale, weights.Bias)
+	case weights.Float32 != nil:
+		op.float32, err = kernel.NewFloat32Conv(op.window, weights.Float32, weights.Bias)
+	}
+	if err != nil {
+		return op, layerError(i, l, "weights", "%v", err)
 	}
 	return op, nil
 }

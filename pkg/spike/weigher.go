@@ -9,48 +9,46 @@ type weigher struct {
 	window           kernel.Window // a dense layer is a window of 1x1 over a map of 1x1
 	fanRows, fanCols []int
 	values           [kernel.MaxCount + 1]float32 // what an incoming count stands for; floating-point weights only
-	weights          *Weights
-	int8             *kernel.Int8Conv // nil for floating-point weights
+	int8             *kernel.Int8Conv             // one or the other
+	float32          *kernel.Float32Conv
 }
 
 func newWeigher(l Layer, in Shape, values *[kernel.MaxCount + 1]float32) (w *weigher, err error) {
 	w = &weigher{values: *values}
+	var weights *Weights
 	switch l := l.(type) {
 	case *Conv2D:
-		w.weights = &l.Weights
+		weights = &l.Weights
 		w.window, err = l.Window(in)
 	case *Dense:
-		w.weights = &l.Weights
+		weights = &l.Weights
 		w.window, err = window(in, [2]int{1, 1}, [2]int{1, 1}, false, l.Units)
 	}
 	if err != nil {
 		return nil, err
 	}
 	w.fanRows, w.fanCols = w.window.Cover()
-	if w.weights.Int8 != nil {
-		w.int8, err = kernel.NewInt8Conv(w.window, w.weights.Int8, w.weights.Scale, w.weights.Bias)
+	if weights.Int8 != nil {
+		w.int8, err = kernel.NewInt8Conv(w.window, weights.Int8, weights.Scale, weights.Bias)
+	} else {
+		w.float32, err = kernel.NewFloat32Conv(w.window, weights.Float32, weights.Bias)
 	}
 	return w, err
 }
 
-// currents are the output rows of a weigher for one input. Whole-number weights make each row when it is asked for,
-// floating-point ones all rows beforehand.
+// currents are the output rows of a weigher for one input, made one by one when they are asked for.
 type currents struct {
 	from      *weigher
 	counts    []uint8
-	values    []float32 // of the input
+	values    []float32 // what the counts stand for; floating-point weights only
 	row       []float32
-	whole     []float32
 	workspace kernel.Workspace
 }
 
 func (w *weigher) newCurrents() *currents {
-	c := &currents{from: w}
-	if w.int8 != nil {
-		c.row = make([]float32, w.window.Out.W*w.window.Out.C)
-	} else {
+	c := &currents{from: w, row: make([]float32, w.window.Out.W*w.window.Out.C)}
+	if w.float32 != nil {
 		c.values = make([]float32, w.window.In.Len())
-		c.whole = make([]float32, w.window.Out.Len())
 	}
 	return c
 }
@@ -64,21 +62,20 @@ func (w *weigher) load(c *currents, counts []uint8) uint64 {
 	for y, fan := range w.fanRows {
 		sum += kernel.SpikeSum(counts[y*row:][:row], w.window.In.C, w.fanCols) * uint64(fan)
 	}
-	if w.int8 == nil {
+	if w.float32 != nil {
 		for i, n := range counts {
 			c.values[i] = w.values[n]
 		}
-		kernel.Conv2D(c.whole, c.values, w.weights.Float32, w.weights.Bias, &w.window)
 	}
 	return sum * uint64(w.window.Out.C)
 }
 
 // Row gives the currents of row y, [W][C].
 func (c *currents) Row(y int) []float32 {
-	if c.from.int8 == nil {
-		n := c.from.window.Out.W * c.from.window.Out.C
-		return c.whole[y*n:][:n]
+	if c.from.int8 != nil {
+		c.from.int8.Row(c.row, c.counts, y, &c.workspace)
+	} else {
+		c.from.float32.Row(c.row, c.values, y, &c.workspace)
 	}
-	c.from.int8.Row(c.row, c.counts, y, &c.workspace)
 	return c.row
 }
