@@ -4,8 +4,8 @@
     PYTHONPATH=training python pkg/model/testdata/golden.py shipped --runs training/runs
     PYTHONPATH=training python pkg/model/testdata/golden.py real --runs training/runs --data DATA --out DIR
 
-`small` writes random networks beside this script. `shipped` does the shipped models on the examples and other synthetic
-pictures, into shipped/. `real` does them on validation pictures, for SPIKERAY_GOLDEN=DIR: real pictures are not ours to
+`small` writes random networks beside this script. `shipped` does the shipped models on the examples, as they are and
+mirrored, into shipped/. `real` does them on validation pictures, for SPIKERAY_GOLDEN=DIR: real pictures are not ours to
 commit. A model is NAME.safetensors (of shipped/, models/NAME.safetensors) and its golden data NAME.golden.safetensors:
 
     pictures        U8  [n][height][width]  prepared, as the network takes them
@@ -227,7 +227,9 @@ def shipped(models, runs, examples, out):
     files = sorted(p for p in examples.iterdir() if p.suffix in (".png", ".jpeg"))
     for model in sorted(models.glob("*xray.safetensors")):
         size = modelfile.read(model)[0]["preparation"]["width"]
-        answer(checkpoint(model, runs), bytes_of(files, size), 0, out / f"{model.stem}.golden.safetensors")
+        pictures = bytes_of(files, size)
+        pictures = np.concatenate([pictures, pictures[:, :, ::-1], pictures[:, ::-1]])  # and mirrored both ways
+        answer(checkpoint(model, runs), np.ascontiguousarray(pictures), 0, out / f"{model.stem}.golden.safetensors")
 
 
 def real(models, runs, root, out, n):
