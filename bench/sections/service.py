@@ -26,12 +26,22 @@ def run(w, bars):
                 requests = w.effort.tasks(passes * len(pictures))
                 found = _interleave((ours, theirs), w.load, list_, connections, requests, rounds)
                 faster = Spread.of([a["per_second"] / b["per_second"] for a, b in zip(found[ours], found[theirs], strict=True)])
+                _same(w, list_, found[ours])
                 rows += [_row(s.name, connections, found[s], "" if s is ours else report.times(faster)) for s in (ours, theirs)]
                 if connections == 16:
                     bars[f"c_{bar}"] = faster
             parts.append(f"**{name}**\n\n" + report.table(
                 ["", "connections", "requests a second", "quartiles", "p50, ms", "p95, ms", "p99, ms", "ours to theirs"], rows))
     return "\n\n".join(parts)
+
+
+def _same(w, list_, found):
+    """Ends the run if the server answered otherwise than the network does in process."""
+    with w.spikeray("spikeray in process", w.models["spiking"].path, w.one_core(), source=list_) as c:
+        right = c.answers()["probabilities"]
+    for f in found:
+        if any(abs(a - b) > 1e-6 for a, b in zip(f["probabilities"], right)):
+            raise RuntimeError("the server's answers are not those of the same model in process")
 
 
 def _interleave(services, load, list_, connections, requests, rounds):
