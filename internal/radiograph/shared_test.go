@@ -44,7 +44,8 @@ func TestOriginals(t *testing.T) {
 		t.Errorf("%d originals", len(list))
 	}
 	var colourCoded int
-	for _, path := range list {
+	for i := 0; i < len(list); i += stride {
+		path := list[i]
 		p, err := Decode(read(t, path), Limits{})
 		if err != nil {
 			t.Errorf("%s: %v", filepath.Base(path), err)

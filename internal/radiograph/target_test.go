@@ -91,7 +91,9 @@ func TestTargetRefusesTheSame(t *testing.T) {
 func TestReducedOriginals(t *testing.T) {
 	target := image.Pt(100, 100)
 	counts, means, worsts := map[int]int{}, map[int]float64{}, map[int]int{}
-	for _, path := range files(t, filepath.Join(shared(t, "originals"), "*", "*.jpeg")) {
+	list := files(t, filepath.Join(shared(t, "originals"), "*", "*.jpeg"))
+	for i := 0; i < len(list); i += stride {
+		path := list[i]
 		data := read(t, path)
 		full, err := Decode(data, Limits{})
 		if err != nil {

@@ -66,15 +66,17 @@ func apart(t testing.TB, a, b *image.Gray) (worst int, mean float64) {
 }
 
 func TestOriginalsLikeStandardLibrary(t *testing.T) {
-	accepted := 0
-	for _, path := range originals(t) {
+	list := originals(t)
+	refused := 0
+	for i := 0; i < len(list); i += stride {
+		path := list[i]
 		data := read(t, path)
 		p, err := Decode(data, 1, 8)
 		if err != nil {
 			t.Logf("%s: %v", filepath.Base(path), err)
+			refused++
 			continue
 		}
-		accepted++
 		want, err := standard(data)
 		if err != nil {
 			t.Fatal(err)
@@ -83,8 +85,9 @@ func TestOriginalsLikeStandardLibrary(t *testing.T) {
 			t.Errorf("%s: differs by %d at worst and %.3f on average", filepath.Base(path), worst, mean)
 		}
 	}
-	if accepted < 59 {
-		t.Errorf("%d originals decoded", accepted)
+	// One of the sixty is progressive.
+	if refused > 1 {
+		t.Errorf("%d originals left to the standard library", refused)
 	}
 }
 

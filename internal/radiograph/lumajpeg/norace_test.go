@@ -1,0 +1,5 @@
+//go:build !race
+
+package lumajpeg
+
+const stride = 1

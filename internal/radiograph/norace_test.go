@@ -1,0 +1,5 @@
+//go:build !race
+
+package radiograph
+
+const stride = 1
