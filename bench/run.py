@@ -27,6 +27,10 @@ def main():
     if unknown := set(args.only) - set(SECTIONS):
         parser.error(f"no section {sorted(unknown)[0]!r}")
 
+    for model in (args.spiking, args.relu):
+        if not model.exists():
+            parser.error(f"there is no model file {model}")
+
     taken = machine.busy()
     print(f"others take {taken:.0%} of the processors", file=sys.stderr)
     if taken > QUIET and not args.quick:
