@@ -50,7 +50,7 @@ class Class:
         x = x - self.mean
         # n is far below the number of pixels: the small eigenproblem has the same components.
         values, vectors = np.linalg.eigh((x @ x.T).astype(np.float64))
-        k = min(COMPONENTS, n - 1)
+        k = min(COMPONENTS, int((values > 1e-6 * values[-1]).sum()))  # the rest is rounding
         values, vectors = values[::-1][:k], vectors[:, ::-1][:, :k]
         components = vectors.T.astype(np.float32) @ x / np.sqrt(values)[:, None]
         # An eigenvector's sign is the library's whim.
