@@ -6,12 +6,13 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-ENV CGO_ENABLED=0
-RUN go build -trimpath -buildvcs=false -ldflags "-s -w" -o /out/spikeray ./cmd/server
+ARG VERSION=
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION}" \
+      -o /out/spikeray ./cmd/server
 
 FROM scratch
-ARG VERSION=dev
-ARG REVISION=unknown
+ARG VERSION=
+ARG REVISION=
 LABEL org.opencontainers.image.title="spikeray" \
       org.opencontainers.image.description="Reads chest X-rays and answers with a pneumonia probability from a spiking neural network. For research, not for diagnosis." \
       org.opencontainers.image.source="https://github.com/spikeray/spikeray" \

@@ -70,7 +70,7 @@ is_prediction() {
     and (.threshold >= 0 and .threshold <= 1)
     and (.label == (if .probability >= .threshold then "PNEUMONIA" else "NORMAL" end))
     and ((.probabilities.NORMAL + .probabilities.PNEUMONIA - 1) | fabs < 1e-5)
-    and (.input.width > 0 and .input.height > 0)
+    and (.input.width > 0 and .input.height > 0 and (.input.warnings | type == "array"))
     and (.timing_ms.total > 0)
     and (.notice | length > 0)' "$1" >/dev/null
 }

@@ -39,7 +39,7 @@ pass "test rules"
 
 title "server and two Prometheus, one with native histograms"
 serve "$scratch"
-pass "$("$scratch/spikeray" --version 2>/dev/null || echo spikeray) is ready"
+pass "$("$scratch/spikeray" version) is ready"
 sed -e "s/localhost:8080/${url#http://}/" -e 's/_interval: .*/_interval: 1s/' \
   -e "s|- alerts.yml|- $root/deploy/alerts.yml|" "$root/deploy/prometheus.yml" >"$scratch/prometheus.yml"
 # start_prometheus NAME [FLAG…]: sets $started, its process, and $at, its address.
