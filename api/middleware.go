@@ -105,7 +105,7 @@ func (s *Server) log(ctx context.Context, x *exchange, route, method string, sta
 		slog.String("method", method),
 		slog.String("route", route),
 		slog.Int("status", status),
-		slog.Duration("took", took),
+		slog.Float64("seconds", took.Seconds()),
 	}
 	if x.model != "" {
 		attrs = append(attrs, slog.String("model", x.model), slog.Int("pictures", x.pictures))

@@ -26,7 +26,7 @@ func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
 
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.draining.Load() {
-		s.fail(w, r, errDraining)
+		s.fail(w, r, errNotReady)
 		return
 	}
 	writeJSON(w, http.StatusOK, health{"ok"})

@@ -71,6 +71,11 @@ type outcome struct {
 }
 
 func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
+	if !s.predictions.enter() {
+		return errDraining
+	}
+	defer s.predictions.leave()
+
 	q, err := s.readQuery(r.URL.RawQuery)
 	if err != nil {
 		return err

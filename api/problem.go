@@ -66,6 +66,8 @@ func refuse(k kind, format string, args ...any) error {
 var (
 	errPredictTimeout = errors.New("the prediction took too long")
 	errDraining       = errors.New("the server is shutting down")
+	// errNotReady is errDraining as /readyz tells it, which turns no one away.
+	errNotReady = fmt.Errorf("not ready: %w", errDraining)
 	// errUploadMemory says that bodies already hold all the memory they may.
 	errUploadMemory = errors.New("uploads hold all the memory they may")
 )
@@ -106,6 +108,9 @@ func problemOf(err error) (kind, string) {
 	return internalError, "the request's id is in the server's log"
 }
 
+// rejections are all that rejection can return.
+var rejections = []string{"queue_full", "upload_memory", "timeout", "draining"}
+
 // rejection names why a request was turned away with 503, for the metrics.
 func rejection(err error) string {
 	switch {
@@ -138,7 +143,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	x.err = err
 	x.problem = k.name
 	if k.status == http.StatusServiceUnavailable {
-		s.config.Metrics.Rejected(rejection(err))
+		if !errors.Is(err, errNotReady) {
+			s.config.Metrics.Rejected(rejection(err))
+		}
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 	}
 	w.Header().Set("Content-Type", "application/problem+json")

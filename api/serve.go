@@ -21,11 +21,11 @@ const (
 	cutMargin = time.Second
 )
 
-// Serve answers on l until ctx ends, then drains: /readyz answers 503, requests
-// are still taken for DrainDelay, then no more connections, and those in
-// flight finish. It returns nil when all of them did, or an error when
-// ShutdownTimeout passed first and some were cut off. It closes l and the
-// queue. A Server serves once.
+// Serve answers on l until ctx ends, then drains: /readyz answers 503;
+// predictions are still taken for DrainDelay; then new ones are refused with
+// 503 while those in flight finish, and l is closed. It returns nil when all of
+// them did, or an error when ShutdownTimeout passed first and some were cut
+// off. It closes the queue too. A Server serves once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	requests, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
@@ -48,7 +48,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	case <-ctx.Done():
 	}
 	s.draining.Store(true)
-	s.config.Log.Info("draining", "delay", s.config.DrainDelay, "timeout", s.config.ShutdownTimeout)
+	s.config.Log.Info("draining", "delay", s.config.DrainDelay.String(), "timeout", s.config.ShutdownTimeout.String())
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve: %w", err)
@@ -63,6 +63,12 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 func (s *Server) shutdown(server *http.Server, cut context.CancelCauseFunc) error {
 	patience, cancel := context.WithTimeout(context.Background(), s.config.ShutdownTimeout)
 	defer cancel()
+	// Until the last prediction is answered the listener stays open, so that
+	// /readyz and /metrics still tell how it goes.
+	select {
+	case <-s.predictions.shut():
+	case <-patience.Done():
+	}
 	err := server.Shutdown(patience)
 	if err == nil {
 		return s.config.Queue.Close(patience)

@@ -83,14 +83,22 @@ func TestDrainFinishesWhatIsInFlight(t *testing.T) {
 		t.Errorf("healthz: %d", a.status)
 	}
 	during := s.postAside()
+	for !s.shut() {
+		time.Sleep(time.Millisecond)
+	}
+	// From then on only what is in flight is finished.
+	if a := s.post("", testmodel.PNG(64, 64, 1)); a.status != 503 || a.problem(t) != "draining" {
+		t.Errorf("a new prediction: %d %s", a.status, a.body)
+	}
+	if a := s.get("/readyz"); a.status != 503 {
+		t.Errorf("readyz: %d", a.status)
+	}
+	metric(t, s, `spikeray_rejections_total{reason="draining"} 1`)
 
 	select {
 	case err := <-s.stopped:
 		t.Fatalf("stopped with requests in flight: %v", err)
-	case <-time.After(600 * time.Millisecond):
-	}
-	if _, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://")); err == nil {
-		t.Error("still takes connections after the delay")
+	default:
 	}
 	release()
 	for name, got := range map[string]result{"before": <-before, "during": <-during} {
@@ -101,6 +109,17 @@ func TestDrainFinishesWhatIsInFlight(t *testing.T) {
 	if err := <-s.stopped; err != nil {
 		t.Errorf("stopped with %v", err)
 	}
+	if _, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://")); err == nil {
+		t.Error("still takes connections when it has stopped")
+	}
+}
+
+// shut tells whether new predictions are refused.
+func (s *service) shut() bool {
+	g := &s.server.predictions
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.empty != nil
 }
 
 func TestDrainCutsOffWhatTakesTooLong(t *testing.T) {

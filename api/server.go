@@ -63,7 +63,8 @@ type Config struct {
 	// DrainDelay is how long a server that was told to stop still takes
 	// requests while /readyz already answers 503, for load balancers to notice.
 	DrainDelay time.Duration
-	// ShutdownTimeout bounds the wait for requests in flight after that: 30 s.
+	// ShutdownTimeout bounds the wait for requests in flight after that, while new
+	// predictions are refused with 503: 30 s.
 	ShutdownTimeout time.Duration
 }
 
@@ -93,10 +94,11 @@ func or[T comparable](field *T, standard T) {
 // Server answers the service's requests. It is made by [New] and is safe for
 // concurrent use.
 type Server struct {
-	config   Config
-	uploads  *budget
-	handler  http.Handler
-	draining atomic.Bool
+	config      Config
+	uploads     *budget
+	handler     http.Handler
+	draining    atomic.Bool
+	predictions gate
 }
 
 // New makes a server and registers its gauges with the configuration's
@@ -110,6 +112,7 @@ func New(config Config) (*Server, error) {
 
 	queue := s.config.Queue
 	s.config.Metrics.Queue(queue.Depth, queue.Capacity, queue.Workers, queue.Busy)
+	s.config.Metrics.Rejections(rejections...)
 	s.config.Metrics.Uploads(s.uploads.held.Load, func() int64 { return s.uploads.limit })
 	for _, e := range s.config.Models.All() {
 		d := e.Description()

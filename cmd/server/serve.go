@@ -27,8 +27,8 @@ type serveCommand struct {
 	PredictTimeout  time.Duration `default:"30s" help:"Longest wait and work from the moment a request was read; then it is answered 503."`
 	ReadTimeout     time.Duration `default:"60s" help:"Longest time that a client may take to send a request."`
 	IdleTimeout     time.Duration `default:"2m" help:"Longest time that a connection may wait for its next request."`
-	DrainDelay      time.Duration `default:"0s" help:"On SIGTERM, how long to go on answering while /readyz says 503, for load balancers to notice."`
-	ShutdownTimeout time.Duration `default:"30s" help:"After that, how long requests in flight may take to finish."`
+	DrainDelay      time.Duration `default:"0s" help:"On SIGTERM, how long to go on taking predictions while /readyz says 503, for load balancers to notice."`
+	ShutdownTimeout time.Duration `default:"30s" help:"After that, how long predictions in flight may take to finish; new ones are answered 503."`
 
 	LogFormat string     `default:"text" enum:"text,json" help:"Format of the logs on standard error: ${enum}."`
 	LogLevel  slog.Level `default:"info" help:"Least level that is logged: debug, info, warn, error."`

@@ -188,6 +188,14 @@ func (m *Metrics) Stage(s Stage, took time.Duration) {
 	m.stages.WithLabelValues(string(s)).Observe(took.Seconds())
 }
 
+// Rejections names all reasons that Rejected will be given, so that each is
+// there, at 0, from the start.
+func (m *Metrics) Rejections(reasons ...string) {
+	for _, reason := range reasons {
+		m.rejections.WithLabelValues(reason)
+	}
+}
+
 // Rejected counts a request that was turned away to protect the rest.
 func (m *Metrics) Rejected(reason string) { m.rejections.WithLabelValues(reason).Inc() }
 
