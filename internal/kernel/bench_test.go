@@ -52,6 +52,29 @@ func BenchmarkInt8Conv(b *testing.B) {
 	}
 }
 
+func BenchmarkFloat32Conv(b *testing.B) {
+	for _, l := range benchLayers {
+		b.Run(l.name, func(b *testing.B) {
+			benchTiers(b, func(b *testing.B) {
+				w, _ := NewWindow(l.in, l.k, l.k, 1, 1, false, l.outC)
+				layer := newFloatLayer(rand.New(rand.NewPCG(1, 1)), w)
+				c, err := NewFloat32Conv(w, layer.weights, layer.bias)
+				if err != nil {
+					b.Fatal(err)
+				}
+				var ws Workspace
+				dst := make([]float32, w.Out.W*w.Out.C)
+				b.ReportAllocs()
+				for b.Loop() {
+					for y := range w.Out.H {
+						c.Row(dst, layer.src, y, &ws)
+					}
+				}
+			})
+		})
+	}
+}
+
 // BenchmarkSpikingReLU takes the steps of all rows of the article's first layer.
 func BenchmarkSpikingReLU(b *testing.B) {
 	benchTiers(b, func(b *testing.B) {

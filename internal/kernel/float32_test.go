@@ -59,7 +59,7 @@ func TestFloat32ConvIsWithinRounding(t *testing.T) {
 	onEveryTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(17, 18))
 		var ws Workspace
-		for range 300 {
+		for range 120 {
 			l := newFloatLayer(r, randomWindow(r))
 			c, err := NewFloat32Conv(l.window, l.weights, l.bias)
 			if err != nil {

@@ -36,7 +36,7 @@ func guardedCopy[T float32 | uint8](t *testing.T, from []T) []T {
 func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 	onEveryTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(15, 16))
-		for range 60 {
+		for range 40 {
 			l := newLayer(r, randomWindow(r))
 			w := l.window
 			c, err := NewInt8Conv(w, l.weights, l.scale, l.bias)

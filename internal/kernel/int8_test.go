@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"testing"
 )
 
@@ -123,7 +124,7 @@ func onEveryTier(t *testing.T, test func(t *testing.T)) {
 func TestInt8ConvIsExact(t *testing.T) {
 	onEveryTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(1, 2))
-		for range 300 {
+		for range 120 {
 			l := newLayer(r, randomWindow(r))
 			sameBits(t, l.compute(t), l.reference())
 		}
@@ -162,6 +163,34 @@ func TestInt8ConvDoesNotAllocate(t *testing.T) {
 			}
 		}); n != 0 {
 			t.Errorf("%v allocations", n)
+		}
+	})
+}
+
+func TestALayerServesManyGoroutines(t *testing.T) {
+	onEveryTier(t, func(t *testing.T) {
+		w, _ := NewWindow(Shape{9, 11, 7}, 3, 3, 1, 1, true, 18)
+		l := newLayer(rand.New(rand.NewPCG(23, 24)), w)
+		c, err := NewInt8Conv(w, l.weights, l.scale, l.bias)
+		if err != nil {
+			t.Fatal(err)
+		}
+		outputs, n := make([][]float32, 4), w.Out.W*w.Out.C
+		var group sync.WaitGroup
+		for i := range outputs {
+			outputs[i] = make([]float32, w.Out.Len())
+			group.Go(func() {
+				var ws Workspace
+				for range 20 {
+					for y := range w.Out.H {
+						c.Row(outputs[i][y*n:], l.src, y, &ws)
+					}
+				}
+			})
+		}
+		group.Wait()
+		for _, got := range outputs {
+			sameBits(t, got, l.reference())
 		}
 	})
 }
@@ -218,7 +247,7 @@ func TestInt8RefusesWhatDoesNotFit(t *testing.T) {
 func TestSpikeSum(t *testing.T) {
 	onEveryTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(9, 10))
-		for range 300 {
+		for range 120 {
 			width, c := 1+r.IntN(30), 1+r.IntN(140)
 			counts, fan := make([]uint8, width*c), make([]int, width)
 			for i := range fan {

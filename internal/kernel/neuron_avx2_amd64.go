@@ -7,7 +7,7 @@ func spikingReLU256(counts []uint8, v, x []float32, dt float32) (spikes, clipped
 	if n > 0 {
 		var top float32
 		if spikes, top = spikingReLUAVX2(&counts[0], &v[0], &x[0], n, dt); top >= 1 {
-			clipped = countClipped(v[:n])
+			clipped, _ = unusual(counts[:n], v[:n])
 		}
 	}
 	moreSpikes, moreClipped := spikingReLUPlain(counts[n:], v[n:], x[n:], dt)

@@ -2,6 +2,8 @@
 
 package kernel
 
+import "math"
+
 // maxNeurons is how many neurons a call of the assembly may take: their spikes are summed in 32 bits.
 const maxNeurons = 1 << 24
 
@@ -10,22 +12,29 @@ func spikingReLU512(counts []uint8, v, x []float32, dt float32) (spikes, clipped
 		n := min(len(x), maxNeurons)
 		some, top := spikingReLUAVX512(&counts[0], &v[0], &x[0], n, dt)
 		spikes += uint64(some)
-		if top >= 1 {
-			clipped += countClipped(v[:n])
+		if top >= int32(math.Float32bits(1)) {
+			more, spurious := unusual(counts[:n], v[:n])
+			clipped += more
+			spikes -= spurious
 		}
 		counts, v, x = counts[n:], v[n:], x[n:]
 	}
 	return spikes, clipped
 }
 
-// countClipped counts the neurons that MaxCount held back: all others are left with v < 1.
-func countClipped(v []float32) (clipped uint64) {
-	for _, u := range v {
-		if u >= 1 {
+// unusual counts the neurons that MaxCount held back, which are those left with v >= 1, and takes the spikes from those
+// whose v is not a number.
+func unusual(counts []uint8, v []float32) (clipped, spurious uint64) {
+	for i, u := range v {
+		switch {
+		case u >= 1:
 			clipped++
+		case u != u:
+			spurious += uint64(counts[i])
+			counts[i] = 0
 		}
 	}
-	return clipped
+	return clipped, spurious
 }
 
 func lif512(p LIF, counts []uint8, v, x []float32) (spikes uint64) {

@@ -4,47 +4,136 @@
 
 #include "textflag.h"
 
-// func spikingReLUAVX512(counts *uint8, v *float32, x *float32, n int, dt float32) (spikes uint32, top float32)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, BMI2
+DATA quartersInOrder<>+0(SB)/4, $0x00000000
+DATA quartersInOrder<>+4(SB)/4, $0x00000004
+DATA quartersInOrder<>+8(SB)/4, $0x00000008
+DATA quartersInOrder<>+12(SB)/4, $0x0000000c
+DATA quartersInOrder<>+16(SB)/4, $0x00000001
+DATA quartersInOrder<>+20(SB)/4, $0x00000005
+DATA quartersInOrder<>+24(SB)/4, $0x00000009
+DATA quartersInOrder<>+28(SB)/4, $0x0000000d
+DATA quartersInOrder<>+32(SB)/4, $0x00000002
+DATA quartersInOrder<>+36(SB)/4, $0x00000006
+DATA quartersInOrder<>+40(SB)/4, $0x0000000a
+DATA quartersInOrder<>+44(SB)/4, $0x0000000e
+DATA quartersInOrder<>+48(SB)/4, $0x00000003
+DATA quartersInOrder<>+52(SB)/4, $0x00000007
+DATA quartersInOrder<>+56(SB)/4, $0x0000000b
+DATA quartersInOrder<>+60(SB)/4, $0x0000000f
+GLOBL quartersInOrder<>(SB), RODATA|NOPTR, $64
+
+// func spikingReLUAVX512(counts *uint8, v *float32, x *float32, n int, dt float32) (spikes uint32, top int32)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
 TEXT ·spikingReLUAVX512(SB), NOSPLIT, $0-48
 	MOVQ         counts+0(FP), AX
 	MOVQ         v+8(FP), CX
 	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), BX
 	VPXORD       Z0, Z0, Z0
 	VPXORD       Z1, Z1, Z1
 	VPXORD       Z2, Z2, Z2
 	VPXORD       Z3, Z3, Z3
 	VPXORD       Z4, Z4, Z4
+	VMOVDQU32    quartersInOrder<>+0(SB), Z5
 	VBROADCASTSS dt+32(FP), Z0
 
 	// 255 as a float32
-	MOVL         $0x437f0000, BX
-	VPBROADCASTD BX, Z2
-	MOVQ         n+24(FP), BX
+	MOVL         $0x437f0000, SI
+	VPBROADCASTD SI, Z2
+
+four:
+	CMPQ    BX, $0x40
+	JL      loop
+	VMOVUPS (DX), Z6
+	VMOVUPS 64(DX), Z7
+	VMOVUPS 128(DX), Z8
+	VMOVUPS 192(DX), Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z1, Z6, Z6
+	VMAXPS     Z1, Z7, Z7
+	VMAXPS     Z1, Z8, Z8
+	VMAXPS     Z1, Z9, Z9
+	VMOVUPS    (CX), Z10
+	VMOVUPS    64(CX), Z11
+	VMOVUPS    128(CX), Z12
+	VMOVUPS    192(CX), Z13
+	VMULPS     Z0, Z6, Z6
+	VMULPS     Z0, Z7, Z7
+	VMULPS     Z0, Z8, Z8
+	VMULPS     Z0, Z9, Z9
+	VADDPS     Z6, Z10, Z6
+	VADDPS     Z7, Z11, Z7
+	VADDPS     Z8, Z12, Z8
+	VADDPS     Z9, Z13, Z9
+	VPMAXSD    Z1, Z6, Z18
+	VPMAXSD    Z1, Z7, Z19
+	VPMAXSD    Z1, Z8, Z20
+	VPMAXSD    Z1, Z9, Z21
+	VPMINSD    Z2, Z18, Z18
+	VPMINSD    Z2, Z19, Z19
+	VPMINSD    Z2, Z20, Z20
+	VPMINSD    Z2, Z21, Z21
+	VCVTTPS2DQ Z18, Z14
+	VCVTTPS2DQ Z19, Z15
+	VCVTTPS2DQ Z20, Z16
+	VCVTTPS2DQ Z21, Z17
+	VCVTDQ2PS  Z14, Z18
+	VCVTDQ2PS  Z15, Z19
+	VCVTDQ2PS  Z16, Z20
+	VCVTDQ2PS  Z17, Z21
+	VSUBPS     Z18, Z6, Z6
+	VSUBPS     Z19, Z7, Z7
+	VSUBPS     Z20, Z8, Z8
+	VSUBPS     Z21, Z9, Z9
+	VMOVUPS    Z6, (CX)
+	VMOVUPS    Z7, 64(CX)
+	VMOVUPS    Z8, 128(CX)
+	VMOVUPS    Z9, 192(CX)
+	VPMAXSD    Z6, Z4, Z4
+	VPMAXSD    Z7, Z4, Z4
+	VPMAXSD    Z8, Z4, Z4
+	VPMAXSD    Z9, Z4, Z4
+
+	// Packing works within quarters of a register, so the order is mended afterwards.
+	VPACKUSDW Z15, Z14, Z14
+	VPACKUSDW Z17, Z16, Z16
+	VPACKUSWB Z16, Z14, Z14
+	VPERMD    Z14, Z5, Z14
+	VMOVDQU32 Z14, (AX)
+	VPSADBW   Z1, Z14, Z14
+	VPADDQ    Z14, Z3, Z3
+	ADDQ      $0x00000100, DX
+	ADDQ      $0x00000100, CX
+	ADDQ      $0x00000040, AX
+	SUBQ      $0x00000040, BX
+	JMP       four
 
 loop:
 	CMPQ    BX, $0x10
 	JL      rest
-	VMOVUPS (DX), Z5
+	VMOVUPS (DX), Z6
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z1, Z5, Z5
-	VMULPS     Z0, Z5, Z5
-	VMOVUPS    (CX), Z6
-	VADDPS     Z5, Z6, Z5
-	VMAXPS     Z1, Z5, Z8
-	VMINPS     Z2, Z8, Z8
-	VCVTTPS2DQ Z8, Z7
-	VCVTDQ2PS  Z7, Z8
-	VSUBPS     Z8, Z5, Z5
-	VMAXPS     Z4, Z5, Z4
-	VMOVUPS    Z5, (CX)
-	VPADDD     Z7, Z3, Z3
-	VPMOVDB    Z7, (AX)
-	ADDQ       $0x40, DX
-	ADDQ       $0x40, CX
-	ADDQ       $0x10, AX
-	SUBQ       $0x10, BX
+	VMAXPS     Z1, Z6, Z6
+	VMOVUPS    (CX), Z10
+	VMULPS     Z0, Z6, Z6
+	VADDPS     Z6, Z10, Z6
+	VPMAXSD    Z1, Z6, Z18
+	VPMINSD    Z2, Z18, Z18
+	VCVTTPS2DQ Z18, Z14
+	VCVTDQ2PS  Z14, Z18
+	VSUBPS     Z18, Z6, Z6
+	VMOVUPS    Z6, (CX)
+	VPMAXSD    Z6, Z4, Z4
+	VPMOVDB    Z14, X15
+	VMOVDQU    X15, (AX)
+	VPSADBW    X1, X15, X15
+	VPADDQ     Z15, Z3, Z3
+	ADDQ       $0x00000040, DX
+	ADDQ       $0x00000040, CX
+	ADDQ       $0x00000010, AX
+	SUBQ       $0x00000010, BX
 	JMP        loop
 
 rest:
@@ -53,44 +142,47 @@ rest:
 	MOVQ      $-1, SI
 	BZHIQ     BX, SI, SI
 	KMOVW     SI, K1
-	VMOVUPS.Z (DX), K1, Z5
+	VMOVUPS.Z (DX), K1, Z6
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z1, Z5, Z5
-	VMULPS     Z0, Z5, Z5
-	VMOVUPS.Z  (CX), K1, Z6
-	VADDPS     Z5, Z6, Z5
-	VMAXPS     Z1, Z5, Z8
-	VMINPS     Z2, Z8, Z8
-	VCVTTPS2DQ Z8, Z7
-	VCVTDQ2PS  Z7, Z8
-	VSUBPS     Z8, Z5, Z5
-	VMAXPS     Z4, Z5, Z4
-	VMOVUPS    Z5, K1, (CX)
-	VPADDD     Z7, Z3, Z3
-	VPMOVDB    Z7, K1, (AX)
+	VMAXPS     Z1, Z6, Z6
+	VMOVUPS.Z  (CX), K1, Z10
+	VMULPS     Z0, Z6, Z6
+	VADDPS     Z6, Z10, Z6
+	VPMAXSD    Z1, Z6, Z18
+	VPMINSD    Z2, Z18, Z18
+	VCVTTPS2DQ Z18, Z14
+	VCVTDQ2PS  Z14, Z18
+	VSUBPS     Z18, Z6, Z6
+	VMOVUPS    Z6, K1, (CX)
+	VPMAXSD    Z6, Z4, Z4
+	VPMOVDB    Z14, X15
+	VMOVDQU8   X15, K1, (AX)
+	VPSADBW    X1, X15, X15
+	VPADDQ     Z15, Z3, Z3
 
 done:
 	// All sums stay below 2^32: 255*2^24.
-	VEXTRACTI64X4 $0x01, Z3, Y6
-	VPADDD        Y6, Y3, Y3
-	VEXTRACTI32X4 $0x01, Y3, X6
-	VPADDD        X6, X3, X3
-	VPSHUFD       $0x0e, X3, X6
-	VPADDD        X6, X3, X3
-	VPSHUFD       $0x01, X3, X6
-	VPADDD        X6, X3, X3
-	VEXTRACTI64X4 $0x01, Z4, Y6
-	VMAXPS        Y6, Y4, Y4
-	VEXTRACTI32X4 $0x01, Y4, X6
-	VMAXPS        X6, X4, X4
-	VPSHUFD       $0x0e, X4, X6
-	VMAXPS        X6, X4, X4
-	VPSHUFD       $0x01, X4, X6
-	VMAXPS        X6, X4, X4
-	VMOVD         X3, AX
-	MOVL          AX, spikes+40(FP)
-	VMOVSS        X4, top+44(FP)
+	VEXTRACTI64X4 $0x01, Z3, Y10
+	VPADDD        Y10, Y3, Y3
+	VEXTRACTI32X4 $0x01, Y3, X10
+	VPADDD        X10, X3, X3
+	VPSHUFD       $0x0e, X3, X10
+	VPADDD        X10, X3, X3
+	VPSHUFD       $0x01, X3, X10
+	VPADDD        X10, X3, X3
+	VEXTRACTI64X4 $0x01, Z4, Y10
+	VPMAXSD       Y10, Y4, Y4
+	VEXTRACTI32X4 $0x01, Y4, X10
+	VPMAXSD       X10, X4, X4
+	VPSHUFD       $0x0e, X4, X10
+	VPMAXSD       X10, X4, X4
+	VPSHUFD       $0x01, X4, X10
+	VPMAXSD       X10, X4, X4
+	VMOVD         X3, SI
+	MOVL          SI, spikes+40(FP)
+	VMOVD         X4, SI
+	MOVL          SI, top+44(FP)
 	VZEROUPPER
 	RET
 

@@ -11,7 +11,7 @@ import (
 var awkward = []float32{
 	0, float32(math.Copysign(0, -1)), 1, -1, 0.5, 254.99998, 255, 255.5, 255.99998, 256, 256.5, 1e9, -1e9, math.MaxFloat32,
 	math.SmallestNonzeroFloat32, -math.SmallestNonzeroFloat32, math.Nextafter32(1, 0), math.Nextafter32(1, 2),
-	float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()), 16777216, 2147483648, 4294967296,
+	float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN()), math.Float32frombits(0xffc00001), 16777216, 2147483648, 4294967296,
 }
 
 func randomFloats(r *rand.Rand, n int, scale float32) []float32 {
@@ -41,7 +41,7 @@ func TestNeuronStepsAreThoseOfPlainGo(t *testing.T) {
 	onEveryTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(11, 12))
 		for range 2000 {
-			n := r.IntN(100)
+			n := r.IntN(300)
 			v, x := randomFloats(r, n+1, 2), randomFloats(r, n, 300)
 			counts := slices.Repeat([]uint8{0xaa}, n+1)
 			wantV, wantCounts := slices.Clone(v), slices.Clone(counts)

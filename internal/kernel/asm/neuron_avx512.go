@@ -8,7 +8,11 @@ import (
 
 // neuronAVX512 writes the neuron steps, 16 neurons at a time.
 func neuronAVX512() {
-	spikingReLU512()
+	quarters := GLOBL("quartersInOrder", RODATA|NOPTR)
+	for i := range 16 {
+		DATA(4*i, U32(i%4*4+i/4))
+	}
+	spikingReLU512(quarters)
 	lif512("lifSubtractAVX512", "subtracts the threshold from", func(threshold, u reg.Register) {
 		VSUBPS(threshold, u, reg.K2, u)
 	})
@@ -55,53 +59,101 @@ func store(masked bool, from reg.Register, to Mem) {
 	}
 }
 
-// spikingReLU512 leaves counting those held back to its caller: they are the ones with v >= 1 after the step.
-func spikingReLU512() {
-	TEXT("spikingReLUAVX512", NOSPLIT, "func(counts *uint8, v, x *float32, n int, dt float32) (spikes uint32, top float32)")
+// spikingReLU512 leaves two things to its caller: counting the neurons held back, which are those with v >= 1 after the
+// step, and to take away the spikes of those whose v is not a number. Both show in the largest v.
+//
+// Four registers go through each operation in turn, because one alone would wait for its own results. Numbers from zero
+// up are in order as whole numbers too, which some processors have more room to compare.
+func spikingReLU512(quarters Mem) {
+	TEXT("spikingReLUAVX512", NOSPLIT, "func(counts *uint8, v, x *float32, n int, dt float32) (spikes uint32, top int32)")
 	Pragma("noescape")
-	Doc("spikingReLUAVX512 takes a step of n neurons, at most 2^24, and returns their spikes and the largest v left, or 0.")
-	counts, v, x := Load(Param("counts"), GP64()), Load(Param("v"), GP64()), Load(Param("x"), GP64())
+	Doc("spikingReLUAVX512 takes a step of n neurons, at most 2^24, and returns their spikes and the bits of the largest v left above 0, a NaN being the largest.")
+	counts, v, x, n := Load(Param("counts"), GP64()), Load(Param("v"), GP64()), Load(Param("x"), GP64()), Load(Param("n"), GP64())
 	free := zmms
-	fixed, temp := free.zeros(5, 1), free.take(4)
+	fixed := free.zeros(5, 1)
 	dt, zero, most, sum, top := fixed[0][0], fixed[1][0], fixed[2][0], fixed[3][0], fixed[4][0]
-	u, old, count, whole := temp[0], temp[1], temp[2], temp[3]
+	order := free.take(1)[0]
+	VMOVDQU32(quarters, order)
+	u, old, count, whole := free.take(4), free.take(4), free.take(4), free.take(4)
 	VBROADCASTSS(parameter("dt"), dt)
 	bits := GP32()
 	Comment("255 as a float32")
 	MOVL(U32(0x437f0000), bits)
 	VPBROADCASTD(bits, most)
-	by16(func(masked bool) {
-		load(masked, Mem{Base: x}, u)
-		Comment("A maximum gives its second source, which Go writes first, for a NaN.")
-		VMAXPS(zero, u, u)
-		VMULPS(dt, u, u)
-		load(masked, Mem{Base: v}, old)
-		VADDPS(u, old, u)
-		VMAXPS(zero, u, whole)
-		VMINPS(most, whole, whole)
-		VCVTTPS2DQ(whole, count)
-		VCVTDQ2PS(count, whole)
-		VSUBPS(whole, u, u)
-		VMAXPS(top, u, top)
-		store(masked, u, Mem{Base: v})
-		VPADDD(count, sum, sum)
-		if masked {
-			VPMOVDB(count, reg.K1, Mem{Base: counts})
-		} else {
-			VPMOVDB(count, Mem{Base: counts})
+
+	step := func(registers int, masked bool) {
+		each := func(op func(i int)) {
+			for i := range registers {
+				op(i)
+			}
 		}
-	}, func() {
-		ADDQ(Imm(64), x)
-		ADDQ(Imm(64), v)
-		ADDQ(Imm(16), counts)
-	})
+		each(func(i int) { load(masked, Mem{Base: x, Disp: 64 * i}, u[i]) })
+		Comment("A maximum gives its second source, which Go writes first, for a NaN.")
+		each(func(i int) { VMAXPS(zero, u[i], u[i]) })
+		each(func(i int) { load(masked, Mem{Base: v, Disp: 64 * i}, old[i]) })
+		each(func(i int) { VMULPS(dt, u[i], u[i]) })
+		each(func(i int) { VADDPS(u[i], old[i], u[i]) })
+		each(func(i int) { VPMAXSD(zero, u[i], whole[i]) })
+		each(func(i int) { VPMINSD(most, whole[i], whole[i]) })
+		each(func(i int) { VCVTTPS2DQ(whole[i], count[i]) })
+		each(func(i int) { VCVTDQ2PS(count[i], whole[i]) })
+		each(func(i int) { VSUBPS(whole[i], u[i], u[i]) })
+		each(func(i int) { store(masked, u[i], Mem{Base: v, Disp: 64 * i}) })
+		each(func(i int) { VPMAXSD(u[i], top, top) })
+		if registers == 4 {
+			Comment("Packing works within quarters of a register, so the order is mended afterwards.")
+			VPACKUSDW(count[1], count[0], count[0])
+			VPACKUSDW(count[3], count[2], count[2])
+			VPACKUSWB(count[2], count[0], count[0])
+			VPERMD(count[0], order, count[0])
+			VMOVDQU32(count[0], Mem{Base: counts})
+			VPSADBW(zero, count[0], count[0])
+			VPADDQ(count[0], sum, sum)
+			return
+		}
+		VPMOVDB(count[0], count[1].AsX())
+		if masked {
+			VMOVDQU8(count[1].AsX(), reg.K1, Mem{Base: counts})
+		} else {
+			VMOVDQU(count[1].AsX(), Mem{Base: counts})
+		}
+		VPSADBW(zero.AsX(), count[1].AsX(), count[1].AsX())
+		VPADDQ(count[1], sum, sum)
+	}
+	advance := func(registers int) {
+		ADDQ(U32(64*registers), x)
+		ADDQ(U32(64*registers), v)
+		ADDQ(U32(16*registers), counts)
+		SUBQ(U32(16*registers), n)
+	}
+	Label("four")
+	CMPQ(n, Imm(64))
+	JL(LabelRef("loop"))
+	step(4, false)
+	advance(4)
+	JMP(LabelRef("four"))
+	Label("loop")
+	CMPQ(n, Imm(16))
+	JL(LabelRef("rest"))
+	step(1, false)
+	advance(1)
+	JMP(LabelRef("loop"))
+	Label("rest")
+	TESTQ(n, n)
+	JZ(LabelRef("done"))
+	mask := GP64()
+	MOVQ(I32(-1), mask)
+	BZHIQ(n, mask, mask)
+	KMOVW(mask.As32(), reg.K1)
+	step(1, true)
+	Label("done")
 	Comment("All sums stay below 2^32: 255*2^24.")
-	fold512(sum, old, func(a, b reg.Register) { VPADDD(a, b, b) })
-	fold512(top, old, func(a, b reg.Register) { VMAXPS(a, b, b) })
-	spikes := GP32()
-	VMOVD(sum.AsX(), spikes)
-	Store(spikes, Return("spikes"))
-	VMOVSS(top.AsX(), result("top"))
+	fold512(sum, old[0], func(a, b reg.Register) { VPADDD(a, b, b) })
+	fold512(top, old[0], func(a, b reg.Register) { VPMAXSD(a, b, b) })
+	VMOVD(sum.AsX(), bits)
+	Store(bits, Return("spikes"))
+	VMOVD(top.AsX(), bits)
+	Store(bits, Return("top"))
 	VZEROUPPER()
 	RET()
 }
