@@ -1,6 +1,8 @@
 package spike
 
 import (
+	"sync"
+
 	"github.com/spikeray/spikeray/internal/kernel"
 )
 
@@ -12,11 +14,17 @@ type Population struct {
 	in, out Shape
 	pools   []kernel.Window
 	fused   bool // the first pooling's windows do not overlap: it is done as soon as its rows are there
+	start   func() []float32
 }
 
 // Over lays the neurons over a map of shape in.
 func (n *Neurons) Over(in Shape, axis Axis, pools ...*MaxPool2D) (*Population, error) {
 	p := &Population{neurons: n, axis: axis, in: in, out: in}
+	p.start = sync.OnceValue(func() []float32 {
+		v := make([]float32, p.Neurons())
+		n.Start.Fill(v)
+		return v
+	})
 	for _, l := range pools {
 		w, err := l.Window(p.out)
 		if err != nil {
@@ -52,7 +60,7 @@ func (p *Population) NewState() *State {
 }
 
 // Reset sets the starting voltages.
-func (p *Population) Reset(s *State) { p.neurons.Start.Fill(s.v) }
+func (p *Population) Reset(s *State) { copy(s.v, p.start()) }
 
 // Currents gives the input current of row y, [W][C]. The slice is the callee's until the next call.
 type Currents interface{ Row(y int) []float32 }
