@@ -77,8 +77,7 @@ func (l layer) reference() []float32 {
 						}
 					}
 				}
-				product := float32(sum) * l.scale[o]
-				dst[(y*w.Out.W+x)*w.Out.C+o] = product + l.bias[o]
+				dst[(y*w.Out.W+x)*w.Out.C+o] = float32(float32(sum)*l.scale[o]) + l.bias[o]
 			}
 		}
 	}

@@ -46,9 +46,10 @@ func TestNeuronStepsAreThoseOfPlainGo(t *testing.T) {
 			counts := slices.Repeat([]uint8{0xaa}, n+1)
 			wantV, wantCounts := slices.Clone(v), slices.Clone(counts)
 			var got, want [2]uint64
-			switch p := (LIF{r.Float32(), r.Float32() * 3, r.IntN(2) == 0}); r.IntN(3) {
+			// A product without a conversion could be fused with what the inlined step does with it.
+			switch p := (LIF{r.Float32(), float32(r.Float32() * 3), r.IntN(2) == 0}); r.IntN(3) {
 			case 0:
-				dt := r.Float32() * 2
+				dt := float32(r.Float32() * 2)
 				want[0], want[1] = spikingReLUPlain(wantCounts[:n], wantV[:n], x, dt)
 				got[0], got[1] = SpikingReLU(counts, v, x, dt)
 			case 1:
