@@ -20,6 +20,7 @@ type modelSummary struct {
 	Summary   string          `json:"summary"`
 	Default   bool            `json:"default"`
 	Backend   backendDocument `json:"backend"`
+	Kernel    string          `json:"kernel"`
 	Labels    []string        `json:"labels"`
 	Positive  string          `json:"positive"`
 	Threshold float64         `json:"threshold"`
@@ -41,6 +42,7 @@ func (s *Server) summary(e *pipeline.Entry) modelSummary {
 		Summary:   d.Summary,
 		Default:   e == s.config.Models.Default(),
 		Backend:   backendDocument{e.Backend()},
+		Kernel:    e.Kernel(),
 		Labels:    d.Labels,
 		Positive:  d.Positive,
 		Threshold: d.Threshold,

@@ -116,7 +116,7 @@ func New(config Config) (*Server, error) {
 	s.config.Metrics.Uploads(s.uploads.held.Load, func() int64 { return s.uploads.limit })
 	for _, e := range s.config.Models.All() {
 		d := e.Description()
-		s.config.Metrics.Model(d.Name, d.Version, e.Digest(), e.Backend(), e == s.config.Models.Default(), d.Labels)
+		s.config.Metrics.Model(d.Name, d.Version, e.Digest(), e.Backend(), e.Kernel(), e == s.config.Models.Default(), d.Labels)
 	}
 	s.handler = s.routes()
 	return s, nil

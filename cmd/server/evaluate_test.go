@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/spikeray/spikeray/internal/testmodel"
+	"github.com/spikeray/spikeray/models"
 )
 
 // folder has n pictures of each class.
@@ -74,7 +75,7 @@ func TestEvaluateIsWhatPredictSays(t *testing.T) {
 	if i := got.Intervals["accuracy"]; i[0] > got.Accuracy || i[1] < got.Accuracy || len(got.Intervals) != 8 {
 		t.Errorf("accuracy %v in %v of %v", got.Accuracy, i, got.Intervals)
 	}
-	if got.Model.Name != "snnxray" || len(got.Unread) != 0 {
+	if got.Model.Name != models.Default || len(got.Unread) != 0 {
 		t.Errorf("%+v", got)
 	}
 }

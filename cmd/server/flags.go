@@ -40,7 +40,7 @@ func (s *size) UnmarshalText(text []byte) error {
 
 // modelFlag chooses a model.
 type modelFlag struct {
-	Model string `default:"snnxray" placeholder:"NAME|FILE" help:"A shipped model's name, or a model file. The default is ${default}."`
+	Model string `default:"${model}" placeholder:"NAME|FILE" help:"A shipped model's name, or a model file. The default is ${default}."`
 }
 
 // pictureFlags say what a picture may be.

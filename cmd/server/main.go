@@ -10,11 +10,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/telemetry"
+	"github.com/spikeray/spikeray/models"
 )
 
 // version is set by the linker in a release: -ldflags "-X main.version=v1.2.3".
@@ -36,12 +39,21 @@ Without a command it serves; spikeray serve --help tells how. Every flag can als
 var errSilent = errors.New("told already")
 
 type commands struct {
+	Kernel string `placeholder:"TIER" help:"Processor tier to compute on: ${tiers}. The default is the fastest."`
+
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Answer over HTTP (the default command)."`
 	Predict     predictCommand     `cmd:"" help:"Answer for picture files, without a server."`
 	Evaluate    evaluateCommand    `cmd:"" help:"Score a model on a folder of pictures whose classes are known."`
 	Model       modelCommand       `cmd:"" help:"List, show and check models."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is alive; for a container's HEALTHCHECK."`
 	Version     versionCommand     `cmd:"" help:"Print the program's version."`
+}
+
+// defaults are what the flags' tags call ${…}.
+var defaults = kong.Vars{
+	"model":   models.Default,
+	"tiers":   strings.Join(kernel.Available(), ", "),
+	"workers": defaultWorkers(),
 }
 
 // streams are what a command reads and writes.
@@ -67,7 +79,7 @@ func run(ctx context.Context, args []string, std *streams) int {
 		kong.Name("spikeray"),
 		kong.Description(description),
 		kong.DefaultEnvars("SPIKERAY"),
-		kong.Vars{"workers": defaultWorkers()},
+		defaults,
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(status int) { exit = status }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
@@ -83,6 +95,10 @@ func run(ctx context.Context, args []string, std *streams) int {
 	}
 	if err != nil {
 		fmt.Fprintf(std.err, "spikeray: %v\nTry spikeray --help.\n", err)
+		return 2
+	}
+	if err := kernel.Select(c.Kernel); err != nil {
+		fmt.Fprintf(std.err, "spikeray: --kernel: %v\n", err)
 		return 2
 	}
 	switch err := parsed.Run(); {

@@ -51,7 +51,7 @@ func write(t *testing.T, content []byte, path ...string) string {
 
 func TestEveryFlagIsAnEnvironmentVariable(t *testing.T) {
 	var c commands
-	parser, err := kong.New(&c, kong.DefaultEnvars("SPIKERAY"), kong.Vars{"workers": "1"})
+	parser, err := kong.New(&c, kong.DefaultEnvars("SPIKERAY"), defaults)
 	if err != nil {
 		t.Fatal(err)
 	}

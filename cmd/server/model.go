@@ -45,8 +45,8 @@ func (c modelShowCommand) Run(std *streams) error {
 		return e.Encode(m.Description())
 	}
 	d := m.Description()
-	fmt.Fprintf(std.out, "%s %s\n%s\n%s\n%d parameters in %d layers, on %s\n",
-		d.Name, d.Version, d.Summary, m.Digest(), m.Parameters(), len(d.Layers), m.Backend())
+	fmt.Fprintf(std.out, "%s %s\n%s\n%s\n%d parameters in %d layers, on %s (%s)\n",
+		d.Name, d.Version, d.Summary, m.Digest(), m.Parameters(), len(d.Layers), m.Backend(), m.Kernel())
 	if m.Card != "" {
 		fmt.Fprintf(std.out, "\n%s", m.Card)
 	}

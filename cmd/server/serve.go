@@ -82,7 +82,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) error {
 	model := models.Default()
 	log.Info("serving",
 		"model", model.Name(), "version", model.Description().Version, "digest", model.Digest(),
-		"backend", model.Backend(), "addr", listener.Addr().String(),
+		"backend", model.Backend(), "kernel", model.Kernel(), "addr", listener.Addr().String(),
 		"workers", c.Workers, "queue", c.Queue, "build", build.Version)
 	if err := server.Serve(ctx, listener); err != nil {
 		return err

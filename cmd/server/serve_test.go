@@ -89,7 +89,7 @@ func (p *process) predict(t *testing.T, picture []byte) float64 {
 
 func TestServeSaysWhatItIsAndStopsWhenTold(t *testing.T) {
 	p := serve(t, []string{"SPIKERAY_ADDR=127.0.0.1:0"})
-	if p.first["model"] != models.Default || p.first["backend"] != "simulator" ||
+	if p.first["model"] != models.Default || p.first["backend"] != "simulator" || p.first["kernel"] == nil ||
 		!strings.HasPrefix(p.first["digest"].(string), "sha256:") {
 		t.Errorf("the first line is %v", p.first)
 	}

@@ -36,6 +36,15 @@ func NewFloat32Conv(w Window, weights, bias []float32) (*Float32Conv, error) {
 	return c, nil
 }
 
+// NewExactFloat32Conv is NewFloat32Conv in plain Go whatever the tier: slow, and the same bits everywhere.
+func NewExactFloat32Conv(w Window, weights, bias []float32) (*Float32Conv, error) {
+	c, err := NewFloat32Conv(w, weights, bias)
+	if err == nil {
+		c.rows = plain.packFloat32(c, weights)
+	}
+	return c, err
+}
+
 // Window is how the convolution lies over its input.
 func (c *Float32Conv) Window() Window { return c.window }
 

@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"context"
+	"image"
 	"time"
 
 	"github.com/spikeray/spikeray/internal/radiograph"
@@ -63,6 +64,9 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 	var out Prediction
 	lap := stopwatch()
 
+	if p := m.Description().Preparation; p.ReducedDecoding {
+		limits.Target = image.Pt(p.Width, p.Height)
+	}
 	picture, err := radiograph.Decode(data, limits)
 	out.Timing.Decode = lap()
 	if err != nil {
@@ -73,7 +77,7 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 	}
 	out.Input = Input{Format: picture.Format, Width: picture.Width, Height: picture.Height}
 
-	pixels, err := m.Prepare(picture.Image)
+	pixels, err := prepare(m, picture)
 	out.Timing.Prepare = lap()
 	if err != nil {
 		return out, err
@@ -97,6 +101,15 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 	out.Steps = result.Steps
 	out.Spikes = result.Spikes
 	return out, nil
+}
+
+// prepare takes a picture that was decoded at a fraction of its size for what it is.
+func prepare(m *model.Model, p *radiograph.Picture) ([]uint8, error) {
+	if p.Reduced == 1 {
+		return m.Prepare(p.Image)
+	}
+	by := float64(p.Reduced)
+	return m.PrepareReduced(p.Image, float64(p.Width)/by, float64(p.Height)/by)
 }
 
 func label(d *model.Description, r *model.Result, threshold float64) string {

@@ -18,10 +18,10 @@ var jpegCodec = codec{name: "jpeg", read: readJPEG, decode: decodeJPEG, quick: q
 // with once it would be twice as much and more.
 const enlargement = 2
 
-// quickJPEG decodes what lumajpeg takes, as small as the target allows.
+// quickJPEG decodes what lumajpeg takes, as small as the target allows; without a target, whole.
 func quickJPEG(data []byte, h header, target image.Point) (*image.Gray, seen, int) {
 	reduce := 1
-	if h.orientation <= 1 {
+	if h.orientation <= 1 && target.X > 0 && target.Y > 0 {
 		for reduce < 8 && h.width/(2*reduce) >= enlargement*target.X && h.height/(2*reduce) >= enlargement*target.Y {
 			reduce *= 2
 		}

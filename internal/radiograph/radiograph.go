@@ -52,10 +52,10 @@ type Limits struct {
 	// TIFF and WebP switch these formats on. Their decoders have had bugs that
 	// files could trigger, so they are off unless asked for.
 	TIFF, WebP bool
-	// Target is the size that the picture will be resized to, where that is known. An
-	// ordinary JPEG is then decoded by package lumajpeg, which is faster, and straight to
+	// Target is the size that the picture will be resized to, where that is known and a
+	// slightly different result is all right. An ordinary JPEG is then decoded straight to
 	// 1/2, 1/4 or 1/8 of its size as long as it stays twice the target's either way; see
-	// Picture.Reduced. The zero Target decodes all pixels with the standard library.
+	// Picture.Reduced. The zero Target decodes all pixels.
 	Target image.Point
 }
 
@@ -89,8 +89,9 @@ type codec struct {
 	// maxPixels is for work that grows with the picture; the caller checks the size.
 	read   func(data []byte, maxPixels int64) (header, error)
 	decode func(data []byte) (image.Image, error)
-	// quick decodes for a target and counts coloured pixels itself, or returns nil for a
-	// picture that is left to decode. It is nil for most formats.
+	// quick decodes ordinary files faster, for a target if there is one, and counts coloured
+	// pixels itself; it returns nil for a picture that is left to decode. It is nil for most
+	// formats.
 	quick func(data []byte, h header, target image.Point) (grey *image.Gray, s seen, reduced int)
 }
 
@@ -147,7 +148,7 @@ func Decode(data []byte, limits Limits) (*Picture, error) {
 
 // pixels decodes a picture whose header has been checked, and makes it grey.
 func (c *codec) pixels(data []byte, h header, target image.Point) (image.Image, seen, int, error) {
-	if c.quick != nil && target.X > 0 && target.Y > 0 {
+	if c.quick != nil {
 		if grey, s, reduced := c.quick(data, h, target); grey != nil {
 			return grey, s, reduced, nil
 		}

@@ -106,7 +106,7 @@ func NewMetrics(build Build) *Metrics {
 		modelInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "spikeray_model_info",
 			Help: "1 for each model that answers; the labels tell which.",
-		}, []string{"model", "version", "digest", "backend", "default"}),
+		}, []string{"model", "version", "digest", "backend", "kernel", "default"}),
 	}
 	buildInfo := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "spikeray_build_info",
@@ -218,8 +218,8 @@ func (m *Metrics) Spiked(model string, spikes, synapticOperations uint64) {
 
 // Model announces a model that answers. Its counters start at 0 from here on,
 // one for each label, so that the first increase is seen as one.
-func (m *Metrics) Model(name, version, digest, backend string, isDefault bool, labels []string) {
-	m.modelInfo.WithLabelValues(name, version, digest, backend, strconv.FormatBool(isDefault)).Set(1)
+func (m *Metrics) Model(name, version, digest, backend, kernel string, isDefault bool, labels []string) {
+	m.modelInfo.WithLabelValues(name, version, digest, backend, kernel, strconv.FormatBool(isDefault)).Set(1)
 	for _, label := range labels {
 		m.predictions.WithLabelValues(name, label)
 	}

@@ -18,7 +18,7 @@ func used() *Metrics {
 	m := NewMetrics(Build{Version: "1.2.3", Revision: "abc", GoVersion: "go1.26"})
 	m.Queue(func() int { return 3 }, func() int { return 64 }, func() int { return 2 }, func() int { return 1 })
 	m.Uploads(func() int64 { return 10 }, func() int64 { return 20 })
-	m.Model("net", "1.0.0", "sha256:00", "simulator", true, []string{"NORMAL", "PNEUMONIA"})
+	m.Model("net", "1.0.0", "sha256:00", "simulator", "generic", true, []string{"NORMAL", "PNEUMONIA"})
 	m.RequestStarted()
 	m.Request("/v1/predictions", "POST", 200)
 	m.Panic()
@@ -60,7 +60,7 @@ spikeray_synaptic_operations_total{model="net"} 50000
 spikeray_queue_depth 3
 # HELP spikeray_model_info 1 for each model that answers; the labels tell which.
 # TYPE spikeray_model_info gauge
-spikeray_model_info{backend="simulator",default="true",digest="sha256:00",model="net",version="1.0.0"} 1
+spikeray_model_info{backend="simulator",default="true",digest="sha256:00",kernel="generic",model="net",version="1.0.0"} 1
 `
 	err := testutil.GatherAndCompare(m.Registry(), strings.NewReader(want), "spikeray_predictions_total",
 		"spikeray_spikes_total", "spikeray_synaptic_operations_total", "spikeray_queue_depth", "spikeray_model_info")

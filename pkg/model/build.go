@@ -1,6 +1,8 @@
 package model
 
 import (
+	"slices"
+
 	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
@@ -38,7 +40,9 @@ func build(d *Description, c *container) (*network, error) {
 	part := n.front
 	bytes := true                // the picture is whole numbers, and so are the counts that the read-out of rows takes
 	var pools []*spike.MaxPool2D // right behind the encoder
-	b := builder{d: d, c: c}
+	// With whole-number weights anywhere, a model's answer is promised to be the same on every processor.
+	exact := slices.ContainsFunc(d.Layers, func(l Layer) bool { return l.Scale != "" })
+	b := builder{d: d, c: c, exact: exact}
 	for i := range d.Layers {
 		l := &d.Layers[i]
 		inBody := first >= 0 && i > first && (i < last || i == last)
@@ -51,7 +55,7 @@ func build(d *Description, c *container) (*network, error) {
 		case i == first:
 			n.last = l.neurons()
 			n.neurons += n.last.StateLen(shape, d.Time.Axis)
-			n.body = &spike.Network{Axis: d.Time.Axis, Steps: d.Time.Steps, Source: n.last, Input: shape}
+			n.body = &spike.Network{Axis: d.Time.Axis, Steps: d.Time.Steps, Exact: exact, Source: n.last, Input: shape}
 			if _, err := n.body.Shapes(); err != nil { // the encoder's own fields
 				return nil, layerError(i, l, "model", "%v", err)
 			}
@@ -119,9 +123,10 @@ func build(d *Description, c *container) (*network, error) {
 
 // builder builds single layers, and counts what they would cost against the limits before it allocates for them.
 type builder struct {
-	d    *Description
-	c    *container
-	macs int
+	d     *Description
+	c     *container
+	exact bool
+	macs  int
 }
 
 func (b *builder) window(i int, l *Layer, size *[2]int, same bool, in kernel.Shape) (kernel.Window, error) {
@@ -217,6 +222,8 @@ func (b *builder) analog(i int, l *Layer, in kernel.Shape, bytes bool) (op analo
 	switch {
 	case weights.Int8 != nil:
 		op.int8, err = kernel.NewInt8Conv(op.window, weights.Int8, weights.Scale, weights.Bias)
+	case weights.Float32 != nil && b.exact:
+		op.float32, err = kernel.NewExactFloat32Conv(op.window, weights.Float32, weights.Bias)
 	case weights.Float32 != nil:
 		op.float32, err = kernel.NewFloat32Conv(op.window, weights.Float32, weights.Bias)
 	}

@@ -18,6 +18,7 @@ type Model struct {
 	description *Description
 	digest      string
 	backend     string
+	kernel      string
 	net         *network
 	runner      spike.Runner // nil without neurons
 	positive    int
@@ -47,7 +48,7 @@ func Decode(file []byte, backend spike.Backend) (*Model, error) {
 	}
 	sum := sha256.Sum256(file)
 	m := &Model{
-		description: d, digest: "sha256:" + hex.EncodeToString(sum[:]), backend: backend.Name(), net: net,
+		description: d, digest: "sha256:" + hex.EncodeToString(sum[:]), backend: backend.Name(), kernel: kernel.Tier(), net: net,
 		positive: slices.Index(d.Labels, d.Positive),
 	}
 	if net.body != nil {
@@ -67,6 +68,9 @@ func (m *Model) Digest() string { return m.digest }
 
 // Backend is the name of the back end that runs the spiking body.
 func (m *Model) Backend() string { return m.backend }
+
+// Kernel is the processor tier of the arithmetic on the host: "generic", "avx2", "avx512vnni".
+func (m *Model) Kernel() string { return m.kernel }
 
 // MaxSteps is the number of steps that a picture is shown for, 0 for a model whose time is not steps.
 func (m *Model) MaxSteps() int {

@@ -10,9 +10,16 @@ import (
 // Prepare makes the network's picture of a grey one, *image.Gray or *image.Gray16: [Height][Width], 8 bits a pixel, as
 // in training. Errors wrap ErrPicture.
 func (m *Model) Prepare(img image.Image) ([]uint8, error) {
+	size := img.Bounds().Size()
+	return m.PrepareReduced(img, float64(size.X), float64(size.Y))
+}
+
+// PrepareReduced is Prepare for a picture that was decoded at a fraction of its size: it takes up width x height pixels
+// of img, the last column and row perhaps in part.
+func (m *Model) PrepareReduced(img image.Image, width, height float64) ([]uint8, error) {
 	p := m.description.Preparation
 	out := make([]uint8, p.Width*p.Height)
-	if err := resample.Bilinear(out, p.Width, p.Height, img); err != nil {
+	if err := resample.BilinearExtent(out, p.Width, p.Height, img, width, height); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPicture, err)
 	}
 	return out, nil

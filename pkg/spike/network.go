@@ -30,6 +30,9 @@ var ErrNetwork = errors.New("spike: network does not fit together")
 type Network struct {
 	Axis  Axis
 	Steps int // 1 to MaxSteps for the axis Steps, 0 for Rows
+	// Exact asks for the same bits on every processor from floating-point layers too, at the price of speed.
+	// Whole-number layers have them anyway.
+	Exact bool
 	// Source is the layer whose spikes come in, and Input the shape of a map of them. The host runs the source
 	// ([Neurons.Encode]); the network needs it to know what a spike stands for.
 	Source *Neurons

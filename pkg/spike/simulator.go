@@ -32,7 +32,7 @@ func (Simulator) Compile(n *Network) (Runner, error) {
 			o.window, _ = l.Window(s.out)
 		default:
 			neurons := n.Layers[i+1].(*Neurons) // Shapes has seen to it
-			if o.weights, err = newWeigher(l, s.out, &values); err != nil {
+			if o.weights, err = newWeigher(l, s.out, &values, n.Exact); err != nil {
 				return nil, fmt.Errorf("%w: layer %q: %v", ErrNetwork, l.Name(), err)
 			}
 			var pools []*MaxPool2D

@@ -13,7 +13,7 @@ type weigher struct {
 	float32          *kernel.Float32Conv
 }
 
-func newWeigher(l Layer, in Shape, values *[kernel.MaxCount + 1]float32) (w *weigher, err error) {
+func newWeigher(l Layer, in Shape, values *[kernel.MaxCount + 1]float32, exact bool) (w *weigher, err error) {
 	w = &weigher{values: *values}
 	var weights *Weights
 	switch l := l.(type) {
@@ -28,9 +28,12 @@ func newWeigher(l Layer, in Shape, values *[kernel.MaxCount + 1]float32) (w *wei
 		return nil, err
 	}
 	w.fanRows, w.fanCols = w.window.Cover()
-	if weights.Int8 != nil {
+	switch {
+	case weights.Int8 != nil:
 		w.int8, err = kernel.NewInt8Conv(w.window, weights.Int8, weights.Scale, weights.Bias)
-	} else {
+	case exact:
+		w.float32, err = kernel.NewExactFloat32Conv(w.window, weights.Float32, weights.Bias)
+	default:
 		w.float32, err = kernel.NewFloat32Conv(w.window, weights.Float32, weights.Bias)
 	}
 	return w, err

@@ -15,7 +15,7 @@ CREDIT = ("Kermany, Zhang, Goldbaum (2018), Labeled Optical Coherence Tomography
           "Classification, Mendeley Data, doi 10.17632/rscbjbr9sj.2, CC BY 4.0")
 
 
-def export(checkpoint, out, name, version, run=None, summary=None) -> bytes:
+def export(checkpoint, out, name, version, run=None, summary=None, reduced_decoding=False) -> bytes:
     """Writes the model file of a checkpoint; gives back its bytes.
 
     run: the run's run.json, by default the one beside the checkpoint; without one, provenance names the data alone.
@@ -24,10 +24,10 @@ def export(checkpoint, out, name, version, run=None, summary=None) -> bytes:
     beside = checkpoint.with_name("run.json")
     run = run or (beside if beside.exists() else None)
     provenance = {**(json.loads(pathlib.Path(run).read_text()) if run else {}), "data": CREDIT}
-    return write(records_of(load(checkpoint)), out, name, version, provenance, summary)
+    return write(records_of(load(checkpoint)), out, name, version, provenance, summary, reduced_decoding)
 
 
-def write(records_and_shape, out, name, version, provenance, summary=None) -> bytes:
+def write(records_and_shape, out, name, version, provenance, summary=None, reduced_decoding=False) -> bytes:
     """Writes the model file of (records, input shape (H, W, 1)), as `records_of` gives them."""
     records, (height, width, channels) = records_and_shape
     if channels != 1:
@@ -39,7 +39,8 @@ def write(records_and_shape, out, name, version, provenance, summary=None) -> by
         "format": 1, "name": name, "version": version,
         "summary": summary or f"{kind}: pneumonia in children's chest X-rays",
         "labels": list(data.LABELS), "positive": data.LABELS[1],
-        "preparation": {"width": width, "height": height, "resize": "bilinear_antialiased", "scale": 255},
+        "preparation": {"width": width, "height": height, "resize": "bilinear_antialiased", "scale": 255,
+                        **({"reduced_decoding": True} if reduced_decoding else {})},
         **({"time": network.time} if network.time else {}),
         "layers": network.layers, "threshold": 0.5, "training": provenance,
     }

@@ -122,12 +122,14 @@ def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
     if d["positive"] not in labels:
         raise ModelFileError("positive", f"{d['positive']!r} is none of the labels")
     p = d["preparation"]
-    _keys("preparation", p, "width height resize scale")
+    _keys("preparation", p, "width height resize scale", "reduced_decoding")
     width = _whole("preparation.width", p["width"], 1, MAX_SIDE)
     height = _whole("preparation.height", p["height"], 1, MAX_SIDE)
     if p["resize"] != "bilinear_antialiased":
         raise ModelFileError("preparation.resize", f"is {p['resize']!r}, 'bilinear_antialiased' is wanted")
     _number("preparation.scale", p["scale"], above=0)
+    if not isinstance(p.get("reduced_decoding", False), bool):
+        raise ModelFileError("preparation.reduced_decoding", "true or false is wanted")
     if not 0 <= _number("threshold", d["threshold"]) <= 1:
         raise ModelFileError("threshold", "a number in [0, 1] is wanted")
     if not isinstance(d["training"], dict) or len(json.dumps(d["training"]).encode()) > MAX_TRAINING:

@@ -34,6 +34,18 @@ def quantise(description: dict, tensors: dict[str, np.ndarray]) -> tuple[dict, d
     return {**description, "layers": layers}, out
 
 
+def dequantise(description: dict, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The float32 weights that a quantised model's stand for, by tensor name, without the scales."""
+    out, unit = dict(tensors), 1 / description["preparation"]["scale"]
+    for layer in description["layers"]:
+        if "scale" in layer:
+            step = out.pop(layer["scale"]).astype(np.float64) / unit
+            out[layer["weights"]] = (tensors[layer["weights"]] * step).astype(np.float32)
+        if layer["type"] == "neurons":
+            unit = 1 / layer["dt"] if layer["model"] == "spiking_relu" else layer["amplitude"]
+    return out
+
+
 def compare(a, b, pictures: list[np.ndarray]) -> dict:
     """How far the answers of two models, as `modelfile.read` gives them, lie apart over prepared uint8 pictures."""
     p = np.array([[reference.run(*m, x).probabilities[1] for m in (a, b)] for x in pictures], np.float64)
