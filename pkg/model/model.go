@@ -193,14 +193,16 @@ func (m *Model) spikes(ctx context.Context, r *room, picture []uint8, opt Option
 		steps = max(1, m.MaxSteps())
 	}
 	var stats spike.Stats
-	r.current.load(picture, steps > 1)
-	n.encoder.Reset(r.encoder)
 	size := n.body.Input.Len()
-	for t := range steps {
-		if err := ctx.Err(); err != nil {
-			return stats, 0, err
+	n.encoder.Reset(r.encoder)
+	if steps > 1 && opt.Recorder == nil && n.encoder.Streams() {
+		r.current.load(picture, false)
+		stats = n.encoder.Show(r.in[:steps*size], r.encoder, &r.current, steps)
+	} else {
+		r.current.load(picture, steps > 1)
+		for t := range steps {
+			stats.Add(n.encoder.Step(r.in[t*size:][:size], r.encoder, &r.current, 0, opt.Recorder))
 		}
-		stats.Add(n.encoder.Step(r.in[t*size:][:size], r.encoder, &r.current, 0, opt.Recorder))
 	}
 	run := spike.RunOptions{Recorder: opt.Recorder}
 	if opt.OnStep != nil {

@@ -169,3 +169,18 @@ func TestPicturesOfAnotherKindAreRefused(t *testing.T) {
 		t.Errorf("an even grey comes out as %v, %v", got, err)
 	}
 }
+
+func TestRecordingChangesNoAnswer(t *testing.T) {
+	for _, axis := range []spike.Axis{spike.Rows, spike.Steps} {
+		m := decode(t, small(axis))
+		p := picture(m)
+		want, err := m.Infer(t.Context(), p, model.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := m.Infer(t.Context(), p, model.Options{Recorder: &spike.Recorder{}})
+		if err != nil || !cmp.Equal(got, want) {
+			t.Errorf("%s: recorded %+v, otherwise %+v", axis, got, want)
+		}
+	}
+}

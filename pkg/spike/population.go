@@ -77,6 +77,35 @@ func (p *Population) Step(dst []uint8, s *State, current Currents, synapticOpera
 	return stats
 }
 
+// Streams says whether [Population.Show] can be used: whether the population ends in one pooling that does not overlap.
+func (p *Population) Streams() bool { return p.fused && len(p.pools) == 1 }
+
+// Show takes a still map through the population for several steps of the axis Steps, as so many calls of Step would, and
+// writes each step's pooled spikes to dst, [T][H][W][C]. It asks for each row of currents once, and the neurons of a row
+// take all their steps before those of the next, so that neither currents nor voltages leave the cache between steps.
+func (p *Population) Show(dst []uint8, s *State, current Currents, steps int) Stats {
+	var stats Stats
+	w := &p.pools[0]
+	row := p.in.W * p.in.C
+	band := *w // the pooling of one row of windows
+	band.In.H, band.Out.H = w.KH, 1
+	if need := steps * w.KH * row; len(s.band) < need {
+		s.band = make([]uint8, need)
+	}
+	for y := range p.in.H {
+		at, line := y/w.SH, y%w.SH
+		from := current.Row(y)
+		for t := range steps {
+			rows := s.band[t*w.KH*row:][:w.KH*row]
+			p.fire(rows[min(line, w.KH-1)*row:][:row], s, y, from, &stats)
+			if line == w.KH-1 && at < w.Out.H {
+				kernel.MaxPool(dst[t*p.out.Len()+at*w.Out.W*w.Out.C:], rows, &band)
+			}
+		}
+	}
+	return stats
+}
+
 func (p *Population) stepFused(dst []uint8, s *State, current Currents, stats *Stats) {
 	w := &p.pools[0]
 	to := dst
