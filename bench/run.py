@@ -21,7 +21,7 @@ def main():
     parser.add_argument("--only", default="".join(SECTIONS), metavar="LETTERS", help="these sections: " + "".join(SECTIONS))
     parser.add_argument("--data", type=pathlib.Path, default=ROOT.parent / "shared" / "data",
                         help="folder with originals/ and kermany/; what is missing is left out or drawn, and said so")
-    parser.add_argument("--spiking", type=pathlib.Path, default=ROOT / "models" / "snnxray.safetensors", help="ours")
+    parser.add_argument("--spiking", type=pathlib.Path, default=ROOT / "models" / "snnxray-int8.safetensors", help="ours")
     parser.add_argument("--relu", type=pathlib.Path, default=ROOT / "models" / "cnnxray.safetensors", help="what the peers run too")
     args = parser.parse_args()
     if unknown := set(args.only) - set(SECTIONS):

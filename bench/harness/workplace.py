@@ -38,7 +38,8 @@ class Workplace:
         self.cores = machine.cores()
         self.description, self.tensors = modelfile.read(relu)
         p = self.description["preparation"]
-        if p["width"] != p["height"] or self.models["spiking"].description["preparation"] != p:
+        same = all(self.models["spiking"].description["preparation"][k] == p[k] for k in ("width", "height", "resize", "scale"))
+        if p["width"] != p["height"] or not same:
             raise ValueError("the two models want the same preparation, to a square")
         self.size, self.scale = p["width"], p["scale"]
         self.positive = self.description["labels"].index(self.description["positive"])
