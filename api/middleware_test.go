@@ -122,12 +122,12 @@ func TestAPanicAfterTheAnswerBeganCutsTheConnection(t *testing.T) {
 func TestInternalErrorsAreToldToTheLogOnly(t *testing.T) {
 	s := start(t, nil)
 	a := s.post("?model=tiny-broken", testmodel.PNG(64, 64, 1))
-	if a.status != 500 || bytes.Contains(a.body, []byte("finite")) {
+	if a.status != 500 || bytes.Contains(a.body, []byte("back end")) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	s.stop()
 	<-s.stopped
-	if !strings.Contains(s.logs.String(), "finite") {
+	if !strings.Contains(s.logs.String(), "the back end is broken") {
 		t.Errorf("the log does not say why:\n%s", s.logs)
 	}
 }

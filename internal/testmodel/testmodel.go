@@ -5,10 +5,12 @@ package testmodel
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"image"
 	"image/color"
 	"image/jpeg"
@@ -19,6 +21,7 @@ import (
 	"testing"
 
 	"github.com/spikeray/spikeray/pkg/model"
+	"github.com/spikeray/spikeray/pkg/spike"
 )
 
 // Rows is a spiking model whose time runs down the rows of a 16×16 picture.
@@ -34,14 +37,25 @@ func Steps(t testing.TB, n int) *model.Model {
 // Plain is a model without neurons.
 func Plain(t testing.TB) *model.Model { return decode(t, File("tiny-plain", nil)) }
 
-// Broken is a model that loads and then overflows on every picture.
+// Broken is a model whose back end fails on every picture.
 func Broken(t testing.TB) *model.Model {
-	return decode(t, file("tiny-broken", nil, func(*rand.Rand) float64 { return 1e38 }))
+	return decodeFor(t, File("tiny-broken", map[string]any{"axis": "rows"}), broken{})
 }
 
-func decode(t testing.TB, file []byte) *model.Model {
+// broken is a back end that takes every network and runs none.
+type broken struct{}
+
+func (broken) Name() string                                 { return "broken" }
+func (broken) Compile(*spike.Network) (spike.Runner, error) { return broken{}, nil }
+func (broken) Run(context.Context, spike.Train, spike.Train, spike.RunOptions) (spike.Stats, error) {
+	return spike.Stats{}, errors.New("the back end is broken")
+}
+
+func decode(t testing.TB, file []byte) *model.Model { return decodeFor(t, file, nil) }
+
+func decodeFor(t testing.TB, file []byte, backend spike.Backend) *model.Model {
 	t.Helper()
-	m, err := model.Decode(file, nil)
+	m, err := model.Decode(file, backend)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,10 +67,6 @@ type layer = map[string]any
 // File is a model file of that name with random but fixed weights. Its
 // activations spike along the time that is given, or are ReLUs for nil.
 func File(name string, time map[string]any) []byte {
-	return file(name, time, (*rand.Rand).NormFloat64)
-}
-
-func file(name string, time map[string]any, weight func(*rand.Rand) float64) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	activation := func(name string, seed int) layer {
 		if time == nil {
@@ -74,7 +84,7 @@ func file(name string, time map[string]any, weight func(*rand.Rand) float64) []b
 		}
 		begin := data.Len()
 		for range n {
-			w := float32(weight(random) / math.Sqrt(float64(n/shape[len(shape)-1])))
+			w := float32(random.NormFloat64() / math.Sqrt(float64(n/shape[len(shape)-1])))
 			_ = binary.Write(&data, binary.LittleEndian, w)
 		}
 		header[name] = map[string]any{"dtype": "F32", "shape": shape, "data_offsets": []int{begin, data.Len()}}

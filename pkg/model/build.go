@@ -18,6 +18,9 @@ type network struct {
 	neurons int // over all layers, each once
 }
 
+// maxPixel is the largest pixel, and the largest count of spikes.
+const maxPixel = kernel.MaxCount
+
 // maxTrainBytes bounds the spikes between two parts: steps times a feature map.
 const maxTrainBytes = 1 << 26
 
@@ -42,7 +45,10 @@ func build(d *Description, c *container) (*network, error) {
 	var pools []*spike.MaxPool2D // right behind the encoder
 	// With whole-number weights anywhere, a model's answer is promised to be the same on every processor.
 	exact := slices.ContainsFunc(d.Layers, func(l Layer) bool { return l.Scale != "" })
-	b := builder{d: d, c: c, exact: exact}
+	b := builder{d: d, c: c, exact: exact, reach: maxPixel / float64(float32(d.Preparation.Scale))}
+	if !(b.reach <= maxValue) {
+		return nil, formatError("preparation.scale", "%v makes pixels of more than %.3g", d.Preparation.Scale, float64(maxValue))
+	}
 	for i := range d.Layers {
 		l := &d.Layers[i]
 		inBody := first >= 0 && i > first && (i < last || i == last)
@@ -58,6 +64,9 @@ func build(d *Description, c *container) (*network, error) {
 			n.body = &spike.Network{Axis: d.Time.Axis, Steps: d.Time.Steps, Exact: exact, Source: n.last, Input: shape}
 			if _, err := n.body.Shapes(); err != nil { // the encoder's own fields
 				return nil, layerError(i, l, "model", "%v", err)
+			}
+			if err := b.neurons(i, l, n.last, shape); err != nil {
+				return nil, err
 			}
 			continue
 		case first >= 0 && i > first && part == n.front && l.Type == "max_pool2d" && len(n.body.Layers) == 0:
@@ -127,6 +136,7 @@ type builder struct {
 	c     *container
 	exact bool
 	macs  int
+	reach float64 // the largest magnitude of what comes into the next layer
 }
 
 func (b *builder) window(i int, l *Layer, size *[2]int, same bool, in kernel.Shape) (kernel.Window, error) {
@@ -173,7 +183,14 @@ func (b *builder) weights(i int, l *Layer, uses int, shape ...int) (w spike.Weig
 	if err == nil && l.Bias != "" {
 		w.Bias, err = b.c.float32s(l.Bias, out)
 	}
-	return w, err
+	if err != nil {
+		return w, err
+	}
+	in := b.reach
+	if l.Scale != "" { // pixels or counts as they are
+		in = maxPixel
+	}
+	return w, b.reaching(i, l, "weights", magnitude(in, out, &w))
 }
 
 func (b *builder) conv(i int, l *Layer, in kernel.Shape) (w kernel.Window, weights spike.Weights, err error) {
@@ -253,7 +270,8 @@ func (b *builder) spiking(i int, l *Layer, in kernel.Shape) (layer spike.Layer, 
 	case "flatten":
 		layer, out = &spike.Flatten{LayerName: l.Name}, kernel.Shape{H: 1, W: 1, C: in.Len()}
 	case "neurons":
-		layer = l.neurons()
+		neurons := l.neurons()
+		layer, err = neurons, b.neurons(i, l, neurons, in)
 	default:
 		err = layerError(i, l, "type", "%s does not work on spikes", l.Type)
 	}

@@ -22,6 +22,4 @@ var (
 	ErrSteps = errors.New("model: no such number of steps")
 	// ErrPicture is returned for a picture that cannot be prepared.
 	ErrPicture = errors.New("model: picture cannot be prepared")
-	// ErrNotFinite is returned when the network's arithmetic overflowed: its weights are not those of a working model.
-	ErrNotFinite = errors.New("model: the network gave no finite number")
 )

@@ -109,6 +109,12 @@ func assemble(header, data []byte) []byte {
 	return slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header, data)
 }
 
+func fill(w []float32, v float32) {
+	for i := range w {
+		w[i] = v
+	}
+}
+
 func decode(t *testing.T, p parts) *model.Model {
 	t.Helper()
 	m, err := model.Decode(p.file(), nil)
@@ -175,6 +181,15 @@ func TestDecodeRefusesSpoiledDescriptions(t *testing.T) {
 		"tensor of no layer": {func(p parts) { p.tensors["spare"], p.shapes["spare"] = []float32{1}, []int{1} }, "tensor spare"},
 		"NaN":                {func(p parts) { p.tensors["conv2.weights"][7] = float32(math.NaN()) }, "tensor conv2.weights"},
 		"infinity":           {func(p parts) { p.tensors["dense1.bias"][0] = float32(math.Inf(-1)) }, "tensor dense1.bias"},
+		"scale too small":    {set("preparation", map[string]any{"width": 12, "height": 14, "resize": "bilinear_antialiased", "scale": 1e-60}), "preparation.scale"},
+		"front overflows":    {func(p parts) { p.tensors["conv1.weights"][7] = 2e30 }, `layers[0] "conv1" weights`},
+		"bias overflows":     {func(p parts) { p.tensors["dense1.bias"][0] = -2e30 }, `layers[7] "dense1" weights`},
+		"sum overflows":      {func(p parts) { fill(p.tensors["dense1.weights"], 1e29) }, `layers[7] "dense1" weights`},
+		"product overflows":  {func(p parts) { fill(p.tensors["dense1.weights"], 1e16); fill(p.tensors["dense2.weights"], -1e16) }, `layers[9] "dense2" weights`},
+		"start overflows":    {layer(4, "start", map[string]any{"kind": "constant", "value": 1e38}), `layers[4] "spike2" start`},
+		"dt overflows":       {layer(1, "dt", 1e30), `layers[1] "spike1" start`},
+		"spike overflows":    {layer(1, "dt", 1e-30), `layers[1] "spike1" model`},
+		"amplitude":          {layer(4, "amplitude", 1e30), `layers[4] "spike2" model`},
 		"shape":              {func(p parts) { p.shapes["conv2.weights"] = []int{3, 3, 6, 4} }, "tensor conv2.weights"},
 	} {
 		p := small(spike.Steps)
@@ -264,8 +279,16 @@ func FuzzDecode(f *testing.F) {
 		if p.Width*p.Height > 1<<12 || len(m.Description().Layers) > 16 {
 			return
 		}
-		if _, err := m.Infer(t.Context(), make([]byte, p.Width*p.Height), model.Options{}); err != nil && !errors.Is(err, model.ErrNotFinite) {
+		r, err := m.Infer(t.Context(), bytes.Repeat([]byte{255}, p.Width*p.Height), model.Options{})
+		if err != nil {
 			t.Fatal(err)
+		}
+		total := 0.0
+		for _, p := range r.Probabilities {
+			total += p
+		}
+		if !(math.Abs(total-1) < 1e-9) {
+			t.Fatalf("probabilities %v", r.Probabilities)
 		}
 	})
 }

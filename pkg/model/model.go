@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"math"
 	"slices"
 	"sync"
 
@@ -160,17 +159,14 @@ func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Resul
 		}
 	}
 	if n.encoder == nil {
-		return m.result(n.front.run(r.front, picture))
+		return m.result(n.front.run(r.front, picture)), nil
 	}
 	stats, steps, err := m.spikes(ctx, r, picture, opt)
 	if err != nil {
 		return nil, err
 	}
 	m.sum(r, 0, steps)
-	res, err := m.result(m.readout(r, steps))
-	if err != nil {
-		return nil, err
-	}
+	res := m.result(m.readout(r, steps))
 	res.Steps = steps
 	if m.description.Time.Axis == spike.Rows {
 		res.Steps = n.front.out.H
@@ -208,11 +204,7 @@ func (m *Model) spikes(ctx context.Context, r *room, picture []uint8, opt Option
 	if opt.OnStep != nil {
 		run.OnStep = func(t int, _ []uint8) error {
 			m.sum(r, t, t+1)
-			res, err := m.result(m.readout(r, t+1))
-			if err != nil {
-				return err
-			}
-			return opt.OnStep(t+1, res.Probabilities)
+			return opt.OnStep(t+1, m.result(m.readout(r, t+1)).Probabilities)
 		}
 	}
 	in := spike.Train{Axis: axis, Shape: n.body.Input, Counts: r.in[:steps*n.body.Input.Len()]}
@@ -248,14 +240,9 @@ func (m *Model) readout(r *room, steps int) []float32 {
 	return chain.run(r.readout, nil)
 }
 
-func (m *Model) result(logits []float32) (*Result, error) {
+func (m *Model) result(logits []float32) *Result {
 	res := &Result{Probabilities: make([]float64, len(logits))}
 	kernel.Softmax(res.Probabilities, logits)
-	for _, p := range res.Probabilities {
-		if math.IsNaN(p) {
-			return nil, ErrNotFinite
-		}
-	}
 	res.Probability = res.Probabilities[m.positive]
-	return res, nil
+	return res
 }
