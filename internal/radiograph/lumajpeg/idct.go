@@ -1,5 +1,7 @@
 package lumajpeg
 
+import "encoding/binary"
+
 // The inverse cosine transform of 8 samples after Loeffler, Ligtenberg and
 // Moschytz, "Practical fast 1-D DCT algorithms with 11 multiplications", ICASSP
 // 1989, in whole numbers: constants of 13 bits, 2 bits kept between the columns'
@@ -32,7 +34,8 @@ const (
 	c3072 = 25172 // sqrt2 * (c1 + c3 + c5 - c7)
 )
 
-// transforms by the reduction they make.
+// transforms by the reduction they make. Where the processor has a faster one it gives
+// the same samples.
 var transforms = [9]transform{1: transform8, 2: transform4, 4: transform2, 8: transform1}
 
 // columnsUpTo is how many columns from the left hold a coefficient that is not zero,
@@ -67,7 +70,7 @@ func inverse8(s0, s1, s2, s3, s4, s5, s6, s7 int32) (e0, e1, e2, e3, o0, o1, o2,
 
 func transform8(dst []byte, stride int, b *block) {
 	if b.last == 0 {
-		fill(dst, stride, 8, int32(b.coefficient[0]))
+		fill8(dst, stride, int32(b.coefficient[0]))
 		return
 	}
 	var work [64]int32
@@ -97,6 +100,14 @@ func clamp(v int32) byte {
 		v = ^v >> 31
 	}
 	return byte(v)
+}
+
+// fill8 writes the samples of a block that has only a mean.
+func fill8(dst []byte, stride int, mean int32) {
+	row := uint64(clamp((mean+4)>>3+128)) * 0x01010101_01010101
+	for y := range 8 {
+		binary.LittleEndian.PutUint64(dst[y*stride:], row)
+	}
 }
 
 // fill writes size x size samples of a block that has only a mean.

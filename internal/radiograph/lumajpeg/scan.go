@@ -21,8 +21,9 @@ type block struct {
 // maxEnergy bounds the sum of a block's squared coefficients. By Parseval's theorem
 // that of 8-bit samples is at most 64 * 128^2 = 2^20, quantizers add to it, and some
 // coefficients are counted twice; beyond eight times that decoders differ by how they
-// overflow, so such files are left to the standard library's way.
-const maxEnergy = 1 << 23
+// overflow, so such files are left to the standard library's way. Seven keep the
+// samples between the passes of a transform, scaled by 8 sqrt2, within 16 bits.
+const maxEnergy = 7 << 20
 
 // maxMean bounds the first coefficient of a chroma block, before its quantizer step.
 const maxMean = 1 << 11

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+)
+
+// known are the vectors of equal lanes already in the file.
+var known = map[uint32]Mem{}
+
+// lanes is a vector with v in every lane of 32 bits.
+func lanes(v uint32) Mem {
+	m, ok := known[v]
+	if !ok {
+		var b [32]byte
+		for i := 0; i < len(b); i += 4 {
+			binary.LittleEndian.PutUint32(b[i:], v)
+		}
+		m = bytesOf(fmt.Sprintf("lanes%08x", v), b)
+		known[v] = m
+	}
+	return m
+}
+
+// bytesOf is a vector in the file.
+func bytesOf(name string, b [32]byte) Mem {
+	m := GLOBL(name, RODATA|NOPTR)
+	for i := 0; i < len(b); i += 8 {
+		DATA(i, U64(binary.LittleEndian.Uint64(b[i:])))
+	}
+	return m
+}

@@ -1,0 +1,173 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// Constants and shifts of the transform, as in package lumajpeg, whose plain Go defines the answers.
+const (
+	constBits = 13
+	passBits  = 2
+
+	columnShift = constBits - passBits
+	columnRound = 1 << (columnShift - 1)
+	rowShift    = constBits + passBits + 3
+	rowRound    = 1<<(rowShift-1) + 128<<rowShift
+
+	c0298 = 2446
+	c0390 = 3196
+	c0541 = 4433
+	c0765 = 6270
+	c0899 = 7373
+	c1175 = 9633
+	c1501 = 12299
+	c1847 = 15137
+	c1961 = 16069
+	c2053 = 16819
+	c2562 = 20995
+	c3072 = 25172
+)
+
+// samples are four vectors that hold eight transforms' inputs, a pair of 16 bits in each lane: of samples 0 and 4,
+// 2 and 6, 1 and 5, 3 and 7. The halves of a vector of a row's coefficients have their columns in this order, too,
+// so that a pass leaves neighbours that are the next one's pairs.
+type samples [4]reg.VecVirtual
+
+// inverse8x8 is transform8 with 16-bit products summed in pairs to 32 bits (VPMADDWD). The plain version's factored
+// sums are multiplied out: arithmetic modulo 2^32 is a ring, so the sums are the same whatever their order, as long as
+// what is multiplied fits in 16 bits. Coefficients do, and so do the first pass's samples by the bound on a block's energy.
+func inverse8x8() {
+	TEXT("inverse8x8", NOSPLIT, "func(dst *uint8, stride int, coefficients *[64]int16)")
+	Pragma("noescape")
+	Doc("inverse8x8 writes the 8 x 8 samples of coefficients whose energy is at most maxEnergy to rows of 8 bytes, stride bytes apart.")
+	dst, stride, c := Load(Param("dst"), GP64()), Load(Param("stride"), GP64()), Load(Param("coefficients"), GP64())
+
+	in := columns(c)
+	in = paired(pass(in, columnRound, columnShift))
+	store(dst, stride, pass(in, rowRound, rowShift))
+	VZEROUPPER()
+	RET()
+}
+
+// columns loads rows of coefficients, columns 0, 4, 2 and 6 to the lower half and 1, 5, 3 and 7 to the upper.
+func columns(c reg.Register) (in samples) {
+	order := [8]byte{0, 4, 2, 6, 1, 5, 3, 7}
+	low, high := YMM(), YMM()
+	var first, second [32]byte
+	for i, column := range order {
+		const none = 0x80
+		first[4*i], first[4*i+1], first[4*i+2], first[4*i+3] = 2*column, 2*column+1, none, none
+		second[4*i], second[4*i+1], second[4*i+2], second[4*i+3] = none, none, 2*column, 2*column+1
+	}
+	VMOVDQU(bytesOf("columnsLow", first), low)
+	VMOVDQU(bytesOf("columnsHigh", second), high)
+	other := YMM()
+	for i, rows := range [4][2]int{{0, 4}, {2, 6}, {1, 5}, {3, 7}} {
+		in[i] = YMM()
+		VBROADCASTI128(Mem{Base: c, Disp: 16 * rows[0]}, in[i])
+		VBROADCASTI128(Mem{Base: c, Disp: 16 * rows[1]}, other)
+		VPSHUFB(low, in[i], in[i])
+		VPSHUFB(high, other, other)
+		VPOR(other, in[i], in[i])
+	}
+	return in
+}
+
+// pass makes eight transforms, one in each lane, rounds and scales.
+func pass(in samples, round uint32, shift uint64) (out [8]reg.VecVirtual) {
+	var e [4]reg.VecVirtual
+	t := [4]reg.VecVirtual{
+		products(in[0], 1<<constBits, 1<<constBits),
+		products(in[0], 1<<constBits, -1<<constBits),
+		products(in[1], c0541, c0541-c1847),
+		products(in[1], c0541+c0765, c0541),
+	}
+	half := lanes(round)
+	for i := range 2 {
+		VPADDD(half, t[i], t[i])
+		e[i], e[3-i] = YMM(), YMM()
+		VPADDD(t[3-i], t[i], e[i])
+		VPSUBD(t[3-i], t[i], e[3-i])
+	}
+	odd := [4][4]int16{ // of samples 1, 5, 3 and 7
+		{c1501 - c0899 + c1175 - c0390, c1175 - c0390, c1175, c1175 - c0899},
+		{c1175, c1175 - c2562, c3072 - c2562 + c1175 - c1961, c1175 - c1961},
+		{c1175 - c0390, c2053 - c2562 + c1175 - c0390, c1175 - c2562, c1175},
+		{c1175 - c0899, c1175, c1175 - c1961, c0298 - c0899 + c1175 - c1961},
+	}
+	for i, k := range odd {
+		o, b := products(in[2], k[0], k[1]), products(in[3], k[2], k[3])
+		VPADDD(b, o, o)
+		out[i], out[7-i] = YMM(), e[i]
+		VPADDD(o, e[i], out[i])
+		VPSUBD(o, e[i], e[i])
+		VPSRAD(Imm(shift), out[i], out[i])
+		VPSRAD(Imm(shift), e[i], e[i])
+	}
+	return out
+}
+
+// paired transposes what the first pass left, lane by lane a column, to what the second takes, lane by lane a row.
+func paired(rows [8]reg.VecVirtual) (in samples) {
+	for i := 0; i < 8; i += 2 {
+		VPACKSSDW(rows[i+1], rows[i], rows[i])
+	}
+	var halves [2][2]reg.VecVirtual // of rows 0-3 and 4-7: pairs 0 and 4 beside 1 and 5, 2 and 6 beside 3 and 7
+	for i := range halves {
+		a, b := rows[4*i], rows[4*i+2]
+		halves[i] = [2]reg.VecVirtual{YMM(), YMM()}
+		VSHUFPS(Imm(0b10_00_10_00), b, a, halves[i][0])
+		VSHUFPS(Imm(0b11_01_11_01), b, a, halves[i][1])
+	}
+	for i := range 2 {
+		in[i], in[2+i] = YMM(), YMM()
+		VPERM2I128(Imm(0x20), halves[1][i], halves[0][i], in[i])
+		VPERM2I128(Imm(0x31), halves[1][i], halves[0][i], in[2+i])
+	}
+	return in
+}
+
+// store cuts samples, which are columns, lane by lane a row, to bytes and writes them by rows.
+func store(dst, stride reg.Register, columns [8]reg.VecVirtual) {
+	for i := 0; i < 8; i += 4 {
+		VPACKSSDW(columns[i+1], columns[i], columns[i])
+		VPACKSSDW(columns[i+3], columns[i+2], columns[i+2])
+		VPACKUSWB(columns[i+2], columns[i], columns[i])
+	}
+	// Of each half, four columns of four rows; byte by byte to four rows of four columns.
+	var transpose [32]byte
+	for i := range transpose {
+		transpose[i] = byte(4*(i%4) + i/4%4)
+	}
+	order := bytesOf("transpose", transpose)
+	left, right := columns[0], columns[4]
+	VPSHUFB(order, left, left)
+	VPSHUFB(order, right, right)
+	rows := [2]reg.VecVirtual{YMM(), YMM()}
+	VPUNPCKLDQ(right, left, rows[0])
+	VPUNPCKHDQ(right, left, rows[1])
+	for i := range 2 {
+		if i > 0 {
+			LEAQ(Mem{Base: dst, Index: stride, Scale: 4}, dst)
+		}
+		at := GP64()
+		LEAQ(Mem{Base: dst, Index: stride, Scale: 2}, at)
+		for j, to := range []reg.Register{dst, at} {
+			x := rows[j].AsX()
+			if i > 0 {
+				VEXTRACTI128(Imm(1), rows[j], x)
+			}
+			VMOVQ(x, Mem{Base: to})
+			VMOVHPS(x, Mem{Base: to, Index: stride, Scale: 1})
+		}
+	}
+}
+
+// products multiplies the samples of each lane and adds the two products up.
+func products(in reg.Register, a, b int16) reg.VecVirtual {
+	out := YMM()
+	VPMADDWD(lanes(uint32(uint16(a))|uint32(uint16(b))<<16), in, out)
+	return out
+}

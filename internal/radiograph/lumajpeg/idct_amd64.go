@@ -1,0 +1,23 @@
+//go:build !purego
+
+package lumajpeg
+
+import "golang.org/x/sys/cpu"
+
+//go:generate go run -C asm . -out ../idct_avx2_amd64.s -stubs ../idct_avx2_stubs_amd64.go -pkg lumajpeg
+
+func init() {
+	if cpu.X86.HasAVX2 {
+		transforms[1] = transform8AVX2
+	}
+}
+
+// transform8AVX2 is transform8 for blocks whose energy is at most maxEnergy.
+func transform8AVX2(dst []byte, stride int, b *block) {
+	if b.last == 0 {
+		fill8(dst, stride, int32(b.coefficient[0]))
+		return
+	}
+	_ = dst[7*stride : 7*stride+8]
+	inverse8x8(&dst[0], stride, &b.coefficient)
+}

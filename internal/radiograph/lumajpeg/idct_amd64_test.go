@@ -1,0 +1,137 @@
+//go:build !purego
+
+package lumajpeg
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"golang.org/x/sys/cpu"
+)
+
+func energy(b *block) (sum int) {
+	for _, c := range b.coefficient {
+		sum += int(c) * int(c)
+	}
+	return sum
+}
+
+// loudest scales a pattern to a block of the largest energy there can be.
+func loudest(pattern *[64]float64) *block {
+	sum := 0.0
+	for _, p := range pattern {
+		sum += p * p
+	}
+	b := &block{last: 63}
+	for gain := math.Sqrt(maxEnergy / sum); ; gain *= 0.9999 {
+		for i, p := range pattern {
+			b.coefficient[i] = int16(math.Round(gain * p))
+		}
+		if energy(b) <= maxEnergy {
+			return b
+		}
+	}
+}
+
+// cosine holds the 8 values whose transform is one sample, at x, and zeros.
+func cosine(x int) (pattern [8]float64) {
+	for k := range pattern {
+		pattern[k] = math.Cos(float64(2*x+1) * float64(k) * math.Pi / 16)
+	}
+	pattern[0] /= math.Sqrt2
+	return pattern
+}
+
+// TestAVX2IsTransform8 holds the assembly against the plain transform, which defines it.
+func TestAVX2IsTransform8(t *testing.T) {
+	if !cpu.X86.HasAVX2 {
+		t.Skip("no AVX2 here")
+	}
+	const stride = 11
+	same := func(what string, b *block) {
+		t.Helper()
+		if e := energy(b); e > maxEnergy {
+			t.Fatalf("%s: energy %d", what, e)
+		}
+		// Rows apart show what is written beside them.
+		var want, got [8 * stride]byte
+		transform8(want[:7*stride+8], stride, b)
+		transform8AVX2(got[:7*stride+8], stride, b)
+		if !bytes.Equal(got[:], want[:]) {
+			t.Fatalf("%s: %v of %v, want %v", what, got, *b, want)
+		}
+	}
+
+	random := rand.New(rand.NewPCG(3, 4))
+	for range 150_000 {
+		// From faint to the loudest, from few coefficients to all.
+		var pattern [64]float64
+		b := &block{last: random.IntN(64)}
+		for k := range b.last + 1 {
+			pattern[zigzag[k]] = random.NormFloat64()
+		}
+		gain := math.Exp(-8 * random.Float64())
+		for i, c := range loudest(&pattern).coefficient {
+			b.coefficient[i] = int16(float64(c) * gain)
+		}
+		same("random", b)
+	}
+	for range 50_000 {
+		// One column, as loud in one sample between the passes as can be, or one sample at the end.
+		var pattern [64]float64
+		column, row := cosine(random.IntN(8)), cosine(random.IntN(8))
+		only := random.IntN(16)
+		for i := range pattern {
+			switch sign := float64(1 - 2*random.IntN(2)); {
+			case only >= 8:
+				pattern[i] = column[i/8] * row[i%8]
+			case i%8 == only:
+				pattern[i] = column[i/8]
+				if random.IntN(8) == 0 {
+					pattern[i] *= sign
+				}
+			}
+		}
+		if random.IntN(2) == 0 {
+			for i := range pattern {
+				pattern[i] = -pattern[i]
+			}
+		}
+		b := loudest(&pattern)
+		for i := range b.coefficient {
+			// Rounding of all kinds.
+			if c := &b.coefficient[i]; *c != 0 {
+				*c -= *c / 1000 * int16(random.IntN(3))
+			}
+		}
+		same("cosine", b)
+	}
+	for place := range 64 {
+		for c := -2709; c <= 2709; c++ {
+			b := &block{last: 63}
+			b.coefficient[place] = int16(c)
+			same("single", b)
+			if b.last = 0; place == 0 {
+				same("mean", b)
+			}
+		}
+	}
+}
+
+func BenchmarkTransform8(b *testing.B) {
+	random := rand.New(rand.NewPCG(5, 6))
+	blk := block{last: 20}
+	for k := range blk.last + 1 {
+		blk.coefficient[zigzag[k]] = int16(random.IntN(80) - 40)
+	}
+	var dst [64]byte
+	for name, f := range map[string]transform{"plain": transform8, "chosen": transforms[1]} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				f(dst[:], 8, &blk)
+			}
+		})
+	}
+}
