@@ -68,25 +68,26 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		wrapped := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 
+		defer func() { // also when the connection is cut with a panic
+			status := wrapped.Status()
+			switch {
+			case x.gone:
+				status = statusGone
+			case status == 0:
+				status = http.StatusOK
+			}
+			route := chi.RouteContext(r.Context()).RoutePattern()
+			if route == "" {
+				route = "unmatched"
+			}
+			method := r.Method
+			if !slices.Contains(methods, method) {
+				method = "other"
+			}
+			s.config.Metrics.Request(route, method, status)
+			s.log(r.Context(), x, route, method, status, time.Since(begin))
+		}()
 		next.ServeHTTP(wrapped, r)
-
-		status := wrapped.Status()
-		switch {
-		case x.gone:
-			status = statusGone
-		case status == 0:
-			status = http.StatusOK
-		}
-		route := chi.RouteContext(r.Context()).RoutePattern()
-		if route == "" {
-			route = "unmatched"
-		}
-		method := r.Method
-		if !slices.Contains(methods, method) {
-			method = "other"
-		}
-		s.config.Metrics.Request(route, method, status)
-		s.log(r.Context(), x, route, method, status, time.Since(begin))
 	})
 }
 

@@ -99,7 +99,8 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 	}
 	if r.Context().Err() != nil && errors.Is(context.Cause(r.Context()), context.Canceled) {
 		x.gone = true
-		return nil
+		// One that has only ended its side of the connection would take an empty answer for a good one.
+		panic(http.ErrAbortHandler)
 	}
 	for _, o := range outcomes {
 		s.count(q.model.Name(), o)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -362,5 +363,30 @@ func TestMetricsTellWhatWasAnswered(t *testing.T) {
 	problems, err := testutil.GatherAndLint(s.server.config.Metrics.Registry())
 	if err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v %v", problems, err)
+	}
+}
+
+func TestClientThatHalfClosesGetsNoEmptyAnswer(t *testing.T) {
+	s := start(t, nil)
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	picture := testmodel.JPEG(1500, 1500, 1)
+	fmt.Fprintf(conn, "POST /v1/predictions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", len(picture))
+	if _, err := conn.Write(picture); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// If the server noticed only after it had answered, the answer is a whole one.
+	if len(answer) > 0 && !bytes.Contains(answer, []byte(`"probability"`)) {
+		t.Errorf("%s", answer)
 	}
 }
