@@ -8,12 +8,9 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// DefaultSamples and DefaultSeed are what the intervals of a report are drawn
-// with unless told otherwise: the same cases have the same intervals.
-const (
-	DefaultSamples = 1000
-	DefaultSeed    = 1
-)
+// DefaultSeed is what the intervals of a report are drawn with unless told
+// otherwise: the same cases have the same intervals.
+const DefaultSeed = 1
 
 // bootstrap gives the 95% percentile intervals (Efron and Tibshirani, "An
 // Introduction to the Bootstrap", 1993, chapter 13) of the statistics, from

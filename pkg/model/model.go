@@ -138,7 +138,7 @@ func (m *Model) newRoom() *room {
 }
 
 // Infer gives the probabilities of a prepared picture, [Height][Width]. It stops with the context's error at the
-// boundary of a step (rows: of a layer).
+// boundary of a step (rows: of a layer) of the spiking body; the first neurons take all their steps before it, at once.
 func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Result, error) {
 	n := m.net
 	if len(picture) != n.front.in.Len() {
