@@ -24,9 +24,14 @@ const (
 	goldenEnv    = "SPIKERAY_GOLDEN"
 )
 
-// strayCounts is the share of counts that may differ where float32 sums depend on their order: a potential that is a
-// hair off a threshold in one order is on it in another.
-const strayCounts = 1e-5
+// Where float32 sums depend on their order, a potential that is a hair off a threshold in one order is on it in another.
+// Then a spike comes a row earlier and moves others after it, and the picture's probability with them: Keras differs from
+// itself in this way when it takes pictures in other batches.
+const (
+	strayCounts   = 1e-5 // the share of counts that may differ for that reason
+	strayFrom     = 1e-3
+	strayPictures = 0.01 // and of pictures whose probability may differ by more than the tolerance, no label flipped
+)
 
 func TestSmallGolden(t *testing.T) {
 	checkGoldenFolder(t, "testdata", true)
@@ -89,19 +94,19 @@ func checkGolden(t *testing.T, file []byte, path string, exact bool) {
 			t.Fatal(err)
 		}
 		spiking, whole := kindOf(m.Description())
-		tolerance, stray := 1e-5, 0.0
+		tolerance, stray, strays := 1e-5, 0.0, 0.0
 		switch {
 		case whole:
 			tolerance = 1e-6
 		case spiking && !exact:
-			tolerance, stray = 1e-3, strayCounts
+			tolerance, stray, strays = 1e-3, strayCounts, strayPictures
 		}
 		got := golden.compare(t, m)
 		t.Logf("%s: %v", tier, got)
 		if got.pictures == 0 || spiking != (got.counts > 0) {
 			t.Errorf("%s: the golden data compares nothing: %v", tier, got)
 		}
-		if got.worst > tolerance || float64(got.differing) > stray*float64(got.counts) {
+		if got.worst > tolerance || float64(got.stray) > strays*float64(got.pictures) || float64(got.differing) > stray*float64(got.counts) {
 			t.Errorf("%s: %v; probabilities may differ by %g and %g of the counts", tier, got, tolerance, stray)
 		}
 		if first == nil {
@@ -130,12 +135,15 @@ func kindOf(d *model.Description) (spiking, whole bool) {
 type comparison struct {
 	pictures          int
 	counts, differing uint64
-	worst             float64 // difference of a probability
+	worst             float64 // difference of a probability, but for the stray ones
+	stray             int     // pictures with another spike somewhere and a probability off by more than strayFrom
+	worstStray        float64
 	probabilities     [][]float64
 }
 
 func (c comparison) String() string {
-	return fmt.Sprintf("%d pictures, %d counts of which %d differ, probabilities by up to %.2g", c.pictures, c.counts, c.differing, c.worst)
+	return fmt.Sprintf("%d pictures, %d counts of which %d differ, probabilities by up to %.2g, and of %d pictures with other spikes by up to %.2g",
+		c.pictures, c.counts, c.differing, c.worst, c.stray, c.worstStray)
 }
 
 func (g goldenData) compare(t *testing.T, m *model.Model) (c comparison) {
@@ -151,18 +159,26 @@ func (g goldenData) compare(t *testing.T, m *model.Model) (c comparison) {
 		if len(want) != 4*len(res.Probabilities) {
 			t.Fatalf("%d probabilities, %d are golden", len(res.Probabilities), len(want)/4)
 		}
+		off, flipped := 0.0, false
 		for j, p := range res.Probabilities {
 			w := float64(math.Float32frombits(binary.LittleEndian.Uint32(want[4*j:])))
-			if d := math.Abs(p - w); !(d <= c.worst) { // a NaN is the worst of all
-				c.worst = d
+			if d := math.Abs(p - w); !(d <= off) { // a NaN is the worst of all
+				off = d
 			}
+			flipped = flipped || (p >= 0.5) != (w >= 0.5)
 		}
 		if len(rec.Layers) != len(layers) {
 			t.Fatalf("%d layers of neurons, golden are %v", len(rec.Layers), layers)
 		}
+		differing := c.differing
 		for _, l := range rec.Layers {
 			c.counts += l.NeuronSteps
 			c.differing += g.differing(t, l, i)
+		}
+		if c.differing > differing && off > strayFrom && !flipped {
+			c.stray, c.worstStray = c.stray+1, max(c.worstStray, off)
+		} else if !(off <= c.worst) {
+			c.worst = off
 		}
 		c.pictures++
 		c.probabilities = append(c.probabilities, res.Probabilities)
