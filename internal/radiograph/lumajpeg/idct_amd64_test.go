@@ -44,8 +44,8 @@ func cosine(x int) (pattern [8]float64) {
 	return pattern
 }
 
-// TestAVX2IsTransform8 holds the assembly against the plain transform, which defines it.
-func TestAVX2IsTransform8(t *testing.T) {
+// TestAVX2IsPlain holds the assembly against the plain transforms, which define it.
+func TestAVX2IsPlain(t *testing.T) {
 	if !cpu.X86.HasAVX2 {
 		t.Skip("no AVX2 here")
 	}
@@ -55,12 +55,18 @@ func TestAVX2IsTransform8(t *testing.T) {
 		if e := energy(b); e > maxEnergy {
 			t.Fatalf("%s: energy %d", what, e)
 		}
-		// Rows apart show what is written beside them.
-		var want, got [8 * stride]byte
-		transform8(want[:7*stride+8], stride, b)
-		transform8AVX2(got[:7*stride+8], stride, b)
-		if !bytes.Equal(got[:], want[:]) {
-			t.Fatalf("%s: %v of %v, want %v", what, got, *b, want)
+		for _, pair := range []struct {
+			size       int
+			plain, got transform
+		}{{8, transform8, transform8AVX2}, {4, transform4, transform4AVX2}} {
+			// Rows apart show what is written beside them.
+			var want, got [8 * stride]byte
+			n := (pair.size-1)*stride + pair.size
+			pair.plain(want[:n], stride, b)
+			pair.got(got[:n], stride, b)
+			if !bytes.Equal(got[:], want[:]) {
+				t.Fatalf("%s, size %d: %v of %v, want %v", what, pair.size, got, *b, want)
+			}
 		}
 	}
 
@@ -120,17 +126,20 @@ func TestAVX2IsTransform8(t *testing.T) {
 	}
 }
 
-func BenchmarkTransform8(b *testing.B) {
+func BenchmarkTransform(b *testing.B) {
 	random := rand.New(rand.NewPCG(5, 6))
 	blk := block{last: 20}
 	for k := range blk.last + 1 {
 		blk.coefficient[zigzag[k]] = int16(random.IntN(80) - 40)
 	}
 	var dst [64]byte
-	for name, f := range map[string]transform{"plain": transform8, "chosen": transforms[1]} {
-		b.Run(name, func(b *testing.B) {
+	for _, v := range []struct {
+		name string
+		f    transform
+	}{{"size=8/plain", transform8}, {"size=8/chosen", transforms[1]}, {"size=4/plain", transform4}, {"size=4/chosen", transforms[2]}} {
+		b.Run(v.name, func(b *testing.B) {
 			for b.Loop() {
-				f(dst[:], 8, &blk)
+				v.f(dst[:], 8, &blk)
 			}
 		})
 	}

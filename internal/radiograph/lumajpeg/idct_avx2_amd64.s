@@ -72,23 +72,23 @@ TEXT ·inverse8x8(SB), NOSPLIT, $0-24
 	VPSRAD         $0x0b, Y0, Y0
 	VPACKSSDW      Y8, Y7, Y7
 	VPACKSSDW      Y5, Y9, Y9
+	VSHUFPS        $0x88, Y9, Y7, Y2
+	VSHUFPS        $0xdd, Y9, Y7, Y5
 	VPACKSSDW      Y1, Y0, Y0
 	VPACKSSDW      Y4, Y3, Y3
-	VSHUFPS        $0x88, Y9, Y7, Y1
-	VSHUFPS        $0xdd, Y9, Y7, Y2
-	VSHUFPS        $0x88, Y3, Y0, Y4
+	VSHUFPS        $0x88, Y3, Y0, Y1
 	VSHUFPS        $0xdd, Y3, Y0, Y0
-	VPERM2I128     $0x20, Y4, Y1, Y3
-	VPERM2I128     $0x31, Y4, Y1, Y1
-	VPERM2I128     $0x20, Y0, Y2, Y4
-	VPERM2I128     $0x31, Y0, Y2, Y0
-	VPMADDWD       lanes20002000<>+0(SB), Y3, Y2
+	VPERM2I128     $0x20, Y1, Y2, Y3
+	VPERM2I128     $0x31, Y1, Y2, Y1
+	VPERM2I128     $0x20, Y0, Y5, Y2
+	VPERM2I128     $0x31, Y0, Y5, Y0
+	VPMADDWD       lanes20002000<>+0(SB), Y3, Y4
 	VPMADDWD       lanese0002000<>+0(SB), Y3, Y3
-	VPMADDWD       lanesd6301151<>+0(SB), Y4, Y5
-	VPMADDWD       lanes115129cf<>+0(SB), Y4, Y4
-	VPADDD         lanes02020000<>+0(SB), Y2, Y2
-	VPADDD         Y4, Y2, Y6
-	VPSUBD         Y4, Y2, Y2
+	VPMADDWD       lanesd6301151<>+0(SB), Y2, Y5
+	VPMADDWD       lanes115129cf<>+0(SB), Y2, Y2
+	VPADDD         lanes02020000<>+0(SB), Y4, Y4
+	VPADDD         Y2, Y4, Y6
+	VPSUBD         Y2, Y4, Y2
 	VPADDD         lanes02020000<>+0(SB), Y3, Y3
 	VPADDD         Y5, Y3, Y4
 	VPSUBD         Y5, Y3, Y3
@@ -123,10 +123,10 @@ TEXT ·inverse8x8(SB), NOSPLIT, $0-24
 	VPACKSSDW      Y8, Y7, Y7
 	VPACKSSDW      Y0, Y9, Y9
 	VPACKUSWB      Y9, Y7, Y7
+	VPSHUFB        transpose<>+0(SB), Y7, Y7
 	VPACKSSDW      Y3, Y2, Y2
 	VPACKSSDW      Y6, Y4, Y4
 	VPACKUSWB      Y4, Y2, Y2
-	VPSHUFB        transpose<>+0(SB), Y7, Y7
 	VPSHUFB        transpose<>+0(SB), Y2, Y2
 	VPUNPCKLDQ     Y2, Y7, Y0
 	VPUNPCKHDQ     Y2, Y7, Y1
@@ -247,3 +247,123 @@ DATA transpose<>+8(SB)/8, $0x0f0b07030e0a0602
 DATA transpose<>+16(SB)/8, $0x0d0905010c080400
 DATA transpose<>+24(SB)/8, $0x0f0b07030e0a0602
 GLOBL transpose<>(SB), RODATA|NOPTR, $32
+
+// func inverse4x4(dst *uint8, stride int, coefficients *[64]int16)
+// Requires: AVX, AVX2
+TEXT ·inverse4x4(SB), NOSPLIT, $0-24
+	MOVQ           dst+0(FP), AX
+	MOVQ           stride+8(FP), CX
+	MOVQ           coefficients+16(FP), DX
+	VMOVDQU        columnsLow<>+0(SB), Y0
+	VMOVDQU        columnsHigh<>+0(SB), Y1
+	VBROADCASTI128 (DX), Y3
+	VBROADCASTI128 64(DX), Y2
+	VPSHUFB        Y0, Y3, Y3
+	VPSHUFB        Y1, Y2, Y2
+	VPOR           Y2, Y3, Y3
+	VBROADCASTI128 32(DX), Y4
+	VBROADCASTI128 96(DX), Y2
+	VPSHUFB        Y0, Y4, Y4
+	VPSHUFB        Y1, Y2, Y2
+	VPOR           Y2, Y4, Y4
+	VBROADCASTI128 16(DX), Y5
+	VBROADCASTI128 80(DX), Y2
+	VPSHUFB        Y0, Y5, Y5
+	VPSHUFB        Y1, Y2, Y2
+	VPOR           Y2, Y5, Y5
+	VBROADCASTI128 48(DX), Y6
+	VBROADCASTI128 112(DX), Y2
+	VPSHUFB        Y0, Y6, Y6
+	VPSHUFB        Y1, Y2, Y2
+	VPOR           Y2, Y6, Y6
+	VPMADDWD       lanes00002000<>+0(SB), Y3, Y0
+	VPMADDWD       lanesf3c11d90<>+0(SB), Y4, Y1
+	VPADDD         lanes00000400<>+0(SB), Y0, Y0
+	VPADDD         Y1, Y0, Y2
+	VPSUBD         Y1, Y0, Y0
+	VPMADDWD       lanesf6612902<>+0(SB), Y5, Y1
+	VPMADDWD       lanesf7d80e66<>+0(SB), Y6, Y3
+	VPADDD         Y3, Y1, Y1
+	VPADDD         Y1, Y2, Y3
+	VPSUBD         Y1, Y2, Y2
+	VPSRAD         $0x0b, Y3, Y3
+	VPSRAD         $0x0b, Y2, Y2
+	VPMADDWD       lanes173a10fc<>+0(SB), Y5, Y1
+	VPMADDWD       lanesfc9fdd3c<>+0(SB), Y6, Y4
+	VPADDD         Y4, Y1, Y1
+	VPADDD         Y1, Y0, Y4
+	VPSUBD         Y1, Y0, Y0
+	VPSRAD         $0x0b, Y4, Y4
+	VPSRAD         $0x0b, Y0, Y0
+	VPACKSSDW      Y4, Y3, Y3
+	VPACKSSDW      Y2, Y0, Y0
+	VSHUFPS        $0x88, Y0, Y3, Y1
+	VSHUFPS        $0xdd, Y0, Y3, Y0
+	VEXTRACTI128   $0x01, Y1, X7
+	VEXTRACTI128   $0x01, Y0, X8
+	VPMADDWD       lanes00002000<>+0(SB), Y1, Y1
+	VPMADDWD       lanesf3c11d90<>+0(SB), Y0, Y0
+	VPADDD         lanes02020000<>+0(SB), Y1, Y1
+	VPADDD         Y0, Y1, Y2
+	VPSUBD         Y0, Y1, Y1
+	VPMADDWD       lanesf6612902<>+0(SB), Y7, Y0
+	VPMADDWD       lanesf7d80e66<>+0(SB), Y8, Y3
+	VPADDD         Y3, Y0, Y0
+	VPADDD         Y0, Y2, Y3
+	VPSUBD         Y0, Y2, Y2
+	VPSRAD         $0x12, Y3, Y3
+	VPSRAD         $0x12, Y2, Y2
+	VPMADDWD       lanes173a10fc<>+0(SB), Y7, Y0
+	VPMADDWD       lanesfc9fdd3c<>+0(SB), Y8, Y4
+	VPADDD         Y4, Y0, Y0
+	VPADDD         Y0, Y1, Y4
+	VPSUBD         Y0, Y1, Y1
+	VPSRAD         $0x12, Y4, Y4
+	VPSRAD         $0x12, Y1, Y1
+	VPACKSSDW      Y4, Y3, Y3
+	VPACKSSDW      Y2, Y1, Y1
+	VPACKUSWB      Y1, Y3, Y3
+	VPSHUFB        transpose<>+0(SB), Y3, Y3
+	LEAQ           (AX)(CX*2), DX
+	VMOVD          X3, (AX)
+	VPEXTRD        $0x01, X3, (AX)(CX*1)
+	VPEXTRD        $0x02, X3, (DX)
+	VPEXTRD        $0x03, X3, (DX)(CX*1)
+	VZEROUPPER
+	RET
+
+DATA lanes00002000<>+0(SB)/8, $0x0000200000002000
+DATA lanes00002000<>+8(SB)/8, $0x0000200000002000
+DATA lanes00002000<>+16(SB)/8, $0x0000200000002000
+DATA lanes00002000<>+24(SB)/8, $0x0000200000002000
+GLOBL lanes00002000<>(SB), RODATA|NOPTR, $32
+
+DATA lanesf3c11d90<>+0(SB)/8, $0xf3c11d90f3c11d90
+DATA lanesf3c11d90<>+8(SB)/8, $0xf3c11d90f3c11d90
+DATA lanesf3c11d90<>+16(SB)/8, $0xf3c11d90f3c11d90
+DATA lanesf3c11d90<>+24(SB)/8, $0xf3c11d90f3c11d90
+GLOBL lanesf3c11d90<>(SB), RODATA|NOPTR, $32
+
+DATA lanesf6612902<>+0(SB)/8, $0xf6612902f6612902
+DATA lanesf6612902<>+8(SB)/8, $0xf6612902f6612902
+DATA lanesf6612902<>+16(SB)/8, $0xf6612902f6612902
+DATA lanesf6612902<>+24(SB)/8, $0xf6612902f6612902
+GLOBL lanesf6612902<>(SB), RODATA|NOPTR, $32
+
+DATA lanesf7d80e66<>+0(SB)/8, $0xf7d80e66f7d80e66
+DATA lanesf7d80e66<>+8(SB)/8, $0xf7d80e66f7d80e66
+DATA lanesf7d80e66<>+16(SB)/8, $0xf7d80e66f7d80e66
+DATA lanesf7d80e66<>+24(SB)/8, $0xf7d80e66f7d80e66
+GLOBL lanesf7d80e66<>(SB), RODATA|NOPTR, $32
+
+DATA lanes173a10fc<>+0(SB)/8, $0x173a10fc173a10fc
+DATA lanes173a10fc<>+8(SB)/8, $0x173a10fc173a10fc
+DATA lanes173a10fc<>+16(SB)/8, $0x173a10fc173a10fc
+DATA lanes173a10fc<>+24(SB)/8, $0x173a10fc173a10fc
+GLOBL lanes173a10fc<>(SB), RODATA|NOPTR, $32
+
+DATA lanesfc9fdd3c<>+0(SB)/8, $0xfc9fdd3cfc9fdd3c
+DATA lanesfc9fdd3c<>+8(SB)/8, $0xfc9fdd3cfc9fdd3c
+DATA lanesfc9fdd3c<>+16(SB)/8, $0xfc9fdd3cfc9fdd3c
+DATA lanesfc9fdd3c<>+24(SB)/8, $0xfc9fdd3cfc9fdd3c
+GLOBL lanesfc9fdd3c<>(SB), RODATA|NOPTR, $32

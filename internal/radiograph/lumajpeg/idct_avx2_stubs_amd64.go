@@ -8,3 +8,8 @@ package lumajpeg
 //
 //go:noescape
 func inverse8x8(dst *uint8, stride int, coefficients *[64]int16)
+
+// inverse4x4 writes the 4 x 4 means of squares of samples of coefficients whose energy is at most maxEnergy to rows of 4 bytes, stride bytes apart.
+//
+//go:noescape
+func inverse4x4(dst *uint8, stride int, coefficients *[64]int16)

@@ -8,28 +8,27 @@ import (
 	. "github.com/mmcloughlin/avo/operand"
 )
 
-// known are the vectors of equal lanes already in the file.
-var known = map[uint32]Mem{}
+// known are the vectors already in the file, by name.
+var known = map[string]Mem{}
 
 // lanes is a vector with v in every lane of 32 bits.
 func lanes(v uint32) Mem {
-	m, ok := known[v]
-	if !ok {
-		var b [32]byte
-		for i := 0; i < len(b); i += 4 {
-			binary.LittleEndian.PutUint32(b[i:], v)
-		}
-		m = bytesOf(fmt.Sprintf("lanes%08x", v), b)
-		known[v] = m
+	var b [32]byte
+	for i := 0; i < len(b); i += 4 {
+		binary.LittleEndian.PutUint32(b[i:], v)
 	}
-	return m
+	return bytesOf(fmt.Sprintf("lanes%08x", v), b)
 }
 
 // bytesOf is a vector in the file.
 func bytesOf(name string, b [32]byte) Mem {
-	m := GLOBL(name, RODATA|NOPTR)
-	for i := 0; i < len(b); i += 8 {
-		DATA(i, U64(binary.LittleEndian.Uint64(b[i:])))
+	m, ok := known[name]
+	if !ok {
+		m = GLOBL(name, RODATA|NOPTR)
+		for i := 0; i < len(b); i += 8 {
+			DATA(i, U64(binary.LittleEndian.Uint64(b[i:])))
+		}
+		known[name] = m
 	}
 	return m
 }

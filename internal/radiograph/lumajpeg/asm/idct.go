@@ -98,29 +98,27 @@ func pass(in samples, round uint32, shift uint64) (out [8]reg.VecVirtual) {
 		{c1175 - c0899, c1175, c1175 - c1961, c0298 - c0899 + c1175 - c1961},
 	}
 	for i, k := range odd {
-		o, b := products(in[2], k[0], k[1]), products(in[3], k[2], k[3])
-		VPADDD(b, o, o)
-		out[i], out[7-i] = YMM(), e[i]
-		VPADDD(o, e[i], out[i])
-		VPSUBD(o, e[i], e[i])
-		VPSRAD(Imm(shift), out[i], out[i])
-		VPSRAD(Imm(shift), e[i], e[i])
+		out[i], out[7-i] = butterfly(in, e[i], k, shift)
 	}
 	return out
 }
 
+// butterfly adds what samples 1, 5, 3 and 7 make with the factors k to the even ones' e, takes it from them, which is
+// left in e, and scales both.
+func butterfly(in samples, e reg.VecVirtual, k [4]int16, shift uint64) (sum, difference reg.VecVirtual) {
+	o, b := products(in[2], k[0], k[1]), products(in[3], k[2], k[3])
+	VPADDD(b, o, o)
+	sum = YMM()
+	VPADDD(o, e, sum)
+	VPSUBD(o, e, e)
+	VPSRAD(Imm(shift), sum, sum)
+	VPSRAD(Imm(shift), e, e)
+	return sum, e
+}
+
 // paired transposes what the first pass left, lane by lane a column, to what the second takes, lane by lane a row.
 func paired(rows [8]reg.VecVirtual) (in samples) {
-	for i := 0; i < 8; i += 2 {
-		VPACKSSDW(rows[i+1], rows[i], rows[i])
-	}
-	var halves [2][2]reg.VecVirtual // of rows 0-3 and 4-7: pairs 0 and 4 beside 1 and 5, 2 and 6 beside 3 and 7
-	for i := range halves {
-		a, b := rows[4*i], rows[4*i+2]
-		halves[i] = [2]reg.VecVirtual{YMM(), YMM()}
-		VSHUFPS(Imm(0b10_00_10_00), b, a, halves[i][0])
-		VSHUFPS(Imm(0b11_01_11_01), b, a, halves[i][1])
-	}
+	halves := [2][2]reg.VecVirtual{pairHalves(rows[:4]), pairHalves(rows[4:])}
 	for i := range 2 {
 		in[i], in[2+i] = YMM(), YMM()
 		VPERM2I128(Imm(0x20), halves[1][i], halves[0][i], in[i])
@@ -129,22 +127,20 @@ func paired(rows [8]reg.VecVirtual) (in samples) {
 	return in
 }
 
+// pairHalves makes pairs of four rows: 0 and 4 beside 1 and 5, 2 and 6 beside 3 and 7.
+func pairHalves(rows []reg.VecVirtual) [2]reg.VecVirtual {
+	a, b := rows[0], rows[2]
+	VPACKSSDW(rows[1], a, a)
+	VPACKSSDW(rows[3], b, b)
+	first, second := YMM(), YMM()
+	VSHUFPS(Imm(0b10_00_10_00), b, a, first)
+	VSHUFPS(Imm(0b11_01_11_01), b, a, second)
+	return [2]reg.VecVirtual{first, second}
+}
+
 // store cuts samples, which are columns, lane by lane a row, to bytes and writes them by rows.
 func store(dst, stride reg.Register, columns [8]reg.VecVirtual) {
-	for i := 0; i < 8; i += 4 {
-		VPACKSSDW(columns[i+1], columns[i], columns[i])
-		VPACKSSDW(columns[i+3], columns[i+2], columns[i+2])
-		VPACKUSWB(columns[i+2], columns[i], columns[i])
-	}
-	// Of each half, four columns of four rows; byte by byte to four rows of four columns.
-	var transpose [32]byte
-	for i := range transpose {
-		transpose[i] = byte(4*(i%4) + i/4%4)
-	}
-	order := bytesOf("transpose", transpose)
-	left, right := columns[0], columns[4]
-	VPSHUFB(order, left, left)
-	VPSHUFB(order, right, right)
+	left, right := cut([4]reg.VecVirtual(columns[:4])), cut([4]reg.VecVirtual(columns[4:]))
 	rows := [2]reg.VecVirtual{YMM(), YMM()}
 	VPUNPCKLDQ(right, left, rows[0])
 	VPUNPCKHDQ(right, left, rows[1])
@@ -163,6 +159,20 @@ func store(dst, stride reg.Register, columns [8]reg.VecVirtual) {
 			VMOVHPS(x, Mem{Base: to, Index: stride, Scale: 1})
 		}
 	}
+}
+
+// cut makes bytes of four columns and, in each half, four rows of them.
+func cut(columns [4]reg.VecVirtual) reg.VecVirtual {
+	a, b := columns[0], columns[2]
+	VPACKSSDW(columns[1], a, a)
+	VPACKSSDW(columns[3], b, b)
+	VPACKUSWB(b, a, a)
+	var transpose [32]byte
+	for i := range transpose {
+		transpose[i] = byte(4*(i%4) + i/4%4)
+	}
+	VPSHUFB(bytesOf("transpose", transpose), a, a)
+	return a
 }
 
 // products multiplies the samples of each lane and adds the two products up.

@@ -7,5 +7,6 @@ import "github.com/mmcloughlin/avo/build"
 func main() {
 	build.ConstraintExpr("amd64,!purego")
 	inverse8x8()
+	inverse4x4()
 	build.Generate()
 }
