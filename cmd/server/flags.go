@@ -46,7 +46,7 @@ type modelFlag struct {
 // pictureFlags say what a picture may be.
 type pictureFlags struct {
 	MaxBytes  size `default:"32M" help:"Longest picture file that is taken."`
-	MaxPixels size `default:"64M" help:"Most pixels, width times height, that are decoded."`
+	MaxPixels size `default:"24M" help:"Most pixels, width times height, that are decoded; each may take 8 bytes while it is, in each worker at a time."`
 	TIFF      bool `name:"tiff" help:"Take TIFF too. Off because its decoder has a history of bugs."`
 	WebP      bool `name:"webp" help:"Take WebP too. Off because its decoder has a history of bugs."`
 }
