@@ -30,6 +30,7 @@ type axis struct {
 	start  []int
 	weight []uint64
 	window []float64
+	taps   taps
 }
 
 func (a *axis) grows() bool { return float64(a.m) > a.extent }
@@ -56,6 +57,10 @@ func (a *axis) compute(n, m int, extent float64) {
 		a.weight = sized(a.weight, n)
 	}
 	clear(a.weight)
+	a.taps.blocks = 0
+	if !a.grows() {
+		a.taps.reset(n, m, len(a.window))
+	}
 
 	centre := func(j int) float64 { return float64((float64(j) + 0.5) * scale) }
 	first := func(j int) int { return max(int(centre(j)-support+0.5), 0) }
@@ -78,6 +83,9 @@ func (a *axis) compute(n, m int, extent float64) {
 				w /= total
 			}
 			fixed := uint64(float64(w*(1<<fractionBits)) + 0.5)
+			if a.taps.blocks > 0 {
+				a.taps.set(j, i, from, fixed)
+			}
 			switch x := from + i; {
 			case a.grows():
 				a.weight[growTaps*j+i] = fixed

@@ -81,6 +81,10 @@ func (a *axis) row8(dst, src []uint8) {
 		}
 		return
 	}
+	if a.taps.blocks > 0 {
+		a.taps.row(dst, src)
+		return
+	}
 	weight := a.weight[:len(src)]
 	sum, x := uint64(0), 0
 	for j, end := range a.start[1 : len(dst)+1] {

@@ -1,0 +1,13 @@
+//go:build amd64 && !purego
+
+package resample
+
+import "golang.org/x/sys/cpu"
+
+var hasTaps = cpu.X86.HasAVX2
+
+// tapsAVX2 makes 4*groups pixels of a row: pixel j is the rounded sum of src[first[j]+i]*weight[8*blocks*j+i] over
+// i < 8*blocks, all of which it reads.
+//
+//go:noescape
+func tapsAVX2(dst, src *uint8, first, weight *int32, blocks, groups int)

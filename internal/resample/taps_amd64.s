@@ -1,0 +1,56 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// Half of 1/2^22, what a sum is rounded by.
+DATA half22<>+0(SB)/4, $0x00200000
+GLOBL half22<>(SB), RODATA|NOPTR, $4
+
+// One output's taps: the sum of 8 x blocks products into acc, lane by lane.
+#define TAPS(OFFSET, ACC, LOOP) \
+	MOVLQSX OFFSET(R8), AX; \
+	ADDQ    SI, AX; \
+	VPXOR   ACC, ACC, ACC; \
+	MOVQ    R10, CX; \
+LOOP: \
+	VPMOVZXBD (AX), Y4; \
+	VPMULLD   (R9), Y4, Y4; \
+	VPADDD    Y4, ACC, ACC; \
+	ADDQ      $8, AX; \
+	ADDQ      $32, R9; \
+	DECQ      CX; \
+	JNZ       LOOP
+
+// func tapsAVX2(dst, src *uint8, first, weight *int32, blocks, groups int)
+TEXT ·tapsAVX2(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ src+8(FP), SI
+	MOVQ first+16(FP), R8
+	MOVQ weight+24(FP), R9
+	MOVQ blocks+32(FP), R10
+	MOVQ groups+40(FP), R11
+	VPBROADCASTD half22<>(SB), X15
+
+group:
+	TAPS(0, Y0, taps0)
+	TAPS(4, Y1, taps1)
+	TAPS(8, Y2, taps2)
+	TAPS(12, Y3, taps3)
+
+	// Four sums of eight lanes each, into four lanes.
+	VPHADDD      Y1, Y0, Y0
+	VPHADDD      Y3, Y2, Y2
+	VPHADDD      Y2, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPADDD       X1, X0, X0
+	VPADDD       X15, X0, X0
+	VPSRLD       $22, X0, X0
+	VPACKUSDW    X0, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVD        X0, (DI)
+	ADDQ         $4, DI
+	ADDQ         $16, R8
+	DECQ         R11
+	JNZ          group
+	VZEROUPPER
+	RET

@@ -1,0 +1,7 @@
+//go:build !amd64 || purego
+
+package resample
+
+const hasTaps = false
+
+func tapsAVX2(dst, src *uint8, first, weight *int32, blocks, groups int) { panic("unreachable") }

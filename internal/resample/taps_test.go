@@ -1,0 +1,51 @@
+package resample
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestTapsGiveThePlainPixels(t *testing.T) {
+	if !hasTaps {
+		t.Skip("no processor tier for it here")
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	used := 0
+	for range 3000 {
+		m := 4 * (1 + rng.IntN(60))
+		n := m + rng.IntN(12*m)
+		extent := float64(n) - rng.Float64()*0.9
+		if extent < float64(m) {
+			extent = float64(n)
+		}
+		var fast axis
+		fast.compute(n, m, extent)
+		if fast.taps.blocks == 0 {
+			continue
+		}
+		used++
+		for j, at := range fast.taps.first {
+			if at < 0 || int(at)+8*fast.taps.blocks > n {
+				t.Fatalf("%d of %v to %d: pixel %d reads %d to %d", n, extent, m, j, at, int(at)+8*fast.taps.blocks)
+			}
+		}
+		plain := fast
+		plain.taps = taps{}
+		row := make([]uint8, n)
+		for i := range row {
+			if row[i] = uint8(rng.IntN(256)); rng.IntN(4) == 0 {
+				row[i] = 255
+			}
+		}
+		got, want := make([]uint8, m), make([]uint8, m)
+		fast.row8(got, row)
+		plain.row8(want, row)
+		if !bytes.Equal(got, want) {
+			t.Fatalf("%d of %v to %d: %v, plain %v", n, extent, m, got, want)
+		}
+	}
+	if used < 1000 {
+		t.Errorf("only %d rows were compared", used)
+	}
+}
