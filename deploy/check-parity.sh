@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Holds the server to the command line: every original picture must get the same numbers over
-# HTTP as from `predict --json`, and `evaluate --json` must add up to what `predict` says of each.
+# HTTP as from `predict --json`, by every shipped model, and `evaluate --json` must add up to what `predict` says of each.
 #
 #   deploy/check-parity.sh DATA
 #
@@ -31,23 +31,28 @@ title "originals, over HTTP and by predict --json"
 serve "$scratch"
 mapfile -d '' -t files < <(pictures "$originals")
 ((${#files[@]} > 0)) || fail "no picture in $originals"
-# One line a file, the numbers as 17 digits: equal lines are equal numbers.
-"$scratch/spikeray" predict --json "${files[@]}" >"$scratch/predict.json"
-jq -r 'if .error then error("\(.file): \(.error)") else [.file, .probability, .label] | @tsv end' \
-  "$scratch/predict.json" >"$scratch/predict.tsv"
-for file in "${files[@]}"; do
-  curl --silent --show-error --max-time 60 --output "$scratch/answer.json" --data-binary "@$file" "$url/v1/predictions"
-  is_prediction "$scratch/answer.json" || fail "$file: $(cat "$scratch/answer.json")"
-  jq -r --arg file "$file" '[$file, .probability, .label] | @tsv' "$scratch/answer.json" >>"$scratch/http.tsv"
-done
-diff "$scratch/predict.tsv" "$scratch/http.tsv" || fail "the lines above differ"
-[[ $(wc -l <"$scratch/http.tsv") == "${#files[@]}" ]] || fail "fewer answers than pictures"
-# Numbers that never move would be equal too.
-distinct=$(cut -f2 "$scratch/http.tsv" | sort -u | wc -l)
-((distinct > ${#files[@]} / 2)) || fail "only $distinct different probabilities"
-pass "${#files[@]} pictures, the same probability and label for each ($distinct different probabilities)"
-awk -F'\t' '{n[/\/NORMAL\// ? "NORMAL" : "PNEUMONIA", $3]++} END {for (k in n) {split(k, p, SUBSEP); print "        of " p[1] " answered " p[2] ": " n[k]}}' \
-  "$scratch/http.tsv" | sort
+curl --silent --show-error --fail --max-time 10 "$url/v1/models" | jq -r '.models[].name' >"$scratch/models"
+[[ -s $scratch/models ]] || fail "no model"
+while read -r model; do
+  # One line a file, the numbers as 17 digits: equal lines are equal numbers.
+  "$scratch/spikeray" predict --json --model "$model" "${files[@]}" >"$scratch/predict.json"
+  jq -r 'if .error then error("\(.file): \(.error)") else [.file, .probability, .label] | @tsv end' \
+    "$scratch/predict.json" >"$scratch/predict.tsv"
+  for file in "${files[@]}"; do
+    curl --silent --show-error --max-time 60 --output "$scratch/answer.json" --data-binary "@$file" \
+      "$url/v1/predictions?model=$model"
+    is_prediction "$scratch/answer.json" || fail "$model, $file: $(cat "$scratch/answer.json")"
+    jq -r --arg file "$file" '[$file, .probability, .label] | @tsv' "$scratch/answer.json"
+  done >"$scratch/http.tsv"
+  diff "$scratch/predict.tsv" "$scratch/http.tsv" || fail "$model: the lines above differ"
+  [[ $(wc -l <"$scratch/http.tsv") == "${#files[@]}" ]] || fail "$model: fewer answers than pictures"
+  # Numbers that never move would be equal too.
+  distinct=$(cut -f2 "$scratch/http.tsv" | sort -u | wc -l)
+  ((distinct > ${#files[@]} / 2)) || fail "$model: only $distinct different probabilities"
+  pass "$model: ${#files[@]} pictures, the same probability and label for each ($distinct different probabilities)"
+  awk -F'\t' '{n[/\/NORMAL\// ? "NORMAL" : "PNEUMONIA", $3]++}
+    END {for (k in n) {split(k, p, SUBSEP); print "        of " p[1] " answered " p[2] ": " n[k]}}' "$scratch/http.tsv" | sort
+done <"$scratch/models"
 
 title "evaluate --json $val"
 "$scratch/spikeray" evaluate --json "$val" >"$scratch/evaluate.json" 2>"$scratch/evaluate.log" ||
