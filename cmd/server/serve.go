@@ -24,7 +24,7 @@ type serveCommand struct {
 	MaxRequestBytes size `default:"64M" help:"Longest body of a request."`
 	MaxUploadMemory size `default:"256M" help:"Memory for all bodies being received; more are answered 503."`
 
-	PredictTimeout  time.Duration `default:"30s" help:"Longest wait and work from the moment a request was read; then it is answered 503."`
+	PredictTimeout  time.Duration `default:"30s" help:"Longest wait and work from the moment a request was read; then it is answered 503. Looked at between decoding, preparing and the network, which are not interrupted."`
 	ReadTimeout     time.Duration `default:"60s" help:"Longest time that a client may take to send a request."`
 	IdleTimeout     time.Duration `default:"2m" help:"Longest time that a connection may wait for its next request."`
 	DrainDelay      time.Duration `default:"0s" help:"On SIGTERM, how long to go on taking predictions while /readyz says 503, for load balancers to notice."`

@@ -1,4 +1,7 @@
-"""The article's two networks, by name (shared/SEED.md: 575,452 parameters, 128.7 M multiply-accumulates)."""
+"""The article's two networks, by name: 575,452 parameters, 128.7 M multiply-accumulates.
+
+"Hybrid SNN/ANN for Chest X-Ray (Pneumonia) classification using spiking activations", notebook littlemountainman/SNNXray.
+"""
 
 import keras
 from keras import layers

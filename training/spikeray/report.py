@@ -16,7 +16,7 @@ from .metrics import NAMES, metrics
 BEGIN = "<!-- training tables: begin (python -m spikeray.report writes what follows) -->"
 END = "<!-- training tables: end -->"
 
-# shared/SEED.md: the article's official test, one run of each.
+# The article's official test, one run of each.
 ARTICLE = {
     "traditional network": ".732 | .992 | .299 | .823 | .685",
     "spiking network": ".797 | .990 | .474 | .859 | .775",

@@ -12,7 +12,7 @@ TIME_AXES = ("rows", "steps")
 class SpikingActivation(keras.layers.Layer):
     """A neuron per state element, run along axis 1 of its input.
 
-    At each step, with input x and state V (shared/SEED.md; KerasSpiking's SpikingActivation without averaging):
+    At each step, with input x and state V (the article's; KerasSpiking's SpikingActivation without averaging):
 
         r = relu(x);  V = V + r*dt;  n = floor(V);  V = V - n;  output = n / dt
 

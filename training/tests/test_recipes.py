@@ -6,7 +6,7 @@ import pytest
 from spikeray import export, translate
 from spikeray.recipes import RECIPES, snnxray
 
-PARAMETERS = 575_452  # shared/SEED.md
+PARAMETERS = 575_452  # the article's network
 
 
 @pytest.mark.parametrize("make", [*RECIPES.values(), lambda: snnxray(time_axis="steps", steps=2)],

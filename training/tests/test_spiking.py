@@ -11,7 +11,7 @@ SHAPES = {"rows": (3, 9, 4, 5), "steps": (3, 6, 4, 3, 2)}
 
 
 def equations(x, v, dt):
-    """shared/SEED.md, a neuron and a step at a time; x [T][...], v [...]."""
+    """The equations of spiking.SpikingActivation, a neuron and a step at a time; x [T][...], v [...]."""
     out = np.empty_like(x)
     for t in range(len(x)):
         for i in np.ndindex(v.shape):
