@@ -19,6 +19,7 @@ func FuzzTiers(f *testing.F) {
 		}
 		r := rand.New(rand.NewPCG(seed, 0))
 		l, values := newLayer(r, w), newFloatLayer(r, w)
+		l.silence(r, 200*r.IntN(6))
 		x, v := randomFloats(r, in.W*in.C, 300), randomFloats(r, in.W*in.C, 1)
 		fan := make([]int, in.W)
 		for i := range fan {

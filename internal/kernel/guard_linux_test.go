@@ -48,6 +48,8 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 			for y := range w.Out.H {
 				c.Row(dst, src, y, &ws)
 			}
+			l.silence(r, 500)
+			c.WithoutSilent(guardedCopy(t, l.src), &ws)
 
 			f := newFloatLayer(r, w)
 			floats, err := NewFloat32Conv(w, f.weights, f.bias)

@@ -19,6 +19,11 @@ type int8Rows interface {
 	row(dst []float32, src []uint8, y int, ws *Workspace)
 }
 
+// int8Sparse is an int8Rows that can leave channels out.
+type int8Sparse interface {
+	withoutSilent(src []uint8, ws *Workspace) (*Int8Conv, []uint8)
+}
+
 // NewInt8Conv packs the weights [KH][KW][In.C][Out.C] of a convolution with a scale and a bias for each output channel
 // (bias nil: zeros); all are copied. An error, which wraps ErrLayer, says that the sizes do not fit the window, or that
 // there are so many products to a sum that it could leave int32.
@@ -44,6 +49,16 @@ func (c *Int8Conv) Window() Window { return c.window }
 // the caller's, for one goroutine at a time.
 func (c *Int8Conv) Row(dst []float32, src []uint8, y int, ws *Workspace) {
 	c.rows.row(dst[:c.window.Out.W*c.window.Out.C], src[:c.window.In.Len()], y, ws)
+}
+
+// WithoutSilent gives, for a whole input src, the same convolution without the input channels that are zero in all of
+// src, and src without them: the same bits for less work, and the less the fewer neurons spike. Where a tier cannot do so, or it
+// would not pay, they are c and src themselves. Otherwise they lie in the workspace until its next WithoutSilent.
+func (c *Int8Conv) WithoutSilent(src []uint8, ws *Workspace) (*Int8Conv, []uint8) {
+	if s, ok := c.rows.(int8Sparse); ok {
+		return s.withoutSilent(src[:c.window.In.Len()], ws)
+	}
+	return c, src
 }
 
 // Int8Dense is a dense layer of whole numbers, with the arithmetic of Int8Conv.

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+
+	"golang.org/x/sys/cpu"
 )
 
 // layer is a random convolution of whole numbers and an input for it.
@@ -84,6 +86,7 @@ func (l layer) reference() []float32 {
 	return dst
 }
 
+// compute also holds the layer without silent channels to the whole of it.
 func (l layer) compute(t testing.TB) []float32 {
 	t.Helper()
 	c, err := NewInt8Conv(l.window, l.weights, l.scale, l.bias)
@@ -91,12 +94,30 @@ func (l layer) compute(t testing.TB) []float32 {
 		t.Fatal(err)
 	}
 	var ws Workspace
+	dst := l.rows(c, l.src, &ws)
+	loud, src := c.WithoutSilent(l.src, &ws)
+	sameBits(t, l.rows(loud, src, &ws), dst)
+	return dst
+}
+
+func (l layer) rows(c *Int8Conv, src []uint8, ws *Workspace) []float32 {
 	n := l.window.Out.W * l.window.Out.C
 	dst := make([]float32, l.window.Out.Len())
 	for y := range l.window.Out.H {
-		c.Row(dst[y*n:][:n], l.src, y, &ws)
+		c.Row(dst[y*n:][:n], src, y, ws)
 	}
 	return dst
+}
+
+// silence makes some of the channels silent, of a thousand so many.
+func (l layer) silence(r *rand.Rand, share int) {
+	for k := range l.window.In.C {
+		if r.IntN(1000) < share {
+			for i := k; i < len(l.src); i += l.window.In.C {
+				l.src[i] = 0
+			}
+		}
+	}
 }
 
 func sameBits(t testing.TB, got, want []float32) {
@@ -126,6 +147,35 @@ func TestInt8ConvIsExact(t *testing.T) {
 		for range 120 {
 			l := newLayer(r, randomWindow(r))
 			sameBits(t, l.compute(t), l.reference())
+		}
+	})
+}
+
+// TestInt8ConvWithoutSilentChannelsIsExact uses one workspace for all layers.
+func TestInt8ConvWithoutSilentChannelsIsExact(t *testing.T) {
+	onEveryTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(25, 26))
+		var ws Workspace
+		fewer := 0
+		for range 150 {
+			in := Shape{8 + r.IntN(6), 8 + r.IntN(12), 1 + r.IntN(200)}
+			w, _ := NewWindow(in, 1+r.IntN(3), 2+r.IntN(3), 1, 1, r.IntN(2) == 0, 1+r.IntN(80))
+			l := newLayer(r, w)
+			c, err := NewInt8Conv(w, l.weights, l.scale, l.bias)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				l.silence(r, 100*r.IntN(11))
+				loud, src := c.WithoutSilent(l.src, &ws)
+				sameBits(t, l.rows(loud, src, &ws), l.reference())
+				if len(src) < len(l.src) {
+					fewer++
+				}
+			}
+		}
+		if Tier() == "avx512vnni" && cpu.X86.HasAVX512VBMI2 && fewer < 50 {
+			t.Errorf("channels were left out %d times", fewer)
 		}
 	})
 }

@@ -19,6 +19,16 @@ func Softmax(dst []float64, x []float32) {
 	}
 }
 
+// Sigmoid is 1/(1 + e^-x), the same bits on every processor. At either end it is 0 or 1, whose sum with Sigmoid(-x) is 1
+// to within a unit in the last place.
+func Sigmoid(x float64) float64 {
+	e := exp(-math.Abs(x))
+	if x < 0 {
+		return e / (1 + e)
+	}
+	return 1 / (1 + e)
+}
+
 // exp is e^x for x <= 0 to within 2 units in the last place: x = k ln 2 + r with |r| <= ln 2 / 2, and e^r by its Taylor
 // series to r^13 (the rest is below 2^-57).
 func exp(x float64) float64 {

@@ -12,6 +12,7 @@ type Workspace struct {
 	words   []uint16  // inputs
 	floats  []float32 // inputs
 	outputs []float32
+	kept    any // a tier's memory for Int8Conv.WithoutSilent
 }
 
 // scratch is n elements of one of the workspace's slices, with any content.

@@ -42,6 +42,7 @@ func newWeigher(l Layer, in Shape, values *[kernel.MaxCount + 1]float32, exact b
 // currents are the output rows of a weigher for one input, made one by one when they are asked for.
 type currents struct {
 	from      *weigher
+	int8      *kernel.Int8Conv // the weigher's, without what is silent in counts
 	counts    []uint8
 	values    []float32 // what the counts stand for; floating-point weights only
 	row       []float32
@@ -65,7 +66,9 @@ func (w *weigher) load(c *currents, counts []uint8) uint64 {
 	for y, fan := range w.fanRows {
 		sum += kernel.SpikeSum(counts[y*row:][:row], w.window.In.C, w.fanCols) * uint64(fan)
 	}
-	if w.float32 != nil {
+	if w.int8 != nil {
+		c.int8, c.counts = w.int8.WithoutSilent(counts, &c.workspace)
+	} else {
 		for i, n := range counts {
 			c.values[i] = w.values[n]
 		}
@@ -75,8 +78,8 @@ func (w *weigher) load(c *currents, counts []uint8) uint64 {
 
 // Row gives the currents of row y, [W][C].
 func (c *currents) Row(y int) []float32 {
-	if c.from.int8 != nil {
-		c.from.int8.Row(c.row, c.counts, y, &c.workspace)
+	if c.int8 != nil {
+		c.int8.Row(c.row, c.counts, y, &c.workspace)
 	} else {
 		c.from.float32.Row(c.row, c.values, y, &c.workspace)
 	}
