@@ -1,0 +1,97 @@
+// Package hw lets a network run on a neuromorphic board instead of the simulator.
+//
+// A [Board] is a [spike.Backend], which is all that the rest of the program needs. Beyond that it says what it can do,
+// what a network takes of it and loses on it ([Report]), and how it is ([Board.Health]). A network is first placed, which
+// needs no hardware to be free, and then loaded. The suite in hwtest holds every board to this contract, and the
+// simulator too ([Simulator]).
+package hw
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spikeray/spikeray/pkg/spike"
+)
+
+// ErrClosed is returned by a closed board, its placements and its programs.
+var ErrClosed = errors.New("hw: board is closed")
+
+// Board is a place where networks run. It is safe for concurrent use.
+type Board interface {
+	// A Runner that Compile gives is a [Program]; Compile is Place and Load.
+	spike.Backend
+	Capabilities() Capabilities
+	// Place finds room for a network and turns its numbers into the board's. The error is a *[Refusal] when the board
+	// cannot run the network, and wraps [spike.ErrNetwork] when no back end could.
+	Place(*spike.Network) (Placement, error)
+	// Health says why the board cannot run anything at the moment, or nil.
+	Health(context.Context) error
+	// Close lets go of the board, after which everything but Name and Capabilities fails with ErrClosed.
+	Close() error
+}
+
+// Placement is a network that fits a board.
+type Placement interface {
+	Report() Report
+	Load(context.Context) (Program, error)
+}
+
+// Program is a network loaded onto a board.
+type Program interface {
+	spike.Runner
+	Report() Report
+	// Measure is Run, and what the board can tell of it.
+	Measure(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, Telemetry, error)
+}
+
+// Compile is [spike.Backend.Compile] for a board.
+func Compile(b Board, n *spike.Network) (spike.Runner, error) {
+	p, err := b.Place(n)
+	if err != nil {
+		return nil, err
+	}
+	program, err := p.Load(context.Background())
+	if err != nil { // not the nil Program in an interface
+		return nil, err
+	}
+	return program, nil
+}
+
+// Fidelity is how near a board is to silicon.
+type Fidelity string
+
+const (
+	Silicon       Fidelity = "silicon"        // the chip itself
+	ExactEmulator Fidelity = "exact_emulator" // the chip's arithmetic, integer for integer
+	Approximate   Fidelity = "approximate"    // the chip's behaviour, not its numbers
+	Float         Fidelity = "float"          // floating point: no chip's
+)
+
+// Capabilities is what a board can run.
+type Capabilities struct {
+	Fidelity Fidelity         `json:"fidelity"`
+	Axes     []spike.Axis     `json:"axes"`
+	Layers   []string         `json:"layers"` // as a model file names their types
+	Dynamics []spike.Dynamics `json:"dynamics"`
+	Resets   []spike.Reset    `json:"resets"`
+	// Widths in bits; 0 is float32.
+	WeightBits int `json:"weight_bits"`
+	StateBits  int `json:"state_bits"`
+	// MaxCount is the most spikes that an input can bring in one step.
+	MaxCount int `json:"max_count"`
+	MaxSteps int `json:"max_steps"`
+	// Sizes are the limits that placing counts against; Used is 0.
+	Sizes []Resource `json:"sizes,omitempty"`
+}
+
+// Telemetry is what a board tells of one run beside its spikes. What it did not measure is nil.
+type Telemetry struct {
+	// BoardSteps is the steps that the board took: a pipeline of layers takes some more than the network has.
+	BoardSteps int `json:"board_steps"`
+	// Saturated counts currents and membrane potentials that ran into the end of their range. With any, the spikes may
+	// differ from those of a wider state.
+	Saturated  uint64         `json:"saturated"`
+	Energy     *float64       `json:"energy_joules,omitempty"`
+	DeviceTime *time.Duration `json:"device_time_ns,omitempty"`
+}

@@ -1,0 +1,82 @@
+package loihi
+
+import "fmt"
+
+// Layer is synapses and the neurons that they drive.
+type Layer struct {
+	Synapses Synapses
+	Neurons  *LIF
+	// Start is the membrane potentials before the first step, [Neurons]; nil for zeros.
+	Start []int32
+}
+
+// Machine is a chain of layers that take their steps side by side, as on the chip: what a layer's synapses take in at a
+// step reaches its neurons at the next. A spike train of T steps is through L layers after T+L.
+type Machine struct{ layers []Layer }
+
+// NewMachine checks that the layers fit one another.
+func NewMachine(layers ...Layer) (*Machine, error) {
+	if len(layers) == 0 {
+		return nil, fmt.Errorf("loihi: no layers")
+	}
+	for i, l := range layers {
+		if err := l.Neurons.check(); err != nil {
+			return nil, err
+		}
+		if l.Synapses.Outputs() != l.Neurons.Neurons || l.Start != nil && len(l.Start) != l.Neurons.Neurons {
+			return nil, fmt.Errorf("loihi: layer %d: %d neurons behind synapses for %d", i, l.Neurons.Neurons, l.Synapses.Outputs())
+		}
+		if i > 0 && l.Synapses.Inputs() != layers[i-1].Neurons.Neurons {
+			return nil, fmt.Errorf("loihi: layer %d takes %d spikes, %d come", i, l.Synapses.Inputs(), layers[i-1].Neurons.Neurons)
+		}
+	}
+	return &Machine{layers}, nil
+}
+
+// State is the memory of one run.
+type State struct {
+	machine *Machine
+	layers  []layerState
+	// Saturated counts the activations, currents and membrane potentials that left their range since Reset.
+	Saturated uint64
+}
+
+type layerState struct{ activation, u, v, spikes []int32 }
+
+// NewState makes the memory of a run, reset.
+func (m *Machine) NewState() *State {
+	s := &State{machine: m}
+	for _, l := range m.layers {
+		n := l.Neurons.Neurons
+		all := make([]int32, 4*n)
+		s.layers = append(s.layers, layerState{all[:n:n], all[n : 2*n : 2*n], all[2*n : 3*n : 3*n], all[3*n:]})
+	}
+	s.Reset()
+	return s
+}
+
+// Reset empties the synapses' buffers and sets the neurons to their start.
+func (s *State) Reset() {
+	s.Saturated = 0
+	for i := range s.layers {
+		l := &s.layers[i]
+		clear(l.activation)
+		clear(l.u)
+		clear(l.v)
+		copy(l.v, s.machine.layers[i].Start)
+		clear(l.spikes)
+	}
+}
+
+// Step takes one step with the spikes in. Spikes gives what every layer made of it.
+func (s *State) Step(in []int32) {
+	for i := range s.layers {
+		l, state := &s.machine.layers[i], &s.layers[i]
+		s.Saturated += l.Neurons.step(state.spikes, state.u, state.v, state.activation)
+		s.Saturated += l.Synapses.activate(state.activation, in)
+		in = state.spikes
+	}
+}
+
+// Spikes is what a layer's neurons emitted in the last step, 0 or 1 each. The slice is the state's.
+func (s *State) Spikes(layer int) []int32 { return s.layers[layer].spikes }
