@@ -45,7 +45,7 @@ func (s *Server) summary(e *pipeline.Entry) modelSummary {
 		Kernel:    e.Kernel(),
 		Labels:    d.Labels,
 		Positive:  d.Positive,
-		Threshold: d.Threshold,
+		Threshold: d.DefaultThreshold(),
 		MaxSteps:  e.MaxSteps(),
 	}
 }

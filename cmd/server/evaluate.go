@@ -87,7 +87,7 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams) error {
 	if len(failed) > 0 {
 		fmt.Fprintf(std.err, "spikeray: %d of %d pictures could not be read and are not in the report\n", len(failed), len(files))
 	}
-	threshold := d.Threshold
+	threshold := d.DefaultThreshold()
 	if c.Threshold != nil {
 		threshold = *c.Threshold
 	}

@@ -90,7 +90,7 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 	}
 
 	description := m.Description()
-	out.Threshold = description.Threshold
+	out.Threshold = description.DefaultThreshold()
 	if opt.Threshold != nil {
 		out.Threshold = *opt.Threshold
 	}

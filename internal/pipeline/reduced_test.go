@@ -54,7 +54,7 @@ func TestReducedDecodingKeepsTheAnswers(t *testing.T) {
 				full, reduced := answer(t, m.Model, file, false), answer(t, m.Model, file, true)
 				d := math.Abs(full - reduced)
 				sum, worst = sum+d, max(worst, d)
-				if threshold := m.Description().Threshold; (full >= threshold) != (reduced >= threshold) {
+				if threshold := m.Description().DefaultThreshold(); (full >= threshold) != (reduced >= threshold) {
 					flips++
 				}
 			}

@@ -7,8 +7,11 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// network is a description's layers with their weights, in the three parts of docs/MODEL_FILE.md.
+// network is an architecture's layers with their weights, in the three parts of docs/MODEL_FILE.md.
 type network struct {
+	axis    spike.Axis // "" without neurons
+	steps   int        // of the axis steps, otherwise 0
+	scale   float32    // a pixel is divided by it
 	front   *analog
 	encoder *spike.Population // nil without neurons: then the front is the whole network but the softmax
 	body    *spike.Network
@@ -24,10 +27,27 @@ const maxPixel = kernel.MaxCount
 // maxTrainBytes bounds the spikes between two parts: steps times a feature map.
 const maxTrainBytes = 1 << 26
 
+// build makes a file's networks: the model's own and its gate, nil without one.
+func build(d *Description, c *container) (own, gate *network, err error) {
+	b := builder{c: c}
+	if own, err = b.build(d.architecture()); err != nil {
+		return nil, nil, err
+	}
+	if d.Gate != nil {
+		if gate, err = b.build(d.Gate.architecture()); err != nil {
+			return nil, nil, within("gate", err)
+		}
+	}
+	for name := range c.tensors {
+		return nil, nil, formatError("tensor "+name[:min(len(name), 80)], "belongs to no layer")
+	}
+	return own, gate, nil
+}
+
 // build lays the layers one on another and takes their weights out of the container.
-func build(d *Description, c *container) (*network, error) {
+func (b *builder) build(a architecture) (*network, error) {
 	first, last := -1, -1
-	for i, l := range d.Layers {
+	for i, l := range a.layers {
 		if l.Type == "neurons" {
 			if first < 0 {
 				first = i
@@ -35,33 +55,34 @@ func build(d *Description, c *container) (*network, error) {
 			last = i
 		}
 	}
-	if (first >= 0) != (d.Time != nil) {
+	if (first >= 0) != (a.time != nil) {
 		return nil, formatError("time", "stands there if and only if the network has neurons")
 	}
-	shape := kernel.Shape{H: d.Preparation.Height, W: d.Preparation.Width, C: 1}
-	n := &network{front: newAnalog(shape)}
+	shape := kernel.Shape{H: a.height, W: a.width, C: 1}
+	n := &network{front: newAnalog(shape), scale: float32(a.scale)}
+	if a.time != nil {
+		n.axis, n.steps = a.time.Axis, a.time.Steps
+	}
 	part := n.front
 	bytes := true                // the picture is whole numbers, and so are the counts that the read-out of rows takes
 	var pools []*spike.MaxPool2D // right behind the encoder
-	// With whole-number weights anywhere, a model's answer is promised to be the same on every processor.
-	exact := slices.ContainsFunc(d.Layers, func(l Layer) bool { return l.Scale != "" })
-	b := builder{d: d, c: c, exact: exact, reach: maxPixel / float64(float32(d.Preparation.Scale))}
-	if !(b.reach <= maxValue) {
-		return nil, formatError("preparation.scale", "%v makes pixels of more than %.3g", d.Preparation.Scale, float64(maxValue))
-	}
-	for i := range d.Layers {
-		l := &d.Layers[i]
+	b.network, b.reach, b.passes = n, maxPixel/float64(n.scale), 1
+	// With whole-number weights anywhere, a network's answer is promised to be the same on every processor.
+	b.exact = slices.ContainsFunc(a.layers, func(l Layer) bool { return l.Scale != "" })
+	for i := range a.layers {
+		l := &a.layers[i]
 		inBody := first >= 0 && i > first && (i < last || i == last)
 		switch {
 		case l.Type == "softmax":
-			if i != len(d.Layers)-1 || shape.Len() != len(d.Labels) {
+			if i != len(a.layers)-1 || shape.Len() != len(a.labels) {
 				return nil, layerError(i, l, "type", "softmax is the last layer, over as many units as there are labels")
 			}
 			continue
 		case i == first:
 			n.last = l.neurons()
-			n.neurons += n.last.StateLen(shape, d.Time.Axis)
-			n.body = &spike.Network{Axis: d.Time.Axis, Steps: d.Time.Steps, Exact: exact, Source: n.last, Input: shape}
+			n.neurons += n.last.StateLen(shape, n.axis)
+			n.body = &spike.Network{Axis: n.axis, Steps: n.steps, Exact: b.exact, Source: n.last, Input: shape}
+			b.passes = max(1, n.steps)
 			if _, err := n.body.Shapes(); err != nil { // the encoder's own fields
 				return nil, layerError(i, l, "model", "%v", err)
 			}
@@ -85,7 +106,7 @@ func build(d *Description, c *container) (*network, error) {
 			}
 			if neurons, ok := layer.(*spike.Neurons); ok {
 				n.last = neurons
-				n.neurons += neurons.StateLen(shape, d.Time.Axis)
+				n.neurons += neurons.StateLen(shape, n.axis)
 			}
 			n.body.Layers = append(n.body.Layers, layer)
 			shape = out
@@ -94,7 +115,8 @@ func build(d *Description, c *container) (*network, error) {
 			n.readout = newAnalog(shape)
 			part = n.readout
 			n.bodyOut = shape
-			bytes = d.Time.Axis == spike.Rows
+			bytes = n.axis == spike.Rows
+			b.passes = 1
 		}
 		op, err := b.analog(i, l, shape, bytes)
 		if err != nil {
@@ -104,7 +126,7 @@ func build(d *Description, c *container) (*network, error) {
 		part.add(op)
 		shape = op.out
 	}
-	if d.Layers[len(d.Layers)-1].Type != "softmax" {
+	if a.layers[len(a.layers)-1].Type != "softmax" {
 		return nil, formatError("layers", "the last one is not a softmax")
 	}
 	if first >= 0 && n.readout == nil {
@@ -112,31 +134,38 @@ func build(d *Description, c *container) (*network, error) {
 	}
 	if n.body != nil {
 		var err error
-		if n.encoder, err = n.body.Source.Over(n.front.out, d.Time.Axis, pools...); err != nil {
+		if n.encoder, err = n.body.Source.Over(n.front.out, n.axis, pools...); err != nil {
 			return nil, formatError("layers", "%v", err)
 		}
-	}
-	for name := range c.tensors {
-		return nil, formatError("tensor "+name[:min(len(name), 80)], "belongs to no layer")
 	}
 	if n.body != nil {
 		if _, err := n.body.Shapes(); err != nil {
 			return nil, formatError("layers", "%v", err)
 		}
 	}
-	if d.Time != nil && max(d.Time.Steps, 1)*max(n.body.Input.Len(), n.bodyOut.Len()) > maxTrainBytes {
+	if n.body != nil && max(n.steps, 1)*max(n.body.Input.Len(), n.bodyOut.Len()) > maxTrainBytes {
 		return nil, formatError("time.steps", "steps times spikes a step are more than %d", maxTrainBytes)
 	}
 	return n, nil
 }
 
-// builder builds single layers, and counts what they would cost against the limits before it allocates for them.
+// builder builds a file's networks layer by layer, and counts what they would cost together against the limits before it
+// allocates for them.
 type builder struct {
-	d     *Description
-	c     *container
-	exact bool
-	macs  int
-	reach float64 // the largest magnitude of what comes into the next layer
+	c       *container
+	macs    int
+	network *network
+	exact   bool    // the same bits on every processor from floating-point layers too
+	passes  int     // how often the next layer runs for a picture
+	reach   float64 // the largest magnitude of what comes into the next layer
+}
+
+// cost counts what a layer does for a picture: multiply-accumulates, or the elements that a pooling's windows look at.
+func (b *builder) cost(i int, l *Layer, each int) error {
+	if b.macs += each * b.passes; b.macs > maxMACs {
+		return layerError(i, l, "type", "the file's networks need more than %d multiply-accumulates", maxMACs)
+	}
+	return nil
 }
 
 func (b *builder) window(i int, l *Layer, size *[2]int, same bool, in kernel.Shape) (kernel.Window, error) {
@@ -155,7 +184,10 @@ func (b *builder) window(i int, l *Layer, size *[2]int, same bool, in kernel.Sha
 	if w.Out.Len() > maxElements {
 		return w, layerError(i, l, "size", "a map of %dx%dx%d has more than %d elements", w.Out.H, w.Out.W, w.Out.C, maxElements)
 	}
-	return w, nil
+	if l.Type == "conv2d" {
+		return w, nil // its weights are counted
+	}
+	return w, b.cost(i, l, w.Out.Len()*w.KH*w.KW)
 }
 
 // weights takes a layer's tensors; shape ends in the number of outputs, uses is how often each weight is used.
@@ -167,12 +199,8 @@ func (b *builder) weights(i int, l *Layer, uses int, shape ...int) (w spike.Weig
 	if size > maxWeights {
 		return w, layerError(i, l, "weights", "%v are more than %d", shape, maxWeights)
 	}
-	steps := 1
-	if b.d.Time != nil {
-		steps = max(1, b.d.Time.Steps)
-	}
-	if b.macs += size * uses * steps; b.macs > maxMACs {
-		return w, layerError(i, l, "weights", "the network needs more than %d multiply-accumulates", maxMACs)
+	if err := b.cost(i, l, size*uses); err != nil {
+		return w, err
 	}
 	out := shape[len(shape)-1]
 	if l.Scale == "" {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"reflect"
 	"regexp"
@@ -15,18 +14,22 @@ import (
 
 // Description is what a model file says of its model: the JSON of docs/MODEL_FILE.md.
 type Description struct {
-	Format        int             `json:"format"`
-	Name          string          `json:"name"`
-	Version       string          `json:"version"`
-	Summary       string          `json:"summary"`
-	Labels        []string        `json:"labels"`
-	Positive      string          `json:"positive"`
-	Preparation   Preparation     `json:"preparation"`
-	Time          *Time           `json:"time,omitempty"`
-	Layers        []Layer         `json:"layers"`
-	Threshold     float64         `json:"threshold"`
-	Training      json.RawMessage `json:"training,omitempty"`
-	TensorsSHA256 string          `json:"tensors_sha256"`
+	Format      int          `json:"format"`
+	Name        string       `json:"name"`
+	Version     string       `json:"version"`
+	Summary     string       `json:"summary"`
+	Labels      []string     `json:"labels"`
+	Positive    string       `json:"positive"`
+	Preparation Preparation  `json:"preparation"`
+	Time        *Time        `json:"time,omitempty"`
+	Layers      []Layer      `json:"layers"`
+	Calibration *Calibration `json:"calibration,omitempty"`
+	// Threshold is there if and only if there are no OperatingPoints, the first of which is the default.
+	Threshold       *float64         `json:"threshold,omitempty"`
+	OperatingPoints []OperatingPoint `json:"operating_points,omitempty"`
+	Gate            *Gate            `json:"gate,omitempty"`
+	Training        json.RawMessage  `json:"training,omitempty"`
+	TensorsSHA256   string           `json:"tensors_sha256"`
 }
 
 // Preparation is how a picture becomes the network's input.
@@ -85,6 +88,8 @@ const (
 	maxWeights    = 1 << 24
 	maxElements   = 1 << 24
 	maxMACs       = 1 << 36
+	maxLabels     = 64
+	maxGateLabels = 16
 	maxProvenance = 64 << 10
 	maxText       = 1024
 )
@@ -96,15 +101,24 @@ var (
 	digestPattern  = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
+// architecture is what a network is built from: the model's own, or its gate's.
+type architecture struct {
+	width, height int
+	scale         float64
+	labels        []string
+	time          *Time
+	layers        []Layer
+}
+
+func (d *Description) architecture() architecture {
+	p := d.Preparation
+	return architecture{width: p.Width, height: p.Height, scale: p.Scale, labels: d.Labels, time: d.Time, layers: d.Layers}
+}
+
 func parseDescription(text string) (*Description, error) {
 	d := new(Description)
-	dec := json.NewDecoder(bytes.NewReader([]byte(text)))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(d); err != nil {
+	if err := strictDecode([]byte(text), d); err != nil {
 		return nil, formatError("description", "%v", err)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, formatError("description", "more follows the JSON object")
 	}
 	return d, d.check()
 }
@@ -119,12 +133,8 @@ func (d *Description) check() error {
 		return formatError("version", "%.80q is no semantic version", d.Version)
 	case len(d.Summary) > maxText:
 		return formatError("summary", "longer than %d bytes", maxText)
-	case len(d.Labels) < 2 || len(d.Labels) > 64:
-		return formatError("labels", "%d of them, 2 to 64 are possible", len(d.Labels))
 	case !slices.Contains(d.Labels, d.Positive):
 		return formatError("positive", "%.80q is none of the labels", d.Positive)
-	case !(d.Threshold >= 0 && d.Threshold <= 1):
-		return formatError("threshold", "%v is not in [0, 1]", d.Threshold)
 	case len(d.Training) > maxProvenance:
 		return formatError("training", "longer than %d bytes", maxProvenance)
 	case len(d.Training) > 0 && bytes.TrimSpace(d.Training)[0] != '{':
@@ -132,21 +142,55 @@ func (d *Description) check() error {
 	case !digestPattern.MatchString(d.TensorsSHA256):
 		return formatError("tensors_sha256", "not 64 hexadecimal digits")
 	}
-	for i, l := range d.Labels {
-		if l == "" || len(l) > 64 || slices.Contains(d.Labels[:i], l) {
-			return formatError("labels", "%.80q is empty, too long or there twice", l)
-		}
-	}
 	p := d.Preparation
 	switch {
 	case p.Width < 1 || p.Width > maxSide || p.Height < 1 || p.Height > maxSide:
 		return formatError("preparation", "%d x %d, sides of 1 to %d are possible", p.Width, p.Height, maxSide)
 	case p.Resize != "bilinear_antialiased":
 		return formatError("preparation.resize", "%.80q is unknown", p.Resize)
-	case !(p.Scale > 0 && p.Scale <= math.MaxFloat32):
-		return formatError("preparation.scale", "%v is not a number above 0", p.Scale)
 	}
-	if t := d.Time; t != nil {
+	if err := checkScale("preparation.scale", p.Scale); err != nil {
+		return err
+	}
+	if err := d.checkThresholds(); err != nil {
+		return err
+	}
+	a := d.architecture()
+	if err := a.check(); err != nil {
+		return err
+	}
+	if d.Calibration != nil {
+		if err := d.Calibration.check(len(d.Labels)); err != nil {
+			return err
+		}
+	}
+	if d.Gate == nil {
+		return nil
+	}
+	if n := len(d.Layers) + len(d.Gate.Layers); n > maxLayers {
+		return formatError("gate.layers", "%d with the model's own, at most %d are possible", n, maxLayers)
+	}
+	return d.Gate.check()
+}
+
+// checkScale looks at what pixels are divided by.
+func checkScale(field string, scale float64) error {
+	if !(scale > 0 && scale <= math.MaxFloat32) || !(maxPixel/float64(float32(scale)) <= maxValue) {
+		return formatError(field, "%v is not a number above 0, or makes pixels of more than %.3g", scale, float64(maxValue))
+	}
+	return nil
+}
+
+func (a *architecture) check() error {
+	if len(a.labels) < 2 || len(a.labels) > maxLabels {
+		return formatError("labels", "%d of them, 2 to %d are possible", len(a.labels), maxLabels)
+	}
+	for i, l := range a.labels {
+		if l == "" || len(l) > 64 || slices.Contains(a.labels[:i], l) {
+			return formatError("labels", "%.80q is empty, too long or there twice", l)
+		}
+	}
+	if t := a.time; t != nil {
 		switch {
 		case t.Axis != spike.Rows && t.Axis != spike.Steps:
 			return formatError("time.axis", "%.80q is neither rows nor steps", t.Axis)
@@ -156,12 +200,12 @@ func (d *Description) check() error {
 			return formatError("time.steps", "%d, 1 to %d are possible", t.Steps, spike.MaxSteps)
 		}
 	}
-	if len(d.Layers) < 1 || len(d.Layers) > maxLayers {
-		return formatError("layers", "%d of them, 1 to %d are possible", len(d.Layers), maxLayers)
+	if len(a.layers) < 1 || len(a.layers) > maxLayers {
+		return formatError("layers", "%d of them, 1 to %d are possible", len(a.layers), maxLayers)
 	}
 	seen := map[string]bool{}
-	for i := range d.Layers {
-		l := &d.Layers[i]
+	for i := range a.layers {
+		l := &a.layers[i]
 		if !layerPattern.MatchString(l.Name) || seen[l.Name] {
 			return layerError(i, l, "name", "does not match %s, or is there twice", layerPattern)
 		}

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // FormatError says which part of a model file is wrong, and how.
@@ -15,6 +16,15 @@ func (e *FormatError) Error() string { return fmt.Sprintf("model file: %s: %s", 
 
 func formatError(field, reason string, args ...any) error {
 	return &FormatError{Field: field, Reason: fmt.Sprintf(reason, args...)}
+}
+
+// within says of a file's error in which part of the description it was found. A tensor is the whole file's.
+func within(part string, err error) error {
+	var bad *FormatError
+	if errors.As(err, &bad) && !strings.HasPrefix(bad.Field, "tensor ") {
+		return &FormatError{Field: part + "." + bad.Field, Reason: bad.Reason}
+	}
+	return err
 }
 
 var (

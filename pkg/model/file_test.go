@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -70,6 +71,45 @@ func small(axis spike.Axis) parts {
 	}
 	return p
 }
+
+// gated is small with a calibration, operating points and a gate of its own kind of time.
+func gated(axis spike.Axis) parts {
+	p := small(axis)
+	delete(p.description, "threshold")
+	share := map[string]any{"value": 0.9, "low": 0.8, "high": 0.95}
+	point := func(name string, threshold float64) map[string]any {
+		return map[string]any{"name": name, "threshold": threshold, "sensitivity": maps.Clone(share), "specificity": maps.Clone(share)}
+	}
+	p.description["calibration"] = map[string]any{"method": "logistic", "slope": 1.5, "intercept": -0.5, "prevalence": 0.7}
+	p.description["operating_points"] = []map[string]any{point("balanced", 0.5), point("screening", 0.2)}
+	rng := rand.New(rand.NewPCG(7, 8))
+	for name, shape := range map[string][]int{"gate.conv": {3, 3, 1, 2}, "gate.dense": {2 * 4 * 4, 3}} {
+		w := make([]float32, len(p.tensors["conv1.weights"])/2)
+		if name == "gate.dense" {
+			w = make([]float32, 2*4*4*3)
+		}
+		for i := range w {
+			w[i] = float32(rng.NormFloat64()) / 3
+		}
+		p.tensors[name], p.shapes[name] = w, shape
+	}
+	p.description["gate"] = map[string]any{
+		"width": 8, "height": 8, "scale": 255, "labels": []string{"chest", "other", "rotated"}, "accept": "chest", "threshold": 0.5,
+		"time": map[string]any{"axis": "steps", "steps": 1},
+		"layers": []map[string]any{
+			{"type": "conv2d", "name": "conv1", "kernel": []int{3, 3}, "stride": []int{2, 2}, "padding": "same", "channels": 2, "weights": "gate.conv"},
+			{"type": "neurons", "name": "spike1", "model": "integrate_and_fire", "threshold": 0.5, "amplitude": 1, "reset": "zero",
+				"start": map[string]any{"kind": "constant", "value": 0.1}},
+			{"type": "flatten", "name": "flatten"},
+			{"type": "dense", "name": "dense", "units": 3, "weights": "gate.dense"},
+			{"type": "softmax", "name": "softmax"},
+		},
+	}
+	return p
+}
+
+// part is an object of the description, by its name.
+func (p parts) part(name string) map[string]any { return p.description[name].(map[string]any) }
 
 func (p parts) layer(i int) map[string]any { return p.description["layers"].([]map[string]any)[i] }
 
@@ -149,13 +189,14 @@ func TestDecodeRefusesSpoiledDescriptions(t *testing.T) {
 		"axis":                {set("time", map[string]any{"axis": "columns"}), "time.axis"},
 		"steps":               {set("time", map[string]any{"axis": "steps", "steps": 65}), "time.steps"},
 		"steps of rows":       {set("time", map[string]any{"axis": "rows", "steps": 4}), "time.steps"},
-		"no time":             {set("time", nil), "time"},
+		"no time":             {func(p parts) { delete(p.description, "time") }, "time"},
+		"time of null":        {set("time", nil), "description"},
 		"no layers":           {set("layers", []map[string]any{}), "layers"},
 		"layer type":          {layer(0, "type", "lambda"), `layers[0] "conv1" type`},
 		"layer name twice":    {layer(1, "name", "conv1"), `layers[1] "conv1" name`},
 		"foreign field":       {layer(0, "units", 3), `layers[0] "conv1" type`},
 		"kernel":              {layer(0, "kernel", []int{3, 99}), `layers[0] "conv1" kernel`},
-		"no kernel":           {layer(0, "kernel", nil), `layers[0] "conv1" kernel`},
+		"no kernel":           {func(p parts) { delete(p.layer(0), "kernel") }, `layers[0] "conv1" kernel`},
 		"stride":              {layer(0, "stride", []int{0, 1}), `layers[0] "conv1" stride`},
 		"padding":             {layer(0, "padding", "full"), `layers[0] "conv1" padding`},
 		"channels":            {layer(0, "channels", 1<<20), `layers[0] "conv1" channels`},
@@ -168,7 +209,7 @@ func TestDecodeRefusesSpoiledDescriptions(t *testing.T) {
 		"decay of an IF":      {layer(4, "decay", 0.5), `layers[4] "spike2" decay`},
 		"threshold of a ReLU": {layer(1, "threshold", 0.5), `layers[1] "spike1" model`},
 		"reset":               {layer(4, "reset", "never"), "layers"},
-		"no start":            {layer(1, "start", nil), `layers[1] "spike1" start`},
+		"no start":            {func(p parts) { delete(p.layer(1), "start") }, `layers[1] "spike1" start`},
 		"start of both":       {layer(1, "start", map[string]any{"kind": "uniform", "seed": 1, "value": 2}), `layers[1] "spike1" start`},
 		"softmax early":       {layer(8, "type", "softmax"), `layers[8] "relu1" type`},
 		"relu in the body":    {func(p parts) { p.layer(5)["type"], p.layer(4)["type"] = "relu", "relu" }, `layers[4] "spike2" type`},
@@ -198,6 +239,176 @@ func TestDecodeRefusesSpoiledDescriptions(t *testing.T) {
 		var bad *model.FormatError
 		if !errors.As(err, &bad) || bad.Field != c.field {
 			t.Errorf("%s: %v; a FormatError of %q is wanted", name, err, c.field)
+		}
+	}
+}
+
+func TestDecodeRefusesSpoiledCalibrationsPointsAndGates(t *testing.T) {
+	set := func(part, key string, v any) func(parts) { return func(p parts) { p.part(part)[key] = v } }
+	without := func(part, key string) func(parts) { return func(p parts) { delete(p.part(part), key) } }
+	point := func(i int, key string, v any) func(parts) {
+		return func(p parts) { p.description["operating_points"].([]map[string]any)[i][key] = v }
+	}
+	layer := func(i int, key string, v any) func(parts) {
+		return func(p parts) { p.part("gate")["layers"].([]map[string]any)[i][key] = v }
+	}
+	share := func(low, value, high float64) map[string]any {
+		return map[string]any{"low": low, "value": value, "high": high}
+	}
+	for name, c := range map[string]struct {
+		spoil func(parts)
+		field string
+	}{
+		"method":           {set("calibration", "method", "isotonic"), "calibration.method"},
+		"slope of zero":    {set("calibration", "slope", 0), "calibration.slope"},
+		"slope down":       {set("calibration", "slope", -1), "calibration.slope"},
+		"slope too steep":  {set("calibration", "slope", 1e39), "calibration.slope"},
+		"intercept":        {set("calibration", "intercept", -1e39), "calibration.intercept"},
+		"prevalence of 0":  {set("calibration", "prevalence", 0), "calibration.prevalence"},
+		"prevalence of 1":  {set("calibration", "prevalence", 1), "calibration.prevalence"},
+		"no slope":         {without("calibration", "slope"), "description"},
+		"no intercept":     {without("calibration", "intercept"), "description"},
+		"no prevalence":    {without("calibration", "prevalence"), "description"},
+		"calibration more": {set("calibration", "fitted_on", "x"), "description"},
+		"calibration null": {func(p parts) { p.description["calibration"] = nil }, "description"},
+		"three labels":     {func(p parts) { p.description["labels"] = []string{"NORMAL", "PNEUMONIA", "OTHER"} }, "calibration"},
+		"threshold too":    {func(p parts) { p.description["threshold"] = 0.5 }, "threshold"},
+		"no threshold":     {func(p parts) { delete(p.description, "operating_points") }, "threshold"},
+		"no points":        {func(p parts) { p.description["operating_points"] = []any{} }, "operating_points"},
+		"nine points": {func(p parts) {
+			p.description["operating_points"] = slices.Repeat([]any{p.description["operating_points"].([]map[string]any)[0]}, 9)
+		}, "operating_points"},
+		"point's name":      {point(0, "name", "Balanced"), "operating_points.name"},
+		"point twice":       {point(1, "name", "balanced"), "operating_points.name"},
+		"point's threshold": {point(0, "threshold", 1.01), "operating_points.threshold"},
+		"point in part":     {func(p parts) { delete(p.description["operating_points"].([]map[string]any)[1], "specificity") }, "description"},
+		"low above value":   {point(0, "sensitivity", share(0.9, 0.8, 0.95)), "operating_points.sensitivity"},
+		"high below value":  {point(0, "specificity", share(0.7, 0.8, 0.75)), "operating_points.specificity"},
+		"share above 1":     {point(1, "specificity", share(0.7, 0.8, 1.5)), "operating_points.specificity"},
+		"share below 0":     {point(1, "sensitivity", share(-0.1, 0.8, 0.9)), "operating_points.sensitivity"},
+		"no low":            {point(1, "sensitivity", map[string]any{"value": 0.5, "high": 0.6}), "description"},
+		"gate's width":      {set("gate", "width", 0), "gate.width"},
+		"gate's height":     {set("gate", "height", 2000), "gate.width"},
+		"no width":          {without("gate", "width"), "description"},
+		"gate's scale":      {set("gate", "scale", 0), "gate.scale"},
+		"small scale":       {set("gate", "scale", 1e-60), "gate.scale"},
+		"one label":         {set("gate", "labels", []string{"chest"}), "gate.labels"},
+		"label twice":       {set("gate", "labels", []string{"chest", "other", "other"}), "gate.labels"},
+		"17 labels":         {set("gate", "labels", strings.Split("chest b c d e f g h i j k l m n o p q", " ")), "gate.labels"},
+		"a label too many":  {set("gate", "labels", []string{"chest", "other", "rotated", "cropped"}), `gate.layers[4] "softmax" type`},
+		"accept":            {set("gate", "accept", "x-ray"), "gate.accept"},
+		"gate's threshold":  {set("gate", "threshold", -0.5), "gate.threshold"},
+		"no gate threshold": {without("gate", "threshold"), "description"},
+		"no time":           {without("gate", "time"), "gate.time"},
+		"steps":             {set("gate", "time", map[string]any{"axis": "steps", "steps": 65}), "gate.time.steps"},
+		"no layers":         {set("gate", "layers", []any{}), "gate.layers"},
+		"gate more":         {set("gate", "preparation", map[string]any{}), "description"},
+		"layer":             {layer(0, "padding", "full"), `gate.layers[0] "conv1" padding`},
+		"layer name twice":  {layer(2, "name", "conv1"), `gate.layers[2] "conv1" name`},
+		"tensor of another": {layer(3, "weights", "dense1.weights"), "tensor dense1.weights"},
+		"no tensor":         {layer(3, "weights", "nothing"), "tensor nothing"},
+		"NaN":               {func(p parts) { p.tensors["gate.conv"][3] = float32(math.NaN()) }, "tensor gate.conv"},
+		"overflow":          {func(p parts) { p.tensors["gate.dense"][3] = 2e30 }, `gate.layers[3] "dense" weights`},
+		"layers together": {func(p parts) {
+			gate, relus := p.part("gate"), []map[string]any{}
+			for i := range 246 - len(gate["layers"].([]map[string]any)) {
+				relus = append(relus, map[string]any{"type": "relu", "name": fmt.Sprint("relu", i)})
+			}
+			gate["layers"] = append(relus, gate["layers"].([]map[string]any)...)
+		}, "gate.layers"},
+	} {
+		p := gated(spike.Steps)
+		c.spoil(p)
+		_, err := model.Decode(p.file(), nil)
+		var bad *model.FormatError
+		if !errors.As(err, &bad) || bad.Field != c.field {
+			t.Errorf("%s: %v; a FormatError of %q is wanted", name, err, c.field)
+		}
+	}
+}
+
+// Work is counted over both networks, poolings among it: each of these looks at close to 16 Mi elements 961 times.
+func TestDecodeBoundsTheWorkOfTheWholeFile(t *testing.T) {
+	for _, c := range []struct {
+		own, gate int // poolings
+		want      string
+	}{{1, 1, ""}, {6, 0, "layers["}, {0, 6, "gate.layers["}, {3, 3, "gate.layers["}} {
+		p := gated(spike.Steps)
+		clear(p.tensors)
+		gate := p.part("gate")
+		for _, size := range []map[string]any{gate, p.part("preparation")} {
+			size["width"], size["height"] = 1024, 1024
+		}
+		network := func(poolings int, tensors string, units int) []map[string]any {
+			conv, dense := tensors+"conv", tensors+"dense"
+			p.tensors[conv], p.shapes[conv] = make([]float32, 16), []int{1, 1, 1, 16}
+			p.tensors[dense], p.shapes[dense] = make([]float32, 16*units), []int{16, units}
+			layers := []map[string]any{{"type": "conv2d", "name": "conv", "kernel": []int{1, 1}, "stride": []int{1, 1}, "padding": "same",
+				"channels": 16, "weights": conv}}
+			for i := range poolings {
+				layers = append(layers, map[string]any{"type": "average_pool2d", "name": fmt.Sprint("pool", i), "pool": []int{31, 31}, "stride": []int{1, 1}})
+			}
+			return append(layers, map[string]any{"type": "global_average_pool2d", "name": "average"},
+				map[string]any{"type": "dense", "name": "dense", "units": units, "weights": dense}, map[string]any{"type": "softmax", "name": "softmax"})
+		}
+		delete(p.description, "time")
+		delete(gate, "time")
+		p.description["layers"], gate["layers"] = network(c.own, "own.", 2), network(c.gate, "gate.", 3)
+		_, err := model.Decode(p.file(), nil)
+		var bad *model.FormatError
+		if c.want == "" && err == nil {
+			continue
+		}
+		if !errors.As(err, &bad) || !strings.HasPrefix(bad.Field, c.want) || !strings.Contains(bad.Reason, "multiply-accumulates") {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+}
+
+// encoding/json would take all of these.
+func TestDecodeReadsKeysToTheLetter(t *testing.T) {
+	header, data := small(spike.Rows).header()
+	description := header["__metadata__"].(map[string]string)["spikeray"]
+	for name, change := range map[string]func(string) string{
+		"other case":    func(d string) string { return strings.Replace(d, `"positive"`, `"Positive"`, 1) },
+		"Kelvin's sign": func(d string) string { return strings.Replace(d, `"kernel"`, `"\u212aernel"`, 1) },
+		"twice":         func(d string) string { return strings.Replace(d, `"format":1`, `"format":2,"format":1`, 1) },
+		"twice below":   func(d string) string { return strings.Replace(d, `"width":12`, `"width":9,"width":12`, 1) },
+		"provenance":    func(d string) string { return strings.Replace(d, `"recipe"`, `"a":{"b":1,"b":2},"recipe"`, 1) },
+		"three sides":   func(d string) string { return strings.Replace(d, `"kernel":[3,3]`, `"kernel":[3,3,3]`, 1) },
+		"one side":      func(d string) string { return strings.Replace(d, `"pool":[2,2]`, `"pool":[2]`, 1) },
+		"null":          func(d string) string { return strings.Replace(d, `"bias":"conv1.bias"`, `"bias":null`, 1) },
+		"more":          func(d string) string { return d + "{}" },
+		"deep":          func(d string) string { return strings.Repeat("[", 100_000) },
+	} {
+		changed := change(description)
+		if changed == description {
+			t.Fatalf("%s changes nothing", name)
+		}
+		header["__metadata__"] = map[string]string{"spikeray": changed}
+		text, _ := json.Marshal(header)
+		_, err := model.Decode(assemble(text, data), nil)
+		var bad *model.FormatError
+		if !errors.As(err, &bad) || bad.Field != "description" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	free := strings.Replace(description, `"recipe"`, `"Any Key":{"x":null},"recipe"`, 1)
+	header["__metadata__"] = map[string]string{"spikeray": free}
+	text, _ := json.Marshal(header)
+	if _, err := model.Decode(assemble(text, data), nil); err != nil {
+		t.Errorf("provenance: %v", err)
+	}
+	for name, entry := range map[string]string{
+		"other case":    `{"Dtype":"F32","shape":[1],"data_offsets":[0,4]}`,
+		"twice":         `{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}`,
+		"three offsets": `{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}`,
+		"no shape":      `{"dtype":"F32","data_offsets":[0,4]}`,
+	} {
+		_, err := model.Decode(assemble([]byte(`{"a":`+entry+`}`), make([]byte, 4)), nil)
+		var bad *model.FormatError
+		if !errors.As(err, &bad) || bad.Field != "header" {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
@@ -258,10 +469,12 @@ func TestDecodeRefusesSpoiledFiles(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	for _, axis := range []spike.Axis{spike.Rows, spike.Steps} {
-		header, data := small(axis).header()
-		sum := sha256.Sum256(data)
-		text, _ := json.Marshal(header)
-		f.Add(bytes.Replace(text, []byte(hex.EncodeToString(sum[:])), []byte("DIGEST"), 1), data)
+		for _, p := range []parts{small(axis), gated(axis)} {
+			header, data := p.header()
+			sum := sha256.Sum256(data)
+			text, _ := json.Marshal(header)
+			f.Add(bytes.Replace(text, []byte(hex.EncodeToString(sum[:])), []byte("DIGEST"), 1), data)
+		}
 	}
 	f.Fuzz(func(t *testing.T, header, data []byte) {
 		// The digest is put right, or nothing that was changed would get past it.
@@ -275,9 +488,15 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		p := m.Description().Preparation
+		p, g := m.Description().Preparation, m.Description().Gate
 		if p.Width*p.Height > 1<<12 || len(m.Description().Layers) > 16 {
 			return
+		}
+		if g != nil && g.Width*g.Height <= 1<<12 && len(g.Layers) <= 16 {
+			r, err := m.Gate(t.Context(), bytes.Repeat([]byte{255}, p.Width*p.Height))
+			if err != nil || !(r.Probability >= 0 && r.Probability <= 1) || r.Accepted != (r.Reason == "") {
+				t.Fatalf("%+v, %v", r, err)
+			}
 		}
 		r, err := m.Infer(t.Context(), bytes.Repeat([]byte{255}, p.Width*p.Height), model.Options{})
 		if err != nil {

@@ -159,9 +159,12 @@ func (g goldenData) compare(t *testing.T, m *model.Model) (c comparison) {
 		if len(want) != 4*len(res.Probabilities) {
 			t.Fatalf("%d probabilities, %d are golden", len(res.Probabilities), len(want)/4)
 		}
+		if g["gate"].pictures > 0 {
+			c.gate(t, m, g["pictures"].of(i), g["gate"].of(i))
+		}
 		off, flipped := 0.0, false
 		for j, p := range res.Probabilities {
-			w := float64(math.Float32frombits(binary.LittleEndian.Uint32(want[4*j:])))
+			w := float32At(want, j)
 			if d := math.Abs(p - w); !(d <= off) { // a NaN is the worst of all
 				off = d
 			}
@@ -184,6 +187,37 @@ func (g goldenData) compare(t *testing.T, m *model.Model) (c comparison) {
 		c.probabilities = append(c.probabilities, res.Probabilities)
 	}
 	return c
+}
+
+// gate compares the gate's answer for one picture.
+func (c *comparison) gate(t *testing.T, m *model.Model, picture, golden []byte) {
+	t.Helper()
+	res, err := m.Gate(t.Context(), picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := m.Description().Gate
+	var accept, best float64
+	reason := ""
+	for j, label := range d.Labels {
+		switch p := float32At(golden, j); {
+		case label == d.Accept:
+			accept = p
+		case p > best:
+			reason, best = label, p
+		}
+	}
+	if accept >= d.Threshold {
+		reason = ""
+	}
+	if res.Accepted != (accept >= d.Threshold) || res.Reason != reason {
+		t.Errorf("%+v; the golden reason is %q at %v", res, reason, accept)
+	}
+	c.worst = max(c.worst, math.Abs(res.Probability-accept))
+}
+
+func float32At(b []byte, i int) float64 {
+	return float64(math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:])))
 }
 
 // differing is the counts of a layer that are not the golden ones of picture i, where only the layer's total is golden,

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"sync"
 
 	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/pkg/spike"
@@ -18,14 +17,14 @@ type Model struct {
 	digest      string
 	backend     string
 	kernel      string
-	net         *network
-	runner      spike.Runner // nil without neurons
+	own         *engine
+	gate        *engine // nil without one
 	positive    int
-	rooms       sync.Pool
 }
 
-// Decode reads a model file and prepares its spiking body to run on a back end, nil for the simulator. The file's bytes
-// are not kept. What is wrong with a file is a *FormatError; what the back end cannot run is the back end's own error.
+// Decode reads a model file and prepares its spiking body to run on a back end, nil for the simulator, where the gate
+// always runs. The file's bytes are not kept. What is wrong with a file is a *FormatError; what the back end cannot run
+// is the back end's own error.
 func Decode(file []byte, backend spike.Backend) (*Model, error) {
 	if backend == nil {
 		backend = spike.Simulator{}
@@ -41,21 +40,23 @@ func Decode(file []byte, backend spike.Backend) (*Model, error) {
 	if got := c.digest(); got != d.TensorsSHA256 {
 		return nil, formatError("tensors_sha256", "the tensors' is %s: the file is damaged", got)
 	}
-	net, err := build(d, c)
+	own, gate, err := build(d, c)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(file)
 	m := &Model{
-		description: d, digest: "sha256:" + hex.EncodeToString(sum[:]), backend: backend.Name(), kernel: kernel.Tier(), net: net,
+		description: d, digest: "sha256:" + hex.EncodeToString(sum[:]), backend: backend.Name(), kernel: kernel.Tier(),
 		positive: slices.Index(d.Labels, d.Positive),
 	}
-	if net.body != nil {
-		if m.runner, err = backend.Compile(net.body); err != nil {
-			return nil, fmt.Errorf("model %s cannot run on %s: %w", d.Name, m.backend, err)
+	if m.own, err = newEngine(own, backend); err != nil {
+		return nil, fmt.Errorf("model %s cannot run on %s: %w", d.Name, m.backend, err)
+	}
+	if gate != nil {
+		if m.gate, err = newEngine(gate, spike.Simulator{}); err != nil {
+			return nil, within("gate", formatError("layers", "%v", err))
 		}
 	}
-	m.rooms.New = func() any { return m.newRoom() }
 	return m, nil
 }
 
@@ -72,15 +73,10 @@ func (m *Model) Backend() string { return m.backend }
 func (m *Model) Kernel() string { return m.kernel }
 
 // MaxSteps is the number of steps that a picture is shown for, 0 for a model whose time is not steps.
-func (m *Model) MaxSteps() int {
-	if m.description.Time == nil {
-		return 0
-	}
-	return m.description.Time.Steps
-}
+func (m *Model) MaxSteps() int { return m.own.net.steps }
 
-// Parameters is the number of weights and biases.
-func (m *Model) Parameters() int { return m.net.parameters() }
+// Parameters is the number of weights and biases, the gate's left out.
+func (m *Model) Parameters() int { return m.own.net.parameters() }
 
 // Options is what an inference may be asked for.
 type Options struct {
@@ -95,14 +91,15 @@ type Options struct {
 
 // Result is an answer.
 type Result struct {
-	Probabilities []float64 // by label, in the description's order
-	Probability   float64   // of the description's Positive
-	Steps         int       // time steps run: rows of the first layer of neurons, or steps shown; 0 without neurons
-	Spikes        *SpikeStats
-	Warnings      []string
+	Probabilities  []float64 // by label, in the description's order; calibrated if the model has a calibration
+	Probability    float64   // of the description's Positive
+	RawProbability float64   // Probability before the calibration
+	Steps          int       // time steps run: rows of the first layer of neurons, or steps shown; 0 without neurons
+	Spikes         *SpikeStats
+	Warnings       []string
 }
 
-// SpikeStats is what the answer took in spikes; a Result of a model without neurons has none.
+// SpikeStats is what the answer took in spikes, the gate's left out; a Result of a model without neurons has none.
 type SpikeStats struct {
 	Total uint64 // spikes of all layers
 	// SynapticOperations in the spiking body: each spike counts once for every connection that it goes down.
@@ -112,137 +109,51 @@ type SpikeStats struct {
 	Clipped            uint64  // times that a neuron held spikes back because a step carries at most 255
 }
 
-// room is the memory of one inference.
-type room struct {
-	front, readout *analogRoom
-	current        rows
-	encoder        *spike.State
-	in, out        []uint8 // the body's trains
-	sums           []uint32
-}
-
-func (m *Model) newRoom() *room {
-	n := m.net
-	r := &room{front: n.front.newRoom()}
-	if n.encoder == nil {
-		return r
-	}
-	steps := max(1, m.MaxSteps())
-	r.current = rows{chain: n.front, room: r.front}
-	r.encoder = n.encoder.NewState()
-	r.in = make([]uint8, steps*n.body.Input.Len())
-	r.out = make([]uint8, steps*n.bodyOut.Len())
-	r.sums = make([]uint32, n.bodyOut.Len())
-	r.readout = n.readout.newRoom()
-	return r
-}
-
 // Infer gives the probabilities of a prepared picture, [Height][Width]. It stops with the context's error at the
 // boundary of a step (rows: of a layer) of the spiking body; the first neurons take all their steps before it, at once.
+// The gate is not asked: that is [Model.Gate].
 func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Result, error) {
-	n := m.net
-	if len(picture) != n.front.in.Len() {
-		return nil, fmt.Errorf("%w: %d pixels, %d are wanted", ErrPicture, len(picture), n.front.in.Len())
+	if err := m.checkPicture(picture); err != nil {
+		return nil, err
 	}
 	if opt.Steps < 0 || opt.Steps > m.MaxSteps() || opt.OnStep != nil && m.MaxSteps() == 0 {
 		return nil, fmt.Errorf("%w: %d of %d", ErrSteps, opt.Steps, m.MaxSteps())
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	var onStep func(int, []float32) error
+	if opt.OnStep != nil {
+		onStep = func(step int, logits []float32) error { return opt.OnStep(step, m.result(logits).Probabilities) }
 	}
-	r := m.rooms.Get().(*room)
-	defer m.rooms.Put(r)
-	if !n.front.takesBytes() {
-		scale := float32(m.description.Preparation.Scale)
-		for i, p := range picture {
-			r.front.input[i] = float32(p) / scale
-		}
-	}
-	if n.encoder == nil {
-		return m.result(n.front.run(r.front, picture)), nil
-	}
-	stats, steps, err := m.spikes(ctx, r, picture, opt)
+	r, err := m.own.infer(ctx, picture, opt.Steps, opt.Recorder, onStep)
 	if err != nil {
 		return nil, err
 	}
-	m.sum(r, 0, steps)
-	res := m.result(m.readout(r, steps))
-	res.Steps = steps
-	if m.description.Time.Axis == spike.Rows {
-		res.Steps = n.front.out.H
-	}
-	res.Spikes = &SpikeStats{
-		Total: stats.Spikes, SynapticOperations: stats.SynapticOperations, Neurons: n.neurons, Rate: stats.Rate(), Clipped: stats.Clipped,
-	}
-	if stats.Clipped > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("%d times a neuron had more than 255 spikes in a step and held the rest back", stats.Clipped))
+	res := m.result(r.logits)
+	res.Steps, res.Spikes = r.steps, r.spikes
+	if r.spikes != nil && r.spikes.Clipped > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("%d times a neuron had more than 255 spikes in a step and held the rest back", r.spikes.Clipped))
 	}
 	return res, nil
 }
 
-// spikes encodes the picture, runs the body and returns the passes made: steps, or 1 along rows. The body's spikes are in r.out.
-func (m *Model) spikes(ctx context.Context, r *room, picture []uint8, opt Options) (spike.Stats, int, error) {
-	n := m.net
-	axis := m.description.Time.Axis
-	steps := opt.Steps
-	if steps == 0 {
-		steps = max(1, m.MaxSteps())
+func (m *Model) checkPicture(picture []uint8) error {
+	if p := m.description.Preparation; len(picture) != p.Width*p.Height {
+		return fmt.Errorf("%w: %d pixels, %d are wanted", ErrPicture, len(picture), p.Width*p.Height)
 	}
-	var stats spike.Stats
-	size := n.body.Input.Len()
-	n.encoder.Reset(r.encoder)
-	if steps > 1 && opt.Recorder == nil && n.encoder.Streams() {
-		r.current.load(picture, false)
-		stats = n.encoder.Show(r.in[:steps*size], r.encoder, &r.current, steps)
-	} else {
-		r.current.load(picture, steps > 1)
-		for t := range steps {
-			stats.Add(n.encoder.Step(r.in[t*size:][:size], r.encoder, &r.current, 0, opt.Recorder))
-		}
-	}
-	run := spike.RunOptions{Recorder: opt.Recorder}
-	if opt.OnStep != nil {
-		run.OnStep = func(t int, _ []uint8) error {
-			m.sum(r, t, t+1)
-			return opt.OnStep(t+1, m.result(m.readout(r, t+1)).Probabilities)
-		}
-	}
-	in := spike.Train{Axis: axis, Shape: n.body.Input, Counts: r.in[:steps*n.body.Input.Len()]}
-	out := spike.Train{Axis: axis, Shape: n.bodyOut, Counts: r.out[:steps*n.bodyOut.Len()]}
-	s, err := m.runner.Run(ctx, in, out, run)
-	stats.Add(s)
-	return stats, steps, err
-}
-
-// sum adds up the body's spikes of the steps from (0: afresh) up to, not including, to.
-func (m *Model) sum(r *room, from, to int) {
-	if from == 0 {
-		clear(r.sums)
-	}
-	size := len(r.sums)
-	for t := from; t < to; t++ {
-		for i, c := range r.out[t*size:][:size] {
-			r.sums[i] += uint32(c)
-		}
-	}
-}
-
-// readout takes the mean over the steps of what the summed spikes stand for through the read-out. Whole-number weights
-// take the counts themselves.
-func (m *Model) readout(r *room, steps int) []float32 {
-	chain := m.net.readout
-	if chain.takesBytes() {
-		return chain.run(r.readout, r.out[:len(r.sums)])
-	}
-	for i, s := range r.sums {
-		r.readout.input[i] = m.net.last.Value(s) / float32(steps)
-	}
-	return chain.run(r.readout, nil)
+	return nil
 }
 
 func (m *Model) result(logits []float32) *Result {
-	res := &Result{Probabilities: make([]float64, len(logits))}
-	kernel.Softmax(res.Probabilities, logits)
+	p := softmax(logits)
+	res := &Result{Probabilities: p, RawProbability: p[m.positive]}
+	if c := m.description.Calibration; c != nil {
+		res.Probabilities = c.apply(logits, m.positive)
+	}
 	res.Probability = res.Probabilities[m.positive]
 	return res
+}
+
+func softmax(logits []float32) []float64 {
+	p := make([]float64, len(logits))
+	kernel.Softmax(p, logits)
+	return p
 }

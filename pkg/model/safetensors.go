@@ -59,7 +59,6 @@ func openContainer(file []byte) (*container, error) {
 // parseHeader reads the header entry by entry: a map would hide a name that stands there twice.
 func parseHeader(header []byte) (description string, tensors map[string]tensor, err error) {
 	dec := json.NewDecoder(bytes.NewReader(header))
-	dec.DisallowUnknownFields()
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return "", nil, formatError("header", "not a JSON object")
 	}
@@ -74,14 +73,18 @@ func parseHeader(header []byte) (description string, tensors map[string]tensor, 
 		if _, twice := tensors[name]; twice || name == "__metadata__" && metadata != nil {
 			return "", nil, formatError("header", "%.80q is there twice", name)
 		}
+		var entry json.RawMessage
+		if err := dec.Decode(&entry); err != nil {
+			return "", nil, formatError("header", "%v", err)
+		}
 		if name == "__metadata__" {
-			if err := dec.Decode(&metadata); err != nil || metadata == nil {
-				return "", nil, formatError("__metadata__", "not an object of strings")
+			if err := strictDecode(entry, &metadata); err != nil {
+				return "", nil, formatError("__metadata__", "not an object of strings: %v", err)
 			}
 			continue
 		}
 		var t tensor
-		if err := dec.Decode(&t); err != nil {
+		if err := strictDecode(entry, &t); err != nil {
 			return "", nil, formatError("header", "tensor %.80q: %v", name, err)
 		}
 		if len(tensors) == maxTensors {

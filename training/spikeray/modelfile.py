@@ -5,7 +5,7 @@ import json
 import math
 import pathlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import safetensors
@@ -17,6 +17,8 @@ MAX_HEADER = 1 << 20
 MAX_TRAINING = 64 << 10
 MAX_LAYERS = 256
 MAX_LABELS = 64
+MAX_GATE_LABELS = 16
+MAX_POINTS = 8
 MAX_SIDE = 1024
 MAX_KERNEL = 31
 MAX_CHANNELS = 4096
@@ -31,6 +33,7 @@ MAX_NUMBER = float(np.finfo(np.float32).max)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,63}")
 _VERSION = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}(-[0-9A-Za-z.-]{1,32})?")
+_POINT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _RESETS = ("subtract", "zero")
 _DTYPES = {"F32": "<f4", "I8": "i1"}
 
@@ -45,11 +48,16 @@ class ModelFileError(ValueError):
 
 @dataclass(frozen=True)
 class Geometry:
-    """What `check` worked out of a description: the shape that each layer hands on, (H, W, C) or (N,)."""
+    """What `check` worked out of a description: the shape that each layer hands on, (H, W, C) or (N,).
+
+    operations: multiply-accumulates over all steps, and the elements that a pooling's windows look at; the gate's are
+    among them. gate: the gate's own geometry.
+    """
 
     input: tuple[int, ...]
     shapes: tuple[tuple[int, ...], ...]
-    operations: int  # multiply-accumulates over all steps
+    operations: int
+    gate: "Geometry | None" = None
 
 
 def write(path, description: dict, tensors: dict[str, np.ndarray]) -> bytes:
@@ -106,8 +114,8 @@ def decode(file: bytes) -> tuple[dict, dict[str, np.ndarray]]:
 
 def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
     """Raises ModelFileError unless the description is whole, within the limits, and the tensors fit it."""
-    _keys("description", d, "format name version summary labels positive preparation layers threshold training "
-          "tensors_sha256", "time")
+    _keys("description", d, "format name version summary labels positive preparation layers training tensors_sha256",
+          "time calibration threshold operating_points gate")
     if d["format"] != 1 or isinstance(d["format"], bool):
         raise ModelFileError("format", f"is {d['format']!r}, 1 is wanted")
     for key, pattern in (("name", _NAME), ("version", _VERSION), ("tensors_sha256", re.compile("[0-9a-f]{64}"))):
@@ -115,10 +123,7 @@ def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
             raise ModelFileError(key, f"{d[key]!r} is not of the form wanted")
     if not isinstance(d["summary"], str) or len(d["summary"]) > 1000 or "\n" in d["summary"]:
         raise ModelFileError("summary", "one line of text is wanted")
-    labels = d["labels"]
-    if (not isinstance(labels, list) or not 2 <= len(labels) <= MAX_LABELS
-            or not all(isinstance(s, str) and 0 < len(s.encode("utf-8", "replace")) <= 64 for s in labels) or len(set(labels)) != len(labels)):
-        raise ModelFileError("labels", f"2 to {MAX_LABELS} different names are wanted")
+    labels = _labels("labels", d["labels"], MAX_LABELS)
     if d["positive"] not in labels:
         raise ModelFileError("positive", f"{d['positive']!r} is none of the labels")
     p = d["preparation"]
@@ -130,25 +135,89 @@ def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
     _number("preparation.scale", p["scale"], above=0)
     if not isinstance(p.get("reduced_decoding", False), bool):
         raise ModelFileError("preparation.reduced_decoding", "true or false is wanted")
-    if not 0 <= _number("threshold", d["threshold"]) <= 1:
-        raise ModelFileError("threshold", "a number in [0, 1] is wanted")
+    _thresholds(d)
+    if "calibration" in d:
+        _calibration(d["calibration"], labels)
     if not isinstance(d["training"], dict) or len(json.dumps(d["training"]).encode()) > MAX_TRAINING:
         raise ModelFileError("training", f"an object of at most {MAX_TRAINING} bytes is wanted")
-    return _layers(d, tensors, (height, width, 1))
+    used = set()
+    own = _network("", d, tensors, (height, width, 1), used)
+    if "gate" in d:
+        gate = _gate(d["gate"], tensors, used)
+        if len(d["layers"]) + len(d["gate"]["layers"]) > MAX_LAYERS:
+            raise ModelFileError("gate.layers", f"with the model's own more than {MAX_LAYERS}")
+        own = replace(own, operations=own.operations + gate.operations, gate=gate)
+    if own.operations > MAX_OPERATIONS:
+        raise ModelFileError("layers", f"{own.operations} multiply-accumulates are more than {MAX_OPERATIONS}")
+    if set(tensors) != used:
+        raise ModelFileError("tensors", f"no layer uses {sorted(set(tensors) - used)[:3]}")
+    return own
 
 
-def _layers(d, tensors, shape) -> Geometry:
+def threshold(d: dict) -> float:
+    """The probability, calibrated if the model is, from which the positive label is given unless another is asked for."""
+    return d["operating_points"][0]["threshold"] if "operating_points" in d else d["threshold"]
+
+
+def _thresholds(d):
+    if ("threshold" in d) == ("operating_points" in d):
+        raise ModelFileError("threshold", "either it or operating_points is wanted")
+    if "threshold" in d:
+        _share("threshold", d["threshold"])
+        return
+    points = d["operating_points"]
+    if not isinstance(points, list) or not 1 <= len(points) <= MAX_POINTS:
+        raise ModelFileError("operating_points", f"1 to {MAX_POINTS} of them are wanted")
+    names = set()
+    for p in points:
+        _keys("operating_points", p, "name threshold sensitivity specificity")
+        if not isinstance(p["name"], str) or not _POINT_NAME.fullmatch(p["name"]) or p["name"] in names:
+            raise ModelFileError("operating_points.name", f"{p['name']!r} is not a name of its own")
+        names.add(p["name"])
+        _share("operating_points.threshold", p["threshold"])
+        for key in ("sensitivity", "specificity"):
+            at = f"operating_points.{key}"
+            _keys(at, p[key], "value low high")
+            low, value, high = (_share(at, p[key][k]) for k in ("low", "value", "high"))
+            if not low <= value <= high:
+                raise ModelFileError(at, "low <= value <= high is wanted")
+
+
+def _calibration(c, labels):
+    _keys("calibration", c, "method slope intercept prevalence")
+    if len(labels) != 2:
+        raise ModelFileError("calibration", "is for models of two labels")
+    if c["method"] != "logistic":
+        raise ModelFileError("calibration.method", f"is {c['method']!r}, 'logistic' is wanted")
+    _number("calibration.slope", c["slope"], above=0)
+    _number("calibration.intercept", c["intercept"])
+    if not 0 < _number("calibration.prevalence", c["prevalence"]) < 1:
+        raise ModelFileError("calibration.prevalence", "a number in (0, 1) is wanted")
+
+
+def _gate(g, tensors, used) -> Geometry:
+    _keys("gate", g, "width height scale labels accept threshold layers", "time")
+    width, height = (_whole("gate.width", g[k], 1, MAX_SIDE) for k in ("width", "height"))
+    _number("gate.scale", g["scale"], above=0)
+    if g["accept"] not in _labels("gate.labels", g["labels"], MAX_GATE_LABELS):
+        raise ModelFileError("gate.accept", f"{g['accept']!r} is none of the labels")
+    _share("gate.threshold", g["threshold"])
+    return _network("gate.", g, tensors, (height, width, 1), used)
+
+
+def _network(part, d, tensors, shape, used) -> Geometry:
+    """The layers of the description or of its gate; `part` stands before their names in complaints."""
     layers = d["layers"]
     if not isinstance(layers, list) or not 1 <= len(layers) <= MAX_LAYERS:
-        raise ModelFileError("layers", f"1 to {MAX_LAYERS} layers are wanted")
+        raise ModelFileError(f"{part}layers", f"1 to {MAX_LAYERS} layers are wanted")
     for i, layer in enumerate(layers):
         if not isinstance(layer, dict) or layer.get("type") not in list(_FIELDS):
-            raise ModelFileError(f"layers[{i}].type", f"one of {sorted(_FIELDS)} is wanted")
-    axis = _time(d, layers)
+            raise ModelFileError(f"{part}layers[{i}].type", f"one of {sorted(_FIELDS)} is wanted")
+    axis = _time(part, d, layers)
     spiking = [i for i, layer in enumerate(layers) if layer["type"] == "neurons"]
-    geometry_in, shapes, operations, names, used = shape, [], 0, set(), set()
+    geometry_in, shapes, operations, names = shape, [], 0, set()
     for i, layer in enumerate(layers):
-        at = f"layers[{i}]"
+        at = f"{part}layers[{i}]"
         _keys(at, layer, "type name " + _FIELDS[layer["type"]][0], _FIELDS[layer["type"]][1])
         name = layer["name"]
         if not isinstance(name, str) or not _LAYER_NAME.fullmatch(name) or name in names:
@@ -158,21 +227,25 @@ def _layers(d, tensors, shape) -> Geometry:
             raise ModelFileError(f"{at}.scale", "whole-number weights need whole numbers to come in")
         if spiking and spiking[0] < i <= spiking[-1]:
             _body(at, layer["type"], layers[i - 1]["type"])
-        shape, macs = _through(at, layer, shape, tensors, used, axis)
-        steps = d["time"]["steps"] if axis == "steps" and spiking[0] <= i <= spiking[-1] else 1
-        operations += macs * steps
+        shape, each = _through(at, layer, shape, tensors, used, axis)
+        steps = d["time"]["steps"] if axis == "steps" and spiking[0] <= i < body_end(layers) else 1
+        operations += each * steps
         if math.prod(shape) > MAX_MAP or math.prod(shape) * steps > MAX_TRAIN:
             raise ModelFileError(at, f"hands on more than {MAX_MAP} values, or {MAX_TRAIN} over all steps")
         if (layer["type"] == "softmax") != (i == len(layers) - 1):
             raise ModelFileError(f"{at}.type", "softmax is the last layer, and the last layer is softmax")
         shapes.append(shape)
     if shape != (len(d["labels"]),):
-        raise ModelFileError("labels", f"{len(d['labels'])} of them, where the network hands on {shape}")
-    if operations > MAX_OPERATIONS:
-        raise ModelFileError("layers", f"{operations} multiply-accumulates are more than {MAX_OPERATIONS}")
-    if set(tensors) != used:
-        raise ModelFileError("tensors", f"no layer uses {sorted(set(tensors) - used)[:3]}")
+        raise ModelFileError(f"{part}labels", f"{len(d['labels'])} of them, where the network hands on {shape}")
     return Geometry(geometry_in, tuple(shapes), operations)
+
+
+def body_end(layers: list[dict]) -> int:
+    """The first layer of the read-out: behind the last neurons and the pooling right after them."""
+    end = max(i for i, layer in enumerate(layers) if layer["type"] == "neurons") + 1
+    while end < len(layers) and layers[end]["type"] == "max_pool2d":
+        end += 1
+    return end
 
 
 def whole_numbers(layers: list[dict], i: int, axis: str | None) -> bool:
@@ -184,17 +257,24 @@ def whole_numbers(layers: list[dict], i: int, axis: str | None) -> bool:
     return before[-1] == "neurons" and (axis == "rows" or i < spiking[-1])
 
 
-def _time(d, layers):
+def _labels(field, labels, most):
+    if (not isinstance(labels, list) or not 2 <= len(labels) <= most
+            or not all(isinstance(s, str) and 0 < len(s.encode("utf-8", "replace")) <= 64 for s in labels) or len(set(labels)) != len(labels)):
+        raise ModelFileError(field, f"2 to {most} different names are wanted")
+    return labels
+
+
+def _time(part, d, layers):
     if not any(layer["type"] == "neurons" for layer in layers):
         if "time" in d:
-            raise ModelFileError("time", "is given, but the network has no neurons")
+            raise ModelFileError(f"{part}time", "is given, but the network has no neurons")
         return None
     t = d.get("time")
     if not isinstance(t, dict) or t.get("axis") not in ("rows", "steps"):
-        raise ModelFileError("time", "a network with neurons wants an axis, 'rows' or 'steps'")
-    _keys("time", t, "axis steps" if t["axis"] == "steps" else "axis")
+        raise ModelFileError(f"{part}time", "a network with neurons wants an axis, 'rows' or 'steps'")
+    _keys(f"{part}time", t, "axis steps" if t["axis"] == "steps" else "axis")
     if t["axis"] == "steps":
-        _whole("time.steps", t["steps"], 1, MAX_STEPS)
+        _whole(f"{part}time.steps", t["steps"], 1, MAX_STEPS)
     return t["axis"]
 
 
@@ -225,7 +305,7 @@ def _body(at, kind, before):
 
 
 def _through(at, layer, shape, tensors, used, axis):
-    """(shape handed on, multiply-accumulates) of one layer."""
+    """(shape handed on, multiply-accumulates or elements looked at) of one layer."""
     kind = layer["type"]
     if kind in ("conv2d", "max_pool2d", "average_pool2d", "global_average_pool2d") and len(shape) != 3:
         raise ModelFileError(at, f"{kind} wants [H][W][C], not {shape}")
@@ -245,9 +325,10 @@ def _through(at, layer, shape, tensors, used, axis):
         return (units,), shape[0] * units
     if kind in ("max_pool2d", "average_pool2d"):
         pool, stride = _pair(f"{at}.pool", layer["pool"]), _pair(f"{at}.stride", layer["stride"])
-        return _windows(at, shape, pool, stride, "valid") + (shape[2],), 0
+        out = _windows(at, shape, pool, stride, "valid") + (shape[2],)
+        return out, math.prod(out) * math.prod(pool)
     if kind == "global_average_pool2d":
-        return (shape[2],), 0
+        return (shape[2],), math.prod(shape)
     if kind == "flatten":
         return (math.prod(shape),), 0
     if kind == "softmax" and len(shape) != 1:
@@ -327,6 +408,12 @@ def _number(field, value, above=None):
         raise ModelFileError(field, f"a finite number is wanted, not {value!r}")
     if above is not None and not value > above:
         raise ModelFileError(field, f"a number above {above} is wanted, not {value!r}")
+    return value
+
+
+def _share(field, value):
+    if not 0 <= _number(field, value) <= 1:
+        raise ModelFileError(field, f"a number in [0, 1] is wanted, not {value!r}")
     return value
 
 

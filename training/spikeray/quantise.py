@@ -51,7 +51,7 @@ def compare(a, b, pictures: list[np.ndarray]) -> dict:
     p = np.array([[reference.run(*m, x).probabilities[1] for m in (a, b)] for x in pictures], np.float64)
     difference = np.abs(p[:, 0] - p[:, 1])
     return {"pictures": len(pictures), "mean": float(difference.mean()), "worst": float(difference.max()),
-            "labels_flipped": int(((p[:, 0] >= a[0]["threshold"]) != (p[:, 1] >= b[0]["threshold"])).sum())}
+            "labels_flipped": int(((p[:, 0] >= modelfile.threshold(a[0])) != (p[:, 1] >= modelfile.threshold(b[0]))).sum())}
 
 
 def main():

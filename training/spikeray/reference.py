@@ -3,9 +3,11 @@
 It shares no code with the Keras layers and none with the Go simulator.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
+from PIL import Image
 
 from . import modelfile, voltage
 
@@ -14,10 +16,15 @@ MAX_COUNT = 255  # spikes that one neuron can hand on in one step
 
 @dataclass
 class Answer:
-    """probabilities: float32 [labels]. counts: spikes by neuron layer, uint8, rows [H][W][C] or steps [T][H][W][C]
-    (steps [T][N] after a flatten). clipped: spikes by layer that did not fit into a step and were put off."""
+    """logits: float32 [labels], what the softmax takes. probabilities: [labels], float32, or float64 where the model has a
+    calibration, which is in them. raw: float32 [labels], before it. gate: float32 [gate's labels], of a model with a gate.
+    counts: spikes by neuron layer, uint8, rows [H][W][C] or steps [T][H][W][C] (steps [T][N] after a flatten). clipped:
+    spikes by layer that did not fit into a step and were put off."""
 
-    probabilities: np.ndarray
+    logits: np.ndarray = None
+    probabilities: np.ndarray = None
+    raw: np.ndarray = None
+    gate: np.ndarray | None = None
     counts: dict[str, np.ndarray] = field(default_factory=dict)
     clipped: dict[str, int] = field(default_factory=dict)
 
@@ -28,19 +35,46 @@ def run(description: dict, tensors: dict[str, np.ndarray], picture: np.ndarray) 
     p = description["preparation"]
     if picture.dtype != np.uint8 or picture.shape != (p["height"], p["width"]):
         raise ValueError(f"a uint8 picture of {p['height']}x{p['width']} is wanted, not {picture.dtype} {picture.shape}")
-    x = (picture.astype(np.float32) / np.float32(p["scale"]))[..., None]
-    layers = description["layers"]
-    time = description.get("time", {"axis": None})
-    answer = Answer(None)
-    layers = _with_units(layers, np.float32(1) / np.float32(p["scale"]))
+    answer = _network(description, tensors, picture, p["scale"])
+    if c := description.get("calibration"):
+        answer.probabilities = calibrate(c, answer.logits, description["labels"].index(description["positive"]))
+    if g := description.get("gate"):
+        small = Image.fromarray(picture).resize((g["width"], g["height"]), Image.Resampling.BILINEAR)
+        answer.gate = _network(g, tensors, np.asarray(small), g["scale"]).raw
+    return answer
+
+
+def calibrate(c: dict, logits: np.ndarray, positive: int) -> np.ndarray:
+    """Calibrated probabilities, float64, of two float32 logits. The server's differ by at most 4 units in the last place,
+    all of them from its own exponential."""
+    odds = float(logits[positive]) - float(logits[1 - positive])
+    odds = c["slope"] * odds + c["intercept"]
+    p = np.empty(2)
+    p[positive], p[1 - positive] = sigmoid(odds), sigmoid(-odds)
+    return p
+
+
+def sigmoid(x: float) -> float:
+    """1 / (1 + e^-x), without an overflow for any x."""
+    e = math.exp(-abs(x))
+    return e / (1 + e) if x < 0 else 1 / (1 + e)
+
+
+def _network(d, tensors, picture, scale):
+    """The layers of a description, or of its gate, for a picture of their size."""
+    x = (picture.astype(np.float32) / np.float32(scale))[..., None]
+    answer = Answer()
+    time = d.get("time", {"axis": None})
+    layers = _with_units(d["layers"], np.float32(1) / np.float32(scale))
     if time["axis"] == "steps":
         x, layers = _steps(layers, tensors, x, time["steps"], answer)
-    for layer in layers:
+    for layer in layers[:-1]:
         if layer["type"] == "neurons":
             x = _rows(layer, x, answer)
         else:
             x = apply(layer, tensors, x)
-    answer.probabilities = x
+    answer.logits = x
+    answer.probabilities = answer.raw = apply(layers[-1], tensors, x)
     return answer
 
 
@@ -80,9 +114,7 @@ def _rows(layer, x, answer):
 def _steps(layers, tensors, x, steps, answer):
     """Shows x for `steps` steps; gives back the mean of what the body hands on, and the layers still to come."""
     neurons = [i for i, layer in enumerate(layers) if layer["type"] == "neurons"]
-    first, end = neurons[0], neurons[-1] + 1
-    while layers[end]["type"] == "max_pool2d":
-        end += 1
+    first, end = neurons[0], modelfile.body_end(layers)
     for layer in layers[:first]:
         x = apply(layer, tensors, x)
     states, handed_on = {}, []

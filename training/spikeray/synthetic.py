@@ -78,7 +78,7 @@ def choose(found: Class, label: int, models) -> tuple[int, np.ndarray, list[floa
     for seed in range(TRIES):
         picture = found.draw(seed)
         p = [_probability(model, picture) for model in models]
-        if all((q >= model[0]["threshold"]) == bool(label) for q, model in zip(p, models)):
+        if all((q >= modelfile.threshold(model[0])) == bool(label) for q, model in zip(p, models)):
             return seed, picture, p
     raise ValueError(f"none of {TRIES} draws of {data.LABELS[label]} is called so by every model")
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from spikeray import modelfile
+from spikeray import modelfile, reference
 from spikeray.modelfile import ModelFileError
 
 DESCRIPTION = {
@@ -48,6 +48,21 @@ def test_round_trip(file, tmp_path):
     assert geometry.shapes[0] == (7, 6, 2) and geometry.shapes[2] == (3, 3, 2) and geometry.shapes[-1] == (2,)
 
 
+SHARE = {"value": 0.9, "low": 0.8, "high": 0.95}
+GATED = {k: v for k, v in DESCRIPTION.items() if k != "threshold"} | {
+    "calibration": {"method": "logistic", "slope": 1.31, "intercept": -0.42, "prevalence": 0.742},
+    "operating_points": [{"name": n, "threshold": t, "sensitivity": dict(SHARE), "specificity": dict(SHARE)} for n, t in (("balanced", 0.5), ("screening", 0.2))],
+    "gate": {"width": 4, "height": 5, "scale": 255, "labels": ["chest", "other", "rotated"], "accept": "chest", "threshold": 0.5,
+             "time": {"axis": "steps", "steps": 1}, "layers": [
+                 {"type": "conv2d", "name": "conv", "kernel": [3, 3], "stride": [2, 2], "padding": "same", "channels": 2, "weights": "gate.conv"},
+                 {"type": "neurons", "name": "spike", "model": "integrate_and_fire", "threshold": 1, "reset": "zero", "amplitude": 1,
+                  "start": {"kind": "constant", "value": 0}},
+                 {"type": "flatten", "name": "flatten"}, {"type": "dense", "name": "dense", "units": 3, "weights": "gate.dense"},
+                 {"type": "softmax", "name": "softmax"}]},
+}
+GATED_TENSORS = TENSORS | {"gate.conv": np.ones((3, 3, 1, 2), np.float32), "gate.dense": RNG.normal(0, 1, (12, 3)).astype(np.float32)}
+
+
 def put(path, value):
     def change(d):
         *keys, last = path
@@ -65,7 +80,7 @@ WRONG = [
     (put(["labels"], ["A", "A"]), "labels"), (put(["labels"], ["A", "B", "C"]), "labels"), (put(["positive"], "C"), "positive"),
     (put(["preparation", "width"], 4000), "preparation.width"), (put(["preparation", "width"], 8.0), "preparation.width"),
     (put(["preparation", "resize"], "nearest"), "preparation.resize"), (put(["preparation", "scale"], 0), "preparation.scale"),
-    (put(["threshold"], 1.5), "threshold"), (put(["threshold"], KeyError), "description.threshold"),
+    (put(["threshold"], 1.5), "threshold"), (put(["threshold"], KeyError), "threshold"),
     (put(["extra"], 1), "description.extra"), (put(["layers", 0, "extra"], 1), "layers[0].extra"),
     (put(["training"], {"x": "y" * (64 << 10)}), "training"), (put(["training"], []), "training"),
     (put(["time"], KeyError), "time"), (put(["time"], {"axis": "columns"}), "time"), (put(["time"], {"axis": "rows", "steps": 3}), "time.steps"),
@@ -97,6 +112,68 @@ def test_descriptions_that_do_not_hold(i):
     with pytest.raises(ModelFileError) as e:
         modelfile.check(description, TENSORS)
     assert e.value.field == field
+
+
+WRONG_GATED = [
+    (put(["calibration", "method"], "isotonic"), "calibration.method"), (put(["calibration", "slope"], 0), "calibration.slope"),
+    (put(["calibration", "slope"], 1e39), "calibration.slope"), (put(["calibration", "intercept"], None), "calibration.intercept"),
+    (put(["calibration", "intercept"], KeyError), "calibration.intercept"), (put(["calibration", "prevalence"], 0), "calibration.prevalence"),
+    (put(["calibration", "prevalence"], 1), "calibration.prevalence"), (put(["calibration", "more"], 1), "calibration.more"),
+    (put(["calibration"], None), "calibration"), (put(["threshold"], 0.5), "threshold"), (put(["operating_points"], KeyError), "threshold"),
+    (put(["operating_points"], []), "operating_points"), (put(["operating_points"], None), "operating_points"),
+    (put(["operating_points"], [GATED["operating_points"][0]] * 9), "operating_points"),
+    (put(["operating_points", 0, "name"], "Balanced"), "operating_points.name"), (put(["operating_points", 1, "name"], "balanced"), "operating_points.name"),
+    (put(["operating_points", 0, "threshold"], 1.01), "operating_points.threshold"),
+    (put(["operating_points", 1, "specificity"], KeyError), "operating_points.specificity"),
+    (put(["operating_points", 1, "specificity", "low"], KeyError), "operating_points.specificity.low"),
+    (put(["operating_points", 1, "specificity"], {"value": 0.9, "low": 0.91, "high": 0.95}), "operating_points.specificity"),
+    (put(["operating_points", 1, "sensitivity"], {"value": 0.9, "low": 0.8, "high": 1.5}), "operating_points.sensitivity"),
+    (put(["gate"], None), "gate"), (put(["gate", "width"], 0), "gate.width"), (put(["gate", "height"], 2000), "gate.width"),
+    (put(["gate", "scale"], 0), "gate.scale"), (put(["gate", "labels"], ["chest"]), "gate.labels"),
+    (put(["gate", "labels"], ["chest", "other"]), "gate.labels"), (put(["gate", "labels"], ["chest"] + [str(i) for i in range(16)]), "gate.labels"),
+    (put(["gate", "accept"], "x-ray"), "gate.accept"), (put(["gate", "threshold"], -1), "gate.threshold"),
+    (put(["gate", "threshold"], KeyError), "gate.threshold"), (put(["gate", "time"], KeyError), "gate.time"),
+    (put(["gate", "time", "steps"], 65), "gate.time.steps"), (put(["gate", "layers"], []), "gate.layers"),
+    (put(["gate", "preparation"], {}), "gate.preparation"), (put(["gate", "layers", 0, "padding"], "full"), "gate.layers[0].padding"),
+    (put(["gate", "layers", 3, "weights"], "dense.weights"), "gate.layers[3].weights"),
+    (put(["gate", "layers", 3, "weights"], "none"), "gate.layers[3].weights"), (put(["gate"], KeyError), "tensors"),
+]
+
+
+@pytest.mark.parametrize("i", range(len(WRONG_GATED)))
+def test_calibrations_points_and_gates_that_do_not_hold(i):
+    change, field = WRONG_GATED[i]
+    description = {**copy.deepcopy(GATED), "tensors_sha256": "0" * 64}
+    change(description)
+    with pytest.raises(ModelFileError) as e:
+        modelfile.check(description, GATED_TENSORS)
+    assert e.value.field == field
+
+
+def test_the_gate_counts_towards_the_limits(tmp_path):
+    modelfile.write(tmp_path / "m.safetensors", GATED, GATED_TENSORS)
+    own = modelfile.check({**DESCRIPTION, "tensors_sha256": "0" * 64}, TENSORS)
+    both = modelfile.check({**GATED, "tensors_sha256": "0" * 64}, GATED_TENSORS)
+    assert both.shapes == own.shapes and both.gate.shapes[0] == (3, 2, 2)
+    assert both.operations - own.operations == both.gate.operations == 3 * 2 * 2 * 9 + 12 * 3
+    relus = [{"type": "relu", "name": f"r{i}"} for i in range(250)]
+    gate = {**GATED["gate"], "layers": relus + GATED["gate"]["layers"]}
+    with pytest.raises(ModelFileError) as e:
+        modelfile.check({**GATED, "gate": gate, "tensors_sha256": "0" * 64}, GATED_TENSORS)
+    assert e.value.field == "gate.layers"
+
+
+def test_the_reference_calibrates_and_asks_the_gate(tmp_path):
+    file = modelfile.decode(modelfile.write(tmp_path / "m.safetensors", GATED, GATED_TENSORS))
+    picture = RNG.integers(0, 256, (9, 8), dtype=np.uint8)
+    answer = reference.run(*file, picture)
+    odds = 1.31 * np.log(answer.raw[1] / answer.raw[0]) - 0.42
+    assert abs(answer.probabilities[1] - 1 / (1 + np.exp(-odds))) < 1e-6 and abs(answer.probabilities.sum() - 1) < 1e-15
+    assert answer.gate.shape == (3,) and abs(answer.gate.sum() - 1) < 1e-6
+    assert set(answer.counts) == {"spike", "spike2"}
+    plain = reference.run({**DESCRIPTION, "tensors_sha256": "0" * 64}, TENSORS, picture)
+    assert (plain.raw == answer.raw).all() and (plain.probabilities == plain.raw).all() and plain.gate is None
+    assert modelfile.threshold(GATED) == modelfile.threshold(DESCRIPTION) == 0.5
 
 
 @pytest.mark.parametrize("change, field", [

@@ -12,6 +12,7 @@ commit. A model is NAME.safetensors (of shipped/, models/NAME.safetensors) and i
     probabilities   F32 [n][labels]
     counts.LAYER    U8  [m][...]            spikes of the first m <= n pictures: rows [H][W][C], steps [T][H][W][C]
     totals.LAYER    I64 [n]                 spikes of a picture (not of the small networks)
+    gate            F32 [n][gate's labels]  of the networks with a gate
 
 Keras gave the numbers, or spikeray.reference for what Keras lacks: neurons that are not spiking_relu, and whole-number
 weights. The small float networks' weights, pixels and time steps are such that float32 sums are exact in any order up to
@@ -43,8 +44,9 @@ COUNTED = 20  # real pictures whose counts are kept whole
 WHOLE = 10  # real pictures for a network of whole numbers, whose golden data takes long to make
 
 
-def save(path, pictures, probabilities, counts=None, totals=None):
+def save(path, pictures, probabilities, counts=None, totals=None, gate=None):
     tensors = {"pictures": pictures, "probabilities": np.asarray(probabilities, np.float32)}
+    tensors |= {} if gate is None else {"gate": np.asarray(gate, np.float32)}
     tensors |= {f"counts.{k}": np.asarray(v, np.uint8) for k, v in (counts or {}).items()}
     tensors |= {f"totals.{k}": np.asarray(v, np.int64) for k, v in (totals or {}).items()}
     path.write_bytes(safetensors.numpy.save(tensors))
@@ -160,6 +162,28 @@ def small_int8():
         neurons("spike3", "leaky_integrate_and_fire", reset="subtract", decay=0.9, threshold=0.2), *tail[1:]]
 
 
+def small_gated():
+    """Two labels, calibrated, behind a gate: one of whole numbers for a resized picture, and one without neurons."""
+    def head(part, units):
+        return [{"type": "flatten", "name": "flatten"}, dense(f"{part}dense2", units), {"type": "softmax", "name": "softmax"}]
+
+    share = {"value": 0.9, "low": 0.85, "high": 0.95}
+    points = [{"name": "balanced", "threshold": 0.5, "sensitivity": share, "specificity": share},
+              {"name": "screening", "threshold": 0.2, "sensitivity": share, "specificity": share}]
+    gate = {"scale": 255, "labels": ["chest", "other", "rotated"], "accept": "chest", "threshold": 0.4}
+    yield "steps-gated-int8", {"axis": "steps", "steps": 3}, [
+        conv("conv1", 6), neurons("spike1", "integrate_and_fire", reset="subtract", threshold=0.9), pool("pool1"), *head("", 2)], {
+        "operating_points": points,
+        "calibration": {"method": "logistic", "slope": 1.31, "intercept": -0.42, "prevalence": 0.742},
+        "gate": {**gate, "width": 8, "height": 9, "time": {"axis": "steps", "steps": 1}, "layers": [
+            conv("gate1", 9, stride=(2, 2), padding="same"),
+            neurons("gate1_spike", "integrate_and_fire", reset="subtract", threshold=0.4), *head("gate_", 3)]}}
+    yield "cnn-gated-int8", None, [conv("conv1", 7, padding="same"), {"type": "relu", "name": "relu1"}, pool("pool1"), *head("", 2)], {
+        "threshold": 0.5, "calibration": {"method": "logistic", "slope": 0.21, "intercept": 1.5, "prevalence": 0.5},
+        "gate": {**gate, "width": SIZE[1], "height": SIZE[0], "layers": [
+            conv("gate1", 5), {"type": "relu", "name": "relu1"}, pool("pool1"), *head("gate_", 3)]}}
+
+
 def describe(name, time, chain):
     return {"format": 1, "name": name, "version": "1.0.0", "summary": "A small random network for tests",
             "labels": ["A", "B", "C"], "positive": "B",
@@ -219,15 +243,36 @@ def small(out):
         else:
             raise SystemExit(f"{name} never spikes as it should")
         save(out / f"{name}.golden.safetensors", pictures, probabilities, counts)
+    for name, time, chain, more in small_gated():
+        description = {**describe(name, time, chain), "labels": ["A", "B"]}
+        description["preparation"]["scale"] = 255
+        del description["threshold"]
+        gate = {**more["gate"], "preparation": {"scale": more["gate"]["scale"]}}
+        shape = (gate["height"], gate["width"], 1)
+        for seed in range(1000):
+            rng = np.random.default_rng(seed)
+            own, tensors = quantise.quantise(description, fill(description, rng, normal))
+            small_gate, gate_tensors = quantise.quantise(gate, fill(gate, rng, normal, shape))
+            del small_gate["preparation"]
+            modelfile.write(out / f"{name}.safetensors", {**own, **more, "gate": small_gate}, tensors | gate_tensors)
+            answers = [reference.run(*modelfile.read(out / f"{name}.safetensors"), p) for p in pictures]
+            counts = {k: np.array([a.counts[k] for a in answers]) for k in answers[0].counts}
+            probabilities, gates = np.array([a.probabilities for a in answers]), np.array([a.gate for a in answers])
+            accepted = gates[:, 0] >= gate["threshold"]
+            if lively(counts) and np.ptp(probabilities, axis=0).min() > 0.1 and np.ptp(gates, axis=0).min() > 0.1 and 0 < accepted.sum() < 6:
+                break
+        else:
+            raise SystemExit(f"{name} never answers as it should")
+        save(out / f"{name}.golden.safetensors", pictures, probabilities, counts, gate=gates)
 
 
 def normal(rng, shape, *_):
     return rng.normal(0, 0.3, shape).astype(np.float32)
 
 
-def fill(description, rng, draw=dyadic):
+def fill(description, rng, draw=dyadic, shape=(*SIZE, 1)):
     """Weights for a description: the shapes are those that the checker asks for, one at a time."""
-    tensors, shape = {}, (*SIZE, 1)
+    tensors = {}
     for layer in description["layers"]:
         if "weights" in layer:
             units = layer.get("channels") or layer["units"]

@@ -1,0 +1,51 @@
+package model
+
+import (
+	"math"
+
+	"github.com/spikeray/spikeray/internal/kernel"
+)
+
+// Calibration takes what the network makes of a picture to a probability that means what it says (Platt, "Probabilistic
+// Outputs for Support Vector Machines", 1999): the log-odds of the positive label, times Slope, plus Intercept.
+type Calibration struct {
+	Method     string  `json:"method"` // "logistic"
+	Slope      float64 `json:"slope"`
+	Intercept  float64 `json:"intercept"`
+	Prevalence float64 `json:"prevalence"` // share of the positive label in the data that it was fitted on
+}
+
+func (c *Calibration) check(labels int) error {
+	switch {
+	case labels != 2:
+		return formatError("calibration", "is for models of two labels, not %d", labels)
+	case c.Method != "logistic":
+		return formatError("calibration.method", "%.80q is unknown", c.Method)
+	case !(c.Slope > 0 && c.Slope <= math.MaxFloat32):
+		return formatError("calibration.slope", "%v is not a number above 0", c.Slope)
+	case !(math.Abs(c.Intercept) <= math.MaxFloat32):
+		return formatError("calibration.intercept", "%v is no finite number", c.Intercept)
+	case !(c.Prevalence > 0 && c.Prevalence < 1):
+		return formatError("calibration.prevalence", "%v is not in (0, 1)", c.Prevalence)
+	}
+	return nil
+}
+
+// apply gives the calibrated probabilities of two logits. The log-odds are the logits' difference: nothing is lost where
+// a probability would round to 0 or 1.
+func (c *Calibration) apply(logits []float32, positive int) []float64 {
+	odds := float64(logits[positive]) - float64(logits[1-positive])
+	odds = float64(c.Slope*odds) + c.Intercept
+	p := make([]float64, 2)
+	p[positive], p[1-positive] = kernel.Sigmoid(odds), kernel.Sigmoid(-odds)
+	return p
+}
+
+// AtPrevalence takes a calibrated probability to a population where a share of stated, in (0, 1), has the positive
+// label: the log-odds move by the difference of the two prevalences' (Saerens et al., "Adjusting the Outputs of a
+// Classifier to New a Priori Probabilities", 2002).
+func (c *Calibration) AtPrevalence(probability, stated float64) float64 {
+	return kernel.Sigmoid(logit(probability) + (logit(stated) - logit(c.Prevalence)))
+}
+
+func logit(p float64) float64 { return math.Log(p) - math.Log1p(-p) }

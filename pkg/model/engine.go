@@ -1,0 +1,149 @@
+package model
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/spikeray/spikeray/pkg/spike"
+)
+
+// engine is a network with what runs it. It is safe for concurrent use.
+type engine struct {
+	net    *network
+	runner spike.Runner // nil without neurons
+	rooms  sync.Pool
+}
+
+func newEngine(n *network, backend spike.Backend) (*engine, error) {
+	e := &engine{net: n}
+	e.rooms.New = func() any { return e.newRoom() }
+	if n.body == nil {
+		return e, nil
+	}
+	var err error
+	e.runner, err = backend.Compile(n.body)
+	return e, err
+}
+
+// reading is what a network makes of a picture.
+type reading struct {
+	logits []float32 // what the softmax takes
+	steps  int       // rows of the first layer of neurons, or steps shown; 0 without neurons
+	spikes *SpikeStats
+}
+
+// room is the memory of one inference.
+type room struct {
+	front, readout *analogRoom
+	current        rows
+	encoder        *spike.State
+	in, out        []uint8 // the body's trains
+	sums           []uint32
+}
+
+func (e *engine) newRoom() *room {
+	n := e.net
+	r := &room{front: n.front.newRoom()}
+	if n.encoder == nil {
+		return r
+	}
+	steps := max(1, n.steps)
+	r.current = rows{chain: n.front, room: r.front}
+	r.encoder = n.encoder.NewState()
+	r.in = make([]uint8, steps*n.body.Input.Len())
+	r.out = make([]uint8, steps*n.bodyOut.Len())
+	r.sums = make([]uint32, n.bodyOut.Len())
+	r.readout = n.readout.newRoom()
+	return r
+}
+
+// infer runs a picture of the network's size for so many steps, 0 for all; onStep, if not nil, is given the logits after
+// each, which are its own only while it runs.
+func (e *engine) infer(ctx context.Context, picture []uint8, steps int, rec *spike.Recorder, onStep func(int, []float32) error) (*reading, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	n := e.net
+	r := e.rooms.Get().(*room)
+	defer e.rooms.Put(r)
+	if !n.front.takesBytes() {
+		for i, p := range picture {
+			r.front.input[i] = float32(p) / n.scale
+		}
+	}
+	if n.encoder == nil {
+		return &reading{logits: slices.Clone(n.front.run(r.front, picture))}, nil
+	}
+	if steps == 0 {
+		steps = max(1, n.steps)
+	}
+	stats, err := e.spikes(ctx, r, picture, steps, rec, onStep)
+	if err != nil {
+		return nil, err
+	}
+	e.sum(r, 0, steps)
+	out := &reading{logits: slices.Clone(e.readout(r, steps)), steps: steps}
+	if n.axis == spike.Rows {
+		out.steps = n.front.out.H
+	}
+	out.spikes = &SpikeStats{
+		Total: stats.Spikes, SynapticOperations: stats.SynapticOperations, Neurons: n.neurons, Rate: stats.Rate(), Clipped: stats.Clipped,
+	}
+	return out, nil
+}
+
+// spikes encodes the picture and runs the body for so many passes: steps, or 1 along rows. The body's spikes are in r.out.
+func (e *engine) spikes(ctx context.Context, r *room, picture []uint8, steps int, rec *spike.Recorder, onStep func(int, []float32) error) (spike.Stats, error) {
+	n := e.net
+	var stats spike.Stats
+	size := n.body.Input.Len()
+	n.encoder.Reset(r.encoder)
+	if steps > 1 && rec == nil && n.encoder.Streams() {
+		r.current.load(picture, false)
+		stats = n.encoder.Show(r.in[:steps*size], r.encoder, &r.current, steps)
+	} else {
+		r.current.load(picture, steps > 1)
+		for t := range steps {
+			stats.Add(n.encoder.Step(r.in[t*size:][:size], r.encoder, &r.current, 0, rec))
+		}
+	}
+	run := spike.RunOptions{Recorder: rec}
+	if onStep != nil {
+		run.OnStep = func(t int, _ []uint8) error {
+			e.sum(r, t, t+1)
+			return onStep(t+1, e.readout(r, t+1))
+		}
+	}
+	in := spike.Train{Axis: n.axis, Shape: n.body.Input, Counts: r.in[:steps*size]}
+	out := spike.Train{Axis: n.axis, Shape: n.bodyOut, Counts: r.out[:steps*n.bodyOut.Len()]}
+	s, err := e.runner.Run(ctx, in, out, run)
+	stats.Add(s)
+	return stats, err
+}
+
+// sum adds up the body's spikes of the steps from (0: afresh) up to, not including, to.
+func (e *engine) sum(r *room, from, to int) {
+	if from == 0 {
+		clear(r.sums)
+	}
+	size := len(r.sums)
+	for t := from; t < to; t++ {
+		for i, c := range r.out[t*size:][:size] {
+			r.sums[i] += uint32(c)
+		}
+	}
+}
+
+// readout takes the mean over the steps of what the summed spikes stand for through the read-out. Whole-number weights
+// take the counts themselves.
+func (e *engine) readout(r *room, steps int) []float32 {
+	chain := e.net.readout
+	if chain.takesBytes() {
+		return chain.run(r.readout, r.out[:len(r.sums)])
+	}
+	for i, s := range r.sums {
+		r.readout.input[i] = e.net.last.Value(s) / float32(steps)
+	}
+	return chain.run(r.readout, nil)
+}

@@ -1,0 +1,81 @@
+package model
+
+import (
+	"context"
+	"image"
+	"slices"
+
+	"github.com/spikeray/spikeray/internal/resample"
+)
+
+// Gate is a small network beside the model's own, which says whether a picture is of the kind that the model was made for.
+// It takes the model's prepared picture, resized to Width x Height as [Preparation] has it, each pixel divided by Scale.
+type Gate struct {
+	Width     int      `json:"width"`
+	Height    int      `json:"height"`
+	Scale     float64  `json:"scale"`
+	Labels    []string `json:"labels"` // in the order of its last layer's units
+	Accept    string   `json:"accept"` // the one of Labels that the model was made for
+	Threshold float64  `json:"threshold"`
+	Time      *Time    `json:"time,omitempty"`
+	Layers    []Layer  `json:"layers"`
+}
+
+// GateResult is what the gate says of a picture.
+type GateResult struct {
+	Accepted    bool    // Probability is at least the gate's Threshold
+	Probability float64 // of the gate's Accept
+	Reason      string  // the most probable of the other labels, empty when accepted
+}
+
+func (g *Gate) check() error {
+	switch {
+	case g.Width < 1 || g.Width > maxSide || g.Height < 1 || g.Height > maxSide:
+		return formatError("gate.width", "%d x %d, sides of 1 to %d are possible", g.Width, g.Height, maxSide)
+	case len(g.Labels) > maxGateLabels:
+		return formatError("gate.labels", "%d of them, 2 to %d are possible", len(g.Labels), maxGateLabels)
+	case !slices.Contains(g.Labels, g.Accept):
+		return formatError("gate.accept", "%.80q is none of the labels", g.Accept)
+	case !(g.Threshold >= 0 && g.Threshold <= 1):
+		return formatError("gate.threshold", "%v is not in [0, 1]", g.Threshold)
+	}
+	if err := checkScale("gate.scale", g.Scale); err != nil {
+		return err
+	}
+	a := g.architecture()
+	return within("gate", a.check())
+}
+
+func (g *Gate) architecture() architecture {
+	return architecture{width: g.Width, height: g.Height, scale: g.Scale, labels: g.Labels, time: g.Time, layers: g.Layers}
+}
+
+// Gate shows a prepared picture, [Height][Width], to the model's gate. A model without one gives nil.
+func (m *Model) Gate(ctx context.Context, picture []uint8) (*GateResult, error) {
+	if m.gate == nil {
+		return nil, nil
+	}
+	if err := m.checkPicture(picture); err != nil {
+		return nil, err
+	}
+	g, p := m.description.Gate, m.description.Preparation
+	if g.Width != p.Width || g.Height != p.Height {
+		whole := &image.Gray{Pix: picture, Stride: p.Width, Rect: image.Rect(0, 0, p.Width, p.Height)}
+		picture = make([]uint8, g.Width*g.Height)
+		if err := resample.Bilinear(picture, g.Width, g.Height, whole); err != nil {
+			return nil, err
+		}
+	}
+	r, err := m.gate.infer(ctx, picture, 0, nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	probabilities := softmax(r.logits)
+	accept := slices.Index(g.Labels, g.Accept)
+	result := &GateResult{Probability: probabilities[accept], Accepted: probabilities[accept] >= g.Threshold}
+	if !result.Accepted {
+		probabilities[accept] = -1
+		result.Reason = g.Labels[slices.Index(probabilities, slices.Max(probabilities))]
+	}
+	return result, nil
+}

@@ -1,0 +1,100 @@
+package model
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// strictDecode is json.Unmarshal without its leniency: a key must be a field's to the letter, must not stand twice, and
+// must be there unless its field may be omitted; nothing may be null, and an array is as long as its type says. What is
+// decoded as it is, such as a json.RawMessage, is free but for keys that stand twice.
+func strictDecode(text []byte, v any) error {
+	if err := json.Unmarshal(text, v); err != nil { // which also bounds the depth
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	return strictValue(dec, reflect.TypeOf(v).Elem())
+}
+
+func strictValue(dec *json.Decoder, t reflect.Type) error {
+	token, err := dec.Token()
+	if err != nil {
+		return err
+	}
+	if t != nil && t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t == reflect.TypeFor[json.RawMessage]() {
+		t = nil
+	}
+	switch {
+	case token == json.Delim('{'):
+		return strictObject(dec, t)
+	case token == json.Delim('['):
+		return strictArray(dec, t)
+	case token == nil && t != nil:
+		return fmt.Errorf("a %s is null", t.Kind())
+	}
+	return nil
+}
+
+func strictArray(dec *json.Decoder, t reflect.Type) error {
+	var element reflect.Type
+	if t != nil {
+		element = t.Elem()
+	}
+	n := 0
+	for ; dec.More(); n++ {
+		if err := strictValue(dec, element); err != nil {
+			return err
+		}
+	}
+	if t != nil && t.Kind() == reflect.Array && n != t.Len() {
+		return fmt.Errorf("an array of %d, %d are wanted", n, t.Len())
+	}
+	_, err := dec.Token()
+	return err
+}
+
+func strictObject(dec *json.Decoder, t reflect.Type) error {
+	fields, missing := map[string]reflect.Type{}, map[string]bool{}
+	if t != nil && t.Kind() == reflect.Struct {
+		for _, f := range reflect.VisibleFields(t) {
+			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+			fields[name], missing[name] = f.Type, options == ""
+		}
+	}
+	seen := map[string]bool{}
+	for dec.More() {
+		token, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		key := token.(string)
+		value, known := fields[key]
+		switch {
+		case seen[key]:
+			return fmt.Errorf("the key %.80q stands twice", key)
+		case len(fields) > 0 && !known:
+			return fmt.Errorf("the key %.80q is unknown", key)
+		case t != nil && t.Kind() == reflect.Map:
+			value = t.Elem()
+		}
+		seen[key] = true
+		delete(missing, key)
+		if err := strictValue(dec, value); err != nil {
+			return err
+		}
+	}
+	for name, wanted := range missing {
+		if wanted {
+			return fmt.Errorf("the key %q is missing", name)
+		}
+	}
+	_, err := dec.Token()
+	return err
+}
