@@ -1,0 +1,12 @@
+package hw_test
+
+import (
+	"testing"
+
+	"github.com/spikeray/spikeray/pkg/hw"
+	"github.com/spikeray/spikeray/pkg/hw/hwtest"
+)
+
+func TestSimulatorIsABoard(t *testing.T) {
+	hwtest.Run(t, func(*testing.T) hw.Board { return hw.Simulator() })
+}
