@@ -25,6 +25,16 @@ type modelSummary struct {
 	Positive  string          `json:"positive"`
 	Threshold float64         `json:"threshold"`
 	MaxSteps  int             `json:"max_steps"`
+
+	Calibration     *model.Calibration     `json:"calibration"`
+	OperatingPoints []model.OperatingPoint `json:"operating_points"`
+	Gate            *gateSummary           `json:"gate"`
+}
+
+type gateSummary struct {
+	Labels    []string `json:"labels"`
+	Accept    string   `json:"accept"`
+	Threshold float64  `json:"threshold"`
 }
 
 type modelDocument struct {
@@ -35,7 +45,7 @@ type modelDocument struct {
 
 func (s *Server) summary(e *pipeline.Entry) modelSummary {
 	d := e.Description()
-	return modelSummary{
+	summary := modelSummary{
 		Name:      d.Name,
 		Version:   d.Version,
 		Digest:    e.Digest(),
@@ -47,7 +57,14 @@ func (s *Server) summary(e *pipeline.Entry) modelSummary {
 		Positive:  d.Positive,
 		Threshold: d.DefaultThreshold(),
 		MaxSteps:  e.MaxSteps(),
+
+		Calibration:     d.Calibration,
+		OperatingPoints: append([]model.OperatingPoint{}, d.OperatingPoints...),
 	}
+	if g := d.Gate; g != nil {
+		summary.Gate = &gateSummary{g.Labels, g.Accept, g.Threshold}
+	}
+	return summary
 }
 
 func (s *Server) listModels(w http.ResponseWriter, _ *http.Request) error {

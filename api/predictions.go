@@ -9,20 +9,38 @@ import (
 
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/telemetry"
+	"github.com/spikeray/spikeray/pkg/model"
 )
 
 type predictionDocument struct {
-	ID            string             `json:"id"`
-	Model         modelReference     `json:"model"`
-	Backend       backendDocument    `json:"backend"`
-	Probability   float64            `json:"probability"`
-	Label         string             `json:"label"`
-	Threshold     float64            `json:"threshold"`
-	Probabilities map[string]float64 `json:"probabilities"`
-	Input         inputDocument      `json:"input"`
-	Spikes        *spikesDocument    `json:"spikes"`
-	Timing        timingDocument     `json:"timing_ms"`
-	Notice        string             `json:"notice"`
+	ID             string              `json:"id"`
+	Model          modelReference      `json:"model"`
+	Backend        backendDocument     `json:"backend"`
+	Probability    float64             `json:"probability"`
+	RawProbability float64             `json:"raw_probability"`
+	Label          string              `json:"label"`
+	Threshold      float64             `json:"threshold"`
+	OperatingPoint *string             `json:"operating_point"`
+	Probabilities  map[string]float64  `json:"probabilities"`
+	Prevalence     *prevalenceDocument `json:"prevalence"`
+	Gate           *gateDocument       `json:"gate"`
+	Input          inputDocument       `json:"input"`
+	Spikes         *spikesDocument     `json:"spikes"`
+	Timing         timingDocument      `json:"timing_ms"`
+	Notice         string              `json:"notice"`
+}
+
+type prevalenceDocument struct {
+	Stated      float64         `json:"stated"`
+	Probability float64         `json:"probability"`
+	PPV         *model.Estimate `json:"ppv"`
+	NPV         *model.Estimate `json:"npv"`
+}
+
+type gateDocument struct {
+	Accepted    bool    `json:"accepted"`
+	Probability float64 `json:"probability"`
+	Reason      *string `json:"reason"`
 }
 
 type modelReference struct {
@@ -187,6 +205,9 @@ func (s *Server) count(name string, o outcome) {
 			metrics.Stage(stage, took)
 		}
 	}
+	if p.Gate != nil && !p.Gate.Accepted {
+		metrics.Flagged(name, p.Gate.Reason)
+	}
 	if o.err != nil {
 		k, _ := problemOf(o.err)
 		metrics.Failed(name, k.name)
@@ -207,14 +228,15 @@ func newPrediction(id string, m *pipeline.Entry, o outcome) predictionDocument {
 		probabilities[label] = p.Probabilities[i]
 	}
 	doc := predictionDocument{
-		ID:            id,
-		Model:         modelReference{d.Name, d.Version, m.Digest()},
-		Backend:       backendDocument{m.Backend()},
-		Probability:   p.Probability,
-		Label:         p.Label,
-		Threshold:     p.Threshold,
-		Probabilities: probabilities,
-		Input:         inputDocument{p.Input.Format, p.Input.Width, p.Input.Height, p.Warnings},
+		ID:             id,
+		Model:          modelReference{d.Name, d.Version, m.Digest()},
+		Backend:        backendDocument{m.Backend()},
+		Probability:    p.Probability,
+		RawProbability: p.RawProbability,
+		Label:          p.Label,
+		Threshold:      p.Threshold,
+		Probabilities:  probabilities,
+		Input:          inputDocument{p.Input.Format, p.Input.Width, p.Input.Height, p.Warnings},
 		Timing: timingDocument{
 			Queue:   milliseconds(o.waited),
 			Decode:  milliseconds(p.Timing.Decode),
@@ -223,6 +245,18 @@ func newPrediction(id string, m *pipeline.Entry, o outcome) predictionDocument {
 			Total:   milliseconds(o.total),
 		},
 		Notice: Notice,
+	}
+	if p.OperatingPoint != nil {
+		doc.OperatingPoint = &p.OperatingPoint.Name
+	}
+	if v := p.Prevalence; v != nil {
+		doc.Prevalence = &prevalenceDocument{v.Stated, v.Probability, v.PPV, v.NPV}
+	}
+	if g := p.Gate; g != nil {
+		doc.Gate = &gateDocument{Accepted: g.Accepted, Probability: g.Probability}
+		if !g.Accepted {
+			doc.Gate.Reason = &g.Reason
+		}
 	}
 	if p.Spikes != nil {
 		doc.Spikes = &spikesDocument{

@@ -23,7 +23,7 @@ import (
 
 func TestPredictionIsThePipelines(t *testing.T) {
 	s := start(t, nil)
-	for _, entry := range s.server.config.Models.All()[:3] {
+	for _, entry := range s.server.config.Models.All()[:4] {
 		// Large enough to be warned of nothing: an empty list is in the answer all the same.
 		picture := testmodel.JPEG(600, 500, 5)
 		want, err := pipeline.Predict(context.Background(), entry.Model, picture, radiograph.Limits{}, pipeline.Options{})
@@ -146,6 +146,9 @@ func TestBadParametersAreRefused(t *testing.T) {
 		"threshold=", "threshold=x", "threshold=-0.1", "threshold=1.1", "threshold=NaN", "threshold=%2BInf", "threshold=1&threshold=1",
 		"steps=1", "model=tiny-plain&steps=1", "model=tiny-steps&steps=0", "model=tiny-steps&steps=9",
 		"model=tiny-steps&steps=-1", "model=tiny-steps&steps=1.5", "model=tiny-steps&steps=99999999999999999999",
+		"prevalence=0.5", "model=tiny-gated&prevalence=0", "model=tiny-gated&prevalence=1", "model=tiny-gated&prevalence=", "model=tiny-gated&prevalence=NaN",
+		"model=tiny-gated&prevalence=0.1&prevalence=0.1", "operating_point=balanced", "model=tiny-gated&operating_point=",
+		"model=tiny-gated&operating_point=none", "model=tiny-gated&operating_point=balanced&threshold=0.5",
 		"unknown=1", "Model=tiny-rows", "%zz", "a;b",
 	} {
 		a := s.post("?"+query, testmodel.PNG(64, 64, 1))

@@ -41,6 +41,7 @@ var (
 	tooLarge          = kind{"too-large", 413, "The request or the picture is too large"}
 	unsupportedFormat = kind{"unsupported-format", 415, "The format is not supported"}
 	notARadiograph    = kind{"not-a-radiograph", 422, "The picture cannot be a radiograph"}
+	gateRefused       = kind{"gate-refused", 422, "The picture is not of the kind that the model is for"}
 	overloaded        = kind{"overloaded", 503, "The server has too much to do"}
 	draining          = kind{"draining", 503, "The server is shutting down"}
 	internalError     = kind{"internal", 500, "The server failed"}
@@ -78,6 +79,7 @@ func problemOf(err error) (kind, string) {
 	var refused *refusal
 	var tooLong *http.MaxBytesError
 	var network net.Error
+	var byGate *pipeline.RefusedError
 	switch {
 	case errors.As(err, &refused):
 		return refused.kind, refused.detail
@@ -91,7 +93,9 @@ func problemOf(err error) (kind, string) {
 		return unsupportedFormat, err.Error()
 	case errors.Is(err, radiograph.ErrNotRadiograph), errors.Is(err, model.ErrPicture):
 		return notARadiograph, err.Error()
-	case errors.Is(err, model.ErrSteps):
+	case errors.As(err, &byGate):
+		return gateRefused, err.Error()
+	case errors.Is(err, model.ErrSteps), errors.Is(err, pipeline.ErrOptions):
 		return invalidParameter, err.Error()
 	case errors.Is(err, pipeline.ErrUnknownModel):
 		return unknownModel, "no model of that name; /v1/models lists them"

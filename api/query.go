@@ -2,7 +2,9 @@ package api
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spikeray/spikeray/internal/pipeline"
 )
@@ -13,19 +15,20 @@ type question struct {
 	options pipeline.Options
 }
 
+// parameters are all that a prediction takes.
+var parameters = []string{"model", "threshold", "operating_point", "prevalence", "steps"}
+
 // readQuery reads a prediction's parameters. One that is not known, not well
 // formed, given twice or does not apply to the model is refused.
 func (s *Server) readQuery(rawQuery string) (question, error) {
-	q := question{model: s.config.Models.Default()}
+	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate}}
 	values, err := url.ParseQuery(rawQuery)
 	if err != nil {
 		return q, refuse(invalidParameter, "the query is malformed")
 	}
 	for name, given := range values {
-		switch name {
-		case "model", "threshold", "steps":
-		default:
-			return q, refuse(invalidParameter, "a parameter is not known; there are model, threshold and steps")
+		if !slices.Contains(parameters, name) {
+			return q, refuse(invalidParameter, "a parameter is not known; there are %s", strings.Join(parameters, ", "))
 		}
 		if len(given) != 1 {
 			return q, refuse(invalidParameter, "%s is given more than once", name)
@@ -36,13 +39,23 @@ func (s *Server) readQuery(rawQuery string) (question, error) {
 			return q, err
 		}
 	}
-	if values.Has("threshold") {
-		threshold, err := strconv.ParseFloat(values.Get("threshold"), 64)
-		// Written so that NaN is refused.
-		if err != nil || !(threshold >= 0 && threshold <= 1) {
-			return q, refuse(invalidParameter, "threshold must be a number from 0 to 1")
+	for name, into := range map[string]**float64{"threshold": &q.options.Threshold, "prevalence": &q.options.Prevalence} {
+		if !values.Has(name) {
+			continue
 		}
-		q.options.Threshold = &threshold
+		number, err := strconv.ParseFloat(values.Get(name), 64)
+		if err != nil {
+			return q, refuse(invalidParameter, "%s must be a number", name)
+		}
+		*into = &number
+	}
+	if values.Has("operating_point") {
+		if q.options.OperatingPoint = values.Get("operating_point"); q.options.OperatingPoint == "" {
+			return q, refuse(invalidParameter, "operating_point must be a name")
+		}
+	}
+	if err := q.options.Check(q.model.Description()); err != nil {
+		return q, err
 	}
 	if values.Has("steps") {
 		most := q.model.MaxSteps()

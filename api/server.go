@@ -41,6 +41,9 @@ type Config struct {
 	Queue *Queue
 	// Limits are what a picture may be.
 	Limits radiograph.Limits
+	// Gate is what becomes of a picture that the model's gate does not accept: it
+	// is flagged by default.
+	Gate pipeline.GateMode
 	// MaxImageBytes bounds one picture: 32 MiB.
 	MaxImageBytes int64
 	// MaxRequestBytes bounds a request's body: 64 MiB.
@@ -72,6 +75,7 @@ func (c Config) withDefaults() Config {
 	if c.Queue == nil {
 		c.Queue = NewQueue(runtime.GOMAXPROCS(0), 64)
 	}
+	or(&c.Gate, pipeline.GateFlag)
 	or(&c.MaxImageBytes, 32<<20)
 	or(&c.MaxRequestBytes, 64<<20)
 	or(&c.MaxUploadMemory, 256<<20)
@@ -117,6 +121,9 @@ func New(config Config) (*Server, error) {
 	for _, e := range s.config.Models.All() {
 		d := e.Description()
 		s.config.Metrics.Model(d.Name, d.Version, e.Digest(), e.Backend(), e.Kernel(), e == s.config.Models.Default(), d.Labels)
+		if d.Gate != nil {
+			s.config.Metrics.Gate(d.Name, d.Gate.Reasons()...)
+		}
 	}
 	s.handler = s.routes()
 	return s, nil

@@ -56,6 +56,7 @@ func entries(t testing.TB) *pipeline.Catalogue {
 		&pipeline.Entry{Model: testmodel.Rows(t), Card: "# A card"},
 		&pipeline.Entry{Model: testmodel.Steps(t, 8)},
 		&pipeline.Entry{Model: testmodel.Plain(t)},
+		&pipeline.Entry{Model: testmodel.Gated(t)},
 		&pipeline.Entry{Model: testmodel.Broken(t)},
 	)
 }

@@ -11,18 +11,7 @@ import (
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
-// Options change how one picture is answered.
-type Options struct {
-	// Threshold is the probability, in [0, 1], from which the positive label is
-	// given; nil takes the model's own.
-	Threshold *float64
-	// Steps is the number of time steps to simulate, 0 for all of them. Only
-	// models with MaxSteps above 0 take another number, others answer
-	// [model.ErrSteps].
-	Steps int
-}
-
-// Timing is the wall time each stage took.
+// Timing is the wall time each stage took; Infer is the gate's and the network's.
 type Timing struct {
 	Decode, Prepare, Infer time.Duration
 }
@@ -36,15 +25,25 @@ type Input struct {
 
 // Prediction is a model's answer for one picture.
 type Prediction struct {
-	// Probability is that of the model's positive label.
-	Probability float64
+	// Probability is that of the model's positive label, calibrated if the model
+	// is, and RawProbability what the network said.
+	Probability, RawProbability float64
 	// Label is the positive label when Probability is at least Threshold, else
 	// the most probable of the other labels.
 	Label     string
 	Threshold float64
-	// Probabilities are by label, in the model's order of labels.
+	// OperatingPoint has the Threshold; nil for a threshold that the caller gave
+	// and for a model without operating points.
+	OperatingPoint *model.OperatingPoint
+	// Probabilities are by label, in the model's order of labels, calibrated as
+	// Probability is.
 	Probabilities []float64
-	Input         Input
+	// Prevalence is nil when none was stated.
+	Prevalence *Prevalence
+	// Gate is nil when the model has none or it was not asked. It is there also
+	// when the error is a [*RefusedError].
+	Gate  *model.GateResult
+	Input Input
 	// Warnings tell what was unusual about the picture or the way the network
 	// took it, such as clipped spike counts; never nil.
 	Warnings []string
@@ -56,15 +55,19 @@ type Prediction struct {
 }
 
 // Predict decodes the picture, prepares it as the model was trained and runs
-// the network. The errors are those of [radiograph.Decode],
-// [model.Model.Prepare] and [model.Model.Infer], and the context's: it is looked
-// at between the stages. The timing of the stages that were reached is in the result even
+// the network. The errors are those of [Options.Check], [radiograph.Decode],
+// [model.Model.Prepare] and [model.Model.Infer], a [*RefusedError], and the
+// context's: it is looked at between the stages. The timing of the stages that were reached is in the result even
 // when err is not nil.
 func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph.Limits, opt Options) (Prediction, error) {
 	var out Prediction
+	description := m.Description()
+	if err := opt.Check(description); err != nil {
+		return out, err
+	}
 	lap := stopwatch()
 
-	if p := m.Description().Preparation; p.ReducedDecoding {
+	if p := description.Preparation; p.ReducedDecoding {
 		limits.Target = image.Pt(p.Width, p.Height)
 	}
 	picture, err := radiograph.Decode(data, limits)
@@ -83,24 +86,52 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 		return out, err
 	}
 
+	out.Warnings = append([]string{}, picture.Warnings...)
+	if err := out.askGate(ctx, m, pixels, opt.Gate); err != nil {
+		out.Timing.Infer = lap()
+		return out, err
+	}
 	result, err := m.Infer(ctx, pixels, model.Options{Steps: opt.Steps})
 	out.Timing.Infer = lap()
 	if err != nil {
 		return out, err
 	}
 
-	description := m.Description()
-	out.Threshold = description.DefaultThreshold()
-	if opt.Threshold != nil {
-		out.Threshold = *opt.Threshold
+	switch out.OperatingPoint = description.OperatingPoint(opt.OperatingPoint); {
+	case opt.Threshold != nil:
+		out.OperatingPoint, out.Threshold = nil, *opt.Threshold
+	case out.OperatingPoint != nil:
+		out.Threshold = out.OperatingPoint.Threshold
+	default:
+		out.Threshold = description.DefaultThreshold()
 	}
-	out.Probability = result.Probability
+	out.Probability, out.RawProbability = result.Probability, result.RawProbability
 	out.Probabilities = result.Probabilities
 	out.Label = label(description, result, out.Threshold)
-	out.Warnings = append(append([]string{}, picture.Warnings...), result.Warnings...)
+	if opt.Prevalence != nil {
+		out.Prevalence = newPrevalence(description.Calibration, out.Probability, *opt.Prevalence, out.OperatingPoint)
+	}
+	out.Warnings = append(out.Warnings, result.Warnings...)
 	out.Steps = result.Steps
 	out.Spikes = result.Spikes
 	return out, nil
+}
+
+// askGate shows the prepared picture to the model's gate, if it has one.
+func (p *Prediction) askGate(ctx context.Context, m *model.Model, pixels []uint8, mode GateMode) (err error) {
+	if mode == GateOff {
+		return nil
+	}
+	p.Gate, err = m.Gate(ctx, pixels)
+	if err != nil || p.Gate == nil || p.Gate.Accepted {
+		return err
+	}
+	doubt := doubt(m.Description().Gate, p.Gate)
+	if mode == GateRefuse {
+		return &RefusedError{p.Gate, doubt}
+	}
+	p.Warnings = append(p.Warnings, "gate: "+doubt+"; its answer may mean nothing")
+	return nil
 }
 
 // prepare takes a picture that was decoded at a fraction of its size for what it is.

@@ -44,6 +44,7 @@ type Metrics struct {
 	rejections  *prometheus.CounterVec
 	predictions *prometheus.CounterVec
 	failures    *prometheus.CounterVec
+	flagged     *prometheus.CounterVec
 	probability *prometheus.HistogramVec
 	spikes      *prometheus.CounterVec
 	operations  *prometheus.CounterVec
@@ -87,6 +88,10 @@ func NewMetrics(build Build) *Metrics {
 			Name: "spikeray_prediction_failures_total",
 			Help: "Pictures without an answer, by model and kind of problem.",
 		}, []string{"model", "problem"}),
+		flagged: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spikeray_gate_flagged_total",
+			Help: "Pictures that a model's gate did not accept, by model and reason, the most probable of the gate's other labels.",
+		}, []string{"model", "reason"}),
 		probability: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:                            "spikeray_prediction_probability_ratio",
 			Help:                            "Probability of the positive label, from 0 to 1, by model.",
@@ -120,7 +125,7 @@ func NewMetrics(build Build) *Metrics {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo, m.requests, m.requestsInFlight, m.panics, m.stages, m.rejections,
-		m.predictions, m.failures, m.probability, m.spikes, m.operations, m.modelInfo,
+		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.modelInfo,
 	)
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
 		m.stages.WithLabelValues(string(s))
@@ -209,6 +214,17 @@ func (m *Metrics) Predicted(model, label string, probability float64) {
 func (m *Metrics) Failed(model, problem string) {
 	m.failures.WithLabelValues(model, problem).Inc()
 }
+
+// Gate names all reasons for which a model's gate may flag a picture, so that
+// each is there, at 0, from the start.
+func (m *Metrics) Gate(model string, reasons ...string) {
+	for _, reason := range reasons {
+		m.flagged.WithLabelValues(model, reason)
+	}
+}
+
+// Flagged counts a picture that a model's gate did not accept.
+func (m *Metrics) Flagged(model, reason string) { m.flagged.WithLabelValues(model, reason).Inc() }
 
 // Spiked counts the spikes and the synaptic operations of one answer.
 func (m *Metrics) Spiked(model string, spikes, synapticOperations uint64) {

@@ -25,6 +25,8 @@ func used() *Metrics {
 	m.Rejected("queue_full")
 	m.Failed("net", "not-a-picture")
 	m.Predicted("net", "PNEUMONIA", 0.97)
+	m.Gate("net", "other", "rotated")
+	m.Flagged("net", "rotated")
 	m.Spiked("net", 1000, 50000)
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
 		m.Stage(s, 3*time.Millisecond)
@@ -49,6 +51,10 @@ func TestCountersTellWhatHappened(t *testing.T) {
 # TYPE spikeray_predictions_total counter
 spikeray_predictions_total{label="NORMAL",model="net"} 0
 spikeray_predictions_total{label="PNEUMONIA",model="net"} 1
+# HELP spikeray_gate_flagged_total Pictures that a model's gate did not accept, by model and reason, the most probable of the gate's other labels.
+# TYPE spikeray_gate_flagged_total counter
+spikeray_gate_flagged_total{model="net",reason="other"} 0
+spikeray_gate_flagged_total{model="net",reason="rotated"} 1
 # HELP spikeray_spikes_total Spikes of all neurons, by model.
 # TYPE spikeray_spikes_total counter
 spikeray_spikes_total{model="net"} 1000
@@ -62,7 +68,7 @@ spikeray_queue_depth 3
 # TYPE spikeray_model_info gauge
 spikeray_model_info{backend="simulator",default="true",digest="sha256:00",kernel="generic",model="net",version="1.0.0"} 1
 `
-	err := testutil.GatherAndCompare(m.Registry(), strings.NewReader(want), "spikeray_predictions_total",
+	err := testutil.GatherAndCompare(m.Registry(), strings.NewReader(want), "spikeray_predictions_total", "spikeray_gate_flagged_total",
 		"spikeray_spikes_total", "spikeray_synaptic_operations_total", "spikeray_queue_depth", "spikeray_model_info")
 	if err != nil {
 		t.Error(err)

@@ -37,6 +37,10 @@ func Steps(t testing.TB, n int) *model.Model {
 // Plain is a model without neurons.
 func Plain(t testing.TB) *model.Model { return decode(t, File("tiny-plain", nil)) }
 
+// Gated is a model without neurons, but with a calibration, the operating points
+// "balanced" and "screening", and a gate: see [GatedFile].
+func Gated(t testing.TB) *model.Model { return decode(t, GatedFile("tiny-gated")) }
+
 // Broken is a model whose back end fails on every picture.
 func Broken(t testing.TB) *model.Model {
 	return decodeFor(t, File("tiny-broken", map[string]any{"axis": "rows"}), broken{})
@@ -66,7 +70,13 @@ type layer = map[string]any
 
 // File is a model file of that name with random but fixed weights. Its
 // activations spike along the time that is given, or are ReLUs for nil.
-func File(name string, time map[string]any) []byte {
+func File(name string, time map[string]any) []byte { return file(name, time, false) }
+
+// GatedFile is the file of [Gated] by that name. The gate goes by the picture's
+// mean: light it is "chest", dim "other_part" and dark "turned".
+func GatedFile(name string) []byte { return file(name, nil, true) }
+
+func file(name string, time map[string]any, gated bool) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	activation := func(name string, seed int) layer {
 		if time == nil {
@@ -77,18 +87,22 @@ func File(name string, time map[string]any) []byte {
 	}
 	var header = map[string]any{}
 	var data bytes.Buffer
+	store := func(name string, weights []float32, shape ...int) string {
+		begin := data.Len()
+		_ = binary.Write(&data, binary.LittleEndian, weights)
+		header[name] = map[string]any{"dtype": "F32", "shape": shape, "data_offsets": []int{begin, data.Len()}}
+		return name
+	}
 	tensor := func(name string, shape ...int) string {
 		n := 1
 		for _, s := range shape {
 			n *= s
 		}
-		begin := data.Len()
-		for range n {
-			w := float32(random.NormFloat64() / math.Sqrt(float64(n/shape[len(shape)-1])))
-			_ = binary.Write(&data, binary.LittleEndian, w)
+		weights := make([]float32, n)
+		for i := range weights {
+			weights[i] = float32(random.NormFloat64() / math.Sqrt(float64(n/shape[len(shape)-1])))
 		}
-		header[name] = map[string]any{"dtype": "F32", "shape": shape, "data_offsets": []int{begin, data.Len()}}
-		return name
+		return store(name, weights, shape...)
 	}
 	description := map[string]any{
 		"format": 1, "name": name, "version": "0.1.0", "summary": "Random weights for tests",
@@ -112,12 +126,31 @@ func File(name string, time map[string]any) []byte {
 	if time != nil {
 		description["time"] = time
 	}
+	if gated {
+		delete(description, "threshold")
+		description["calibration"] = layer{"method": "logistic", "slope": 1.5, "intercept": -0.25, "prevalence": 0.75}
+		description["operating_points"] = []layer{
+			{"name": "balanced", "threshold": 0.5, "sensitivity": share(0.85, 0.9, 0.95), "specificity": share(0.75, 0.8, 0.85)},
+			{"name": "screening", "threshold": 0.2, "sensitivity": share(0.95, 0.97, 1), "specificity": share(0.5, 0.6, 0.7)},
+		}
+		description["gate"] = layer{
+			"width": 8, "height": 8, "scale": 255, "labels": []string{"other_part", "chest", "turned"}, "accept": "chest", "threshold": 0.5,
+			"layers": []layer{
+				{"type": "global_average_pool2d", "name": "average"},
+				{"type": "dense", "name": "dense", "units": 3,
+					"weights": store("gate.weights", []float32{0, 40, -40}, 1, 3), "bias": store("gate.bias", []float32{0, -16, 6}, 3)},
+				{"type": "softmax", "name": "softmax"},
+			},
+		}
+	}
 	sum := sha256.Sum256(data.Bytes())
 	description["tensors_sha256"] = hex.EncodeToString(sum[:])
 	header["__metadata__"] = map[string]string{"spikeray": string(encode(description))}
 	head := encode(header)
 	return slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head, data.Bytes())
 }
+
+func share(low, value, high float64) layer { return layer{"low": low, "value": value, "high": high} }
 
 func encode(v any) []byte {
 	out, err := json.Marshal(v)
@@ -142,10 +175,21 @@ func Picture(width, height int, seed uint64) *image.Gray {
 	return picture
 }
 
+// Shade is [Picture] made darker, to that share of its light, as a PNG file.
+func Shade(width, height int, seed uint64, light float64) []byte {
+	picture := Picture(width, height, seed)
+	for i, p := range picture.Pix {
+		picture.Pix[i] = uint8(float64(p) * light)
+	}
+	return encodePNG(picture)
+}
+
 // PNG is [Picture] as a PNG file.
-func PNG(width, height int, seed uint64) []byte {
+func PNG(width, height int, seed uint64) []byte { return encodePNG(Picture(width, height, seed)) }
+
+func encodePNG(picture *image.Gray) []byte {
 	var out bytes.Buffer
-	if err := png.Encode(&out, Picture(width, height, seed)); err != nil {
+	if err := png.Encode(&out, picture); err != nil {
 		panic(err)
 	}
 	return out.Bytes()

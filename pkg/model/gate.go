@@ -28,6 +28,11 @@ type GateResult struct {
 	Reason      string  // the most probable of the other labels, empty when accepted
 }
 
+// Reasons are the labels for which a picture may not be accepted.
+func (g *Gate) Reasons() []string {
+	return slices.DeleteFunc(slices.Clone(g.Labels), func(label string) bool { return label == g.Accept })
+}
+
 func (g *Gate) check() error {
 	switch {
 	case g.Width < 1 || g.Width > maxSide || g.Height < 1 || g.Height > maxSide:

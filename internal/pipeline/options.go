@@ -1,0 +1,82 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spikeray/spikeray/pkg/model"
+)
+
+// ErrOptions is wrapped by the errors of options that do not go together or do
+// not apply to a model.
+var ErrOptions = errors.New("options do not fit the model")
+
+// GateMode is what becomes of a picture that the model's gate does not accept.
+type GateMode string
+
+// The zero value of a GateMode is GateFlag.
+const (
+	GateFlag   GateMode = "flag"   // it is answered, with a warning
+	GateRefuse GateMode = "refuse" // it is a [*RefusedError]
+	GateOff    GateMode = "off"    // the gate is not asked
+)
+
+// Options change how one picture is answered.
+type Options struct {
+	// Threshold is the calibrated probability, in [0, 1], from which the positive
+	// label is given; nil takes the operating point's.
+	Threshold *float64
+	// OperatingPoint is one of the model's by name, "" for its default. It does not
+	// go with a Threshold.
+	OperatingPoint string
+	// Prevalence is the share of the positive label, between 0 and 1, where the
+	// picture comes from; nil states none. The model must be calibrated.
+	Prevalence *float64
+	Gate       GateMode
+	// Steps is the number of time steps to simulate, 0 for all of them. Only
+	// models with MaxSteps above 0 take another number, others answer
+	// [model.ErrSteps].
+	Steps int
+}
+
+// Check tells, with an error that wraps [ErrOptions], what does not apply to a
+// model. Steps are looked at by the model itself.
+func (o Options) Check(d *model.Description) error {
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %s", ErrOptions, fmt.Sprintf(format, args...))
+	}
+	switch {
+	case o.Threshold != nil && !(*o.Threshold >= 0 && *o.Threshold <= 1):
+		return fail("a threshold is a number from 0 to 1")
+	case o.Threshold != nil && o.OperatingPoint != "":
+		return fail("a threshold and an operating point are given, where either can be")
+	case o.OperatingPoint != "" && len(d.OperatingPoints) == 0:
+		return fail("%s has no operating points", d.Name)
+	case o.OperatingPoint != "" && d.OperatingPoint(o.OperatingPoint) == nil:
+		var names []string
+		for _, p := range d.OperatingPoints {
+			names = append(names, p.Name)
+		}
+		return fail("the operating points of %s are %s", d.Name, strings.Join(names, ", "))
+	case o.Prevalence != nil && !(*o.Prevalence > 0 && *o.Prevalence < 1):
+		return fail("a prevalence is a number between 0 and 1, neither of them")
+	case o.Prevalence != nil && d.Calibration == nil:
+		return fail("%s is not calibrated: its probability cannot be taken to another prevalence", d.Name)
+	}
+	return nil
+}
+
+// RefusedError is a picture that the model's gate does not accept.
+type RefusedError struct {
+	Gate *model.GateResult
+	text string
+}
+
+func (e *RefusedError) Error() string { return e.text }
+
+// doubt says in words what a gate has against a picture.
+func doubt(g *model.Gate, r *model.GateResult) string {
+	words := func(label string) string { return strings.ReplaceAll(label, "_", " ") }
+	return fmt.Sprintf("the picture looks %q rather than %q, which the model was made for", words(r.Reason), words(g.Accept))
+}
