@@ -95,6 +95,7 @@ func (b *board) Place(n *spike.Network) (hw.Placement, error) {
 	}
 	refusal := &hw.Refusal{Board: b.Name()}
 	b.refuse(n, stages, refusal)
+	b.measure(stages, refusal)
 	if err := refusal.Err(); err != nil {
 		return nil, err
 	}
@@ -123,7 +124,7 @@ func (b *board) Place(n *spike.Network) (hw.Placement, error) {
 // refuse names everything in a network that the chip has no way to run.
 func (b *board) refuse(n *spike.Network, stages []hw.Stage, refusal *hw.Refusal) {
 	if n.Axis != spike.Steps {
-		refusal.Add("", "its time runs along the rows of the picture, and the chip's neurons are one for each place of a map that is shown for several steps")
+		refusal.Add("", "the rows of the picture are its time; the chip is shown a whole picture for several steps")
 	}
 	if len(stages) == 0 {
 		refusal.Add("", "it has no layer between its first neurons and its read-out")
@@ -134,14 +135,28 @@ func (b *board) refuse(n *spike.Network, stages []hw.Stage, refusal *hw.Refusal)
 	for _, l := range n.Layers {
 		switch l := l.(type) {
 		case *spike.MaxPool2D:
-			refusal.Add(l.LayerName, "max-pooling: the chip adds spikes up and has no maximum")
+			refusal.Add(l.LayerName, "max-pooling; the chip adds spikes up and knows no maximum")
 		case *spike.Neurons:
 			switch {
 			case l.Dynamics == spike.SpikingReLU:
-				refusal.Add(l.LayerName, "spiking_relu fires several times a step and keeps what is left over; the chip's neurons fire once and are reset to zero")
+				refusal.Add(l.LayerName, "spiking_relu fires several times a step and keeps the rest; the chip's neurons fire once and are reset to zero")
 			case l.Reset != spike.ResetToZero:
 				refusal.Add(l.LayerName, "reset %q: the chip resets to zero", l.Reset)
 			}
+		}
+	}
+}
+
+// measure refuses what could not fit however it were placed, before anything is made for it.
+func (b *board) measure(stages []hw.Stage, refusal *hw.Refusal) {
+	neurons, synapses := 0, 0
+	for i := range stages {
+		neurons += stages[i].Out.Len()
+		synapses += stages[i].Synapses()
+	}
+	for _, s := range b.sizes(0, neurons, synapses) {
+		if s.Available > 0 && s.Used > s.Available {
+			refusal.Add("", "it has %d %s, there are %d", s.Used, s.Name, s.Available)
 		}
 	}
 }

@@ -5,22 +5,25 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 )
 
-// lavaCase is a network of one layer with what Lava's fixed-point models made of it; testdata/fuzz_lava.py writes them.
+// lavaCase is a network with what Lava's fixed-point models made of it; testdata/fuzz_lava.py writes them. One of several
+// layers has them in Layers.
 type lavaCase struct {
-	Kind    string    `json:"kind"`
-	Weights [][]int32 `json:"w"`
-	Exp     int       `json:"wexp"`
-	Bits    int       `json:"nwb"`
-	Message int       `json:"mb"`
-	DU      int32     `json:"du"`
-	DV      int32     `json:"dv"`
-	Mant    []int32   `json:"bm"`
-	BiasExp int       `json:"be"`
-	Vth     int32     `json:"vth"`
+	Layers  []lavaCase `json:"layers"`
+	Kind    string     `json:"kind"`
+	Weights [][]int32  `json:"w"`
+	Exp     int        `json:"wexp"`
+	Bits    int        `json:"nwb"`
+	Message int        `json:"mb"`
+	DU      int32      `json:"du"`
+	DV      int32      `json:"dv"`
+	Mant    []int32    `json:"bm"`
+	BiasExp int        `json:"be"`
+	Vth     int32      `json:"vth"`
 
 	W, H, C, K int
 	KW         int     `json:"kw"`
@@ -33,23 +36,25 @@ type lavaCase struct {
 }
 
 func (c *lavaCase) machine() (*Machine, error) {
-	var synapses Synapses
-	var err error
-	if c.Kind == "conv" {
-		synapses, err = NewConv(c.Kernels, [3]int{c.W, c.H, c.C}, c.K, [2]int{c.KW, c.KH}, [2]int{c.Stride, c.Stride}, [2]int{c.Padding, c.Padding}, c.Message > 0)
-	} else {
-		var flat []int32
-		for _, row := range c.Weights {
-			flat = append(flat, row...)
+	if c.Layers == nil {
+		c.Layers = []lavaCase{*c}
+	}
+	layers := make([]Layer, len(c.Layers))
+	for i, l := range c.Layers {
+		var err error
+		if l.Kind == "conv" {
+			layers[i].Synapses, err = NewConv(l.Kernels, [3]int{l.W, l.H, l.C}, l.K, [2]int{l.KW, l.KH}, [2]int{l.Stride, l.Stride}, [2]int{l.Padding, l.Padding}, l.Message > 0)
+		} else {
+			layers[i].Synapses, err = NewDense(slices.Concat(l.Weights...), len(l.Weights[0]), len(l.Weights), l.Bits, l.Exp, l.Message > 0)
 		}
-		synapses, err = NewDense(flat, len(c.Weights[0]), len(c.Weights), c.Bits, c.Exp, c.Message > 0)
+		if err != nil {
+			return nil, err
+		}
+		layers[i].Neurons = &LIF{
+			Neurons: layers[i].Synapses.Outputs(), DU: l.DU, DV: l.DV, Threshold: l.Vth, BiasMantissa: l.Mant, BiasExponent: l.BiasExp,
+		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return NewMachine(Layer{Synapses: synapses, Neurons: &LIF{
-		Neurons: synapses.Outputs(), DU: c.DU, DV: c.DV, Threshold: c.Vth, BiasMantissa: c.Mant, BiasExponent: c.BiasExp,
-	}})
+	return NewMachine(layers...)
 }
 
 // shared is a file of the folder that lies beside a checkout, and is never part of it.
@@ -63,6 +68,8 @@ func shared(t *testing.T, name string) string {
 }
 
 func TestLavaCases(t *testing.T) { replay(t, shared(t, "lava_cases.json")) }
+
+func TestLavaEdges(t *testing.T) { replay(t, filepath.Join("testdata", "edges.json")) }
 
 // TestFurtherLavaCases replays cases kept apart: SPIKERAY_LAVA_CASES is a file or a folder of them.
 func TestFurtherLavaCases(t *testing.T) {
@@ -105,7 +112,7 @@ func replay(t *testing.T, path string) {
 		for step, x := range c.X {
 			state.Step(x)
 			steps++
-			got := state.layers[0]
+			got := state.layers[len(state.layers)-1]
 			for _, pair := range []struct {
 				name      string
 				got, want []int32

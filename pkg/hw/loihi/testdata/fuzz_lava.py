@@ -1,8 +1,10 @@
-"""Makes random networks of one layer, runs them on Lava's fixed-point process models, and writes what they did.
+"""Makes random networks, runs them on Lava's fixed-point process models, and writes what they did.
 
     python3.10 -m venv lava && lava/bin/pip install lava-nc
     lava/bin/python fuzz_lava.py --networks 300 --seed 1 cases.json
     SPIKERAY_LAVA_CASES=$PWD/cases.json go test ./pkg/hw/loihi -run FurtherLavaCases -v
+
+edges.json beside this file is what --networks 0 writes.
 
 Lava asks for Python below 3.11. On a newer one, pip install --no-deps --ignore-requires-python lava-nc, then 'numpy<2',
 scipy, networkx and asteval; the shim below lets it be imported there. Networks reach every branch of the arithmetic: weights of one sign and of both, beyond their range, of
@@ -92,41 +94,84 @@ def conv(rng):
     }
 
 
-def run(case):
-    """Adds what Lava's processes make of a case: s, u and v of every neuron at every step."""
-    from lava.magma.core.run_conditions import RunSteps
-    from lava.magma.core.run_configs import Loihi1SimCfg
+def chain(rng):
+    """A convolution, and one or two dense layers behind it: the spikes of one layer reach the next a step later."""
+    first = conv(rng)
+    layers, width = [first], int(np.prod(first["out"]))
+    for _ in range(rng.integers(1, 3)):
+        layer = dense(rng)
+        outputs = len(layer["w"])
+        layer.update(w=signed(rng, (outputs, width), 255).tolist(), mb=0, vth=below(rng, 12))
+        layers.append(layer)
+        width = outputs
+    first["vth"] = below(rng, 12)
+    x = first["x"]
+    for layer in layers:
+        del layer["x"]
+    return {"kind": "chain", "layers": layers, "x": x}
+
+
+def edges():
+    """Where a comparison decides: currents of 2**23 and next to it, potentials at the threshold and at their ends."""
+    one = {"kind": "dense", "w": [[128]], "wexp": 7, "nwb": 8, "mb": 8, "du": 4095, "dv": 0, "bm": [0], "be": 0, "vth": 131071}
+    ends = [[n] for n in (8, -8, 7, 1, -9, 9, -8, -8, 16, 8, -1, -7, -127, 127, 0, 0) for _ in range(2)]
+    counting = dict(one, w=[[1], [2], [-1]], wexp=0, mb=0, bm=[0, 0, 64], vth=4)
+    return [
+        dict(one, x=ends),
+        dict(one, du=0, dv=4095, x=ends),
+        dict(one, du=1, dv=1, w=[[-1]], wexp=0, x=ends),
+        dict(counting, x=[[1]] * 20),
+        dict(counting, w=[[0]] * 4, bm=[4095, -4096, -1, 1], be=7, vth=131071, x=[[0]] * 40),
+        dict(counting, w=[[255, 255], [-256, 1]], nwb=1, bm=[3, -3], be=0, x=[[1, 0], [0, 1], [1, 1], [0, 0]] * 5),
+    ]
+
+
+def synapses(layer, inputs):
+    """A layer's synapses, and the shapes of the spikes that they take and of the activations that they give."""
     from lava.proc.conv.process import Conv
     from lava.proc.dense.process import Dense
+
+    if layer["kind"] == "conv":
+        shape, out = (layer["W"], layer["H"], layer["C"]), tuple(layer["out"])
+        process = Conv(
+            weight=np.array(layer["w4"]).reshape(layer["K"], layer["kw"], layer["kh"], layer["C"]), input_shape=shape,
+            stride=layer["st"], padding=layer["pd"], num_message_bits=layer["mb"],
+        )
+        assert out == tuple(process.output_shape)
+        return process, shape, out
+    process = Dense(
+        weights=np.array(layer["w"]), weight_exp=layer["wexp"], num_weight_bits=layer["nwb"], num_message_bits=layer["mb"],
+    )
+    return process, (inputs,), (len(layer["w"]),)
+
+
+def run(case):
+    """Adds what Lava's processes make of a case: s, u and v of every neuron of the last layer at every step."""
+    from lava.magma.core.run_conditions import RunSteps
+    from lava.magma.core.run_configs import Loihi1SimCfg
     from lava.proc.io.sink import RingBuffer as Sink
     from lava.proc.io.source import RingBuffer as Source
     from lava.proc.lif.process import LIF
     from lava.proc.monitor.process import Monitor
 
     x = np.array(case["x"])
-    if case["kind"] == "conv":
-        shape = (case["W"], case["H"], case["C"])
-        synapses = Conv(
-            weight=np.array(case["w4"]).reshape(case["K"], case["kw"], case["kh"], case["C"]), input_shape=shape,
-            stride=case["st"], padding=case["pd"], num_message_bits=case["mb"],
+    port, out = None, (x.shape[1],)
+    for layer in case.get("layers", [case]):
+        process, shape, to = synapses(layer, int(np.prod(out)))
+        if port is None:  # a source's buffer is [..., T], and so is a sink's
+            source = Source(data=np.moveaxis(x.reshape(len(x), *shape), 0, -1).astype(np.int32))
+            port = source.s_out
+        elif shape != out:
+            port = port.reshape(shape)
+        port.connect(process.s_in)
+        lif = LIF(
+            shape=to, du=layer["du"], dv=layer["dv"], vth=layer["vth"],
+            bias_mant=np.array(layer["bm"]).reshape(to), bias_exp=np.full(to, layer["be"]),
         )
-        out = tuple(case["out"])
-        assert out == tuple(synapses.output_shape)
-    else:
-        shape, out = (x.shape[1],), (len(case["w"]),)
-        synapses = Dense(
-            weights=np.array(case["w"]), weight_exp=case["wexp"], num_weight_bits=case["nwb"], num_message_bits=case["mb"],
-        )
-    lif = LIF(
-        shape=out, du=case["du"], dv=case["dv"], vth=case["vth"],
-        bias_mant=np.array(case["bm"]).reshape(out), bias_exp=np.full(out, case["be"]),
-    )
-    # A source's buffer is [..., T], and so is a sink's.
-    source = Source(data=np.moveaxis(x.reshape(len(x), *shape), 0, -1).astype(np.int32))
+        process.a_out.connect(lif.a_in)
+        port, out = lif.s_out, to
     sink = Sink(shape=out, buffer=len(x))
-    source.s_out.connect(synapses.s_in)
-    synapses.a_out.connect(lif.a_in)
-    lif.s_out.connect(sink.a_in)
+    port.connect(sink.a_in)
     monitors = {"u": Monitor(), "v": Monitor()}
     for name, monitor in monitors.items():
         monitor.probe(getattr(lif, name), len(x))
@@ -150,9 +195,9 @@ def main():
     shim()
     warnings.filterwarnings("ignore")
     rng = np.random.default_rng(args.seed)
-    cases = []
+    cases = [run(case) for case in edges()]
     for i in range(args.networks):
-        cases.append(run((conv if i % 3 == 2 else dense)(rng)))
+        cases.append(run((dense, conv, dense, chain)[i % 4](rng)))
         if (i + 1) % 50 == 0:
             print(f"{i + 1} networks", flush=True)
     with open(args.file, "w") as f:
