@@ -1,0 +1,169 @@
+"""From finished runs of `spikeray` to model files: weights, calibration, operating points, gate, card.
+
+`python -m spikeray.deliver --runs training/runs/spikeray --out models` writes models/seeds/spikeray-K.safetensors for each fold's
+run and models/spikeray.safetensors, a copy of the best, by the rules of docs/PROTOCOL.md.
+"""
+
+import argparse
+import json
+import pathlib
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from . import data, hybrid, modelfile
+from .metrics import auc, bootstrap
+
+PIXEL = 255
+SUMMARY = "Hybrid spiking network over four time steps, in whole numbers: pneumonia in children's chest X-rays"
+
+
+def describe(model, name, version, summary, training) -> tuple[dict, dict[str, np.ndarray]]:
+    """A folded spiking network (hybrid.folded) as a model file's description and tensors, still with a threshold of 0.5."""
+    tensors, described = {}, []
+    steps, i = model.get_layer("act0").steps, 0
+    while any(layer.name == f"conv{i}" for layer in model.layers):
+        conv, unit = model.get_layer(f"conv{i}"), 1 / PIXEL if i == 0 else 1.0
+        weights, scale = hybrid.whole(keras.ops.convert_to_numpy(conv.kernel))
+        tensors |= {f"conv{i}.weights": weights, f"conv{i}.scale": (scale * unit).astype(np.float32),
+                    f"conv{i}.bias": keras.ops.convert_to_numpy(conv.bias)}
+        described += [
+            {"type": "conv2d", "name": f"conv{i}", "kernel": list(conv.kernel_size), "stride": list(conv.strides), "padding": "same",
+             "channels": conv.filters, "weights": f"conv{i}.weights", "scale": f"conv{i}.scale", "bias": f"conv{i}.bias"},
+            {"type": "neurons", "name": f"spike{i}", "model": "integrate_and_fire", "threshold": 1, "reset": "subtract", "amplitude": 1,
+             "start": {"kind": "constant", "value": 0.5}},
+        ]
+        i += 1
+    weights, bias = (keras.ops.convert_to_numpy(w) for w in model.get_layer("logits").weights)
+    tensors |= {"logits.weights": weights, "logits.bias": bias}
+    described += [
+        {"type": "global_average_pool2d", "name": "average"},
+        {"type": "dense", "name": "logits", "units": 2, "weights": "logits.weights", "bias": "logits.bias"},
+        {"type": "softmax", "name": "softmax"},
+    ]
+    size = model.input_shape[1]
+    return {
+        "format": 1, "name": name, "version": version, "summary": summary, "labels": list(data.LABELS), "positive": data.LABELS[1],
+        "preparation": {"width": size, "height": size, "resize": "bilinear_antialiased", "scale": PIXEL},
+        "time": {"axis": "steps", "steps": steps}, "layers": described, "threshold": 0.5, "training": training,
+    }, tensors
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run of spikeray.fit: its run.json, and its logits of PNEUMONIA by kind of stress ("plain" is none), in order."""
+
+    folder: pathlib.Path
+    record: dict
+    label: np.ndarray
+    names: list[str]
+    patients: list[str]
+    logits: dict[str, np.ndarray]
+
+    @property
+    def merit(self) -> float:
+        """What the best run is chosen by: the mean of plain and stressed AUC on its own fold."""
+        kinds = [auc(self.label, z) for kind, z in self.logits.items() if kind != "plain"]
+        return (auc(self.label, self.logits["plain"]) + float(np.mean(kinds))) / 2
+
+
+def load(folder) -> Run:
+    folder = pathlib.Path(folder)
+    with np.load(folder / "answers.npz", allow_pickle=False) as file:
+        kept = dict(file)
+    label, names, patients = kept.pop("label"), kept.pop("name"), kept.pop("patient")
+    return Run(folder, json.loads((folder / "run.json").read_text()), label, list(names), list(patients), kept)
+
+
+def runs(root, activation="spiking") -> list[Run]:
+    """The five runs of an arm, by fold."""
+    found = [load(pathlib.Path(root) / f"{activation}-{fold}") for fold in range(data.FOLDS)]
+    if [r.record["fold"] for r in found] != list(range(data.FOLDS)):
+        raise ValueError(f"{root}: one run a fold is wanted")
+    return found
+
+
+def pooled(found: list[Run], kind="plain"):
+    """Every picture once, out of fold: (labels, patients, logits)."""
+    return (np.concatenate([r.label for r in found]), np.concatenate([r.patients for r in found]),
+            np.concatenate([r.logits[kind] for r in found]))
+
+
+def calibrate(label, logits) -> dict:
+    """Logistic calibration (Platt) of the logits by maximum likelihood, the two classes weighing the same."""
+    fitted = LogisticRegression(C=np.inf, class_weight="balanced").fit(np.asarray(logits)[:, None], label)
+    return {"method": "logistic", "slope": float(fitted.coef_[0, 0]), "intercept": float(fitted.intercept_[0]), "prevalence": 0.5}
+
+
+def calibrated(calibration, logits):
+    return 1 / (1 + np.exp(-(calibration["slope"] * np.asarray(logits, np.float64) + calibration["intercept"])))
+
+
+def balanced_threshold(label, probability) -> float:
+    """The threshold at which sensitivity and specificity are nearest to each other, half-way between two answers."""
+    order = np.argsort(probability)
+    p, ill = probability[order], label[order]
+    missed = np.cumsum(ill) / ill.sum()  # a threshold above p[i] misses these
+    healthy = np.cumsum(1 - ill) / (1 - ill).sum()
+    i = int(np.argmin(np.abs((1 - missed) - healthy)))
+    return float((p[i] + p[min(i + 1, len(p) - 1)]) / 2)
+
+
+def screening_threshold(label, probability, sensitivity=0.985) -> float:
+    """The highest threshold that keeps so high a sensitivity."""
+    ill = np.sort(probability[label == 1])
+    return float(ill[int(np.floor((1 - sensitivity) * len(ill)))])
+
+
+def operating(found: list[Run]) -> tuple[dict, list[dict]]:
+    """Calibration and operating points of an arm, by docs/PROTOCOL.md: fitted on plain and mixed, told on plain."""
+    label, patients, plain = pooled(found)
+    both, logits = np.tile(label, 2), np.concatenate([plain, pooled(found, "mixed")[2]])
+    calibration = calibrate(both, logits)
+    p, told = calibrated(calibration, logits), calibrated(calibration, plain)
+    points = []
+    for name, threshold in (("balanced", balanced_threshold(both, p)), ("screening", screening_threshold(both, p))):
+        def figures(y, q, threshold=threshold):
+            return {"sensitivity": np.mean(q[y == 1] >= threshold), "specificity": np.mean(q[y == 0] < threshold)}
+        value, interval = figures(label, told), bootstrap(label, told, patients, figures, draws=1000)
+        points.append({"name": name, "threshold": threshold, **{
+            k: {"value": round(float(value[k]), 6), "low": round(interval[k][0], 6), "high": round(interval[k][1], 6)} for k in value}})
+    return calibration, points
+
+
+def deliver(root, out, version, gate_folder=None) -> list[pathlib.Path]:
+    """Writes the five seeds' model files and the default; gives back their paths."""
+    found = runs(root)
+    calibration, points = operating(found)
+    section, gate_tensors = gate.section(gate_folder) if gate_folder else (None, {})
+    best = max(found, key=lambda r: r.merit)
+    written = []
+    (pathlib.Path(out) / "seeds").mkdir(parents=True, exist_ok=True)
+    for r, name, path in [(r, f"spikeray-{r.record['fold']}", f"seeds/spikeray-{r.record['fold']}") for r in found] + [(best, "spikeray", "spikeray")]:
+        model = keras.saving.load_model(r.folder / "model.keras", compile=False)
+        provenance = {k: r.record[k] for k in ("seed", "fold", "epochs", "epochs_after", "digest", "versions")} | {
+            "recipe": "spikeray", "auc": {k: round(v, 5) for k, v in r.record["auc"].items()}}
+        description, tensors = describe(model, name, version, SUMMARY, provenance)
+        del description["threshold"]
+        description |= {"calibration": calibration, "operating_points": points}
+        if section:
+            description["gate"] = section
+        written.append(pathlib.Path(out) / f"{path}.safetensors")
+        modelfile.write(written[-1], description, tensors | gate_tensors)
+        print(f"{written[-1]}: seed and fold {r.record['fold']}, AUC plain {r.record['auc']['plain']:.4f}, merit {r.merit:.4f}")
+    return written
+
+
+def main():
+    ap = argparse.ArgumentParser(description="Write the model files of the five runs of spikeray.")
+    ap.add_argument("--runs", default="training/runs/spikeray")
+    ap.add_argument("--out", default="models")
+    ap.add_argument("--gate", help="folder of the gate")
+    ap.add_argument("--version", default="1.0.0")
+    a = ap.parse_args()
+    deliver(a.runs, a.out, a.version, a.gate)
+
+
+if __name__ == "__main__":
+    main()

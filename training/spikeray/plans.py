@@ -1,0 +1,63 @@
+"""The runs that docs/RESULTS.md speaks of, by group: `python -m spikeray.plans main twins --data DIR --out DIR`.
+
+Each run is a process of its own in a folder of its own name. A queue that was stopped goes on where it was: finished runs are
+left alone, the one that was cut off goes on from its last epoch.
+"""
+
+import argparse
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+from .augment import KINDS
+from .data import FOLDS
+from .fit import Plan
+
+MAIN = [Plan(seed=k, fold=k) for k in range(FOLDS)]
+
+GROUPS: dict[str, dict[str, Plan]] = {
+    # The network itself: five folds, five seeds.
+    "main": {f"spiking-{p.fold}": p for p in MAIN},
+    # What spiking costs or brings.
+    "twins": {f"{kind}-{p.fold}": dataclasses.replace(p, activation=kind) for p in MAIN for kind in ("quantised", "relu")},
+}
+
+
+def run(name, plan, root, out) -> float:
+    """Runs a plan unless it is finished; gives back the seconds it took."""
+    folder = pathlib.Path(out) / name
+    if (folder / "run.json").exists():
+        done = json.loads((folder / "run.json").read_text())
+        if any(done[k] != (list(v) if isinstance(v, tuple) else v) for k, v in dataclasses.asdict(plan).items()):
+            raise ValueError(f"{folder}: is of another plan")
+        return 0.0
+    began = time.time()
+    arguments = []
+    for key, value in dataclasses.asdict(plan).items():
+        flag = "--" + key.replace("_", "-")
+        if isinstance(value, bool):
+            arguments.append(flag if value else "--no-" + flag[2:])
+        elif isinstance(value, tuple):
+            arguments += [flag, *value]
+        else:
+            arguments += [flag, str(value)]
+    subprocess.run([sys.executable, "-m", "spikeray.fit", "--data", str(root), "--out", str(folder), *arguments], check=True)
+    return time.time() - began
+
+
+def main():
+    ap = argparse.ArgumentParser(description="Train the runs of some groups, in order.")
+    ap.add_argument("group", nargs="+", choices=sorted(GROUPS))
+    ap.add_argument("--data", required=True)
+    ap.add_argument("--out", default="training/runs/spikeray")
+    a = ap.parse_args()
+    for group in a.group:
+        for name, plan in GROUPS[group].items():
+            print(f"{name}: {run(name, plan, a.data, a.out):.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
