@@ -9,32 +9,24 @@ import (
 
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/telemetry"
-	"github.com/spikeray/spikeray/pkg/model"
 )
 
 type predictionDocument struct {
-	ID             string              `json:"id"`
-	Model          modelReference      `json:"model"`
-	Backend        backendDocument     `json:"backend"`
-	Probability    float64             `json:"probability"`
-	RawProbability float64             `json:"raw_probability"`
-	Label          string              `json:"label"`
-	Threshold      float64             `json:"threshold"`
-	OperatingPoint *string             `json:"operating_point"`
-	Probabilities  map[string]float64  `json:"probabilities"`
-	Prevalence     *prevalenceDocument `json:"prevalence"`
-	Gate           *gateDocument       `json:"gate"`
-	Input          inputDocument       `json:"input"`
-	Spikes         *spikesDocument     `json:"spikes"`
-	Timing         timingDocument      `json:"timing_ms"`
-	Notice         string              `json:"notice"`
-}
-
-type prevalenceDocument struct {
-	Stated      float64         `json:"stated"`
-	Probability float64         `json:"probability"`
-	PPV         *model.Estimate `json:"ppv"`
-	NPV         *model.Estimate `json:"npv"`
+	ID             string               `json:"id"`
+	Model          modelReference       `json:"model"`
+	Backend        backendDocument      `json:"backend"`
+	Probability    float64              `json:"probability"`
+	RawProbability float64              `json:"raw_probability"`
+	Label          string               `json:"label"`
+	Threshold      float64              `json:"threshold"`
+	OperatingPoint *string              `json:"operating_point"`
+	Probabilities  map[string]float64   `json:"probabilities"`
+	Prevalence     *pipeline.Prevalence `json:"prevalence"`
+	Gate           *gateDocument        `json:"gate"`
+	Input          inputDocument        `json:"input"`
+	Spikes         *spikesDocument      `json:"spikes"`
+	Timing         timingDocument       `json:"timing_ms"`
+	Notice         string               `json:"notice"`
 }
 
 type gateDocument struct {
@@ -236,6 +228,7 @@ func newPrediction(id string, m *pipeline.Entry, o outcome) predictionDocument {
 		Label:          p.Label,
 		Threshold:      p.Threshold,
 		Probabilities:  probabilities,
+		Prevalence:     p.Prevalence,
 		Input:          inputDocument{p.Input.Format, p.Input.Width, p.Input.Height, p.Warnings},
 		Timing: timingDocument{
 			Queue:   milliseconds(o.waited),
@@ -248,9 +241,6 @@ func newPrediction(id string, m *pipeline.Entry, o outcome) predictionDocument {
 	}
 	if p.OperatingPoint != nil {
 		doc.OperatingPoint = &p.OperatingPoint.Name
-	}
-	if v := p.Prevalence; v != nil {
-		doc.Prevalence = &prevalenceDocument{v.Stated, v.Probability, v.PPV, v.NPV}
 	}
 	if g := p.Gate; g != nil {
 		doc.Gate = &gateDocument{Accepted: g.Accepted, Probability: g.Probability}

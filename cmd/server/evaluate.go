@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -42,8 +44,17 @@ type unread struct {
 // evaluated is what evaluate --json prints.
 type evaluated struct {
 	*evaluate.Report
-	Model  evaluatedModel `json:"model"`
-	Unread []unread       `json:"unread"`
+	OperatingPoint *string        `json:"operating_point"` // whose threshold the report's is
+	Gate           *gated         `json:"gate"`            // nil when none was asked
+	Model          evaluatedModel `json:"model"`
+	Unread         []unread       `json:"unread"`
+}
+
+// gated is what the model's gate said of the pictures.
+type gated struct {
+	Mode    pipeline.GateMode `json:"mode"` // refused pictures are not in the report
+	Flagged int               `json:"flagged"`
+	Reasons map[string]int    `json:"reasons"`
 }
 
 type evaluatedModel struct {
@@ -77,7 +88,16 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams) error {
 		return err
 	}
 
-	cases, failed := c.predict(ctx, std, m, files)
+	options := c.options()
+	if err := options.Check(d); err != nil {
+		return err
+	}
+	var gate *gated
+	if d.Gate != nil && c.Gate != pipeline.GateOff {
+		gate = &gated{Mode: c.Gate, Reasons: map[string]int{}}
+	}
+
+	cases, failed := c.predict(ctx, std, m, files, gate)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -87,15 +107,20 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams) error {
 	if len(failed) > 0 {
 		fmt.Fprintf(std.err, "spikeray: %d of %d pictures could not be read and are not in the report\n", len(failed), len(files))
 	}
-	threshold := d.DefaultThreshold()
-	if c.Threshold != nil {
-		threshold = *c.Threshold
+	threshold, point := options.Decide(d)
+	var points []evaluate.Point
+	for _, p := range d.OperatingPoints {
+		points = append(points, evaluate.Point{Name: p.Name, Threshold: p.Threshold})
 	}
-	report, err := evaluate.Score(cases, threshold, c.Bootstrap, evaluate.DefaultSeed)
+	report, err := evaluate.Score(cases, threshold, c.Bootstrap, evaluate.DefaultSeed, points...)
 	if err != nil {
 		return err
 	}
-	if err := c.print(std.out, report, m, failed); err != nil {
+	out := evaluated{report, nil, gate, evaluatedModel{d.Name, d.Version, m.Digest(), m.Backend()}, failed}
+	if point != nil {
+		out.OperatingPoint = &point.Name
+	}
+	if err := c.print(std.out, out); err != nil {
 		return err
 	}
 	if len(failed) > 0 {
@@ -104,11 +129,12 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams) error {
 	return nil
 }
 
-// predict answers the files in parallel; the cases are in the files' order.
-func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *pipeline.Entry, files []labelled) ([]evaluate.Case, []unread) {
+// predict answers the files in parallel; the cases are in the files' order. What
+// the gate flags is counted in gate unless that is nil.
+func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *pipeline.Entry, files []labelled, gate *gated) ([]evaluate.Case, []unread) {
 	type answer struct {
-		probability float64
-		err         error
+		pipeline.Prediction
+		err error
 	}
 	work := func(i int) answer {
 		if err := ctx.Err(); err != nil {
@@ -119,32 +145,57 @@ func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *pipeline
 			return answer{err: err}
 		}
 		p, err := pipeline.Predict(ctx, m.Model, data, c.limits(), c.options())
-		return answer{p.Probability, err}
+		return answer{p, err}
 	}
 	var cases []evaluate.Case
 	failed := []unread{}
 	progress := newCounter(std.err, len(files))
 	pipeline.InOrder(len(files), runtime.GOMAXPROCS(0), work, func(i int, a answer) {
 		progress.step()
+		if gate != nil && a.Gate != nil && !a.Gate.Accepted {
+			gate.Flagged++
+			gate.Reasons[a.Gate.Reason]++
+		}
+		if refused := (*pipeline.RefusedError)(nil); errors.As(a.err, &refused) {
+			return
+		}
 		if a.err != nil {
 			failed = append(failed, unread{files[i].path, a.err.Error()})
 			return
 		}
-		cases = append(cases, evaluate.Case{Positive: files[i].positive, Probability: a.probability})
+		cases = append(cases, evaluate.Case{Positive: files[i].positive, Probability: a.Probability, Raw: a.RawProbability})
 	})
 	progress.end()
 	return cases, failed
 }
 
-func (c *evaluateCommand) print(w io.Writer, r *evaluate.Report, m *pipeline.Entry, failed []unread) error {
-	d := m.Description()
+func (c *evaluateCommand) print(w io.Writer, e evaluated) error {
 	if c.JSON {
-		return json.NewEncoder(w).Encode(evaluated{r, evaluatedModel{d.Name, d.Version, m.Digest(), m.Backend()}, failed})
+		return json.NewEncoder(w).Encode(e)
 	}
-	if _, err := fmt.Fprintf(w, "%s %s on %s, %s\n\n", d.Name, d.Version, m.Backend(), c.Folder); err != nil {
+	if _, err := fmt.Fprintf(w, "%s %s on %s, %s\n\n", e.Model.Name, e.Model.Version, e.Model.Backend, c.Folder); err != nil {
 		return err
 	}
-	return r.WriteText(w)
+	if err := e.WriteText(w); err != nil || e.Gate == nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nnot accepted by the gate: %d%s\n", e.Gate.Flagged, e.Gate.details())
+	return err
+}
+
+func (g *gated) details() string {
+	var reasons []string
+	for _, reason := range slices.Sorted(maps.Keys(g.Reasons)) {
+		reasons = append(reasons, fmt.Sprintf("%d %s", g.Reasons[reason], reason))
+	}
+	out := ""
+	if len(reasons) > 0 {
+		out = " (" + strings.Join(reasons, ", ") + ")"
+	}
+	if g.Mode == pipeline.GateRefuse {
+		out += ", and not in the report"
+	}
+	return out
 }
 
 type labelled struct {

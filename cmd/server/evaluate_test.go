@@ -72,7 +72,7 @@ func TestEvaluateIsWhatPredictSays(t *testing.T) {
 	if d := got.Brier - squares/12; d > 1e-12 || d < -1e-12 {
 		t.Errorf("Brier %v, want %v", got.Brier, squares/12)
 	}
-	if i := got.Intervals["accuracy"]; i[0] > got.Accuracy || i[1] < got.Accuracy || len(got.Intervals) != 8 {
+	if i := got.Intervals["accuracy"]; i[0] > got.Accuracy || i[1] < got.Accuracy || len(got.Intervals) != 10 {
 		t.Errorf("accuracy %v in %v of %v", got.Accuracy, i, got.Intervals)
 	}
 	if got.Model.Name != models.Default || len(got.Unread) != 0 {

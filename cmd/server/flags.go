@@ -69,10 +69,17 @@ func (f pictureFlags) read(std *streams, path string) ([]byte, error) {
 	return pipeline.ReadPicture(from, int64(f.MaxBytes))
 }
 
+// gateFlag says what becomes of pictures that a model's gate does not accept.
+type gateFlag struct {
+	Gate pipeline.GateMode `default:"flag" enum:"flag,refuse,off" placeholder:"MODE" help:"What becomes of a picture that the model's gate takes for something else than it was made for: flag answers with a warning, refuse does not answer, off does not ask the gate. The default is ${default}."`
+}
+
 // answerFlags change how pictures are answered.
 type answerFlags struct {
-	Threshold *float64 `placeholder:"P" help:"Probability, 0 to 1, from which the answer is PNEUMONIA. The model's own when not given."`
-	Steps     int      `placeholder:"N" help:"Time steps to simulate, for a model shown its picture for steps. All when not given."`
+	Threshold      *float64 `placeholder:"P" help:"Probability, 0 to 1, from which the answer is PNEUMONIA. The operating point's when not given."`
+	OperatingPoint string   `placeholder:"NAME" help:"One of the model's operating points, in place of a threshold; its first when not given."`
+	gateFlag
+	Steps int `placeholder:"N" help:"Time steps to simulate, for a model shown its picture for steps. All when not given."`
 }
 
 // Validate is called by kong once the flags are read.
@@ -87,7 +94,7 @@ func (f answerFlags) Validate() error {
 }
 
 func (f answerFlags) options() pipeline.Options {
-	return pipeline.Options{Threshold: f.Threshold, Steps: f.Steps}
+	return pipeline.Options{Threshold: f.Threshold, OperatingPoint: f.OperatingPoint, Gate: f.Gate, Steps: f.Steps}
 }
 
 func defaultWorkers() string { return strconv.Itoa(runtime.GOMAXPROCS(0)) }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/models"
+	"github.com/spikeray/spikeray/pkg/model"
 )
 
 type modelCommand struct {
@@ -47,10 +48,24 @@ func (c modelShowCommand) Run(std *streams) error {
 	d := m.Description()
 	fmt.Fprintf(std.out, "%s %s\n%s\n%s\n%d parameters in %d layers, on %s (%s)\n",
 		d.Name, d.Version, d.Summary, m.Digest(), m.Parameters(), len(d.Layers), m.Backend(), m.Kernel())
+	if c := d.Calibration; c != nil {
+		fmt.Fprintf(std.out, "calibrated: slope %g, intercept %g, at a prevalence of %g\n", c.Slope, c.Intercept, c.Prevalence)
+	}
+	for _, p := range d.OperatingPoints {
+		fmt.Fprintf(std.out, "operating point %s: threshold %g, sensitivity %s, specificity %s\n",
+			p.Name, p.Threshold, estimate(p.Sensitivity), estimate(p.Specificity))
+	}
+	if g := d.Gate; g != nil {
+		fmt.Fprintf(std.out, "gate: %q from %g, otherwise %q\n", g.Accept, g.Threshold, g.Reasons())
+	}
 	if m.Card != "" {
 		fmt.Fprintf(std.out, "\n%s", m.Card)
 	}
 	return nil
+}
+
+func estimate(e model.Estimate) string {
+	return fmt.Sprintf("%.3f (%.3f to %.3f)", e.Value, e.Low, e.High)
 }
 
 type modelCheckCommand struct {

@@ -8,22 +8,29 @@ import (
 	"runtime"
 
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/pkg/model"
 )
 
 type predictCommand struct {
 	modelFlag
 	answerFlags
 	pictureFlags
-	JSON  bool     `help:"Print a line of JSON for each file: file, probability and label, or error."`
-	Files []string `arg:"" name:"file" help:"Pictures; - is standard input."`
+	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from: the probability for it is told too, and how much the operating point's answers are worth there."`
+	JSON       bool     `help:"Print a line of JSON for each file: file, probability, label and more, or error."`
+	Files      []string `arg:"" name:"file" help:"Pictures; - is standard input."`
 }
 
 // predicted is one file's line.
 type predicted struct {
-	File        string   `json:"file"`
-	Probability *float64 `json:"probability,omitempty"`
-	Label       string   `json:"label,omitempty"`
-	Error       string   `json:"error,omitempty"`
+	File           string               `json:"file"`
+	Probability    *float64             `json:"probability,omitempty"`
+	RawProbability *float64             `json:"raw_probability,omitempty"`
+	Label          string               `json:"label,omitempty"`
+	OperatingPoint string               `json:"operating_point,omitempty"`
+	Prevalence     *pipeline.Prevalence `json:"prevalence,omitempty"`
+	Gate           *model.GateResult    `json:"gate,omitempty"`
+	Warnings       []string             `json:"warnings,omitempty"`
+	Error          string               `json:"error,omitempty"`
 }
 
 // Run prints a line for each file, in their order, and fails if one has no
@@ -31,6 +38,9 @@ type predicted struct {
 func (c *predictCommand) Run(ctx context.Context, std *streams) error {
 	m, err := pipeline.OpenModel(c.Model, nil)
 	if err != nil {
+		return err
+	}
+	if err := c.options().Check(m.Description()); err != nil {
 		return err
 	}
 	if count(c.Files, "-") > 1 {
@@ -41,11 +51,16 @@ func (c *predictCommand) Run(ctx context.Context, std *streams) error {
 	work := func(i int) predicted {
 		line := predicted{File: c.Files[i]}
 		p, err := c.predict(ctx, std, m, c.Files[i])
+		line.Gate = p.Gate
 		if err != nil {
 			line.Error = err.Error()
 			return line
 		}
-		line.Probability, line.Label = &p.Probability, p.Label
+		line.Probability, line.RawProbability, line.Label = &p.Probability, &p.RawProbability, p.Label
+		if p.OperatingPoint != nil {
+			line.OperatingPoint = p.OperatingPoint.Name
+		}
+		line.Prevalence, line.Warnings = p.Prevalence, p.Warnings
 		return line
 	}
 	pipeline.InOrder(len(c.Files), runtime.GOMAXPROCS(0), work, func(_ int, line predicted) {
@@ -76,6 +91,12 @@ func (c *predictCommand) predict(ctx context.Context, std *streams, m *pipeline.
 	return pipeline.Predict(ctx, m.Model, data, c.limits(), c.options())
 }
 
+func (c *predictCommand) options() pipeline.Options {
+	o := c.answerFlags.options()
+	o.Prevalence = c.Prevalence
+	return o
+}
+
 func count(files []string, name string) int {
 	n := 0
 	for _, f := range files {
@@ -94,6 +115,13 @@ func (c *predictCommand) print(std *streams, line predicted) error {
 		_, err := fmt.Fprintf(std.err, "%s: %s\n", line.File, line.Error)
 		return err
 	}
-	_, err := fmt.Fprintf(std.out, "%.4f  %-9s  %s\n", *line.Probability, line.Label, line.File)
+	more := ""
+	if v := line.Prevalence; v != nil {
+		more += fmt.Sprintf("  (%.4f at a prevalence of %g)", v.Probability, v.Stated)
+	}
+	if g := line.Gate; g != nil && !g.Accepted {
+		more += fmt.Sprintf("  (gate: %s)", g.Reason)
+	}
+	_, err := fmt.Fprintf(std.out, "%.4f  %-9s  %s%s\n", *line.Probability, line.Label, line.File, more)
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/testmodel"
 	"github.com/spikeray/spikeray/models"
 )
@@ -31,6 +32,10 @@ func TestPredictPrintsALineForEachFileInOrder(t *testing.T) {
 		write(t, testmodel.PNG(300, 200, 1), dir, "one again.png"),
 	}
 	for _, model := range models.Names() {
+		m, err := pipeline.OpenModel(model, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
 		r := spikeray(t, nil, append([]string{"predict", "--json", "--model", model}, files...)...)
 		if r.status != 0 || r.err != "" {
 			t.Fatalf("%s: %+v", model, r)
@@ -43,7 +48,7 @@ func TestPredictPrintsALineForEachFileInOrder(t *testing.T) {
 			if p.File != files[i] || p.Probability == nil || p.Error != "" {
 				t.Fatalf("%s: line %d is %+v", model, i, p)
 			}
-			if want := map[bool]string{true: "PNEUMONIA", false: "NORMAL"}[*p.Probability >= 0.5]; p.Label != want {
+			if want := map[bool]string{true: "PNEUMONIA", false: "NORMAL"}[*p.Probability >= m.Description().DefaultThreshold()]; p.Label != want {
 				t.Errorf("%s: %s at %v", model, p.Label, *p.Probability)
 			}
 		}

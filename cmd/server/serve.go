@@ -16,6 +16,7 @@ import (
 type serveCommand struct {
 	Addr string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on; :8080 is port 8080 of every interface. The default is ${default}."`
 	modelFlag
+	gateFlag
 	pictureFlags
 
 	Workers         int  `default:"${workers}" help:"Pictures worked on at a time. The default is the number of cores."`
@@ -61,6 +62,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) error {
 		Metrics:         telemetry.NewMetrics(build),
 		Log:             log,
 		Queue:           api.NewQueue(c.Workers, c.Queue),
+		Gate:            c.Gate,
 		Limits:          c.limits(),
 		MaxImageBytes:   int64(c.MaxBytes),
 		MaxRequestBytes: int64(c.MaxRequestBytes),

@@ -12,27 +12,48 @@ import (
 // otherwise: the same cases have the same intervals.
 const DefaultSeed = 1
 
-// bootstrap gives the 95% percentile intervals (Efron and Tibshirani, "An
-// Introduction to the Bootstrap", 1993, chapter 13) of the statistics, from
+// bootstrap adds to a report the 95% percentile intervals (Efron and Tibshirani,
+// "An Introduction to the Bootstrap", 1993, chapter 13) of its statistics, from
 // samples of as many cases as there are, drawn with replacement. A statistic
 // that is undefined in a sample leaves the sample out.
-func (s *scorer) bootstrap(samples int, seed uint64) map[string]Interval {
+func (s *scorer) bootstrap(r *Report, samples int, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, 0))
-	values := map[string][]float64{}
+	all, points := drawn{}, make([]drawn, len(s.points))
+	for i := range points {
+		points[i] = drawn{}
+	}
 	weights := make([]float64, len(s.probability))
 	for range samples {
 		clear(weights)
 		for range weights {
 			weights[random.IntN(len(weights))]++
 		}
-		for name, value := range s.report(weights).statistics() {
-			if !math.IsNaN(float64(value)) {
-				values[name] = append(values[name], float64(value))
-			}
+		sample := s.report(weights)
+		all.add(sample.statistics())
+		for i, p := range sample.OperatingPoints {
+			points[i].add(p.statistics())
 		}
 	}
+	r.Intervals = all.intervals()
+	for i := range r.OperatingPoints {
+		r.OperatingPoints[i].Intervals = points[i].intervals()
+	}
+}
+
+// drawn is the values that statistics have in samples, by their names.
+type drawn map[string][]float64
+
+func (d drawn) add(statistics map[string]Number) {
+	for name, value := range statistics {
+		if !math.IsNaN(float64(value)) {
+			d[name] = append(d[name], float64(value))
+		}
+	}
+}
+
+func (d drawn) intervals() map[string]Interval {
 	intervals := map[string]Interval{}
-	for name, v := range values {
+	for name, v := range d {
 		slices.Sort(v)
 		intervals[name] = Interval{
 			Number(stat.Quantile(0.025, stat.LinInterp, v, nil)),
@@ -43,15 +64,20 @@ func (s *scorer) bootstrap(samples int, seed uint64) map[string]Interval {
 }
 
 // statistics are those that have an interval, by their names in JSON.
-func (r *Report) statistics() map[string]Number {
+func (d *Decisions) statistics() map[string]Number {
 	return map[string]Number{
-		"accuracy":     r.Accuracy,
-		"auc":          r.AUC,
-		"sensitivity":  r.Sensitivity,
-		"specificity":  r.Specificity,
-		"f1_pneumonia": r.F1Pneumonia,
-		"f1_weighted":  r.F1Weighted,
-		"brier":        r.Brier,
-		"ece":          r.ECE,
+		"accuracy":     d.Accuracy,
+		"sensitivity":  d.Sensitivity,
+		"specificity":  d.Specificity,
+		"f1_pneumonia": d.F1Pneumonia,
+		"f1_weighted":  d.F1Weighted,
 	}
+}
+
+func (r *Report) statistics() map[string]Number {
+	all := r.Decisions.statistics()
+	all["auc"] = r.AUC
+	all["brier"], all["brier_raw"] = r.Brier, r.BrierRaw
+	all["ece"], all["ece_raw"] = r.ECE, r.ECERaw
+	return all
 }

@@ -4,6 +4,7 @@
 package evaluate
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,8 +26,9 @@ var ErrNoCases = errors.New("evaluate: no cases")
 // Case is one picture's truth and the probability that a model gave it.
 type Case struct {
 	Positive bool
-	// Probability, in [0, 1], is that of the positive class.
-	Probability float64
+	// Probability, in [0, 1], is that of the positive class, and Raw what it was
+	// before a calibration that keeps the order of cases.
+	Probability, Raw float64
 }
 
 // Number is a statistic. What is undefined, such as the sensitivity without a
@@ -54,78 +56,94 @@ type Class struct {
 	Support int `json:"support"`
 }
 
-// Report is how well the probabilities tell the two classes apart. Its JSON has
-// the statistics at the top.
-type Report struct {
-	N           int    `json:"n"`
-	Accuracy    Number `json:"accuracy"`
-	AUC         Number `json:"auc"`
-	Sensitivity Number `json:"sensitivity"`
-	Specificity Number `json:"specificity"`
-	F1Pneumonia Number `json:"f1_pneumonia"`
-	F1Weighted  Number `json:"f1_weighted"`
-	// Brier is the mean squared difference of probability and truth.
-	Brier Number `json:"brier"`
-	// ECE is the expected calibration error of the positive class's probability
-	// in CalibrationBins bins.
-	ECE Number `json:"ece"`
+// Point is a named threshold to report on.
+type Point struct {
+	Name      string
+	Threshold float64
+}
+
+// Decisions is how well the answers are that a threshold makes.
+type Decisions struct {
+	Threshold   float64 `json:"threshold"`
+	Accuracy    Number  `json:"accuracy"`
+	Sensitivity Number  `json:"sensitivity"`
+	Specificity Number  `json:"specificity"`
+	F1Pneumonia Number  `json:"f1_pneumonia"`
+	F1Weighted  Number  `json:"f1_weighted"`
 	// Confusion is [truth][answer], NORMAL before PNEUMONIA:
 	// [[true negatives, false positives], [false negatives, true positives]].
 	Confusion [2][2]int `json:"confusion"`
-
-	// Intervals are by the JSON names of the statistics above.
+	Normal    Class     `json:"normal"`
+	Pneumonia Class     `json:"pneumonia"`
+	Macro     Class     `json:"macro_average"`
+	Weighted  Class     `json:"weighted_average"`
+	// Intervals are by the JSON names of the statistics.
 	Intervals map[string]Interval `json:"intervals"`
-	Normal    Class               `json:"normal"`
-	Pneumonia Class               `json:"pneumonia"`
-	Macro     Class               `json:"macro_average"`
-	Weighted  Class               `json:"weighted_average"`
-	Threshold float64             `json:"threshold"`
+}
+
+// AtPoint is what a [Point]'s threshold makes.
+type AtPoint struct {
+	Name string `json:"name"`
+	Decisions
+}
+
+// Report is how well the probabilities tell the two classes apart. Its JSON has
+// the statistics at the top, those of its threshold among them.
+type Report struct {
+	N int `json:"n"`
+	Decisions
+	AUC Number `json:"auc"`
+	// Brier is the mean squared difference of probability and truth.
+	Brier    Number `json:"brier"`
+	BrierRaw Number `json:"brier_raw"` // of the raw probabilities, as ECERaw
+	// ECE is the expected calibration error of the positive class's probability
+	// in CalibrationBins bins.
+	ECE             Number    `json:"ece"`
+	ECERaw          Number    `json:"ece_raw"`
+	OperatingPoints []AtPoint `json:"operating_points"`
 }
 
 // Score makes the report of the cases, PNEUMONIA being what is positive. A
-// probability of at least threshold answers positive. The intervals come from
-// the given number of bootstrap samples, drawn from the seed; none for 0.
-func Score(cases []Case, threshold float64, samples int, seed uint64) (*Report, error) {
+// probability of at least threshold answers positive; the points are reported on
+// beside it. The intervals come from the given number of bootstrap samples, drawn
+// from the seed; none for 0.
+func Score(cases []Case, threshold float64, samples int, seed uint64, points ...Point) (*Report, error) {
 	if len(cases) == 0 {
 		return nil, ErrNoCases
 	}
 	for i, c := range cases {
-		if !(c.Probability >= 0 && c.Probability <= 1) {
-			return nil, fmt.Errorf("evaluate: case %d has probability %v, want one in [0, 1]", i, c.Probability)
+		for _, p := range []float64{c.Probability, c.Raw} {
+			if !(p >= 0 && p <= 1) {
+				return nil, fmt.Errorf("evaluate: case %d has probability %v, want one in [0, 1]", i, p)
+			}
 		}
 	}
-	s := newScorer(cases, threshold)
+	s := newScorer(cases, threshold, points)
 	ones := make([]float64, len(cases))
 	for i := range ones {
 		ones[i] = 1
 	}
 	r := s.report(ones)
-	r.Intervals = s.bootstrap(samples, seed)
+	s.bootstrap(r, samples, seed)
 	return r, nil
 }
 
 // scorer has the cases sorted by probability, which resampling does not change:
 // a sample is how often each case was drawn.
 type scorer struct {
-	probability []float64
-	positive    []bool
-	threshold   float64
+	probability, raw []float64
+	positive         []bool
+	threshold        float64
+	points           []Point
 }
 
-func newScorer(cases []Case, threshold float64) *scorer {
+func newScorer(cases []Case, threshold float64, points []Point) *scorer {
 	sorted := slices.Clone(cases)
-	slices.SortStableFunc(sorted, func(a, b Case) int {
-		switch {
-		case a.Probability < b.Probability:
-			return -1
-		case a.Probability > b.Probability:
-			return 1
-		}
-		return 0
-	})
-	s := &scorer{threshold: threshold}
+	slices.SortStableFunc(sorted, func(a, b Case) int { return cmp.Compare(a.Probability, b.Probability) })
+	s := &scorer{threshold: threshold, points: points}
 	for _, c := range sorted {
 		s.probability = append(s.probability, c.Probability)
+		s.raw = append(s.raw, c.Raw)
 		s.positive = append(s.positive, c.Positive)
 	}
 	return s
@@ -133,35 +151,55 @@ func newScorer(cases []Case, threshold float64) *scorer {
 
 // report scores the cases, each counted as often as its weight says.
 func (s *scorer) report(weights []float64) *Report {
+	r := &Report{
+		Decisions:       s.decide(weights, s.threshold),
+		AUC:             s.auc(weights),
+		Brier:           s.brier(weights, s.probability),
+		BrierRaw:        s.brier(weights, s.raw),
+		ECE:             s.calibrationError(weights, s.probability),
+		ECERaw:          s.calibrationError(weights, s.raw),
+		OperatingPoints: []AtPoint{},
+	}
+	r.N = r.Weighted.Support
+	for _, p := range s.points {
+		r.OperatingPoints = append(r.OperatingPoints, AtPoint{p.Name, s.decide(weights, p.Threshold)})
+	}
+	return r
+}
+
+func (s *scorer) decide(weights []float64, threshold float64) Decisions {
 	var confusion [2][2]float64
-	var squares float64
 	for i, p := range s.probability {
-		confusion[index(s.positive[i])][index(p >= s.threshold)] += weights[i]
-		d := p - float64(index(s.positive[i]))
-		squares += weights[i] * d * d
+		confusion[index(s.positive[i])][index(p >= threshold)] += weights[i]
 	}
 	tn, fp, fn, tp := confusion[0][0], confusion[0][1], confusion[1][0], confusion[1][1]
 	n := tn + fp + fn + tp
 
 	normal, pneumonia := class(tn, fn, fp), class(tp, fp, fn)
-	r := &Report{
-		N:           int(n),
+	weighted := average(normal, pneumonia, Number((fn+tp)/n), int(n))
+	return Decisions{
+		Threshold:   threshold,
 		Accuracy:    Number((tn + tp) / n),
-		AUC:         s.auc(weights),
 		Sensitivity: Number(tp / (tp + fn)),
 		Specificity: Number(tn / (tn + fp)),
 		F1Pneumonia: pneumonia.F1,
-		Brier:       Number(squares / n),
-		ECE:         s.calibrationError(weights),
+		F1Weighted:  weighted.F1,
 		Confusion:   [2][2]int{{int(tn), int(fp)}, {int(fn), int(tp)}},
 		Normal:      normal,
 		Pneumonia:   pneumonia,
 		Macro:       average(normal, pneumonia, 0.5, int(n)),
-		Weighted:    average(normal, pneumonia, Number((fn+tp)/n), int(n)),
-		Threshold:   s.threshold,
+		Weighted:    weighted,
 	}
-	r.F1Weighted = r.Weighted.F1
-	return r
+}
+
+func (s *scorer) brier(weights, probability []float64) Number {
+	var squares, n float64
+	for i, p := range probability {
+		d := p - float64(index(s.positive[i]))
+		squares += weights[i] * d * d
+		n += weights[i]
+	}
+	return Number(squares / n)
 }
 
 func index(positive bool) int {
@@ -209,18 +247,18 @@ func (s *scorer) auc(weights []float64) Number {
 // calibrationError is the mean over the bins, by their cases, of the distance
 // between the mean probability and the share of positives. A bin is open below
 // and closed above, but for the first, as in Guo et al.
-func (s *scorer) calibrationError(weights []float64) Number {
-	var probability, positive [CalibrationBins]float64
+func (s *scorer) calibrationError(weights, probability []float64) Number {
+	var mean, positive [CalibrationBins]float64
 	var n float64
-	for i, p := range s.probability {
+	for i, p := range probability {
 		bin := max(0, int(math.Ceil(p*CalibrationBins))-1)
-		probability[bin] += weights[i] * p
+		mean[bin] += weights[i] * p
 		positive[bin] += weights[i] * float64(index(s.positive[i]))
 		n += weights[i]
 	}
 	var sum float64
-	for bin := range probability {
-		sum += math.Abs(probability[bin] - positive[bin])
+	for bin := range mean {
+		sum += math.Abs(mean[bin] - positive[bin])
 	}
 	return Number(sum / n)
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"math"
 	"os"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -24,7 +26,7 @@ type golden struct {
 func (g golden) cases() []Case {
 	var out []Case
 	for i, t := range g.Truth {
-		out = append(out, Case{Positive: t == 1, Probability: g.Probability[i]})
+		out = append(out, Case{t == 1, g.Probability[i], g.Probability[i]})
 	}
 	return out
 }
@@ -119,6 +121,51 @@ func TestIntervalsAreNearNumpys(t *testing.T) {
 	}
 }
 
+// At a point, and of the raw probabilities, the figures are those that the threshold or they alone would have.
+func TestPointsAndRawProbabilitiesAreScoredAsAlone(t *testing.T) {
+	g := readGolden(t)[0]
+	cases := g.cases()
+	for i := range cases {
+		p := cases[i].Probability
+		cases[i].Raw = p * p
+	}
+	r, err := Score(cases, 0.5, 200, 1, Point{"half", 0.5}, Point{"low", 0.2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, threshold := range []float64{0.5, 0.2} {
+		alone, err := Score(cases, threshold, 200, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := r.OperatingPoints[i]
+		for key, interval := range p.Intervals {
+			if alone.Intervals[key] != interval {
+				t.Errorf("%s: %s in %v, alone in %v", p.Name, key, interval, alone.Intervals[key])
+			}
+		}
+		p.Intervals, alone.Intervals = nil, nil
+		if len(r.Intervals) != 10 || !reflect.DeepEqual(p.Decisions, alone.Decisions) {
+			t.Errorf("%+v, alone %+v", p, alone.Decisions)
+		}
+	}
+	if r.OperatingPoints[0].Confusion == r.OperatingPoints[1].Confusion {
+		t.Error("the points do not differ")
+	}
+	raw := slices.Clone(cases)
+	for i := range raw {
+		raw[i].Probability = raw[i].Raw
+	}
+	alone, err := Score(raw, 0.5, 0, 1)
+	if err != nil || !near(float64(r.BrierRaw), float64(alone.Brier)) || !near(float64(r.ECERaw), float64(alone.ECE)) || r.ECERaw == r.ECE {
+		t.Errorf("raw %v and %v, alone %+v: %v", r.BrierRaw, r.ECERaw, alone, err)
+	}
+	var text strings.Builder
+	if err := r.WriteText(&text); err != nil || !strings.Contains(text.String(), "low, threshold 0.2") || !strings.Contains(text.String(), "Brier score, raw") {
+		t.Errorf("%v\n%s", err, text.String())
+	}
+}
+
 func TestIntervalsAreTheSameForTheSameSeed(t *testing.T) {
 	cases := readGolden(t)[0].cases()
 	interval := func(seed uint64) Interval {
@@ -141,14 +188,17 @@ func TestCasesThatCannotBeScored(t *testing.T) {
 		t.Errorf("nothing: %v", err)
 	}
 	for _, p := range []float64{math.NaN(), -0.1, 1.1, math.Inf(1)} {
-		if _, err := Score([]Case{{true, p}}, 0.5, 10, 1); err == nil {
+		if _, err := Score([]Case{{true, p, 0.5}}, 0.5, 10, 1); err == nil {
 			t.Errorf("probability %v: no error", p)
+		}
+		if _, err := Score([]Case{{true, 0.5, p}}, 0.5, 10, 1); err == nil {
+			t.Errorf("raw probability %v: no error", p)
 		}
 	}
 }
 
 func TestTextTellsWhatIsUndefined(t *testing.T) {
-	r, err := Score([]Case{{true, 0.9}, {true, 0.2}}, 0.5, 100, 1)
+	r, err := Score([]Case{{true, 0.9, 0.9}, {true, 0.2, 0.2}}, 0.5, 100, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +220,8 @@ func TestTextTellsWhatIsUndefined(t *testing.T) {
 func BenchmarkScore(b *testing.B) {
 	cases := make([]Case, 5000)
 	for i := range cases {
-		cases[i] = Case{i%3 == 0, float64(i*7919%5000) / 5000}
+		p := float64(i*7919%5000) / 5000
+		cases[i] = Case{i%3 == 0, p, p}
 	}
 	for b.Loop() {
 		if _, err := Score(cases, 0.5, 10, 1); err != nil {

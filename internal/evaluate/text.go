@@ -27,24 +27,31 @@ func (r *Report) WriteText(w io.Writer) error {
 	line("PNEUMONIA\t%d\t%d\t", r.Confusion[1][0], r.Confusion[1][1])
 	line("")
 	line("%d pictures, threshold %g\t\t95%% interval\t", r.N, r.Threshold)
-	for _, s := range []struct {
-		name, key string
-		value     Number
-	}{
-		{"accuracy", "accuracy", r.Accuracy},
-		{"AUC", "auc", r.AUC},
-		{"sensitivity", "sensitivity", r.Sensitivity},
-		{"specificity", "specificity", r.Specificity},
-		{"F1, pneumonia", "f1_pneumonia", r.F1Pneumonia},
-		{"F1, weighted", "f1_weighted", r.F1Weighted},
-		{"Brier score", "brier", r.Brier},
-		{"calibration error", "ece", r.ECE},
-	} {
+	statistic := func(name string, value Number, intervals map[string]Interval, key string) {
 		interval := ""
-		if i, ok := r.Intervals[s.key]; ok {
+		if i, ok := intervals[key]; ok {
 			interval = fmt.Sprintf("%s to %s", i[0], i[1])
 		}
-		line("%s\t%s\t%s\t", s.name, s.value, interval)
+		line("%s\t%s\t%s\t", name, value, interval)
+	}
+	decisions := func(d *Decisions) {
+		statistic("accuracy", d.Accuracy, d.Intervals, "accuracy")
+		statistic("sensitivity", d.Sensitivity, d.Intervals, "sensitivity")
+		statistic("specificity", d.Specificity, d.Intervals, "specificity")
+		statistic("F1, pneumonia", d.F1Pneumonia, d.Intervals, "f1_pneumonia")
+		statistic("F1, weighted", d.F1Weighted, d.Intervals, "f1_weighted")
+	}
+	decisions(&r.Decisions)
+	statistic("AUC", r.AUC, r.Intervals, "auc")
+	statistic("Brier score", r.Brier, r.Intervals, "brier")
+	statistic("calibration error", r.ECE, r.Intervals, "ece")
+	statistic("Brier score, raw", r.BrierRaw, r.Intervals, "brier_raw")
+	statistic("calibration error, raw", r.ECERaw, r.Intervals, "ece_raw")
+	for i := range r.OperatingPoints {
+		p := &r.OperatingPoints[i]
+		line("")
+		line("%s, threshold %g\t\t95%% interval\t", p.Name, p.Threshold)
+		decisions(&p.Decisions)
 	}
 	return t.Flush()
 }

@@ -67,6 +67,18 @@ func (o Options) Check(d *model.Description) error {
 	return nil
 }
 
+// Decide gives the threshold that the options take of a model, and the operating
+// point that it is of, nil for none.
+func (o Options) Decide(d *model.Description) (float64, *model.OperatingPoint) {
+	if o.Threshold != nil {
+		return *o.Threshold, nil
+	}
+	if p := d.OperatingPoint(o.OperatingPoint); p != nil {
+		return p.Threshold, p
+	}
+	return d.DefaultThreshold(), nil
+}
+
 // RefusedError is a picture that the model's gate does not accept.
 type RefusedError struct {
 	Gate *model.GateResult

@@ -97,14 +97,7 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 		return out, err
 	}
 
-	switch out.OperatingPoint = description.OperatingPoint(opt.OperatingPoint); {
-	case opt.Threshold != nil:
-		out.OperatingPoint, out.Threshold = nil, *opt.Threshold
-	case out.OperatingPoint != nil:
-		out.Threshold = out.OperatingPoint.Threshold
-	default:
-		out.Threshold = description.DefaultThreshold()
-	}
+	out.Threshold, out.OperatingPoint = opt.Decide(description)
 	out.Probability, out.RawProbability = result.Probability, result.RawProbability
 	out.Probabilities = result.Probabilities
 	out.Label = label(description, result, out.Threshold)

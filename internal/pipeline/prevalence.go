@@ -8,14 +8,15 @@ import (
 
 // Prevalence is an answer taken to a stated prevalence.
 type Prevalence struct {
-	Stated float64
+	Stated float64 `json:"stated"`
 	// Probability is the calibrated probability taken there.
-	Probability float64
+	Probability float64 `json:"probability"`
 	// PPV and NPV are the operating point's predictive values there: the share of
 	// those called positive that are, and of those not called positive that are
 	// not. They are nil where no operating point was used, or where nothing is
 	// called so.
-	PPV, NPV *model.Estimate
+	PPV *model.Estimate `json:"ppv"`
+	NPV *model.Estimate `json:"npv"`
 }
 
 func newPrevalence(c *model.Calibration, probability, stated float64, point *model.OperatingPoint) *Prevalence {

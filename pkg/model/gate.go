@@ -23,9 +23,9 @@ type Gate struct {
 
 // GateResult is what the gate says of a picture.
 type GateResult struct {
-	Accepted    bool    // Probability is at least the gate's Threshold
-	Probability float64 // of the gate's Accept
-	Reason      string  // the most probable of the other labels, empty when accepted
+	Accepted    bool    `json:"accepted"`         // Probability is at least the gate's Threshold
+	Probability float64 `json:"probability"`      // of the gate's Accept
+	Reason      string  `json:"reason,omitempty"` // the most probable of the other labels, empty when accepted
 }
 
 // Reasons are the labels for which a picture may not be accepted.
