@@ -324,6 +324,7 @@ func TestRefusals(t *testing.T) {
 			*n.Source = spike.Neurons{LayerName: "source", Dynamics: spike.SpikingReLU, DT: 1, Start: n.Source.Start}
 		}, Options{Chip: Loihi1}, "source", "graded"},
 		"infinite":   {func(n *spike.Network) { conv(n).Scale[1] = inf() }, Options{}, "conv1", "not finite"},
+		"sums":       {manyInputs, Options{}, "dense", "32 bits"},
 		"no layers":  {func(n *spike.Network) { n.Layers = nil }, Options{}, "", "no layer"},
 		"cores":      {func(*spike.Network) {}, Options{Chip: Chip{Name: "few", Cores: 2, CoreNeurons: 150}}, "", "takes 3 cores of few, there are 2"},
 		"neurons":    {func(*spike.Network) {}, Options{Chip: Chip{Name: "few", Cores: 2, CoreNeurons: 100}}, "", "277 neurons, there are 200"},
@@ -350,6 +351,14 @@ func TestRefusals(t *testing.T) {
 func with(c Chip, change func(*Chip)) Chip {
 	change(&c)
 	return c
+}
+
+// manyInputs makes a network a dense layer of so many inputs of 255 spikes each that their sum leaves 32 bits.
+func manyInputs(n *spike.Network) {
+	*n.Source = spike.Neurons{LayerName: "source", Dynamics: spike.SpikingReLU, DT: 1, Start: n.Source.Start}
+	n.Input = spike.Shape{H: 1, W: 1, C: 33000}
+	weights := spike.Weights{Int8: slices.Repeat([]int8{-128}, n.Input.C), Scale: []float32{1.0 / 128}}
+	n.Layers = []spike.Layer{&spike.Dense{LayerName: "dense", Units: 1, Weights: weights}, n.Layers[1]}
 }
 
 func inf() float32 {

@@ -3,36 +3,52 @@ package loihi
 import (
 	"encoding/csv"
 	"encoding/json"
+	"flag"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/spikeray/spikeray/pkg/hw/hwtest"
+	"github.com/spikeray/spikeray/pkg/spike"
 )
 
 // lavaCase is a network with what Lava's fixed-point models made of it; testdata/fuzz_lava.py writes them. One of several
 // layers has them in Layers.
 type lavaCase struct {
-	Layers  []lavaCase `json:"layers"`
+	Layers  []lavaCase `json:"layers,omitempty"`
 	Kind    string     `json:"kind"`
-	Weights [][]int32  `json:"w"`
+	Weights [][]int32  `json:"w,omitempty"`
 	Exp     int        `json:"wexp"`
-	Bits    int        `json:"nwb"`
+	Bits    int        `json:"nwb,omitempty"`
 	Message int        `json:"mb"`
 	DU      int32      `json:"du"`
 	DV      int32      `json:"dv"`
-	Mant    []int32    `json:"bm"`
+	Mant    []int32    `json:"bm,omitempty"`
 	BiasExp int        `json:"be"`
 	Vth     int32      `json:"vth"`
+	Start   []int32    `json:"v0,omitempty"`
 
-	W, H, C, K int
-	KW         int     `json:"kw"`
-	KH         int     `json:"kh"`
-	Stride     int     `json:"st"`
-	Padding    int     `json:"pd"`
-	Kernels    []int32 `json:"w4"`
-	Out        []int   `json:"out"`
-	X, S, U, V [][]int32
+	W       int     `json:"W,omitempty"`
+	H       int     `json:"H,omitempty"`
+	C       int     `json:"C,omitempty"`
+	K       int     `json:"K,omitempty"`
+	KW      int     `json:"kw,omitempty"`
+	KH      int     `json:"kh,omitempty"`
+	Side    int     `json:"st"` // stride of both axes
+	Pad     int     `json:"pd"`
+	Stride  *[2]int `json:"stride,omitempty"`
+	Padding *[2]int `json:"padding,omitempty"`
+	Kernels []int32 `json:"w4,omitempty"`
+	Out     []int   `json:"out,omitempty"`
+
+	X [][]int32 `json:"x,omitempty"`
+	S [][]int32 `json:"s,omitempty"`
+	U [][]int32 `json:"u,omitempty"`
+	V [][]int32 `json:"v,omitempty"`
 }
 
 func (c *lavaCase) machine() (*Machine, error) {
@@ -43,13 +59,18 @@ func (c *lavaCase) machine() (*Machine, error) {
 	for i, l := range c.Layers {
 		var err error
 		if l.Kind == "conv" {
-			layers[i].Synapses, err = NewConv(l.Kernels, [3]int{l.W, l.H, l.C}, l.K, [2]int{l.KW, l.KH}, [2]int{l.Stride, l.Stride}, [2]int{l.Padding, l.Padding}, l.Message > 0)
+			stride, padding := [2]int{l.Side, l.Side}, [2]int{l.Pad, l.Pad}
+			if l.Stride != nil && l.Padding != nil {
+				stride, padding = *l.Stride, *l.Padding
+			}
+			layers[i].Synapses, err = NewConv(l.Kernels, [3]int{l.W, l.H, l.C}, l.K, [2]int{l.KW, l.KH}, stride, padding, l.Message > 0)
 		} else {
 			layers[i].Synapses, err = NewDense(slices.Concat(l.Weights...), len(l.Weights[0]), len(l.Weights), l.Bits, l.Exp, l.Message > 0)
 		}
 		if err != nil {
 			return nil, err
 		}
+		layers[i].Start = l.Start
 		layers[i].Neurons = &LIF{
 			Neurons: layers[i].Synapses.Outputs(), DU: l.DU, DV: l.DV, Threshold: l.Vth, BiasMantissa: l.Mant, BiasExponent: l.BiasExp,
 		}
@@ -90,15 +111,20 @@ func TestFurtherLavaCases(t *testing.T) {
 	}
 }
 
-func replay(t *testing.T, path string) {
+func load(t *testing.T, path string) (cases []lavaCase) {
+	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var cases []lavaCase
-	if err := json.Unmarshal(data, &cases); err != nil {
-		t.Fatal(err)
+	if err := json.Unmarshal(data, &cases); err != nil || len(cases) == 0 {
+		t.Fatalf("%s holds %d cases: %v", path, len(cases), err)
 	}
+	return cases
+}
+
+func replay(t *testing.T, path string) {
+	cases := load(t, path)
 	steps, values, spikes, mismatches := 0, 0, 0, 0
 	for i, c := range cases {
 		m, err := c.machine()
@@ -142,7 +168,7 @@ func replay(t *testing.T, path string) {
 			}
 		}
 	}
-	if len(cases) == 0 || spikes == 0 {
+	if spikes == 0 {
 		t.Errorf("%d networks with %d spikes show nothing", len(cases), spikes)
 	}
 	t.Logf("%d networks, %d steps, %d spikes, %d numbers compared, %d mismatches", len(cases), steps, spikes, values, mismatches)
@@ -153,6 +179,90 @@ func at(rows [][]int32, i int) []int32 {
 		return nil
 	}
 	return rows[i]
+}
+
+var update = flag.Bool("update", false, "write testdata/placed.json, without what Lava makes of it")
+
+// TestPlacedNetworkOnLava holds the whole way from a network of ours to spikes to Lava: flipped and widened kernels,
+// potentials to start from, the steps that pass between layers. Lava ran what Place made of the suite's network.
+func TestPlacedNetworkOnLava(t *testing.T) {
+	n := hwtest.Network()
+	p := hwtest.Load(t, open(t, Options{}), n).(*program)
+	in := hwtest.Input(n, 1)
+	placed := lavaCase{Kind: "chain"}
+	for i, l := range p.machine.layers {
+		c := lavaCase{
+			Bits: 8, DU: l.Neurons.DU, DV: l.Neurons.DV, Mant: l.Neurons.BiasMantissa, BiasExp: l.Neurons.BiasExponent,
+			Vth: l.Neurons.Threshold, Start: l.Start,
+		}
+		if c.Mant == nil {
+			c.Mant = make([]int32, l.Neurons.Neurons)
+		}
+		switch s := l.Synapses.(type) {
+		case *Conv:
+			c.Kind, c.W, c.H, c.C, c.K, c.KW, c.KH = "conv", s.in[0], s.in[1], s.in[2], s.out[2], s.kernel[0], s.kernel[1]
+			c.Stride, c.Padding, c.Out = &s.stride, &s.at, s.out[:]
+			for o := range c.K { // back to the order that NewConv takes
+				for tap := c.KW*c.KH - 1; tap >= 0; tap-- {
+					for k := range c.C {
+						c.Kernels = append(c.Kernels, s.weights[(tap*c.C+k)*c.K+o])
+					}
+				}
+			}
+		case *Dense:
+			c.Kind = "dense"
+			for o := range s.out {
+				var row []int32
+				for i := range s.in {
+					row = append(row, s.weights[i*s.out+o])
+				}
+				c.Weights = append(c.Weights, row)
+			}
+		default:
+			t.Fatalf("layer %d is a %T", i, s)
+		}
+		placed.Layers = append(placed.Layers, c)
+	}
+	for step := range n.Steps + len(placed.Layers) {
+		x := make([]int32, n.Input.Len())
+		if step < n.Steps {
+			for i, count := range in.Step(step) {
+				x[i] = int32(count)
+			}
+		}
+		placed.X = append(placed.X, x)
+	}
+	path := filepath.Join("testdata", "placed.json")
+	if *update {
+		data, err := json.Marshal([]lavaCase{placed})
+		if err == nil {
+			err = os.WriteFile(path, data, 0o644)
+		}
+		t.Fatalf("written, %v; testdata/fuzz_lava.py --fill has to run it now", err)
+	}
+	recorded := load(t, path)[0]
+	want := recorded.S
+	recorded.S, recorded.U, recorded.V = nil, nil, nil
+	if diff := cmp.Diff(recorded, placed); diff != "" {
+		t.Fatalf("the network is placed otherwise than it was when Lava ran it (-then +now):\n%s", diff)
+	}
+	out := hwtest.Output(t, n, in)
+	if _, err := p.Run(t.Context(), in, out, spike.RunOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	spikes := 0
+	for step := range n.Steps {
+		for i, count := range out.Step(step) {
+			spikes += int(count)
+			if int32(count) != want[step+len(placed.Layers)][i] {
+				t.Errorf("step %d, neuron %d: %d, Lava has %d", step, i, count, 1-count)
+			}
+		}
+	}
+	if spikes == 0 {
+		t.Error("no spike at all")
+	}
+	replay(t, path)
 }
 
 // TestChipTrace matches 1000 steps that a real Loihi ran: one neuron behind one synapse. The network is that of

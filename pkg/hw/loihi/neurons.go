@@ -66,7 +66,11 @@ func (l *LIF) bias(i int) int32 {
 func (l *LIF) step(spikes, u, v, a []int32) (saturated uint64) {
 	threshold := l.Threshold << shift
 	for i := range spikes {
-		x := decay(u[i], l.DU+1) + a[i]<<shift
+		wide := int64(decay(u[i], l.DU+1)) + int64(a[i])<<shift
+		x := int32(wide)
+		if int64(x) != wide {
+			saturated++
+		}
 		switch {
 		case x > stateMax:
 			x -= 2 * stateMax

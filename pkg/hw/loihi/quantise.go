@@ -64,8 +64,13 @@ func quantise(s *hw.Stage, depth, steps int, refusal *hw.Refusal) (l Layer, r hw
 	}
 	n.Threshold = int32(threshold)
 	r.BoardThreshold = (threshold + above) * (1 << shift) / unit
-	highest := worstCase(s, weights, n, start, steps, &r)
-	r.Exact = r.RoundedWeights == 0 && r.BiasError == 0 && exactStart && n.DV == 0 && sameFiring(&r, n, grid, highest, steps)
+	current, potential := worstCase(s, weights, n, start, steps)
+	r.Reach = max(current, potential) / stateMax
+	if current >= 1<<(31+shift) {
+		refusal.Add(r.Layer, "its sums could leave 32 bits")
+		return
+	}
+	r.Exact = r.RoundedWeights == 0 && r.BiasError == 0 && exactStart && n.DV == 0 && sameFiring(&r, n, grid, potential, steps)
 
 	for i, v := range start {
 		if start[i], ok = n.before(v, i, depth); !ok {
@@ -176,8 +181,8 @@ func lowestBit(x int32) int32 {
 	return x & -x
 }
 
-// worstCase reports how far the states could go, and gives the largest magnitude of a potential, in its steps.
-func worstCase(s *hw.Stage, weights []int32, n *LIF, start []int32, steps int, r *hw.LayerReport) float64 {
+// worstCase gives the largest magnitudes that a current and a potential could have, in the potential's steps.
+func worstCase(s *hw.Stage, weights []int32, n *LIF, start []int32, steps int) (current, potential float64) {
 	channels := s.Out.C
 	up, down := make([]float64, channels), make([]float64, channels) // the largest currents of either sign
 	for i, w := range weights {
@@ -187,15 +192,13 @@ func worstCase(s *hw.Stage, weights []int32, n *LIF, start []int32, steps int, r
 			down[i%channels] -= c
 		}
 	}
-	current, potential := 0.0, 0.0
 	for i, v := range start {
 		u, d, b := up[i%channels], down[i%channels], float64(n.bias(i))
 		current = max(current, u, d)
 		potential = max(potential, max(float64(n.Threshold)*(1<<shift), float64(v))+u+max(b, 0),
 			max(-float64(v), 0)+float64(steps)*(d+max(-b, 0)))
 	}
-	r.Reach = max(current, potential) / stateMax
-	return potential
+	return current, potential
 }
 
 // sameFiring says whether neurons whose weights, biases and starts are the network's own are known to fire when the

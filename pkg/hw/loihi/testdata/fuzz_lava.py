@@ -4,7 +4,8 @@
     lava/bin/python fuzz_lava.py --networks 300 --seed 1 cases.json
     SPIKERAY_LAVA_CASES=$PWD/cases.json go test ./pkg/hw/loihi -run FurtherLavaCases -v
 
-edges.json beside this file is what --networks 0 writes.
+edges.json beside this file is what --networks 0 writes. placed.json is a network of ours as it is put onto the chip, written
+by go test -run PlacedNetworkOnLava -update, and what --fill adds to it.
 
 Lava asks for Python below 3.11. On a newer one, pip install --no-deps --ignore-requires-python lava-nc, then 'numpy<2',
 scipy, networkx and asteval; the shim below lets it be imported there. Networks reach every branch of the arithmetic: weights of one sign and of both, beyond their range, of
@@ -135,7 +136,7 @@ def synapses(layer, inputs):
         shape, out = (layer["W"], layer["H"], layer["C"]), tuple(layer["out"])
         process = Conv(
             weight=np.array(layer["w4"]).reshape(layer["K"], layer["kw"], layer["kh"], layer["C"]), input_shape=shape,
-            stride=layer["st"], padding=layer["pd"], num_message_bits=layer["mb"],
+            stride=layer.get("stride", layer["st"]), padding=layer.get("padding", layer["pd"]), num_message_bits=layer["mb"],
         )
         assert out == tuple(process.output_shape)
         return process, shape, out
@@ -165,7 +166,7 @@ def run(case):
             port = port.reshape(shape)
         port.connect(process.s_in)
         lif = LIF(
-            shape=to, du=layer["du"], dv=layer["dv"], vth=layer["vth"],
+            shape=to, du=layer["du"], dv=layer["dv"], vth=layer["vth"], v=np.array(layer.get("v0") or np.zeros(to, int)).reshape(to),
             bias_mant=np.array(layer["bm"]).reshape(to), bias_exp=np.full(to, layer["be"]),
         )
         process.a_out.connect(lif.a_in)
@@ -191,12 +192,18 @@ def main():
     parser.add_argument("file")
     parser.add_argument("--networks", type=int, default=100)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--fill", action="store_true", help="run the cases of the file instead of new ones")
     args = parser.parse_args()
     shim()
     warnings.filterwarnings("ignore")
     rng = np.random.default_rng(args.seed)
-    cases = [run(case) for case in edges()]
-    for i in range(args.networks):
+    if args.fill:
+        with open(args.file) as f:
+            cases = json.load(f)
+    else:
+        cases = edges()
+    cases = [run(case) for case in cases]
+    for i in range(0 if args.fill else args.networks):
         cases.append(run((dense, conv, dense, chain)[i % 4](rng)))
         if (i + 1) % 50 == 0:
             print(f"{i + 1} networks", flush=True)
