@@ -105,19 +105,20 @@ func decay(x, d int32) int32 {
 // before undoes n steps in which nothing but the bias came in: the membrane potential from which they lead to v. It
 // reports false when there is none, because the neuron would fire on the way or leave its range.
 func (l *LIF) before(v int32, i, n int) (int32, bool) {
-	bias := l.bias(i)
+	bias, kept := l.bias(i), int64(decayOne-l.DV)
 	for range n {
-		if v > l.Threshold<<shift || v >= stateMax || v <= -stateMax {
+		if v > l.Threshold<<shift {
 			return 0, false
 		}
-		// The smallest magnitude that decays to this one.
-		kept := int64(decayOne - l.DV)
-		switch w := int64(v - bias); {
-		case w < 0:
-			v = int32(-((-w*decayOne + kept - 1) / kept))
-		default:
-			v = int32((w*decayOne + kept - 1) / kept)
+		// The smallest magnitude that decays to what the bias was added to.
+		decayed := int64(v - bias)
+		magnitude := (max(decayed, -decayed)*decayOne + kept - 1) / kept
+		if magnitude >= stateMax {
+			return 0, false
+		}
+		if v = int32(magnitude); decayed < 0 {
+			v = -v
 		}
 	}
-	return v, v < stateMax && v > -stateMax
+	return v, true
 }

@@ -74,7 +74,7 @@ func quantise(s *hw.Stage, depth, steps int, refusal *hw.Refusal) (l Layer, r hw
 
 	for i, v := range start {
 		if start[i], ok = n.before(v, i, depth); !ok {
-			refusal.Add(r.Neurons, "with its starting voltage and bias it would fire before the first spikes can reach it")
+			refusal.Add(r.Neurons, "its starting voltage cannot be kept until the first spikes reach it, after %d steps with nothing but its bias", depth)
 			return
 		}
 	}
