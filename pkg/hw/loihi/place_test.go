@@ -47,6 +47,7 @@ func TestRefusals(t *testing.T) {
 		"bias":      {func(n *spike.Network) { conv(n).Bias[0] = 65 }, Options{}, "conv1", "4095 steps"},
 		"start":     {func(n *spike.Network) { spiking(n).Start.Value = -1025 }, Options{}, "spike1", "starts at"},
 		"early":     {func(n *spike.Network) { spiking(n).Start.Value = 2.75 }, Options{}, "spike1", "until the first spikes"},
+		"leak":      {leaking, Options{}, "spike1", "until the first spikes"},
 		"graded": {func(n *spike.Network) {
 			*n.Source = spike.Neurons{LayerName: "source", Dynamics: spike.SpikingReLU, DT: 1, Start: n.Source.Start}
 		}, Options{Chip: Loihi1}, "source", "graded"},
