@@ -283,3 +283,25 @@ func TestSaturationIsCounted(t *testing.T) {
 		t.Errorf("%+v, %v, reach %v", seen, err, p.Report().Layers[0].Reach)
 	}
 }
+
+// TestGradedInput: spikes that come several at once count as often, as they do in the simulator; from a source that
+// cannot emit them they are an error, and not taken for one.
+func TestGradedInput(t *testing.T) {
+	n := hwtest.Network()
+	in := hwtest.Input(n, 1)
+	for i := range in.Counts {
+		in.Counts[i] *= uint8(1 + i%3)
+	}
+	b := open(t, Options{})
+	if _, err := hwtest.Load(t, b, n).Run(t.Context(), in, hwtest.Output(t, n, in), spike.RunOptions{}); err == nil {
+		t.Error("several spikes at once from neurons that fire once were accepted")
+	}
+	*n.Source = spike.Neurons{LayerName: "source", Dynamics: spike.SpikingReLU, DT: 1, Start: n.Source.Start}
+	n.Layers[1].(*spike.Neurons).Threshold = 6
+	p := hwtest.Load(t, b, n)
+	stats, rec, out := outcome(t, p, n, in)
+	wantStats, wantRec, want := outcome(t, simulate(t, n), n, in)
+	if !p.Report().Exact || stats != wantStats || !cmp.Equal(rec, wantRec) || !slices.Equal(out, want) || stats.Spikes == 0 {
+		t.Errorf("%+v, the simulator has %+v", stats, wantStats)
+	}
+}

@@ -2,6 +2,7 @@ package loihi
 
 import (
 	"context"
+	"fmt"
 	"sync"
 
 	"github.com/spikeray/spikeray/pkg/hw"
@@ -72,6 +73,9 @@ func (p *program) Measure(ctx context.Context, in, out spike.Train, opt spike.Ru
 		if now < steps {
 			step = in.Counts[now*size:][:size]
 			for i, n := range step {
+				if int(n) > p.stages[0].MaxCount {
+					return stats, seen, fmt.Errorf("loihi: step %d brings %d spikes at once, the network's source emits at most %d", now, n, p.stages[0].MaxCount)
+				}
 				r.spikes[i] = int32(n)
 			}
 		}
