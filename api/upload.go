@@ -65,7 +65,7 @@ func (s *Server) readUploads(w http.ResponseWriter, r *http.Request, held *lease
 	if form {
 		return s.readForm(r, held)
 	}
-	data, err := readBounded(r.Body, limit, held)
+	data, err := readBounded(r.Body, r.ContentLength, limit, held)
 	if err != nil {
 		return nil, bodyError(err)
 	}
@@ -126,7 +126,7 @@ func (s *Server) readForm(r *http.Request, held *lease) ([]upload, error) {
 }
 
 func (s *Server) readPart(part *multipart.Part, held *lease) (upload, error) {
-	data, err := readBounded(part, s.config.MaxImageBytes, held)
+	data, err := readBounded(part, -1, s.config.MaxImageBytes, held)
 	switch {
 	case errors.Is(err, errTooLong):
 		return upload{err: refuse(tooLarge, "the picture is longer than %d bytes", s.config.MaxImageBytes)}, nil
@@ -147,14 +147,17 @@ func bodyError(err error) error {
 
 var errTooLong = errors.New("longer than allowed")
 
-// readBounded reads all of r into memory leased as the data arrives, so that a
-// client holds no more than twice what it sent. More than limit bytes is
-// errTooLong, after which nothing of it is held.
-func readBounded(r io.Reader, limit int64, held *lease) ([]byte, error) {
+// readBounded reads all of r, announced as so many bytes or -1, into memory leased as
+// the data arrives, so that a client holds no more than twice what it sent.
+// More than limit bytes is errTooLong, after which nothing of it is held.
+func readBounded(r io.Reader, announced, limit int64, held *lease) ([]byte, error) {
 	var buf []byte
 	for {
 		if len(buf) == cap(buf) {
 			grown := min(max(2*int64(cap(buf)), 32<<10), limit+1)
+			if all := announced + 1; int64(cap(buf)) < all { // one more, to see the end without growing
+				grown = min(grown, all)
+			}
 			if err := held.take(grown); err != nil {
 				return nil, err
 			}

@@ -81,6 +81,7 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 	out.Input = Input{Format: picture.Format, Width: picture.Width, Height: picture.Height}
 
 	pixels, err := prepare(m, picture)
+	picture.Release()
 	out.Timing.Prepare = lap()
 	if err != nil {
 		return out, err

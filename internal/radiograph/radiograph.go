@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
+
+	"github.com/spikeray/spikeray/internal/radiograph/lumajpeg"
 )
 
 // What can be wrong with a file, for errors.Is. The errors that Decode returns
@@ -80,6 +82,15 @@ type Picture struct {
 	// a colon and a sentence: "alpha", "aspect", "colour", "contrast",
 	// "orientation", "small".
 	Warnings []string
+}
+
+// Release lets another picture have this one's memory, most of what a server would otherwise leave to the garbage
+// collector. It may be called once, after the last use of Image, or not at all.
+func (p *Picture) Release() {
+	if grey, ok := p.Image.(*image.Gray); ok {
+		lumajpeg.Release(grey)
+	}
+	p.Image = nil
 }
 
 // codec is one supported format.

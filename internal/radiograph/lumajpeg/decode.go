@@ -32,6 +32,25 @@ type Picture struct {
 	ChromaBlocks, ColouredBlocks int64
 }
 
+// pixels are the memory of released pictures.
+var pixels sync.Pool
+
+// newGray is a picture with any content.
+func newGray(width, height int) *image.Gray {
+	n := width * height
+	pix, _ := pixels.Get().(*[]uint8)
+	if pix == nil || cap(*pix) < n {
+		pix = new([]uint8)
+		*pix = make([]uint8, n)
+	}
+	return &image.Gray{Pix: (*pix)[:n], Stride: width, Rect: image.Rect(0, 0, width, height)}
+}
+
+// Release gives a picture's memory to the next one. The picture must not be used afterwards, nor released again.
+func Release(p *image.Gray) {
+	pixels.Put(&p.Pix)
+}
+
 // Decode decodes the luma of a JPEG file. The result is reduced to 1/reduce of the
 // picture's width and height, rounded up; reduce is 1, 2, 4 or 8. Chroma is
 // skipped, except that blocks whose mean differs from grey by more than colour

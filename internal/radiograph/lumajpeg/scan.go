@@ -42,7 +42,7 @@ func (d *decoder) scan(reduce, colour int) (*Picture, error) {
 		return nil, fallback("%d bytes cannot hold %d x %d pixels", len(d.data)-d.at, d.width, d.height)
 	}
 	size := 8 / reduce
-	gray := image.NewGray(image.Rect(0, 0, across*luma.h*size, down*luma.v*size))
+	gray := newGray(across*luma.h*size, down*luma.v*size)
 	picture := &Picture{Gray: gray, ChromaBlocks: int64(across) * int64(down) * int64(d.count-1)}
 	inverse := transforms[reduce]
 	for k, step := range d.quantizers[luma.quantizer].step {
