@@ -37,10 +37,7 @@ func (s *scratch) resize8(dst []uint8, dw int, rows raster) {
 				s.across.row8(s.bytes, row)
 				row = s.bytes
 			}
-			sums, weight := s.sums[:len(row)], s.down.weight[y]
-			for x, v := range row {
-				sums[x] += uint64(v) * weight
-			}
+			addRow8(s.sums[:len(row)], row, s.down.weight[y])
 		}
 		if j > 0 {
 			finish(j - 1)
@@ -50,6 +47,18 @@ func (s *scratch) resize8(dst []uint8, dw int, rows raster) {
 		}
 	}
 	finish(s.down.m - 1)
+}
+
+// addRow8 adds a row of pixels to the sums, as many, of both target rows that it reaches.
+func addRow8(sums []uint64, row []uint8, weight uint64) {
+	n := 0
+	if hasTaps && len(row) >= 8 {
+		n = len(row) &^ 7
+		addAVX2(&sums[0], &row[0], weight, n/8)
+	}
+	for x, v := range row[n:] {
+		sums[n+x] += uint64(v) * weight
+	}
 }
 
 // takeRow8 rounds the finished, falling halves of sums to pixels.

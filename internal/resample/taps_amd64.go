@@ -11,3 +11,9 @@ var hasTaps = cpu.X86.HasAVX2
 //
 //go:noescape
 func tapsAVX2(dst, src *uint8, first, weight *int32, blocks, groups int)
+
+// addAVX2 adds to each of 8*groups sums a pixel times the weight. Both halves of a weight, of a sum and of what is added
+// to it are numbers of their own, below 2^32.
+//
+//go:noescape
+func addAVX2(sums *uint64, row *uint8, weight uint64, groups int)

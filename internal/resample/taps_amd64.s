@@ -54,3 +54,30 @@ group:
 	JNZ          group
 	VZEROUPPER
 	RET
+
+// func addAVX2(sums *uint64, row *uint8, weight uint64, groups int)
+TEXT ·addAVX2(SB), NOSPLIT, $0-32
+	MOVQ         sums+0(FP), DI
+	MOVQ         row+8(FP), SI
+	VPBROADCASTQ weight+16(FP), Y15
+	MOVQ         groups+24(FP), CX
+
+eight:
+	VPMOVZXBQ (SI), Y0
+	VPMOVZXBQ 4(SI), Y1
+
+	// The pixel in both halves.
+	VPSHUFD $0xa0, Y0, Y0
+	VPSHUFD $0xa0, Y1, Y1
+	VPMULLD Y15, Y0, Y0
+	VPMULLD Y15, Y1, Y1
+	VPADDD  (DI), Y0, Y0
+	VPADDD  32(DI), Y1, Y1
+	VMOVDQU Y0, (DI)
+	VMOVDQU Y1, 32(DI)
+	ADDQ    $8, SI
+	ADDQ    $64, DI
+	DECQ    CX
+	JNZ     eight
+	VZEROUPPER
+	RET

@@ -3,6 +3,7 @@ package resample
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -47,5 +48,25 @@ func TestTapsGiveThePlainPixels(t *testing.T) {
 	}
 	if used < 1000 {
 		t.Errorf("only %d rows were compared", used)
+	}
+}
+
+func TestAddedRowsAreThePlainSums(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 2000 {
+		row := make([]uint8, rng.IntN(80))
+		sums, want := make([]uint64, len(row)+1), make([]uint64, len(row)+1)
+		for i := range row {
+			row[i] = uint8(rng.Uint32())
+			sums[i] = uint64(rng.Uint32()>>2)<<32 | uint64(rng.Uint32()>>2)
+		}
+		weight := uint64(rng.IntN(1<<fractionBits+1))<<32 | uint64(rng.IntN(1<<fractionBits+1))
+		copy(want, sums)
+		for i, v := range row {
+			want[i] += uint64(v) * weight
+		}
+		if addRow8(sums[:len(row)], row, weight); !slices.Equal(sums, want) {
+			t.Fatalf("%d pixels: %x, plain %x", len(row), sums, want)
+		}
 	}
 }
