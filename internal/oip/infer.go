@@ -1,0 +1,165 @@
+package oip
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+)
+
+// InferRequest is the body of POST v2/models/NAME/infer.
+type InferRequest struct {
+	ID         string
+	Parameters Parameters
+	Inputs     []Tensor
+	// Outputs names those that are wanted; none is all.
+	Outputs []RequestedOutput
+}
+
+// RequestedOutput asks for an output tensor, as binary data where the parameter binary_data is true.
+type RequestedOutput struct {
+	Name       string     `json:"name"`
+	Parameters Parameters `json:"parameters,omitempty"`
+}
+
+// InferResponse answers it.
+type InferResponse struct {
+	ModelName    string
+	ModelVersion string
+	ID           string
+	Parameters   Parameters
+	Outputs      []Tensor
+}
+
+type wireRequest struct {
+	ID         string            `json:"id,omitempty"`
+	Parameters Parameters        `json:"parameters,omitempty"`
+	Inputs     []wireTensor      `json:"inputs"`
+	Outputs    []RequestedOutput `json:"outputs,omitempty"`
+}
+
+type wireResponse struct {
+	ModelName    string       `json:"model_name"`
+	ModelVersion string       `json:"model_version,omitempty"`
+	ID           string       `json:"id,omitempty"`
+	Parameters   Parameters   `json:"parameters,omitempty"`
+	Outputs      []wireTensor `json:"outputs"`
+}
+
+// Encode gives the body, and the value of its header [HeaderLength].
+func (r *InferRequest) Encode() (body []byte, header string, err error) {
+	w := wireRequest{ID: r.ID, Parameters: r.Parameters, Outputs: r.Outputs}
+	if w.Inputs, err = wire(r.Inputs); err != nil {
+		return nil, "", err
+	}
+	return join(w, r.Inputs)
+}
+
+// Encode gives the body, and the value of its header [HeaderLength].
+func (r *InferResponse) Encode() (body []byte, header string, err error) {
+	w := wireResponse{ModelName: r.ModelName, ModelVersion: r.ModelVersion, ID: r.ID, Parameters: r.Parameters}
+	if w.Outputs, err = wire(r.Outputs); err != nil {
+		return nil, "", err
+	}
+	return join(w, r.Outputs)
+}
+
+// DecodeRequest reads a body whose header [HeaderLength] is as given, empty where there was none: the body is all JSON
+// then. Tensors share the body's memory. Errors wrap [ErrMessage].
+func DecodeRequest(body []byte, header string, l Limits) (*InferRequest, error) {
+	var w wireRequest
+	rest, err := split(body, header, l, &w)
+	if err != nil {
+		return nil, err
+	}
+	if len(w.Outputs) > l.tensors() {
+		return nil, fmt.Errorf("%w: %d outputs, at most %d are possible", ErrTooLarge, len(w.Outputs), l.tensors())
+	}
+	r := &InferRequest{ID: w.ID, Parameters: w.Parameters, Outputs: w.Outputs}
+	r.Inputs, err = tensors(w.Inputs, rest, l)
+	return r, err
+}
+
+// DecodeResponse is DecodeRequest for the answer.
+func DecodeResponse(body []byte, header string, l Limits) (*InferResponse, error) {
+	var w wireResponse
+	rest, err := split(body, header, l, &w)
+	if err != nil {
+		return nil, err
+	}
+	r := &InferResponse{ModelName: w.ModelName, ModelVersion: w.ModelVersion, ID: w.ID, Parameters: w.Parameters}
+	r.Outputs, err = tensors(w.Outputs, rest, l)
+	return r, err
+}
+
+// Binary says whether an output is wanted as binary data: by its own parameter binary_data, or by the request's
+// binary_data_output.
+func (r *InferRequest) Binary(output string) bool {
+	for _, o := range r.Outputs {
+		if own, ok := o.Parameters["binary_data"].(bool); ok && o.Name == output {
+			return own
+		}
+	}
+	all, _ := r.Parameters["binary_data_output"].(bool)
+	return all
+}
+
+func wire(all []Tensor) ([]wireTensor, error) {
+	out := make([]wireTensor, len(all))
+	for i := range all {
+		var err error
+		if out[i], err = all[i].encode(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func join(message any, all []Tensor) ([]byte, string, error) {
+	body, err := json.Marshal(message)
+	if err != nil {
+		return nil, "", malformed("%v", err)
+	}
+	header := strconv.Itoa(len(body))
+	for _, t := range all {
+		if !t.AsJSON {
+			body = append(body, t.Data...)
+		}
+	}
+	return body, header, nil
+}
+
+// split reads the JSON at the front of a body, and gives the bytes behind it.
+func split(body []byte, header string, l Limits, message any) (rest []byte, err error) {
+	length := len(body)
+	if header != "" {
+		n, err := strconv.ParseUint(header, 10, 31)
+		if err != nil || int(n) > len(body) {
+			return nil, malformed("header %s is %.40q, the body has %d bytes", HeaderLength, header, len(body))
+		}
+		length = int(n)
+	}
+	if length > l.json() {
+		return nil, fmt.Errorf("%w: %d bytes of JSON, at most %d are read", ErrTooLarge, length, l.json())
+	}
+	if err := json.Unmarshal(body[:length], message); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
+	}
+	return body[length:], nil
+}
+
+func tensors(all []wireTensor, rest []byte, l Limits) ([]Tensor, error) {
+	if len(all) > l.tensors() {
+		return nil, fmt.Errorf("%w: %d tensors, at most %d are possible", ErrTooLarge, len(all), l.tensors())
+	}
+	out := make([]Tensor, len(all))
+	for i := range all {
+		var err error
+		if out[i], rest, err = all[i].decode(rest); err != nil {
+			return nil, err
+		}
+	}
+	if len(rest) > 0 {
+		return nil, malformed("%d bytes behind the last tensor", len(rest))
+	}
+	return out, nil
+}
