@@ -20,7 +20,7 @@ func FuzzTiers(f *testing.F) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		l, values := newLayer(r, w), newFloatLayer(r, w)
 		l.silence(r, 200*r.IntN(6))
-		x, v := randomFloats(r, in.W*in.C, 300), randomFloats(r, in.W*in.C, 1)
+		v, x := randomNeurons(r, in.W*in.C)
 		fan := make([]int, in.W)
 		for i := range fan {
 			fan[i] = i/2 + 1

@@ -63,7 +63,7 @@ func store(masked bool, from reg.Register, to Mem) {
 // step, and to take away the spikes of those whose v is not a number. Both show in the largest v.
 //
 // Four registers go through each operation in turn, because one alone would wait for its own results. Numbers from zero
-// up are in order as whole numbers too, which some processors have more room to compare.
+// up are in order as whole numbers too, which some processors have more room to compare; and more to multiply than to add.
 func spikingReLU512(quarters Mem) {
 	TEXT("spikingReLUAVX512", NOSPLIT, "func(counts *uint8, v, x *float32, n int, dt float32) (spikes uint32, top int32)")
 	Pragma("noescape")
@@ -75,12 +75,33 @@ func spikingReLU512(quarters Mem) {
 	order := free.take(1)[0]
 	VMOVDQU32(quarters, order)
 	u, old, count, whole := free.take(4), free.take(4), free.take(4), free.take(4)
+	limit, one := free.take(1)[0], free.take(1)[0]
 	VBROADCASTSS(parameter("dt"), dt)
 	bits := GP32()
 	Comment("255 as a float32")
 	MOVL(U32(0x437f0000), bits)
 	VPBROADCASTD(bits, most)
+	Comment("256 and 1")
+	MOVL(U32(0x43800000), bits)
+	VPBROADCASTD(bits, limit)
+	MOVL(U32(0x3f800000), bits)
+	VPBROADCASTD(bits, one)
 
+	// bounded takes u to counts of 0 to 255.
+	bounded := func(registers int, masked bool) {
+		each := func(op func(i int)) {
+			for i := range registers {
+				op(i)
+			}
+		}
+		each(func(i int) { VPMAXSD(zero, u[i], whole[i]) })
+		each(func(i int) { VPMINSD(most, whole[i], whole[i]) })
+		each(func(i int) { VCVTTPS2DQ(whole[i], count[i]) })
+		each(func(i int) { VCVTDQ2PS(count[i], whole[i]) })
+		each(func(i int) { VSUBPS(whole[i], u[i], u[i]) })
+		each(func(i int) { store(masked, u[i], Mem{Base: v, Disp: 64 * i}) })
+		each(func(i int) { VPMAXSD(u[i], top, top) })
+	}
 	step := func(registers int, masked bool) {
 		each := func(op func(i int)) {
 			for i := range registers {
@@ -93,14 +114,20 @@ func spikingReLU512(quarters Mem) {
 		each(func(i int) { load(masked, Mem{Base: v, Disp: 64 * i}, old[i]) })
 		each(func(i int) { VMULPS(dt, u[i], u[i]) })
 		each(func(i int) { VADDPS(u[i], old[i], u[i]) })
-		each(func(i int) { VPMAXSD(zero, u[i], whole[i]) })
-		each(func(i int) { VPMINSD(most, whole[i], whole[i]) })
-		each(func(i int) { VCVTTPS2DQ(whole[i], count[i]) })
-		each(func(i int) { VCVTDQ2PS(count[i], whole[i]) })
-		each(func(i int) { VSUBPS(whole[i], u[i], u[i]) })
-		each(func(i int) { store(masked, u[i], Mem{Base: v, Disp: 64 * i}) })
-		each(func(i int) { VPMAXSD(u[i], top, top) })
 		if registers == 4 {
+			Comment("From 0 to below 256, as nearly always: bits that are unsigned below those of 256.")
+			VPMAXUD(u[0], u[1], old[0])
+			VPMAXUD(u[2], u[3], old[1])
+			VPMAXUD(old[0], old[1], old[0])
+			VPCMPUD(Imm(5), limit, old[0], reg.K2)
+			KORTESTW(reg.K2, reg.K2)
+			JNE(LabelRef("bounded"))
+			each(func(i int) { VCVTTPS2DQ(u[i], count[i]) })
+			each(func(i int) { VCVTDQ2PS(count[i], whole[i]) })
+			Comment("u - whole")
+			each(func(i int) { VFNMADD231PS(one, whole[i], u[i]) })
+			each(func(i int) { VMOVUPS(u[i], Mem{Base: v, Disp: 64 * i}) })
+			Label("pack")
 			Comment("Packing works within quarters of a register, so the order is mended afterwards.")
 			VPACKUSDW(count[1], count[0], count[0])
 			VPACKUSDW(count[3], count[2], count[2])
@@ -111,6 +138,7 @@ func spikingReLU512(quarters Mem) {
 			VPADDQ(count[0], sum, sum)
 			return
 		}
+		bounded(registers, masked)
 		VPMOVDB(count[0], count[1].AsX())
 		if masked {
 			VMOVDQU8(count[1].AsX(), reg.K1, Mem{Base: counts})
@@ -156,6 +184,9 @@ func spikingReLU512(quarters Mem) {
 	Store(bits, Return("top"))
 	VZEROUPPER()
 	RET()
+	Label("bounded")
+	bounded(4, false)
+	JMP(LabelRef("pack"))
 }
 
 // fold512 brings all 16 lanes of z into its first.
