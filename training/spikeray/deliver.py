@@ -26,14 +26,14 @@ def describe(model, name, version, summary, training) -> tuple[dict, dict[str, n
     steps, i = model.get_layer("act0").steps, 0
     while any(layer.name == f"conv{i}" for layer in model.layers):
         conv, unit = model.get_layer(f"conv{i}"), 1 / PIXEL if i == 0 else 1.0
-        weights, scale = hybrid.whole(keras.ops.convert_to_numpy(conv.kernel))
-        tensors |= {f"conv{i}.weights": weights, f"conv{i}.scale": (scale * unit).astype(np.float32),
-                    f"conv{i}.bias": keras.ops.convert_to_numpy(conv.bias)}
+        weights, scale, bias = conv.whole()
+        tensors |= {f"conv{i}.weights": weights, f"conv{i}.scale": (scale * unit).astype(np.float32), f"conv{i}.bias": bias}
+        neurons = model.get_layer(f"act{i}")
         described += [
             {"type": "conv2d", "name": f"conv{i}", "kernel": list(conv.kernel_size), "stride": list(conv.strides), "padding": "same",
              "channels": conv.filters, "weights": f"conv{i}.weights", "scale": f"conv{i}.scale", "bias": f"conv{i}.bias"},
-            {"type": "neurons", "name": f"spike{i}", "model": "integrate_and_fire", "threshold": 1, "reset": "subtract", "amplitude": 1,
-             "start": {"kind": "constant", "value": 0.5}},
+            {"type": "neurons", "name": f"spike{i}", "model": "integrate_and_fire", "threshold": 1, "reset": neurons.reset, "amplitude": 1,
+             "start": {"kind": "constant", "value": neurons.first}},
         ]
         i += 1
     weights, bias = (keras.ops.convert_to_numpy(w) for w in model.get_layer("logits").weights)

@@ -1,8 +1,8 @@
 """Trains the network `spikeray`, or one of its twins: `python -m spikeray.fit NAME --data DIR --out DIR --fold 0`.
 
 Two stages. First from the start, with batch norm and ReLU or quantised activations; then, batch norm folded into int8
-convolutions, as what is asked for: `relu`, `quantised`, or `spiking` through time. Both end in the running average of the
-weights. Twins of one seed and fold share the first stage where they can (`quantised` and `spiking`).
+convolutions, as what is asked for: `relu`, `quantised`, or `spiking` or `board` through time. Both end in the running average of the
+weights. Twins of one seed and fold share the first stage where they can (all but `relu`).
 
 A run's folder holds model.keras, answers.npz (validation logits, plain and for each kind of stress) and run.json. A run that
 was stopped goes on from its last epoch; a finished one is left alone.

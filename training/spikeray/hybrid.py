@@ -1,6 +1,6 @@
 """The network `spikeray`: an analog stem, a spiking body over a few time steps, an analog read-out.
 
-One stack of convolutions, four kinds of activation: `relu`; `quantised`, levels of a step (QCFS: Bu et al., "Optimal
+One stack of convolutions, kinds of activation: `relu`; `quantised`, levels of a step (QCFS: Bu et al., "Optimal
 ANN-SNN conversion for high-accuracy and ultra-low-latency spiking neural networks", ICLR 2022); `spiking`, integrate-and-fire
 over T steps with a surrogate gradient (Neftci et al. 2019). A spiking network starts from a quantised one of L = T levels:
 a neuron that starts at half its threshold and gets the same current T times fires as often as the quantised activation says.
@@ -13,7 +13,7 @@ from keras import layers, ops
 # (channels, kernel, stride) of the stem, which computes with real numbers, and of the spiking body.
 STEM = (32, 7, 4)
 BODY = ((64, 3, 1), (96, 3, 2), (96, 3, 1), (128, 3, 2), (160, 3, 1))
-ACTIVATIONS = ("relu", "quantised", "spiking")
+ACTIVATIONS = ("relu", "quantised", "spiking", "board")
 TINY = 1e-12  # a channel of zeros has a scale all the same
 
 
@@ -42,33 +42,41 @@ class QuantisedReLU(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="spikeray")
 class IntegrateAndFire(layers.Layer):
-    """Integrate-and-fire: V starts at 1/2; at each step V += x; a spike where V >= 1, which takes 1 off V.
+    """Integrate-and-fire: V starts at `first`; at each step V += x; a spike where V >= 1, which takes 1 off V (reset `subtract`)
+    or all of it (`zero`, what chips do).
 
     The steps lie one after the other along the batch, (T*batch, ...), so that a convolution takes them all at once. still: the
     input is (batch, ...), the current of a still picture, the same at each step. cost: what one spike adds to the loss.
     Backward a spike counts as sigmoid(slope*(V - 1)); the reset passes no gradient.
     """
 
-    def __init__(self, steps, still=False, cost=0.0, slope=4.0, **kwargs):
+    def __init__(self, steps, still=False, cost=0.0, slope=4.0, first=0.5, reset="subtract", **kwargs):
         super().__init__(**kwargs)
         self.steps, self.still, self.cost, self.slope = int(steps), bool(still), float(cost), float(slope)
+        self.first, self.reset = float(first), reset
 
     def call(self, x):
         currents = [x] * self.steps if self.still else ops.split(x, self.steps, axis=0)
-        v, out = 0.5, []
+        v, out = self.start(currents[0]), []
         for current in currents:
             v = v + current
             soft = ops.sigmoid(self.slope * (v - 1.0))
             spike = soft + ops.stop_gradient(ops.cast(v >= 1.0, x.dtype) - soft)
-            v = v - ops.stop_gradient(spike)
+            fired = ops.stop_gradient(spike)
+            v = v - fired if self.reset == "subtract" else v * (1 - fired)
             out.append(spike)
         y = ops.concatenate(out, axis=0)
         if self.cost:
             self.add_loss(self.cost * self.steps * ops.sum(ops.mean(y, axis=0)))
         return y
 
+    def start(self, current):
+        """The potentials before the first step, for neurons of such a current."""
+        return self.first
+
     def get_config(self):
-        return {**super().get_config(), "steps": self.steps, "still": self.still, "cost": self.cost, "slope": self.slope}
+        return {**super().get_config(), "steps": self.steps, "still": self.still, "cost": self.cost, "slope": self.slope,
+                "first": self.first, "reset": self.reset}
 
 
 @keras.saving.register_keras_serializable(package="spikeray")
@@ -88,14 +96,37 @@ class MeanOverSteps(layers.Layer):
 
 @keras.saving.register_keras_serializable(package="spikeray")
 class Int8Conv2D(layers.Conv2D):
-    """A convolution that computes with the int8 weights it will be shipped with: a scale for each output channel,
-    the largest weight over 127; backward as if it had not been rounded."""
+    """A convolution that computes with the int8 weights it will be shipped with, and backward as if it had not rounded.
+
+    The scale is the largest weight over 127, of each output channel by itself; with one_scale, what a board can do, of the layer,
+    and biases are whole halves of it.
+    """
+
+    def __init__(self, *args, one_scale=False, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.one_scale = bool(one_scale)
 
     def call(self, x):
-        scale = ops.stop_gradient(ops.maximum(ops.max(ops.abs(self.kernel), axis=(0, 1, 2)), TINY)) / 127
-        whole = ops.round(self.kernel / scale) * scale
-        kernel = self.kernel + ops.stop_gradient(whole - self.kernel)
-        return ops.conv(x, kernel, strides=self.strides, padding=self.padding) + self.bias
+        scale = ops.max(ops.abs(self.kernel), axis=None if self.one_scale else (0, 1, 2))
+        scale = ops.stop_gradient(ops.maximum(scale, TINY)) / 127
+        kernel = self.kernel + ops.stop_gradient(ops.round(self.kernel / scale) * scale - self.kernel)
+        bias = self.bias
+        if self.one_scale:
+            bias = bias + ops.stop_gradient(ops.round(bias / scale * 2) * scale / 2 - bias)
+        return ops.conv(x, kernel, strides=self.strides, padding=self.padding) + bias
+
+    def whole(self):
+        """What it computes with: int8 weights [kh][kw][in][out], the scale [out] that they are multiplied by, the bias [out]."""
+        kernel, bias = ops.convert_to_numpy(self.kernel), ops.convert_to_numpy(self.bias)
+        scale = np.abs(kernel).max(axis=None if self.one_scale else (0, 1, 2), keepdims=True).reshape(-1)
+        scale = np.maximum(scale, np.float32(TINY)) / np.float32(127)
+        weights = np.rint(kernel / scale).astype(np.int8)
+        if self.one_scale:
+            bias = np.rint(bias / scale * 2).astype(np.float32) * (scale / 2)
+        return weights, np.broadcast_to(scale, bias.shape).astype(np.float32), bias.astype(np.float32)
+
+    def get_config(self):
+        return {**super().get_config(), "one_scale": self.one_scale}
 
 
 def network(size=128, activation="relu", levels=4, width=1.0, cost=0.0, dropout=0.2):
@@ -117,13 +148,15 @@ def network(size=128, activation="relu", levels=4, width=1.0, cost=0.0, dropout=
 def folded(model, activation, steps=4, cost=0.0, dropout=0.2):
     """A trained network with batch norm folded into int8 convolutions, to go on training with.
 
-    activation: `relu`, `quantised` of `steps` levels, or `spiking` over `steps` steps.
+    activation: `relu`, `quantised` of `steps` levels, `spiking` over `steps` steps, or `board`, which is spiking in what a neuromorphic
+    board can do: from 0, reset to zero, one scale a layer.
     """
+    board = activation == "board"
     x = start = keras.Input(model.input_shape[1:])
     weights, width = {}, model.get_layer("conv0").filters / STEM[0]
     for i, (channels, kernel, stride) in enumerate((STEM, *BODY)):
         before = model.get_layer(f"conv{i}")
-        conv = Int8Conv2D(before.filters, kernel, stride, "same", name=f"conv{i}")
+        conv = Int8Conv2D(before.filters, kernel, stride, "same", one_scale=board and i > 0, name=f"conv{i}")
         weights[conv] = fold(before, model.get_layer(f"norm{i}"))
         spike = cost * fan_out(i, width) / 1e6
         if activation == "relu":
@@ -131,8 +164,9 @@ def folded(model, activation, steps=4, cost=0.0, dropout=0.2):
         elif activation == "quantised":
             x = QuantisedReLU(steps, spike, name=f"act{i}")(conv(x))
         else:
-            x = IntegrateAndFire(steps, still=i == 0, cost=spike, name=f"act{i}")(conv(x))
-    if activation == "spiking":
+            how = {"first": 0.0, "reset": "zero"} if board and i > 0 else {}
+            x = IntegrateAndFire(steps, still=i == 0, cost=spike, name=f"act{i}", **how)(conv(x))
+    if activation in ("spiking", "board"):
         x = MeanOverSteps(steps, name="mean")(x)
     out = keras.Model(start, _readout(x, dropout), name=f"spikeray_{activation}_folded")
     for conv, w in weights.items():
@@ -155,12 +189,6 @@ def fold(conv, norm):
     kernel = conv.kernel * factor
     bias = norm.beta - norm.moving_mean * factor
     return [ops.convert_to_numpy(kernel), ops.convert_to_numpy(bias)]
-
-
-def whole(kernel):
-    """What Int8Conv2D computes with: a kernel [kh][kw][in][out] as int8 and the scale [out] that it is to be multiplied by."""
-    scale = np.maximum(np.abs(kernel).max(axis=(0, 1, 2)), np.float32(TINY)) / np.float32(127)
-    return np.rint(kernel / scale).astype(np.int8), scale
 
 
 def channels_of(channels, width):

@@ -36,12 +36,19 @@ def auc(label: np.ndarray, probability: np.ndarray) -> float:
     return float((rankdata(probability)[label == 1].sum() - n * (n + 1) / 2) / (n * (len(label) - n)))
 
 
-def ece(label: np.ndarray, probability: np.ndarray) -> float:
+def ece(label: np.ndarray, probability: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Expected calibration error: pictures in BINS bins of equal width by their probability of pneumonia; the mean,
-    weighted by pictures, of |mean probability - share of pneumonia| (Naeini et al. 2015)."""
+    weighted by pictures (or by weight), of |mean probability - share of pneumonia| (Naeini et al. 2015)."""
+    weight = np.ones(len(label)) if weight is None else weight
     index = np.minimum((probability * BINS).astype(int), BINS - 1)
-    gap = np.abs(np.bincount(index, probability, BINS) - np.bincount(index, label, BINS))
-    return float(gap.sum() / len(label))
+    gap = np.abs(np.bincount(index, weight * probability, BINS) - np.bincount(index, weight * label, BINS))
+    return float(gap.sum() / weight.sum())
+
+
+def even(label: np.ndarray) -> np.ndarray:
+    """Weights under which the two classes weigh the same."""
+    share = np.bincount(label, minlength=2) / len(label)
+    return (0.5 / share)[label]
 
 
 def bootstrap(label, probability, patients, statistic=metrics, draws=2000, seed=0) -> dict[str, tuple[float, float]]:

@@ -18,11 +18,25 @@ from .fit import Plan
 
 MAIN = [Plan(seed=k, fold=k) for k in range(FOLDS)]
 
+ABLATED = Plan(activation="quantised", epochs=12, epochs_after=0)
+SMALL = Plan(size=64, epochs=12, epochs_after=2)
+
 GROUPS: dict[str, dict[str, Plan]] = {
     # The network itself: five folds, five seeds.
     "main": {f"spiking-{p.fold}": p for p in MAIN},
     # What spiking costs or brings.
     "twins": {f"{kind}-{p.fold}": dataclasses.replace(p, activation=kind) for p in MAIN for kind in ("quantised", "relu")},
+    # As a neuromorphic board can run it.
+    "board": {f"board-{p.fold}": dataclasses.replace(p, activation="board") for p in MAIN},
+    # What each part of the recipe buys: the first stage alone, half as long, fold 0.
+    "ablation": {f"ablation-{name}": dataclasses.replace(ABLATED, **change) for name, change in {
+        "none": {}, **{f"no-{kind}": {"kinds": tuple(k for k in KINDS if k != kind)} for kind in KINDS}, "no-augmentation": {"kinds": ()},
+        "unbalanced": {"balanced": False}, "last-weights": {"averaged": False}, "free-spikes": {"cost": 0.0}, "dear-spikes": {"cost": 0.016},
+        "size-96": {"size": 96}, "size-160": {"size": 160}, "relu": {"activation": "relu"}}.items()},
+    # Sweeps: pictures of 64 pixels, half as long, three seeds and folds.
+    "steps": {f"steps-{t}-{k}": dataclasses.replace(SMALL, steps=t, seed=k, fold=k) for t in (1, 2, 3, 4, 8, 16) for k in range(3)},
+    "width": {f"width-{w}-{kind}-{k}": dataclasses.replace(SMALL, width=w, activation=kind, seed=k, fold=k)
+              for w in (0.25, 0.5, 1.0, 1.5, 2.0) for kind in ("spiking", "relu") for k in range(3)},
 }
 
 

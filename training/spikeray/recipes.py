@@ -12,11 +12,11 @@ from .spiking import MeanOverSteps, ShowForSteps, SpikingActivation
 SIZE = 100
 
 
-def cnnxray(seed=0, **_):
+def cnnxray(seed=0, size=SIZE, **_):
     """The traditional network: ReLU throughout."""
     keras.utils.set_random_seed(seed)
     return keras.Sequential([
-        keras.Input((SIZE, SIZE, 1)),
+        keras.Input((size, size, 1)),
         layers.Conv2D(100, 5, activation="relu", name="conv1"),
         layers.MaxPool2D(name="pool1"),
         layers.Conv2D(50, 3, activation="relu", name="conv2"),
@@ -27,7 +27,7 @@ def cnnxray(seed=0, **_):
     ], name="cnnxray")
 
 
-def snnxray(seed=0, dt=2.0, time_axis="rows", steps=4):
+def snnxray(seed=0, dt=2.0, time_axis="rows", steps=4, size=SIZE):
     """The spiking network: as cnnxray, each convolution's ReLU a spiking activation.
 
     time_axis "rows" is the article's own; "steps" shows the still picture for `steps` steps and averages.
@@ -39,7 +39,7 @@ def snnxray(seed=0, dt=2.0, time_axis="rows", steps=4):
 
     if time_axis == "rows":
         return keras.Sequential([
-            keras.Input((SIZE, SIZE, 1)),
+            keras.Input((size, size, 1)),
             layers.Conv2D(100, 5, name="conv1"), spike(1), layers.MaxPool2D(name="pool1"),
             layers.Conv2D(50, 3, name="conv2"), spike(2), layers.MaxPool2D(name="pool2"),
             layers.Conv2D(50, 3, name="conv3"), spike(3), layers.MaxPool2D(name="pool3"),
@@ -50,7 +50,7 @@ def snnxray(seed=0, dt=2.0, time_axis="rows", steps=4):
         return layers.TimeDistributed(layer, name=f"{layer.name}_steps")
 
     return keras.Sequential([
-        keras.Input((SIZE, SIZE, 1)),
+        keras.Input((size, size, 1)),
         layers.Conv2D(100, 5, name="conv1"), ShowForSteps(steps, name="show"),
         spike(1), each(layers.MaxPool2D(name="pool1")),
         each(layers.Conv2D(50, 3, name="conv2")), spike(2), each(layers.MaxPool2D(name="pool2")),

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from . import data
-from .recipes import RECIPES
+from .recipes import RECIPES, SIZE
 
 
 class _ValidationAUC(keras.callbacks.Callback):
@@ -31,7 +31,7 @@ class _ValidationAUC(keras.callbacks.Callback):
         logs["val_accuracy"] = float(np.mean((p >= 0.5) == self.y))
 
 
-def train(name, root, out, seed=0, dt=2.0, time_axis="rows", steps=4, epochs=20, fold=0, batch=16, verbose=1):
+def train(name, root, out, seed=0, dt=2.0, time_axis="rows", steps=4, epochs=20, fold=0, batch=16, size=SIZE, verbose=1):
     """Trains one network as the article did: Adam, mean squared error, patience 5 on the training loss."""
     out = pathlib.Path(out)
     if (out / "run.json").exists():
@@ -40,9 +40,9 @@ def train(name, root, out, seed=0, dt=2.0, time_axis="rows", steps=4, epochs=20,
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(seed)
     training, validation = data.split(root, fold)
-    x, y = data.load(training)
-    vx, vy = data.load(validation)
-    model = RECIPES[name](seed=seed, dt=dt, time_axis=time_axis, steps=steps)
+    x, y = data.load(training, size)
+    vx, vy = data.load(validation, size)
+    model = RECIPES[name](seed=seed, dt=dt, time_axis=time_axis, steps=steps, size=size)
     model.compile(keras.optimizers.Adam(), "mean_squared_error", metrics=["accuracy"], jit_compile=False)
     began = time.time()
     history = model.fit(
@@ -63,7 +63,7 @@ def train(name, root, out, seed=0, dt=2.0, time_axis="rows", steps=4, epochs=20,
         "recipe": name, "seed": seed, "dt": dt if name == "snnxray" else None,
         "time_axis": time_axis if name == "snnxray" else None,
         "steps": steps if name == "snnxray" and time_axis == "steps" else None,
-        "optimizer": "adam", "loss": "mean_squared_error", "batch": batch,
+        "optimizer": "adam", "loss": "mean_squared_error", "batch": batch, "size": size,
         "epochs_asked": epochs, "epochs_run": len((out / "curves.csv").read_text().splitlines()) - 1,
         "fold": fold, "training": {"pictures": len(training), "digest": data.digest(training)},
         "validation": {"pictures": len(validation), "digest": data.digest(validation),
@@ -110,9 +110,10 @@ def main():
     ap.add_argument("--steps", type=int, default=4, help="steps shown, for --time-axis steps")
     ap.add_argument("--epochs", type=int, default=20)
     ap.add_argument("--fold", type=int, default=0, help="which fifth of the patients validates")
+    ap.add_argument("--size", type=int, default=SIZE, help=f"side of the network's picture (default {SIZE}, the article's)")
     ap.add_argument("--quiet", action="store_true", help="a line an epoch in place of progress bars")
     a = ap.parse_args()
-    train(a.recipe, a.data, a.out, a.seed, a.dt, a.time_axis, a.steps, a.epochs, a.fold, verbose=2 if a.quiet else 1)
+    train(a.recipe, a.data, a.out, a.seed, a.dt, a.time_axis, a.steps, a.epochs, a.fold, size=a.size, verbose=2 if a.quiet else 1)
 
 
 if __name__ == "__main__":

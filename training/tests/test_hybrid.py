@@ -34,6 +34,12 @@ def test_integrate_and_fire_is_a_loop_over_steps():
         want.append(v >= 1)
         v = v - want[-1]
     np.testing.assert_array_equal(got, want)
+    got = hybrid.IntegrateAndFire(4, first=0, reset="zero")(current.reshape(12, 2, 2, 5)).numpy().reshape(current.shape)
+    v = np.zeros(current.shape[1:], np.float32)
+    for x, spike in zip(current, got):
+        v = v + x
+        np.testing.assert_array_equal(spike, v >= 1)
+        v[v >= 1] = 0
     still = hybrid.IntegrateAndFire(4, still=True)(current[0]).numpy()
     np.testing.assert_array_equal(still, hybrid.IntegrateAndFire(4)(np.tile(current[0], (4, 1, 1, 1))).numpy())
 
@@ -72,17 +78,18 @@ def test_folding_keeps_the_network(activation):
     folded = hybrid.folded(model, activation, 4)
     before, after = model.predict(x, verbose=0), folded.predict(x, verbose=0)
     # random weights: rounding them moves activations across levels, and spikes come at other times than an even rate has them
-    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > {"relu": 0.99, "quantised": 0.85, "spiking": 0.7}[activation]
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > {"relu": 0.99, "quantised": 0.85, "spiking": 0.7, "board": 0.2}[activation]
 
 
-def test_the_file_says_what_keras_says():
+@pytest.mark.parametrize("activation", ["spiking", "board"])
+def test_the_file_says_what_keras_says(activation):
     keras.utils.set_random_seed(0)
     model = hybrid.network(32, "quantised", 4, 0.25)
     x = np.random.default_rng(0).integers(0, 256, (6, 32, 32), dtype=np.uint8)
     pixels = x[..., None].astype(np.float32) / np.float32(255)
     for _ in range(30):
         model(pixels, training=True)
-    model = hybrid.folded(model, "spiking", 4)
+    model = hybrid.folded(model, activation, 4)
     description, tensors = deliver.describe(model, "small", "1.0.0", "small", {})
     modelfile.check({**description, "tensors_sha256": "0" * 64}, tensors)
     spikes = keras.Model(model.inputs, [model.get_layer(f"act{i}").output for i in range(1 + len(hybrid.BODY))])
@@ -92,6 +99,18 @@ def test_the_file_says_what_keras_says():
         np.testing.assert_allclose(answer.probabilities, want, atol=0.02)
         for j, train in enumerate(spikes(pixels[i:i + 1])):  # sums are rounded in another order: a spike at a threshold may move
             assert np.mean(answer.counts[f"spike{j}"] != np.asarray(train)) < 0.002
+
+
+def test_a_boards_weights_have_one_scale_and_biases_of_halves():
+    conv = hybrid.Int8Conv2D(6, 3, one_scale=True)
+    x = np.random.default_rng(0).integers(0, 2, (1, 5, 5, 4)).astype(np.float32)
+    conv(x)
+    conv.set_weights([np.random.default_rng(1).normal(size=(3, 3, 4, 6)), np.random.default_rng(2).normal(size=6)])
+    weights, scale, bias = conv.whole()
+    assert len(set(scale)) == 1 and np.abs(weights).max() == 127
+    np.testing.assert_allclose(bias / scale * 2, np.rint(bias / scale * 2), atol=1e-3)
+    want = np.einsum("hwabi,abio->hwo", np.lib.stride_tricks.sliding_window_view(x[0], (3, 3), (0, 1)).transpose(0, 1, 3, 4, 2), weights.astype(float)) * scale + bias
+    np.testing.assert_allclose(conv(x)[0], want, atol=1e-5)
 
 
 def test_augmentation_is_drawn_by_seed_and_stays_in_range():

@@ -1,0 +1,100 @@
+"""The article's two open questions: `python training/experiments/sweeps.py dt|steps|width --data DATA`.
+
+    dt     snnxray's time step from 0.25 to 16, three seeds, pictures of 48 pixels, 8 epochs
+    steps  spikeray's number of time steps from 1 to 16, three seeds and folds, pictures of 64 pixels, half as long
+    width  spiking against ReLU with the number of parameters, as above
+
+Trains what is not finished yet (a sweep that was stopped goes on), prints a table in Markdown and draws docs/figures/NAME.svg.
+"""
+
+import argparse
+import pathlib
+import re
+
+import numpy as np
+
+from spikeray import deliver, plans, runs, train
+from spikeray.metrics import auc
+
+DT = (0.25, 0.5, 1, 2, 4, 8, 16)
+
+
+def dt(data, out):
+    """{dt: [(plain AUC, None) a seed]}"""
+    found = {}
+    for step in DT:
+        for seed in range(3):
+            folder = out.parent / "dt" / f"snnxray-{step}-{seed}"
+            train.train("snnxray", data, folder, seed, step, epochs=8, size=48, verbose=2)
+            run = runs.load(folder)
+            found.setdefault("snnxray", {}).setdefault(step, []).append((auc(run.label, run.probability), np.nan))
+    return found, "dt"
+
+
+def _planned(group, data, out, key):
+    found = {}
+    for name, plan in plans.GROUPS[group].items():
+        plans.run(name, plan, data, out)
+        run = deliver.load(out / name)
+        x, line = key(run.record)
+        found.setdefault(line, {}).setdefault(x, []).append(
+            (auc(run.label, run.logits["plain"]), np.mean([auc(run.label, z) for k, z in run.logits.items() if k != "plain"])))
+    return found
+
+
+def steps(data, out):
+    return _planned("steps", data, out, lambda r: (r["steps"], "spikeray")), "time steps"
+
+
+def width(data, out):
+    return _planned("width", data, out, lambda r: (r["parameters"], r["activation"])), "parameters"
+
+
+SWEEPS = {"dt": dt, "steps": steps, "width": width}
+
+
+def table(found, x):
+    rows = [f"| | {x} | AUC, plain | stressed |", "|---|---|---|---|"]
+    for line, points in found.items():
+        for at, values in sorted(points.items()):
+            cells = [f"{np.mean(v):.4f} ({min(v):.4f} to {max(v):.4f})" if not np.isnan(v).any() else "" for v in np.transpose(values)]
+            rows.append(f"| {line} | {at:g} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def draw(found, x, path):
+    import matplotlib
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+    matplotlib.rcParams.update({"svg.hashsalt": "spikeray", "svg.fonttype": "none"})
+    fig, axis = plt.subplots(figsize=(5, 3.4), layout="constrained")
+    for line, points in found.items():
+        at = sorted(points)
+        for i, style in enumerate(("o-", "s--")):
+            values = np.array([[v[i] for v in points[a]] for a in at])
+            if not np.isnan(values).any():
+                axis.errorbar(at, values.mean(1), [values.mean(1) - values.min(1), values.max(1) - values.mean(1)], fmt=style,
+                              markersize=4, capsize=2, label=f"{line}, {'stressed' if i else 'plain'}")
+    axis.set(xlabel=x, ylabel="AUC, mean and range of three seeds", xscale="log")
+    axis.set_xticks(sorted({a for points in found.values() for a in points}))
+    axis.get_xaxis().set_major_formatter(lambda v, _: re.sub(r"000$", "k", f"{v:g}") if v >= 1000 else f"{v:g}")
+    axis.minorticks_off()
+    axis.legend(frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fig.savefig(path, metadata={"Date": None})
+
+
+def main():
+    ap = argparse.ArgumentParser(description="Run a sweep and draw it.")
+    ap.add_argument("sweep", choices=sorted(SWEEPS))
+    ap.add_argument("--data", required=True)
+    ap.add_argument("--out", type=pathlib.Path, default=pathlib.Path("training/runs/spikeray"))
+    ap.add_argument("--figures", type=pathlib.Path, default=pathlib.Path("docs/figures"))
+    a = ap.parse_args()
+    found, x = SWEEPS[a.sweep](a.data, a.out)
+    print(table(found, x))
+    draw(found, x, a.figures / f"{a.sweep}.svg")
+
+
+if __name__ == "__main__":
+    main()

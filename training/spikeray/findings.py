@@ -1,0 +1,234 @@
+"""Writes what docs/RESULTS.md says of `spikeray` and its twins: `python -m spikeray.findings --runs training/runs/spikeray`.
+
+Writes the model's card too. Only what stands between the two markers is replaced. Figures are drawn as SVG into docs/figures. The rules are docs/PROTOCOL.md's.
+"""
+
+import argparse
+import pathlib
+
+import keras
+import numpy as np
+
+from . import audit, card, data, deliver, hybrid
+from .fit import validation
+from .metrics import BINS, auc, bootstrap, ece, even, metrics
+
+BEGIN = "<!-- spikeray tables: begin (python -m spikeray.findings writes what follows) -->"
+END = "<!-- spikeray tables: end -->"
+ARMS = {"spiking": "spiking, T = 4", "quantised": "quantised, five levels", "relu": "ReLU"}
+DRAWS = 1000
+
+
+SHORTCUTS = ("The out-of-fold pictures again, plain but for what the row says. A mask is the picture's median grey; the borders are the outer eighth of each side; coarse is what a Gaussian of "
+             "four pixels leaves, fine is the rest. Pairs are of one healthy and one ill picture whose sharpness (deviation of the Laplacian over that of the picture) is within 2 %.")
+
+
+class Arm:
+    """The runs of one arm, with the calibration and the thresholds that were fitted on their pooled answers."""
+
+    def __init__(self, root, activation):
+        self.runs = deliver.runs(root, activation)
+        self.kinds = [k for k in self.runs[0].logits if k != "plain"]
+        self.calibration, self.points = deliver.operating(self.runs)
+        self.threshold = self.points[0]["threshold"]
+        self.label, self.patients, _ = deliver.pooled(self.runs)
+        self.patients = np.asarray(self.patients)
+
+    def probability(self, kind="plain"):
+        return deliver.calibrated(self.calibration, deliver.pooled(self.runs, kind)[2])
+
+    def figures(self, y=None, p=None):
+        """Figures at the balanced threshold, by name."""
+        y, p = (self.label, self.probability()) if y is None else (y, p)
+        m = metrics(y, p, self.threshold)
+        return {**{k: m[k] for k in ("auc", "accuracy", "sensitivity", "specificity", "f1_pneumonia", "f1_weighted")},
+                "ece": ece(y, p, even(y)), "brier": float(np.average((p - y) ** 2, weights=even(y)))}
+
+    def stressed(self):
+        """Mean over the kinds of stress: AUC, and the mean of sensitivity and specificity at the balanced threshold."""
+        found = [self.figures(self.label, self.probability(k)) for k in self.kinds]
+        return {"auc": np.mean([f["auc"] for f in found]), "balanced": np.mean([(f["sensitivity"] + f["specificity"]) / 2 for f in found]),
+                "ece": np.mean([f["ece"] for f in found])}
+
+
+def operations(arm, root, cache) -> dict[str, float]:
+    """Of the five runs on their own folds, plain, the mean: spikes a neuron and step, and synaptic operations in millions: activations that
+    are not zero (spikes, each by itself) times the connections they go down."""
+    rates, counts = [], []
+    for run in arm.runs:
+        x = validation(root, cache, run.record["fold"], run.record["size"])[0]["plain"]
+        model = keras.saving.load_model(run.folder / "model.keras", compile=False)
+        acts = [f"act{i}" for i in range(1 + len(hybrid.BODY))]
+        probe = keras.Model(model.inputs, [keras.ops.sum(_spikes(model.get_layer(a), run.record)) for a in acts])
+        spikes = np.zeros(len(acts))
+        for i in range(0, len(x), 40):
+            spikes += [float(v) for v in probe(x[i:i + 40, ..., None].astype(np.float32) / np.float32(255))]
+        spikes /= len(x)
+        neurons = sum(np.prod(model.get_layer(a).output.shape[1:]) for a in acts)
+        rates.append(spikes.sum() / (neurons * (1 if run.record["activation"] == "relu" else run.record["steps"])))
+        counts.append(sum(s * hybrid.fan_out(i, run.record["width"]) for i, s in enumerate(spikes)) / 1e6)
+    return {"rate": float(np.mean(rates)), "operations": float(np.mean(counts))}
+
+
+def _spikes(layer, record):
+    y = layer.output
+    if record["activation"] == "relu":
+        return keras.ops.cast(y > 0, "float32")
+    return y * record["steps"] if record["activation"] == "quantised" else y
+
+
+def paired(arm, other) -> list[str]:
+    """Rows of arm minus other: pooled difference with its patient-bootstrap interval, and the five differences."""
+    rows = []
+    columns = {k: (a.probability(k), b.probability(k)) for a, b in [(arm, other)] for k in ("plain", *arm.kinds)}
+
+    def statistic(index):
+        y = arm.label[index]
+        out = {"AUC, plain": auc(y, columns["plain"][0][index]) - auc(y, columns["plain"][1][index])}
+        out["AUC, stressed"] = np.mean([auc(y, columns[k][0][index]) - auc(y, columns[k][1][index]) for k in arm.kinds])
+        for name, kinds in (("balanced accuracy, plain", ["plain"]), ("balanced accuracy, stressed", arm.kinds)):
+            out[name] = np.mean([_balanced(y, columns[k][0][index], arm.threshold) - _balanced(y, columns[k][1][index], other.threshold) for k in kinds])
+        out["ECE, plain"] = ece(y, columns["plain"][0][index], even(y)) - ece(y, columns["plain"][1][index], even(y))
+        return out
+
+    everything = np.arange(len(arm.label))
+    # the bootstrap hands back the drawn pictures' numbers in place of a probability
+    intervals = bootstrap(arm.label, everything, arm.patients, lambda _, index: statistic(index), draws=DRAWS)
+    fold = np.concatenate([np.full(len(r.label), r.record["fold"]) for r in arm.runs])
+    each = [statistic(everything[fold == f]) for f in range(data.FOLDS)]
+    for name, value in statistic(everything).items():
+        low, high = intervals[name]
+        rows.append(f"| {name} | {value:+.4f} | {low:+.4f} to {high:+.4f} | {' '.join(f'{e[name]:+.4f}' for e in each)} |")
+    return rows
+
+
+def _balanced(y, p, threshold):
+    return (np.mean(p[y == 1] >= threshold) + np.mean(p[y == 0] < threshold)) / 2
+
+
+def report(root, dataset, figures, version) -> tuple[str, str]:
+    """(the tables for docs/RESULTS.md, the card), both Markdown."""
+    root = pathlib.Path(root)
+    arms = {k: Arm(root, k) for k in ARMS if all((root / f"{k}-{f}" / "run.json").exists() for f in range(data.FOLDS))}
+    main = arms["spiking"]
+    n, ill = len(main.label), int(main.label.sum())
+    tables = {"pooled": _pooled_table(main), "points": _points_table(main), "subgroups": _subgroups(main), "stress": _stress_table(main),
+              "audit": SHORTCUTS + "\n\n" + audit.table(root, dataset)}
+    parts = ["## `spikeray`, out of fold",
+             f"{n} pictures of {len(set(main.patients))} patients, {n - ill} NORMAL and {ill} PNEUMONIA, each answered by the one of five runs that has not seen its patient. "
+             f"Calibrated, at the threshold `balanced` ({main.threshold:.4f}); ECE and Brier with the two classes weighing the same. Intervals: {DRAWS} bootstrap samples of patients.",
+             tables["pooled"], "### Each run on its own fold", _runs_table(main), "### Stressed", tables["stress"], "### Operating points", tables["points"],
+             "### Subgroups", tables["subgroups"], "![Reliability diagram](figures/reliability.svg)", "### Shortcuts", tables["audit"]]
+    reliability(main, figures / "reliability.svg")
+    if len(arms) > 1:
+        parts += ["## The spiking question", _arms_table(arms, dataset, root / "cache")]
+        for other in arms:
+            if other != "spiking":
+                parts += [f"### {ARMS['spiking']}, minus {ARMS[other]}",
+                          "| | difference | 95% interval | by fold |\n|---|---|---|---|\n" + "\n".join(paired(main, arms[other]))]
+    best = max(main.runs, key=lambda r: r.merit)
+    return "\n\n".join(parts), card.card(best, version, tables, operations(main, dataset, root / "cache"), n)
+
+
+HEAD = {"auc": "AUC", "accuracy": "accuracy", "sensitivity": "sensitivity", "specificity": "specificity", "f1_pneumonia": "F1, pneumonia",
+        "f1_weighted": "F1, weighted", "ece": "ECE", "brier": "Brier"}
+
+
+def _pooled_table(arm):
+    value = arm.figures()
+    interval = bootstrap(arm.label, arm.probability(), arm.patients, arm.figures, draws=DRAWS)
+    return "| | | 95% interval |\n|---|---|---|\n" + "\n".join(
+        f"| {HEAD[k]} | {value[k]:.4f} | {interval[k][0]:.4f} to {interval[k][1]:.4f} |" for k in HEAD)
+
+
+def _runs_table(arm):
+    rows = ["| fold and seed | " + " | ".join(HEAD.values()) + " | AUC, stressed |", "|---" * (len(HEAD) + 2) + "|"]
+    every = []
+    for r in arm.runs:
+        p = deliver.calibrated(arm.calibration, r.logits["plain"])
+        f = {**arm.figures(r.label, p), "stressed": np.mean([auc(r.label, r.logits[k]) for k in arm.kinds])}
+        every.append(list(f.values()))
+        rows.append(f"| {r.record['fold']} | " + " | ".join(f"{v:.4f}" for v in f.values()) + " |")
+    rows.append("| mean ± sd | " + " | ".join(f"{m:.4f} ± {s:.4f}" for m, s in zip(np.mean(every, 0), np.std(every, 0, ddof=1))) + " |")
+    return "\n".join(rows)
+
+
+def _stress_table(arm):
+    rows = ["| | AUC | 95% interval | sensitivity | specificity | ECE |", "|---|---|---|---|---|---|"]
+    for kind in ("plain", *arm.kinds):
+        p = arm.probability(kind)
+        f = arm.figures(arm.label, p)
+        low, high = bootstrap(arm.label, p, arm.patients, lambda y, q: {"auc": auc(y, q)}, draws=DRAWS)["auc"]
+        rows.append(f"| {kind} | {f['auc']:.4f} | {low:.4f} to {high:.4f} | {f['sensitivity']:.4f} | {f['specificity']:.4f} | {f['ece']:.4f} |")
+    s = arm.stressed()
+    rows.append(f"| mean of the eight | {s['auc']:.4f} | | balanced {s['balanced']:.4f} | | {s['ece']:.4f} |")
+    return "\n".join(rows)
+
+
+def _points_table(arm):
+    rows = ["| | threshold | sensitivity | specificity |", "|---|---|---|---|"]
+    for point in arm.points:
+        cells = [f"{point[k]['value']:.4f} ({point[k]['low']:.4f} to {point[k]['high']:.4f})" for k in ("sensitivity", "specificity")]
+        rows.append(f"| `{point['name']}` | {point['threshold']:.4f} | {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def _subgroups(arm):
+    rows, p = ["| | pictures | sensitivity | 95% interval |", "|---|---|---|---|"], arm.probability()
+    for word, aetiology in (("bacterial pneumonia", "bacteria"), ("viral pneumonia", "virus")):
+        here = np.char.startswith(arm.patients.astype(str), aetiology)
+        low, high = bootstrap(arm.label[here], p[here], arm.patients[here], lambda _, q: {"s": np.mean(q >= arm.threshold)}, draws=DRAWS)["s"]
+        rows.append(f"| {word} | {here.sum()} | {np.mean(p[here] >= arm.threshold):.4f} | {low:.4f} to {high:.4f} |")
+    return "\n".join(rows)
+
+
+def _arms_table(arms, dataset, cache):
+    rows = ["| | AUC, plain | AUC, stressed | balanced accuracy, plain | stressed | ECE as trained | calibrated | rate | operations |", "|---" * 9 + "|"]
+    for name, arm in arms.items():
+        f, s, o = arm.figures(), arm.stressed(), operations(arm, dataset, cache)
+        raw = 1 / (1 + np.exp(-deliver.pooled(arm.runs)[2]))
+        rows.append(f"| {ARMS[name]} | {f['auc']:.4f} | {s['auc']:.4f} | {(f['sensitivity'] + f['specificity']) / 2:.4f} | {s['balanced']:.4f} | "
+                    f"{ece(arm.label, raw, even(arm.label)):.4f} | {f['ece']:.4f} | {o['rate']:.3f} | {o['operations']:.1f} M |")
+    return "\n".join(rows) + "\n\nOperations: for spikes and levels, every spike once for each connection that it goes down; for ReLU, every activation that is not zero."
+
+
+def reliability(arm, path):
+    """Draws the share of PNEUMONIA against the probability, before and after calibration, the classes weighing the same."""
+    import matplotlib
+    matplotlib.use("svg")
+    import matplotlib.pyplot as plt
+    matplotlib.rcParams.update({"svg.hashsalt": "spikeray", "svg.fonttype": "none"})
+    weight = even(arm.label)
+    fig, axis = plt.subplots(figsize=(4.2, 4), layout="constrained")
+    axis.plot([0, 1], [0, 1], color="0.7", linewidth=1)
+    for p, label in ((1 / (1 + np.exp(-deliver.pooled(arm.runs)[2])), "as trained"), (arm.probability(), "calibrated")):
+        index = np.minimum((p * BINS).astype(int), BINS - 1)
+        total = np.bincount(index, weight, BINS)
+        some = total > 0
+        axis.plot(np.bincount(index, weight * p, BINS)[some] / total[some], np.bincount(index, weight * arm.label, BINS)[some] / total[some], "o-", markersize=4, label=label)
+    axis.set(xlabel="probability of pneumonia", ylabel="share of pneumonia", xlim=(0, 1), ylim=(0, 1))
+    axis.legend(frameon=False)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fig.savefig(path, metadata={"Date": None})
+    plt.close(fig)
+
+
+def main():
+    ap = argparse.ArgumentParser(description="Write the tables of spikeray.")
+    ap.add_argument("--runs", default="training/runs/spikeray")
+    ap.add_argument("--data", required=True)
+    ap.add_argument("--results", type=pathlib.Path, default=pathlib.Path("docs/RESULTS.md"))
+    ap.add_argument("--card", type=pathlib.Path, default=pathlib.Path("models/spikeray.md"))
+    ap.add_argument("--version", default="1.0.0")
+    a = ap.parse_args()
+    tables, written = report(a.runs, a.data, a.results.parent / "figures", a.version)
+    a.card.write_text(written)
+    text = a.results.read_text()
+    if BEGIN not in text:
+        text += f"\n{BEGIN}\n{END}\n"
+    before, after = text.split(BEGIN)[0], text.split(END)[1]
+    a.results.write_text(f"{before}{BEGIN}\n\n{tables}\n\n{END}{after}")
+
+
+if __name__ == "__main__":
+    main()
