@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
+// hasBytes says that bytes can be moved freely within a register.
+var hasBytes = cpu.X86.HasAVX512VBMI && cpu.X86.HasAVX512VBMI2
+
 // vnniKept is a vnniInt8 over some of its input channels, made anew for every input.
 type vnniKept struct {
 	conv     Int8Conv
@@ -15,13 +18,14 @@ type vnniKept struct {
 	channels []uint64 // a bit each: those that are kept
 	inputs   []int32  // of a kernel row, those that are kept
 	weights  []int8   // of all blocks
+	order    []uint8  // keepChannelsAVX512's
 	counts   []uint8
 }
 
 func (p *vnniInt8) withoutSilent(src []uint8, ws *Workspace) (*Int8Conv, []uint8) {
 	w := &p.window
 	// Many windows must read what is left out, or leaving it out takes longer.
-	if !cpu.X86.HasAVX512VBMI2 || p.layout.gathered || w.KH*w.KW < 4 || w.Out.H*w.Out.W < 64 {
+	if !hasBytes || p.layout.gathered || w.KH*w.KW < 4 || w.Out.H*w.Out.W < 64 {
 		return p.Int8Conv, src
 	}
 	k, ok := ws.kept.(*vnniKept)
@@ -37,7 +41,7 @@ func (p *vnniInt8) withoutSilent(src []uint8, ws *Workspace) (*Int8Conv, []uint8
 		return p.Int8Conv, src
 	}
 	counts := scratch(&k.counts, pixels*n+64)
-	keepChannelsAVX512(&counts[0], &src[0], &k.channels[0], c, pixels)
+	keepChannelsAVX512(&counts[0], &src[0], &k.channels[0], &scratch(&k.order, 64*len(k.channels))[0], c, pixels)
 	k.take(p, n)
 	return &k.conv, counts[:pixels*n]
 }

@@ -9,10 +9,10 @@ package kernel
 //go:noescape
 func loudChannelsAVX512(channels *uint64, src *uint8, c int, pixels int)
 
-// keepChannelsAVX512 copies those of c channels whose bit is set, pixel after pixel, and overwrites up to 64 bytes more.
+// keepChannelsAVX512 copies those of c channels whose bit is set, pixel after pixel, and overwrites up to 64 bytes more. It needs an order of 64 bytes for every 64 channels.
 //
 //go:noescape
-func keepChannelsAVX512(dst *uint8, src *uint8, channels *uint64, c int, pixels int)
+func keepChannelsAVX512(dst *uint8, src *uint8, channels *uint64, order *uint8, c int, pixels int)
 
 // keepInputsAVX512 lays out a kernel row's weights, [group][register][16][4], of four times so many groups of inputs.
 //

@@ -60,27 +60,46 @@ func loudChannels() {
 }
 
 func keepChannels() {
-	TEXT("keepChannelsAVX512", NOSPLIT, "func(dst, src *uint8, channels *uint64, c, pixels int)")
+	places := GLOBL("bytesInOrder", RODATA|NOPTR)
+	for i := range 8 {
+		DATA(8*i, U64(0x0706050403020100+0x0808080808080808*uint64(i)))
+	}
+	TEXT("keepChannelsAVX512", NOSPLIT, "func(dst, src *uint8, channels *uint64, order *uint8, c, pixels int)")
 	Pragma("noescape")
-	Doc("keepChannelsAVX512 copies those of c channels whose bit is set, pixel after pixel, and overwrites up to 64 bytes more.")
+	Doc("keepChannelsAVX512 copies those of c channels whose bit is set, pixel after pixel, and overwrites up to 64 bytes more. It needs an order of 64 bytes for every 64 channels.")
 	dst, src, c := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("c"), GP64())
 	pixels := Load(Param("pixels"), GP64())
-	counts, kept := reg.Z0, GP64()
+	counts, order, kept := reg.Z0, reg.Z1, GP64()
+	channels, orders, at, left := GP64(), GP64(), GP64(), GP64()
+	chunks := func(name string, body func()) {
+		Load(Param("channels"), channels)
+		Load(Param("order"), orders)
+		MOVQ(c, left)
+		Label(name)
+		KMOVQ(Mem{Base: channels}, reg.K1)
+		body()
+		ADDQ(Imm(8), channels)
+		ADDQ(Imm(64), orders)
+		SUBQ(Imm(64), left)
+		JG(LabelRef(name))
+	}
+	Comment("The places of those that are kept, which is quicker than compressing every pixel.")
+	VMOVDQU64(places, counts)
+	chunks("order", func() {
+		unknown("VPCOMPRESSB.Z", counts, reg.K1, order)
+		VMOVDQU64(order, Mem{Base: orders})
+	})
 	Label("pixel")
-	channels, at, left := Load(Param("channels"), GP64()), GP64(), GP64()
 	MOVQ(src, at)
-	MOVQ(c, left)
-	Label("chunk")
-	KMOVQ(Mem{Base: channels}, reg.K1)
-	VMOVDQU8_Z(Mem{Base: at}, reg.K1, counts)
-	vpcompressb(counts, reg.K1, counts)
-	VMOVDQU64(counts, Mem{Base: dst})
-	POPCNTQ(Mem{Base: channels}, kept)
-	ADDQ(kept, dst)
-	ADDQ(Imm(8), channels)
-	ADDQ(Imm(64), at)
-	SUBQ(Imm(64), left)
-	JG(LabelRef("chunk"))
+	chunks("chunk", func() {
+		VMOVDQU8_Z(Mem{Base: at}, reg.K1, counts)
+		VMOVDQU64(Mem{Base: orders}, order)
+		unknown("VPERMB", counts, order, counts)
+		VMOVDQU64(counts, Mem{Base: dst})
+		POPCNTQ(Mem{Base: channels}, kept)
+		ADDQ(kept, dst)
+		ADDQ(Imm(64), at)
+	})
 	ADDQ(c, src)
 	DECQ(pixels)
 	JNZ(LabelRef("pixel"))
@@ -141,14 +160,7 @@ func keepInputs() {
 	RET()
 }
 
-// vpcompressb moves the bytes of from that are in the mask to the beginning. avo does not know the instruction; Go's
-// assembler does.
-func vpcompressb(from, mask, to reg.Register) {
-	Instruction(&ir.Instruction{
-		Opcode:   "VPCOMPRESSB",
-		Suffixes: []string{"Z"},
-		Operands: []Op{from, mask, to},
-		Inputs:   []Op{from, mask},
-		Outputs:  []Op{to},
-	})
+// unknown is an instruction that avo does not know; Go's assembler does.
+func unknown(opcode string, a, b, to reg.Register) {
+	Instruction(&ir.Instruction{Opcode: opcode, Operands: []Op{a, b, to}, Inputs: []Op{a, b}, Outputs: []Op{to}})
 }
