@@ -28,9 +28,10 @@ func newEngine(n *network, backend spike.Backend) (*engine, error) {
 
 // reading is what a network makes of a picture.
 type reading struct {
-	logits []float32 // what the softmax takes
-	steps  int       // rows of the first layer of neurons, or steps shown; 0 without neurons
-	spikes *SpikeStats
+	logits  []float32 // what the softmax takes
+	steps   int       // rows of the first layer of neurons, or steps shown; 0 without neurons
+	spikes  *SpikeStats
+	account *spike.Account // nil where the back end had nothing to tell
 }
 
 // room is the memory of one inference.
@@ -40,6 +41,7 @@ type room struct {
 	encoder        *spike.State
 	in, out        []uint8 // the body's trains
 	sums           []uint32
+	account        spike.Account
 }
 
 func (e *engine) newRoom() *room {
@@ -78,7 +80,8 @@ func (e *engine) infer(ctx context.Context, picture []uint8, steps int, rec *spi
 	if steps == 0 {
 		steps = max(1, n.steps)
 	}
-	stats, err := e.spikes(ctx, r, picture, steps, rec, onStep)
+	r.account = spike.Account{}
+	stats, err := e.spikes(ctx, r, picture, steps, spike.RunOptions{Recorder: rec, Account: &r.account}, onStep)
 	if err != nil {
 		return nil, err
 	}
@@ -89,13 +92,17 @@ func (e *engine) infer(ctx context.Context, picture []uint8, steps int, rec *spi
 	}
 	out.spikes = &SpikeStats{
 		Total: stats.Spikes, SynapticOperations: stats.SynapticOperations, Neurons: n.neurons, Rate: stats.Rate(), Clipped: stats.Clipped,
+		Saturated: stats.Saturated,
+	}
+	if account := r.account; account != (spike.Account{}) {
+		out.account = &account
 	}
 	return out, nil
 }
 
 // spikes encodes the picture and runs the body for so many passes: steps, or 1 along rows. The body's spikes are in r.out.
-func (e *engine) spikes(ctx context.Context, r *room, picture []uint8, steps int, rec *spike.Recorder, onStep func(int, []float32) error) (spike.Stats, error) {
-	n := e.net
+func (e *engine) spikes(ctx context.Context, r *room, picture []uint8, steps int, run spike.RunOptions, onStep func(int, []float32) error) (spike.Stats, error) {
+	n, rec := e.net, run.Recorder
 	var stats spike.Stats
 	size := n.body.Input.Len()
 	n.encoder.Reset(r.encoder)
@@ -108,7 +115,6 @@ func (e *engine) spikes(ctx context.Context, r *room, picture []uint8, steps int
 			stats.Add(n.encoder.Step(r.in[t*size:][:size], r.encoder, &r.current, 0, rec))
 		}
 	}
-	run := spike.RunOptions{Recorder: rec}
 	if onStep != nil {
 		run.OnStep = func(t int, _ []uint8) error {
 			e.sum(r, t, t+1)

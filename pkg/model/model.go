@@ -96,6 +96,7 @@ type Result struct {
 	RawProbability float64   // Probability before the calibration
 	Steps          int       // time steps run: rows of the first layer of neurons, or steps shown; 0 without neurons
 	Spikes         *SpikeStats
+	Account        *spike.Account // nil on the simulator
 	Warnings       []string
 }
 
@@ -107,6 +108,7 @@ type SpikeStats struct {
 	Neurons            int
 	Rate               float64 // spikes a neuron and step
 	Clipped            uint64  // times that a neuron held spikes back because a step carries at most 255
+	Saturated          uint64  // times that a current or a membrane potential ran into the end of a board's range
 }
 
 // Infer gives the probabilities of a prepared picture, [Height][Width]. It stops with the context's error at the
@@ -128,9 +130,12 @@ func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Resul
 		return nil, err
 	}
 	res := m.result(r.logits)
-	res.Steps, res.Spikes = r.steps, r.spikes
+	res.Steps, res.Spikes, res.Account = r.steps, r.spikes, r.account
 	if r.spikes != nil && r.spikes.Clipped > 0 {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("%d times a neuron had more than 255 spikes in a step and held the rest back", r.spikes.Clipped))
+	}
+	if r.spikes != nil && r.spikes.Saturated > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("%d times a current or a membrane potential ran into the end of the board's range: its spikes may differ from the simulator's", r.spikes.Saturated))
 	}
 	return res, nil
 }

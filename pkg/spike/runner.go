@@ -1,6 +1,9 @@
 package spike
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Backend turns networks into runners: the simulator, or a board's adapter.
 type Backend interface {
@@ -26,6 +29,17 @@ type RunOptions struct {
 	// OnStep, if not nil, is called after each step of the axis Steps, from 0, with that step's output. An error stops
 	// the run and is returned as it is. Along Rows it is not called.
 	OnStep func(step int, counts []uint8) error
+	// Account, if not nil, is for what a board knows of the run; the simulator leaves it alone.
+	Account *Account
+}
+
+// Account is what there is to tell of a run on a board beside its spikes. What was not measured is nil.
+type Account struct {
+	// Backend gave the spikes, and Degraded says, in a word, why it was not the one that was asked.
+	Backend, Degraded string
+	BoardSteps        int
+	Energy            *float64 // joules
+	DeviceTime        *time.Duration
 }
 
 // Stats is what a run amounts to.
@@ -35,6 +49,8 @@ type Stats struct {
 	SynapticOperations uint64
 	NeuronSteps        uint64 // neurons, each counted once a step
 	Clipped            uint64 // times that a neuron had more than 255 spikes to emit and kept the rest
+	// Saturated counts currents and membrane potentials that ran into the end of a board's range.
+	Saturated uint64
 }
 
 // Add adds the counts of another run.
@@ -43,6 +59,7 @@ func (s *Stats) Add(o Stats) {
 	s.SynapticOperations += o.SynapticOperations
 	s.NeuronSteps += o.NeuronSteps
 	s.Clipped += o.Clipped
+	s.Saturated += o.Saturated
 }
 
 // Rate is the mean number of spikes a neuron emits in a step.

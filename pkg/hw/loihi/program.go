@@ -81,7 +81,7 @@ func (p *program) Measure(ctx context.Context, in, out spike.Train, opt spike.Ru
 		}
 		r.state.Step(r.spikes)
 		seen.BoardSteps++
-		seen.Saturated = r.state.Saturated
+		seen.Saturated, stats.Saturated = r.state.Saturated, r.state.Saturated
 		// From the last layer, so that the operations into a layer are still those of the step before.
 		for i := depth - 1; i >= 0; i-- {
 			t := now - i - 1
