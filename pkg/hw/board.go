@@ -37,6 +37,25 @@ type Placement interface {
 	Load(context.Context) (Program, error)
 }
 
+// Quantised is a Placement that knows what becomes of the network.
+type Quantised interface {
+	// Quantised is the network with the board's numbers, for the simulator, or nil where it has none. exact says that the
+	// simulator then gives the board's spikes as long as no state saturates.
+	Quantised() (n *spike.Network, exact bool)
+}
+
+// Quantise is the network that a placement of n runs, for the simulator, as [Quantised] has it: n itself where the
+// placement is exact, and nil where nothing is known.
+func Quantise(n *spike.Network, p Placement) (quantised *spike.Network, exact bool) {
+	if p.Report().Exact {
+		return n, true
+	}
+	if q, ok := p.(Quantised); ok {
+		return q.Quantised()
+	}
+	return nil, false
+}
+
 // Program is a network loaded onto a board.
 type Program interface {
 	spike.Runner

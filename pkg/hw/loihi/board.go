@@ -102,8 +102,9 @@ func (b *board) Place(n *spike.Network) (hw.Placement, error) {
 	p := &program{board: b, net: n, stages: stages, report: hw.Report{Board: b.Name(), Exact: true}}
 	var layers []Layer
 	for i := range stages {
-		layer, report := quantise(&stages[i], i+1, n.Steps, refusal)
+		layer, simulated, report := quantise(&stages[i], i+1, n.Steps, refusal)
 		layers = append(layers, layer)
+		p.simulated = append(p.simulated, simulated)
 		p.report.Layers = append(p.report.Layers, report)
 		p.report.Exact = p.report.Exact && report.Exact
 	}

@@ -277,9 +277,9 @@ func TestSaturationIsCounted(t *testing.T) {
 	for i := range in.Counts {
 		in.Counts[i] = 1
 	}
-	_, seen, err := p.Measure(t.Context(), in, hwtest.Output(t, n, in), spike.RunOptions{})
+	stats, seen, err := p.Measure(t.Context(), in, hwtest.Output(t, n, in), spike.RunOptions{})
 	// An inner neuron takes -(18*128+bias) steps of weights a step: 2^16 of them are the end after 29 steps.
-	if err != nil || seen.Saturated == 0 || p.Report().Layers[0].Reach <= 1 {
+	if err != nil || seen.Saturated == 0 || stats.Saturated != seen.Saturated || p.Report().Layers[0].Reach <= 1 {
 		t.Errorf("%+v, %v, reach %v", seen, err, p.Report().Layers[0].Reach)
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/spikeray/spikeray/pkg/hw/hwtest"
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
@@ -149,25 +148,4 @@ func steppedModel(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head, data.Bytes())
-}
-
-// TestSaturationIsCounted lets a neuron run into the end of its range, which the simulator does not have.
-func TestSaturationIsCounted(t *testing.T) {
-	n := manySpikes()
-	p := hwtest.Load(t, open(t, Options{}), n)
-	in := spike.Train{Axis: n.Axis, Shape: n.Input, Counts: slices.Repeat([]uint8{1}, n.Steps*n.Input.Len())}
-	stats, seen, err := p.Measure(t.Context(), in, hwtest.Output(t, n, in), spike.RunOptions{})
-	if err != nil || stats.Saturated == 0 || stats.Saturated != seen.Saturated {
-		t.Errorf("%d states saturated, %d as the board tells, %v", stats.Saturated, seen.Saturated, err)
-	}
-}
-
-// manySpikes drives neurons down, step after step, past what 24 bits hold.
-func manySpikes() *spike.Network {
-	n := hwtest.Network()
-	last := n.Layers[len(n.Layers)-1]
-	n.Input = spike.Shape{H: 1, W: 1, C: 512}
-	weights := spike.Weights{Int8: slices.Repeat([]int8{-128}, 512), Scale: []float32{1}}
-	n.Layers = []spike.Layer{&spike.Dense{LayerName: "dense", Units: 1, Weights: weights}, last}
-	return n
 }

@@ -15,8 +15,10 @@ type program struct {
 	net     *spike.Network
 	stages  []hw.Stage
 	machine *Machine
-	report  hw.Report
-	rooms   sync.Pool
+	// simulated is each stage with the chip's numbers.
+	simulated []simulated
+	report    hw.Report
+	rooms     sync.Pool
 }
 
 func (p *program) Report() hw.Report { return p.report }

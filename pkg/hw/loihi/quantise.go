@@ -16,7 +16,7 @@ const potentialSteps = 2 << shift
 //
 // A layer of the chip has one scale. Where the network has int8 weights with one scale for all outputs, they are taken as
 // they are; otherwise the largest weight becomes 127 steps, and every other the nearest whole number of them.
-func quantise(s *hw.Stage, depth, steps int, refusal *hw.Refusal) (l Layer, r hw.LayerReport) {
+func quantise(s *hw.Stage, depth, steps int, refusal *hw.Refusal) (l Layer, q simulated, r hw.LayerReport) {
 	before := len(refusal.Reasons)
 	r = hw.LayerReport{
 		Layer: s.Weighted.LayerName, Neurons: s.Neurons.LayerName, Threshold: float64(s.Neurons.Threshold), Decay: 1, BoardDecay: 1,
@@ -72,6 +72,7 @@ func quantise(s *hw.Stage, depth, steps int, refusal *hw.Refusal) (l Layer, r hw
 	}
 	r.Exact = r.RoundedWeights == 0 && r.BiasError == 0 && exactStart && n.DV == 0 && sameFiring(&r, n, grid, potential, steps)
 
+	q = newSimulated(s, weights, n, start, grid)
 	for i, v := range start {
 		if start[i], ok = n.before(v, i, depth); !ok {
 			refusal.Add(r.Neurons, "its starting voltage cannot be kept until the first spikes reach it, after %d steps with nothing but its bias", depth)
@@ -82,7 +83,7 @@ func quantise(s *hw.Stage, depth, steps int, refusal *hw.Refusal) (l Layer, r hw
 	if err != nil {
 		refusal.Add(r.Layer, "%v", err)
 	}
-	return Layer{Synapses: synapses, Neurons: n, Start: start}, r
+	return Layer{Synapses: synapses, Neurons: n, Start: start}, q, r
 }
 
 // wholeWeights gives the weights [KH][KW][in][out] in steps of one scale, which goes into the report, or nil where they
