@@ -22,6 +22,11 @@ type vnniBlock struct {
 
 func packInt8VNNI(c *Int8Conv, weights []int8) int8Rows {
 	p := &vnniInt8{Int8Conv: c, layout: newInt8Layout(&c.window, 4), around: newInt8Layout(&c.window, 64)}
+	if p.layout.gathered {
+		if p.layout.gatherer = newGatherer(&c.window); p.layout.gatherer != nil {
+			p.layout.pixelStride = gatherStride
+		}
+	}
 	out := c.window.Out.C
 	if n := out % 16; !p.layout.gathered && narrowPays(n, p.around.rows*p.around.groups, p.layout.rows*p.layout.groups) {
 		out -= n

@@ -13,6 +13,7 @@ type int8Layout struct {
 	slack        int // that are read beyond a kernel row
 	pixelStride  int
 	gathered     bool
+	gatherer     *gatherer // of bytes, or nil
 }
 
 // int8View is the input of one row of outputs, as open leaves it.
@@ -68,7 +69,7 @@ func (l *int8Layout) open(w *Window, src []uint8, y int, ws *Workspace) int8View
 	span := ((w.Out.W-1)*w.SW + w.KW) * w.In.C // bytes of a row under all windows
 	gather := 0
 	if l.gathered {
-		gather = l.extent(0, w.Out.W) + gatherStep
+		gather = w.Out.W*l.pixelStride + gatherStep
 	}
 
 	v := int8View{rowStride: line}
@@ -95,11 +96,19 @@ func (l *int8Layout) open(w *Window, src []uint8, y int, ws *Workspace) int8View
 // gather copies each pixel's kernel rows one after the other; what a copy brings too much is overwritten by the next
 // row's or meets weights of zero.
 func (l *int8Layout) gather(dst []uint8, v int8View, w *Window) []uint8 {
-	run, step, last := w.KW*w.In.C, w.SW*w.In.C, w.Out.W-1
+	done := 0
+	if l.gatherer != nil {
+		done = l.gatherer.gather(dst, v, w)
+	}
+	n := w.Out.W - done
+	if n == 0 {
+		return dst
+	}
+	run, step := w.KW*w.In.C, w.SW*w.In.C
 	for i := range w.KH {
-		from, to := v.src[i*v.rowStride:], dst[i*run:]
-		_, _ = from[last*step+gatherStep-1], to[last*l.pixelStride+gatherStep-1]
-		gather8(&to[0], &from[0], l.pixelStride, step, w.Out.W)
+		from, to := v.src[i*v.rowStride+done*step:], dst[i*run+done*l.pixelStride:]
+		_, _ = from[(n-1)*step+gatherStep-1], to[(n-1)*l.pixelStride+gatherStep-1]
+		gather8(&to[0], &from[0], l.pixelStride, step, n)
 	}
 	return dst
 }

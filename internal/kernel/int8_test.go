@@ -151,6 +151,20 @@ func TestInt8ConvIsExact(t *testing.T) {
 	})
 }
 
+// TestInt8ConvOfFewInputsIsExact goes through the kernels of first layers.
+func TestInt8ConvOfFewInputsIsExact(t *testing.T) {
+	onEveryTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(29, 30))
+		for i := range 8 * 8 * 3 * 3 * 2 {
+			kh, kw, stride, c, same := 1+i%8, 1+i/8%8, 1+i/64%3, 1+i/192%3, i/576 == 0
+			if w, ok := NewWindow(Shape{kh + 1 + r.IntN(4), 4 + r.IntN(40), c}, kh, kw, 1, stride, same, 1+r.IntN(20)); ok {
+				l := newLayer(r, w)
+				sameBits(t, l.compute(t), l.reference())
+			}
+		}
+	})
+}
+
 // TestInt8ConvWithoutSilentChannelsIsExact uses one workspace for all layers.
 func TestInt8ConvWithoutSilentChannelsIsExact(t *testing.T) {
 	onEveryTier(t, func(t *testing.T) {

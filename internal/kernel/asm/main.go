@@ -17,6 +17,7 @@ import (
 // parts are the assembly files; each is one idea for one tier.
 var parts = map[string]func(){
 	"int8_gather":            int8Gather,
+	"int8_gather_avx512":     int8GatherAVX512,
 	"int8_silent":            int8Silent,
 	"int8_avx512vnni":        int8VNNI,
 	"int8_narrow_avx512vnni": int8NarrowVNNI,
