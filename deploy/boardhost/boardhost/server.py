@@ -1,0 +1,265 @@
+"""The protocol in front of a board. One run at a time, one owner at a time."""
+
+import base64
+import binascii
+import json
+import logging
+import re
+import threading
+import time
+from collections import OrderedDict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import numpy as np
+
+from . import network as networks
+from . import wire
+from .board import BadInput, Refused
+
+log = logging.getLogger("boardhost")
+
+FILE = "file:1/network.safetensors"
+MAX_BODY = networks.MAX_FILE * 4 // 3 + (1 << 20)
+KEPT = 16  # networks that stay placed
+CONNECTIONS = 32
+PATH = re.compile(r"/v2(/health/(?P<health>live|ready)|/(?P<repository>repository/)?models/(?P<model>[A-Za-z0-9._-]{1,128})(/versions/1)?(?P<verb>/\w+)?)?/?")
+
+
+class Failure(Exception):
+    """An answer that is no success."""
+
+    def __init__(self, status, message, **more):
+        super().__init__(message)
+        self.status, self.body = status, {"error": message, **more}
+
+
+class Host:
+    """A board, the networks placed on it, and its owner."""
+
+    def __init__(self, board, lease=60.0, clock=time.monotonic):
+        self.board, self.lease, self.clock = board, lease, clock
+        self.turn = threading.Lock()  # held while the board works
+        self.lock = threading.Lock()
+        self.placed = OrderedDict()
+        self.kept = set()  # names that were loaded at the start and stay
+        self.owner, self.seen = None, 0.0
+
+    def own(self, parameters):
+        """Refuses another than the owner; the board is anyone's after the lease."""
+        owner = parameters.get("owner", "")
+        if not isinstance(owner, str) or len(owner) > 128:
+            raise Failure(400, "owner is no string of at most 128 characters")
+        with self.lock:
+            now = self.clock()
+            if self.owner not in (None, owner) and (self.turn.locked() or now - self.seen < self.lease):
+                raise Failure(409, "the board has another owner")
+            self.owner, self.seen = owner, now
+
+    def place(self, name, file, keep=False):
+        try:
+            network = networks.read(file)
+        except networks.NetworkError as e:
+            raise Failure(400, f"no network: {e}") from None
+        with self.turn:
+            if name not in self.placed or self.placed[name][0].digest != network.digest:
+                try:
+                    placed = self.board.place(network)
+                except Refused as e:
+                    raise Failure(400, str(e), reasons=[{"layer": layer, "reason": reason} for layer, reason in e.reasons]) from None
+                with self.lock:
+                    self.placed[name] = network, placed
+            with self.lock:
+                self.placed.move_to_end(name)
+                if keep:
+                    self.kept.add(name)
+                old = [n for n in self.placed if n not in self.kept]
+                for n in old[:max(0, len(old) - KEPT)]:
+                    del self.placed[n]
+        log.info("placed %s", name)
+
+    def load(self, name, parameters):
+        self.own(parameters)
+        if name in self.kept:
+            raise Failure(400, "the host was started with this network")
+        text = parameters.get(FILE)
+        if not isinstance(text, str):
+            raise Failure(400, f"parameter {FILE} is wanted: the network in base64")
+        try:
+            file = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError) as e:
+            raise Failure(400, f"parameter {FILE}: {e}") from None
+        self.place(name, file)
+
+    def unload(self, name, parameters):
+        self.own(parameters)
+        with self.turn, self.lock:
+            had = name not in self.kept and self.placed.pop(name, None)
+            if not set(self.placed) - self.kept:
+                self.owner = None
+        if not had:
+            raise Failure(404, "no such model")
+
+    def get(self, name):
+        with self.lock:
+            if name not in self.placed:
+                raise Failure(404, "no such model")
+            if name not in self.kept:
+                self.placed.move_to_end(name)
+            return self.placed[name]
+
+    def server_metadata(self):
+        parameters = {"board": self.board.name, "capabilities": json.dumps(self.board.capabilities)}
+        return {"name": "boardhost", "version": "1", "extensions": ["binary_tensor_data", "model_repository"], "parameters": parameters}
+
+    def metadata(self, name):
+        network, placed = self.get(name)
+        free = [-1] if network.axis == "steps" else []
+        spikes = [("out", network.output)] + [
+            ("layer/" + layer.name, shape) for layer, shape in zip(network.layers, network.shapes) if isinstance(layer, networks.Neurons)]
+        describe = [{"name": n, "datatype": "UINT8", "shape": free + list(shape)} for n, shape in [("in", network.input), *spikes]]
+        return {"name": name, "versions": ["1"], "platform": "spikeray_" + self.board.name, "inputs": describe[:1], "outputs": describe[1:],
+                "parameters": {"network": network.digest, "report": json.dumps(placed.report)}}
+
+    def infer(self, name, request):
+        network, placed = self.get(name)
+        self.own(request.parameters)
+        train = request.inputs.get("in")
+        shape = network.input
+        if train is None or len(request.inputs) != 1 or train.dtype != np.uint8:
+            raise BadInput("one input is wanted, in, of datatype UINT8")
+        if train.shape[-3:] != shape or train.ndim != 3 + (network.axis == "steps"):
+            raise BadInput(f"in has shape {list(train.shape)}, {['T'] * (network.axis == 'steps') + list(shape)} is wanted")
+        if network.axis == "steps" and not 1 <= len(train) <= network.steps:
+            raise BadInput(f"{len(train)} steps, 1 to {network.steps} are possible")
+        limit = network.stages()[0].max_count
+        if train.max() > limit:
+            raise BadInput(f"{train.max()} spikes at once, the network's source emits at most {limit}")
+        with self.turn:
+            run = placed.run(train)
+        self.own(request.parameters)
+        out, spikes, operations = network.count(train, run)
+        tensors = {"out": (out, {})}
+        for layer, counts in run.layers.items():
+            tensors["layer/" + layer] = counts, {"synaptic_operations": operations[layer]}
+        wanted = request.outputs or [(n, request.binary) for n in tensors]
+        for n, _ in wanted:
+            if n not in tensors:
+                raise BadInput(f"no output {n!r}"[:200])
+        parameters = {"network": network.digest, "spikes": spikes, "synaptic_operations": sum(operations.values()), "clipped": run.clipped,
+                      "board_steps": run.board_steps, "saturated": run.saturated, **run.measured}
+        return wire.encode(name, [(n, *tensors[n], binary) for n, binary in wanted], request.id, parameters)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "boardhost", ""
+    timeout = 300  # a connection that says nothing for so long is closed; clients close idle ones earlier
+    wbufsize = -1
+    disable_nagle_algorithm = True
+
+    def do_GET(self):
+        self.reply(self.route)
+
+    def do_POST(self):
+        self.reply(self.route)
+
+    def reply(self, answer):
+        status, headers = 200, {"Content-Type": "application/json"}
+        try:
+            body = answer(self.body())
+            if isinstance(body, tuple):
+                body, headers = body[0], {"Content-Type": "application/octet-stream", wire.HEADER_LENGTH: body[1]}
+            else:
+                body = json.dumps(body).encode()
+        except Failure as e:
+            status, body = e.status, json.dumps(e.body).encode()
+        except (wire.WireError, BadInput) as e:
+            status, body = 400, json.dumps({"error": str(e)}).encode()
+        except OSError:
+            self.close_connection = True
+            return
+        except Exception as e:  # the vendor's code: say so, and live on
+            log.exception("%s %s", self.command, self.path)
+            status, body = 500, json.dumps({"error": f"{type(e).__name__}: {e}"[:400]}).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def body(self):
+        length = self.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit() and len(length) < 12):
+            self.close_connection = True
+            raise Failure(411, "a Content-Length is wanted")
+        if int(length) > MAX_BODY:
+            self.close_connection = True
+            raise Failure(413, f"at most {MAX_BODY} bytes are read")
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            self.close_connection = True
+            raise Failure(400, "the body ends early")
+        return body
+
+    def route(self, body):
+        host, at = self.server.host, PATH.fullmatch(self.path.split("?")[0])
+        if not at:
+            raise Failure(404, "no such path")
+        model, verb, post = at["model"], at["verb"], self.command == "POST"
+        if model and at["repository"] and verb in ("/load", "/unload") and post:
+            try:
+                parameters = json.loads(body or b"{}").get("parameters") or {}
+                parameters.get
+            except (ValueError, AttributeError, RecursionError):
+                raise Failure(400, "the body is no JSON object with parameters") from None
+            getattr(host, verb[1:])(model, parameters)
+            return {}
+        if model and not at["repository"]:
+            if verb == "/infer" and post:
+                return host.infer(model, wire.decode(body, self.headers.get(wire.HEADER_LENGTH)))
+            if verb == "/ready" and not post:
+                host.get(model)
+                return {}
+            if verb is None and not post:
+                return host.metadata(model)
+        elif not model and not post:
+            if not at["health"]:
+                return host.server_metadata()
+            if at["health"] == "ready" and (why := getattr(host.board, "health", lambda: None)()):
+                raise Failure(503, why)
+            return {}
+        raise Failure(404 if model else 405, "no such request")
+
+    def log_message(self, format, *args):
+        log.debug(format, *args)
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 16
+
+    def __init__(self, address, host):
+        super().__init__(address, Handler)
+        self.host = host
+        self.room = threading.BoundedSemaphore(CONNECTIONS)
+
+    def process_request(self, request, client_address):
+        if not self.room.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self.room.release()
+            raise
+
+    def process_request_thread(self, request, client_address):
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self.room.release()
+
+    def handle_error(self, request, client_address):
+        log.debug("connection of %s broke", client_address, exc_info=True)

@@ -1,0 +1,403 @@
+package remote
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spikeray/spikeray/internal/oip"
+	"github.com/spikeray/spikeray/pkg/hw"
+	"github.com/spikeray/spikeray/pkg/spike"
+)
+
+// program is a network that the host has accepted. Loading sees that it is still there.
+type program struct {
+	board  *board
+	net    *spike.Network
+	stages []hw.Stage
+	shapes []spike.Shape
+	output spike.Shape
+	layers []layerOutput
+	file   []byte
+	digest string
+	model  string // the host's name for it
+	report hw.Report
+}
+
+// layerOutput is a layer of neurons.
+type layerOutput struct {
+	neurons *spike.Neurons
+	shape   spike.Shape
+}
+
+func (b *board) Place(n *spike.Network) (hw.Placement, error) {
+	if err := b.alive(context.Background()); err != nil {
+		return nil, err
+	}
+	p := &program{board: b, net: n, output: n.Input, model: b.options.Model}
+	var err error
+	if p.stages, err = hw.Stages(n); err != nil {
+		return nil, err
+	}
+	if p.shapes, err = n.Shapes(); err != nil {
+		return nil, err
+	}
+	refusal := &hw.Refusal{Board: b.Name()}
+	names := map[string]bool{}
+	for i, l := range n.Layers {
+		p.output = p.shapes[i]
+		if neurons, ok := l.(*spike.Neurons); ok {
+			p.layers = append(p.layers, layerOutput{neurons, p.shapes[i]})
+		}
+		if names[l.Name()] {
+			refusal.Add(l.Name(), "another layer has the same name")
+		}
+		names[l.Name()] = true
+	}
+	if len(p.layers) == 0 {
+		refusal.Add("", "it has no layer between its first neurons and its read-out")
+	}
+	if err := refusal.Err(); err != nil {
+		return nil, err
+	}
+	if p.file, p.digest, err = encodeNetwork(n); err != nil {
+		return nil, err
+	}
+	if p.model == "" {
+		p.model = "spikeray-" + strings.TrimPrefix(p.digest, "sha256:")
+	}
+	ctx := context.Background()
+	free, err := b.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer free()
+	if err := p.send(ctx); err != nil {
+		return nil, err
+	}
+	if p.report, err = p.verify(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *program) Report() hw.Report { return p.report }
+
+func (p *program) Load(ctx context.Context) (hw.Program, error) {
+	free, err := p.board.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer free()
+	_, err = p.verify(ctx)
+	if p.forgotten(err) {
+		err = p.restore(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// forgotten says whether the host has no such network any more: it was started again, or has thrown the network out.
+func (p *program) forgotten(err error) bool {
+	var host *HostError
+	return p.board.options.Model == "" && errors.As(err, &host) && host.Status == http.StatusNotFound
+}
+
+func (p *program) restore(ctx context.Context) error {
+	if err := p.send(ctx); err != nil {
+		return err
+	}
+	_, err := p.verify(ctx)
+	return err
+}
+
+// send gives the host the network, unless it has it by itself.
+func (p *program) send(ctx context.Context) error {
+	b := p.board
+	if b.options.Model != "" {
+		return nil
+	}
+	body, err := json.Marshal(oip.RepositoryRequest{Parameters: oip.Parameters{
+		"owner": b.owner, "config": `{"backend":"spikeray"}`, fileName: base64.StdEncoding.EncodeToString(p.file),
+	}})
+	if err != nil {
+		return fmt.Errorf("remote: %w", err)
+	}
+	b.mu.Lock()
+	if b.loaded != nil {
+		b.loaded[p.model] = true
+	}
+	b.mu.Unlock()
+	_, _, err = b.ask(ctx, http.MethodPost, "/v2/repository/models/"+p.model+"/load", body, "", maxObject)
+	var refusal *hw.Refusal
+	if errors.As(err, &refusal) {
+		b.mu.Lock()
+		delete(b.loaded, p.model)
+		b.mu.Unlock()
+	}
+	return err
+}
+
+// verify holds what the host says of the network to what it is, and gives its report.
+func (p *program) verify(ctx context.Context) (r hw.Report, err error) {
+	var m oip.ModelMetadata
+	if err := p.board.get(ctx, "/v2/models/"+url.PathEscape(p.model), &m); err != nil {
+		return r, err
+	}
+	if err := p.same(m.Parameters); err != nil {
+		return r, err
+	}
+	if !slices.ContainsFunc(m.Inputs, func(t oip.TensorMetadata) bool { return p.fits(t, "in", p.net.Input) }) ||
+		!slices.ContainsFunc(m.Outputs, func(t oip.TensorMetadata) bool { return p.fits(t, "out", p.output) }) {
+		return r, wrong("inputs %v and outputs %v are not the network's", m.Inputs, m.Outputs)
+	}
+	text, err := m.Parameters.Text("report")
+	if err != nil {
+		return r, wrong("%v", err)
+	}
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		return r, wrong("report: %v", err)
+	}
+	if len(r.Layers) != len(p.stages) {
+		return r, wrong("report of %d layers, the network has %d with weights", len(r.Layers), len(p.stages))
+	}
+	for i, l := range r.Layers {
+		s := &p.stages[i]
+		neurons, synapses := s.Neurons.StateLen(s.Out, p.net.Axis), s.Synapses()
+		if l.Layer != s.Weighted.LayerName || l.Neurons != s.Neurons.LayerName || l.NeuronCount != neurons || l.Synapses != synapses {
+			return r, wrong("report of %.80q with %d neurons %.80q and %d synapses, the network has %q with %d %q and %d",
+				l.Layer, l.NeuronCount, l.Neurons, l.Synapses, s.Weighted.LayerName, neurons, s.Neurons.LayerName, synapses)
+		}
+	}
+	r.Board = p.board.Name()
+	return r, nil
+}
+
+func (p *program) same(parameters oip.Parameters) error {
+	digest, err := parameters.Text("network")
+	if err != nil {
+		return wrong("%v", err)
+	}
+	if digest != p.digest {
+		return fmt.Errorf("%w: %.80q, %s was placed", ErrNetworkDiffers, digest, p.digest)
+	}
+	return nil
+}
+
+// fits says whether a tensor is described as spikes of a shape.
+func (p *program) fits(t oip.TensorMetadata, name string, s spike.Shape) bool {
+	shape := []int64{int64(s.H), int64(s.W), int64(s.C)}
+	if p.net.Axis == spike.Steps {
+		shape = append([]int64{-1}, shape...)
+	}
+	return t.Name == name && t.Datatype == oip.Uint8 && slices.Equal(t.Shape, shape)
+}
+
+func (p *program) Run(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, error) {
+	stats, _, err := p.Measure(ctx, in, out, opt)
+	return stats, err
+}
+
+// Measure has the host run the whole train, and then tells of it step by step.
+func (p *program) Measure(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (stats spike.Stats, seen hw.Telemetry, err error) {
+	if err := p.board.alive(ctx); err != nil {
+		return stats, seen, err
+	}
+	passes, err := p.passes(in, out)
+	if err != nil || passes == 0 {
+		return stats, seen, err
+	}
+	r, err := p.infer(ctx, in, passes, opt.Recorder != nil)
+	if err != nil {
+		return stats, seen, err
+	}
+	trains, operations, err := p.trains(r, passes, opt.Recorder != nil)
+	if err != nil {
+		return stats, seen, err
+	}
+	if stats, seen, err = p.telemetry(r.Parameters); err != nil {
+		return stats, seen, err
+	}
+	for _, l := range p.layers {
+		stats.NeuronSteps += uint64(passes * l.shape.Len())
+	}
+	copy(out.Counts, trains[0])
+	return stats, seen, p.tell(ctx, out, passes, trains[1:], operations, opt)
+}
+
+// passes is the maps that a run takes through the network: steps, or along rows one.
+func (p *program) passes(in, out spike.Train) (int, error) {
+	if p.net.Axis == spike.Steps {
+		return hw.CheckTrains(p.net, p.output, in, out)
+	}
+	if in.Shape != p.net.Input || len(in.Counts) != p.net.Input.Len() || len(out.Counts) != p.output.Len() {
+		return 0, fmt.Errorf("remote: %d counts of shape %v in and %d out do not fit the network", len(in.Counts), in.Shape, len(out.Counts))
+	}
+	return 1, nil
+}
+
+// tensorShape of a train.
+func (p *program) tensorShape(s spike.Shape, passes int) []int {
+	if p.net.Axis == spike.Steps {
+		return []int{passes, s.H, s.W, s.C}
+	}
+	return []int{s.H, s.W, s.C}
+}
+
+func (p *program) infer(ctx context.Context, in spike.Train, passes int, record bool) (*oip.InferResponse, error) {
+	b := p.board
+	binary := oip.Parameters{"binary_data": true}
+	req := oip.InferRequest{
+		Parameters: oip.Parameters{"owner": b.owner},
+		Inputs:     []oip.Tensor{{Name: "in", Datatype: oip.Uint8, Shape: p.tensorShape(p.net.Input, passes), Data: in.Counts}},
+		Outputs:    []oip.RequestedOutput{{Name: "out", Parameters: binary}},
+	}
+	most := maxObject + passes*p.output.Len()
+	if record {
+		for _, l := range p.layers {
+			req.Outputs = append(req.Outputs, oip.RequestedOutput{Name: "layer/" + l.neurons.LayerName, Parameters: binary})
+			most += passes * l.shape.Len()
+		}
+	}
+	body, header, err := req.Encode()
+	if err != nil {
+		return nil, fmt.Errorf("remote: %w", err)
+	}
+	free, err := b.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer free()
+	ask := func() ([]byte, string, error) {
+		return b.ask(ctx, http.MethodPost, "/v2/models/"+url.PathEscape(p.model)+"/infer", body, header, most)
+	}
+	answer, header, err := ask()
+	if p.forgotten(err) {
+		if err = p.restore(ctx); err == nil {
+			answer, header, err = ask()
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	r, err := oip.DecodeResponse(answer, header, oip.Limits{JSON: maxObject})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrAnswer, err)
+	}
+	if r.ModelName != p.model {
+		return nil, wrong("it is from model %.80q, %q was asked", r.ModelName, p.model)
+	}
+	return r, p.same(r.Parameters)
+}
+
+// trains takes the output and, if they were asked for, the layers' spikes and synaptic operations from an answer.
+func (p *program) trains(r *oip.InferResponse, passes int, record bool) (trains [][]byte, operations []uint64, err error) {
+	take := func(name string, s spike.Shape, d spike.Dynamics) (*oip.Tensor, error) {
+		i := slices.IndexFunc(r.Outputs, func(t oip.Tensor) bool { return t.Name == name })
+		if i < 0 {
+			return nil, wrong("it has no tensor %q", name)
+		}
+		t := &r.Outputs[i]
+		if want := p.tensorShape(s, passes); t.Datatype != oip.Uint8 || !slices.Equal(t.Shape, want) {
+			return nil, wrong("tensor %q is %s of shape %v, %s of %v is wanted", name, t.Datatype, t.Shape, oip.Uint8, want)
+		}
+		if d != spike.SpikingReLU {
+			if n := slices.Max(t.Data); n > 1 {
+				return nil, wrong("tensor %q has %d spikes of one neuron in one step, it fires at most once", name, n)
+			}
+		}
+		return t, nil
+	}
+	last := p.layers[len(p.layers)-1].neurons
+	t, err := take("out", p.output, last.Dynamics)
+	if err != nil {
+		return nil, nil, err
+	}
+	trains = append(trains, t.Data)
+	if !record {
+		return trains, nil, nil
+	}
+	for _, l := range p.layers {
+		t, err := take("layer/"+l.neurons.LayerName, l.shape, l.neurons.Dynamics)
+		if err != nil {
+			return nil, nil, err
+		}
+		n, err := count(t.Parameters, "synaptic_operations")
+		if err != nil {
+			return nil, nil, err
+		}
+		trains, operations = append(trains, t.Data), append(operations, n)
+	}
+	return trains, operations, nil
+}
+
+func count(p oip.Parameters, name string) (uint64, error) {
+	n, ok, err := p.Int(name)
+	if err != nil || !ok || n < 0 {
+		return 0, wrong("parameter %s: %v, a count is wanted", name, p[name])
+	}
+	return uint64(n), nil
+}
+
+func (p *program) telemetry(parameters oip.Parameters) (stats spike.Stats, seen hw.Telemetry, err error) {
+	var steps uint64
+	for name, to := range map[string]*uint64{
+		"spikes": &stats.Spikes, "synaptic_operations": &stats.SynapticOperations, "clipped": &stats.Clipped,
+		"board_steps": &steps, "saturated": &seen.Saturated,
+	} {
+		if *to, err = count(parameters, name); err != nil {
+			return stats, seen, err
+		}
+	}
+	if seen.BoardSteps = int(steps); steps > 1<<31 {
+		return stats, seen, wrong("%d steps on the board", steps)
+	}
+	energy, measured, err := parameters.Float("energy_joules")
+	if err != nil || energy < 0 {
+		return stats, seen, wrong("parameter energy_joules: %v", parameters["energy_joules"])
+	}
+	if measured {
+		seen.Energy = &energy
+	}
+	ns, timed, err := parameters.Int("device_time_ns")
+	if err != nil || ns < 0 {
+		return stats, seen, wrong("parameter device_time_ns: %v", parameters["device_time_ns"])
+	}
+	if timed {
+		d := time.Duration(ns)
+		seen.DeviceTime = &d
+	}
+	if (measured || timed) && p.board.can.Fidelity != hw.Silicon {
+		return stats, seen, wrong("energy or device time measured, but the board's fidelity is %s", p.board.can.Fidelity)
+	}
+	return stats, seen, nil
+}
+
+// tell passes the steps on to those who asked, until the context ends or one of them has enough.
+func (p *program) tell(ctx context.Context, out spike.Train, passes int, layers [][]byte, operations []uint64, opt spike.RunOptions) error {
+	for step := range passes {
+		if err := p.board.alive(ctx); err != nil {
+			return err
+		}
+		for i, train := range layers {
+			s := p.layers[i].shape
+			opt.Recorder.Observe(p.layers[i].neurons.LayerName, p.net.Axis, s, train[step*s.Len():][:s.Len()], operations[i])
+			operations[i] = 0
+		}
+		if opt.OnStep != nil && p.net.Axis == spike.Steps {
+			if err := opt.OnStep(step, out.Counts[step*p.output.Len():][:p.output.Len()]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
