@@ -137,7 +137,7 @@ class Network:
         return stages
 
     def pooled(self, train, i):
-        """What the layers behind the neurons of number i make of their spikes, up to the next weighted layer."""
+        """What the layers behind layer i make of its spikes, up to the next weighted one; the network's input is layer -1."""
         for layer, shape in zip(self.layers[i + 1:], self.shapes[i + 1:]):
             if isinstance(layer, Weighted):
                 break
@@ -150,6 +150,7 @@ class Network:
     def count(self, train, run):
         """The output, the spikes emitted, and each layer's synaptic operations by the name of its neurons."""
         spikes, operations, stages = 0, {}, iter(self.stages())
+        train = self.pooled(train, -1)
         for i, layer in enumerate(self.layers):
             if isinstance(layer, Neurons):
                 operations[layer.name] = next(stages).operations(train)

@@ -33,6 +33,7 @@ class Placed:
     def run(self, train):
         network, layers, clipped = self.network, {}, 0
         steps = len(train)
+        train = network.pooled(train, -1)
         stages = iter(network.stages())
         for i, layer in enumerate(network.layers):
             if isinstance(layer, Neurons):
@@ -67,7 +68,7 @@ def fire(n, v, currents):
         if n.model == "spiking_relu":
             v = v + np.maximum(x, np.float32(0)) * n.dt
             clipped += int((v >= 256).sum())
-            spikes = np.minimum(np.floor(v), np.float32(255))
+            spikes = np.clip(np.floor(v), np.float32(0), np.float32(255))
             v = v - spikes
         else:
             v = (n.decay * v if n.model == "leaky_integrate_and_fire" else v) + x
