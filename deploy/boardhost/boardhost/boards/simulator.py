@@ -49,14 +49,19 @@ class Placed:
         return Run(layers, steps, clipped=clipped)
 
 
-def current(stage, counts):
-    """The input current of a map of spikes [H][W][C], every operation rounded to float32 by itself."""
+def windows(stage, counts):
+    """What each output of a convolution reads, [H][W][kh*kw*in], as float64: sums of whole numbers are exact in it."""
     w = stage.weighted
     top, bottom, left, right = stage.pads()
     padded = np.pad(counts, ((top, bottom), (left, right), (0, 0))).astype(np.float64)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, w.kernel, axis=(0, 1))[::w.stride[0], ::w.stride[1]]
-    windows = windows[:stage.after[0], :stage.after[1]].transpose(0, 1, 3, 4, 2).reshape(*stage.after[:2], -1)
-    sums = windows @ w.weights.reshape(-1, stage.after[2]).astype(np.float64)
+    seen = np.lib.stride_tricks.sliding_window_view(padded, w.kernel, axis=(0, 1))[::w.stride[0], ::w.stride[1]]
+    return seen[:stage.after[0], :stage.after[1]].transpose(0, 1, 3, 4, 2).reshape(*stage.after[:2], -1)
+
+
+def current(stage, counts):
+    """The input current of a map of spikes [H][W][C], every operation rounded to float32 by itself."""
+    w = stage.weighted
+    sums = windows(stage, counts) @ w.weights.reshape(-1, stage.after[2]).astype(np.float64)
     x = sums.astype(np.float32) * w.scale if w.scale is not None else (sums * np.float64(stage.value)).astype(np.float32)
     return x + w.bias if w.bias is not None else x
 
