@@ -170,6 +170,11 @@ func TestHealthcheckAsksTheServer(t *testing.T) {
 	}
 }
 
+func TestServeCollectsGarbageEarlierUnlessTold(t *testing.T) {
+	waitFor(t, serve(t, []string{"GOGC="}, "--addr=127.0.0.1:0"), "go_gc_gogc_percent 60")
+	waitFor(t, serve(t, []string{"GOGC=150"}, "--addr=127.0.0.1:0"), "go_gc_gogc_percent 150")
+}
+
 func TestServeTakesAModelFileAsItsDefault(t *testing.T) {
 	file := write(t, testmodel.File("mine", nil), t.TempDir(), "mine.safetensors")
 	p := serve(t, []string{"SPIKERAY_MODEL=" + file}, "--addr=127.0.0.1:0")
