@@ -1,0 +1,159 @@
+package board
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/spikeray/spikeray/pkg/hw"
+	"github.com/spikeray/spikeray/pkg/spike"
+)
+
+// session is one connection to the board, with the network on it.
+type session struct {
+	board   hw.Board
+	program hw.Program
+	most    uint8         // spikes that an output can have in a step
+	slots   chan struct{} // one element for each run
+	over    chan struct{} // closed when no more runs are taken
+
+	mu    sync.Mutex
+	ended bool
+	runs  sync.WaitGroup
+}
+
+// answer is what a run came to.
+type answer struct {
+	out   []uint8
+	stats spike.Stats
+	seen  hw.Telemetry
+	rec   *spike.Recorder
+	err   error
+	name  string
+	late  bool // and nothing else is known
+}
+
+// end takes no more runs. Once those are over that there were, and the board is closed, done is called.
+func (s *session) end(done func()) {
+	s.mu.Lock()
+	s.ended = true
+	s.mu.Unlock()
+	close(s.over)
+	go func() {
+		_ = guard(s.board.Close) // there is nothing to do about a board that is lost anyway
+		s.runs.Wait()
+		done()
+	}()
+}
+
+// start runs the train in a goroutine of its own, on memory of its own: a run that hangs or comes late has nothing that
+// it could spoil. The caller holds a slot, which is given back when the run ends. If that is not until patience is over,
+// the answer is late and stuck is called, whoever still waits for it then.
+func (s *session) start(ctx context.Context, in, out spike.Train, rasters *spike.Recorder, patience time.Duration, stuck func()) <-chan answer {
+	in.Counts, out.Counts = slices.Clone(in.Counts), make([]uint8, len(out.Counts))
+	result := make(chan answer, 2)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		<-s.slots
+		result <- answer{err: errOver}
+		return result
+	}
+	timer := time.AfterFunc(patience, func() {
+		result <- answer{late: true}
+		stuck()
+	})
+	s.runs.Go(func() {
+		a := answer{out: out.Counts}
+		if rasters != nil {
+			a.rec = &spike.Recorder{Rasters: rasters.Rasters}
+		}
+		a.err = guard(func() (err error) {
+			a.stats, a.seen, err = s.program.Measure(ctx, in, out, spike.RunOptions{Recorder: a.rec})
+			return err
+		})
+		a.stats.Saturated = a.seen.Saturated
+		if a.err == nil {
+			a.err = s.possible(a.out)
+		}
+		<-s.slots
+		if timer.Stop() {
+			result <- a
+		}
+	})
+	return result
+}
+
+// errOver is the error of a run that has come to its turn as the session ended.
+var errOver = errors.New("the connection is over")
+
+// errImpossible is wrapped by what is wrong with an answer in itself.
+var errImpossible = errors.New("impossible answer")
+
+// possible says whether the network's last neurons can have emitted the counts.
+func (s *session) possible(counts []uint8) error {
+	for _, n := range counts {
+		if n > s.most {
+			return fmt.Errorf("%w: %d spikes of a neuron in a step, at most %d are possible", errImpossible, n, s.most)
+		}
+	}
+	return nil
+}
+
+// guard makes an error of a panic.
+func guard(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return f()
+}
+
+// connect opens the board and puts the network onto it.
+func (s *Supervisor) connect(ctx context.Context) (made *session, err error) {
+	b, err := s.opt.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if made == nil {
+			err = errors.Join(err, b.Close())
+		}
+	}()
+	placed, err := b.Place(s.net)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.plan(placed, true); err != nil {
+		return nil, err
+	}
+	program, err := placed.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil { // nobody waits any more
+		return nil, err
+	}
+	return &session{
+		board: b, program: program, most: most(s.net), slots: make(chan struct{}, s.opt.Runs), over: make(chan struct{}),
+	}, nil
+}
+
+// most is the spikes that a network's outputs can have in a step.
+func most(n *spike.Network) uint8 {
+	last := n.Source
+	for _, l := range n.Layers {
+		if neurons, ok := l.(*spike.Neurons); ok {
+			last = neurons
+		}
+	}
+	if last.Dynamics == spike.SpikingReLU {
+		return 255
+	}
+	return 1
+}

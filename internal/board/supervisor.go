@@ -1,0 +1,459 @@
+package board
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/spikeray/spikeray/pkg/hw"
+	"github.com/spikeray/spikeray/pkg/spike"
+)
+
+// Supervisor is a back end: a board with a network on it, looked after. It is safe for concurrent use.
+type Supervisor struct {
+	opt    Options
+	net    *spike.Network
+	output spike.Shape
+
+	ctx   context.Context // of all that is done in the background
+	stop  context.CancelFunc
+	owner chan struct{} // full while the board is held: by an attempt to connect, by a session until all of it is over
+	wake  chan struct{} // the state is another
+	work  sync.WaitGroup
+
+	mu        sync.Mutex
+	state     State
+	detail    error    // why it is not Closed
+	session   *session // while Closed
+	reached   bool     // there has been a session
+	failures  int      // in a row
+	waiting   int
+	placement *hw.Report   // of the board, once it has placed the network
+	reference spike.Runner // the quantised network on the simulator; nil where it is not known
+	canary    *canary
+}
+
+// New gives a supervisor that has not looked for its board yet: Compile does, once.
+func New(o Options) (*Supervisor, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Supervisor{opt: o, state: Open, owner: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// Name is the one that the supervisor was given.
+func (s *Supervisor) Name() string { return s.opt.Name }
+
+// Status is how a board is.
+type Status struct {
+	Name   string
+	State  State
+	Detail error // why it does not work, nil when it does
+	// Answers says that requests are answered, by the board or in its place.
+	Answers bool
+	// Report is the board's, nil until it has placed the network.
+	Report *hw.Report
+}
+
+// Status is how the board is now.
+func (s *Supervisor) Status() Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Status{
+		Name: s.opt.Name, State: s.state, Detail: s.detail, Report: s.placement,
+		Answers: s.net != nil && (s.session != nil || s.fallsBack()),
+	}
+}
+
+// fallsBack needs mu.
+func (s *Supervisor) fallsBack() bool {
+	return s.reference != nil && (s.opt.Fallback == Request || s.opt.Fallback == Start && !s.reached)
+}
+
+// Compile connects to the board, puts the network onto it and tries the canary. The error is the board's *[hw.Refusal],
+// or an *[Error] where the board cannot be used and no fallback answers for it. It takes one network, once.
+func (s *Supervisor) Compile(n *spike.Network) (spike.Runner, error) {
+	shapes, err := n.Shapes()
+	if err != nil {
+		return nil, err
+	}
+	if s.net != nil {
+		return nil, fmt.Errorf("board %s has a network already", s.opt.Name)
+	}
+	s.net, s.output = n, n.Input
+	if len(shapes) > 0 {
+		s.output = shapes[len(shapes)-1]
+	}
+	s.owner <- struct{}{}
+	made, err := s.attempt()
+	if err == nil {
+		s.begin(made)
+	} else if err := s.without(err); err != nil {
+		return nil, err
+	}
+	s.work.Go(s.mind)
+	return s, nil
+}
+
+// without says whether a start without the board can go on.
+func (s *Supervisor) without(cause error) error {
+	var refusal *hw.Refusal
+	var wrong *wrongError
+	if errors.As(cause, &refusal) || errors.Is(cause, spike.ErrNetwork) || errors.Is(cause, errNoFallback) {
+		return cause
+	}
+	lost := &Error{s.opt.Name, Unavailable, cause}
+	if errors.As(cause, &wrong) {
+		lost.Kind = Untrusted
+	}
+	if s.opt.Fallback == Off {
+		return lost
+	}
+	if s.simulation() == nil && s.opt.Plan != nil {
+		placed, err := s.opt.Plan(s.net)
+		if err == nil {
+			err = s.plan(placed, false)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if s.simulation() == nil {
+		return fmt.Errorf("%w; without it, the network that it would run is not known, and nothing can answer in its place", lost)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.As(cause, &wrong) {
+		s.set(Quarantined, cause)
+	} else {
+		s.set(Open, cause)
+	}
+	return nil
+}
+
+// simulation is the quantised network on the simulator, nil where it is not known.
+func (s *Supervisor) simulation() spike.Runner {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reference
+}
+
+var errNoFallback = errors.New("the board does not tell which network it makes of this one, so that nothing can answer in its place; fallback has to be off")
+
+// wrongError is an answer, or a placement, that is not the one that is known.
+type wrongError struct{ error }
+
+// plan takes from a placement, the board's own or one made without it, what is to be known of the network. The board has
+// to keep to its first.
+func (s *Supervisor) plan(p hw.Placement, own bool) error {
+	report := p.Report()
+	s.mu.Lock()
+	before := s.placement
+	s.mu.Unlock()
+	if before != nil {
+		if !reflect.DeepEqual(before.Layers, report.Layers) {
+			return &wrongError{errors.New("the board makes another network of this one than before")}
+		}
+		return nil
+	}
+	var reference spike.Runner
+	n, exact := hw.Quantise(s.net, p)
+	if n != nil {
+		var err error
+		if reference, err = (spike.Simulator{}).Compile(n); err != nil {
+			return err
+		}
+	} else if s.opt.Fallback != Off {
+		return errNoFallback
+	}
+	c, err := newCanary(s.net, s.output, reference)
+	if err != nil {
+		return err
+	}
+	c.known, c.simulated = exact, exact
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reference, s.canary = reference, c
+	if own {
+		s.placement = &report
+	}
+	return nil
+}
+
+// attempt makes a session whose canary is right. The board is held, from now on by the session.
+func (s *Supervisor) attempt() (*session, error) {
+	ctx, cancel := context.WithTimeout(s.ctx, s.opt.StartTimeout)
+	defer cancel()
+	type connected struct {
+		*session
+		err error
+	}
+	result := make(chan connected, 1)
+	s.work.Go(func() {
+		var c connected
+		c.err = guard(func() (err error) {
+			c.session, err = s.connect(ctx)
+			return err
+		})
+		if c.err != nil {
+			<-s.owner
+		}
+		result <- c
+	})
+	select {
+	case c := <-result:
+		if c.err != nil {
+			return nil, c.err
+		}
+		c.slots <- struct{}{}
+		if err := s.try(ctx, c.session, func() {}); err != nil {
+			s.retire(c.session)
+			return nil, err
+		}
+		return c.session, nil
+	case <-ctx.Done():
+		s.work.Go(func() {
+			if c := <-result; c.session != nil {
+				s.retire(c.session)
+			}
+		})
+		return nil, fmt.Errorf("connecting: %w", ctx.Err())
+	}
+}
+
+// retire ends a session; the board is free once all of it is over.
+func (s *Supervisor) retire(old *session) {
+	s.work.Add(1)
+	old.end(func() {
+		<-s.owner
+		s.work.Done()
+	})
+}
+
+// try shows a session the canary; the caller holds a slot. A wrong answer is a *wrongError.
+func (s *Supervisor) try(ctx context.Context, on *session, stuck func()) error {
+	ctx, cancel := context.WithTimeout(ctx, s.opt.Timeout)
+	defer cancel()
+	a := <-on.start(ctx, s.canary.in, s.canary.out, nil, s.patience(), stuck)
+	switch {
+	case a.late:
+		return errStuck
+	case a.err != nil && !errors.Is(a.err, errImpossible):
+		return a.err
+	case a.err == nil:
+		a.err = s.canary.check(a.out, a.stats.Saturated, s.opt.Tolerance)
+	}
+	s.tell(func(w Watcher) { w.Canary(a.err == nil) })
+	if a.err != nil {
+		return &wrongError{a.err}
+	}
+	return nil
+}
+
+// patience is how long a run may last until it counts as stuck: a board that heeds its context has ended it by then.
+func (s *Supervisor) patience() time.Duration { return s.opt.Timeout + s.opt.Timeout/4 }
+
+// Run has the board run the train, or the simulator where the fallback is such. What keeps the board from it is an
+// *[Error]. The steps are told of once the board has taken all of them.
+func (s *Supervisor) Run(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, error) {
+	steps, err := s.fit(in, out)
+	if err != nil {
+		return spike.Stats{}, err
+	}
+	a, err := s.ask(ctx, in, out, opt.Recorder)
+	var lost *Error
+	switch {
+	case errors.As(err, &lost):
+		s.mu.Lock()
+		reference, falls := s.reference, s.fallsBack()
+		s.mu.Unlock()
+		if !falls {
+			return spike.Stats{}, err
+		}
+		if opt.Account != nil {
+			*opt.Account = spike.Account{Backend: spike.Simulator{}.Name(), Degraded: string(lost.Kind)}
+		}
+		return reference.Run(ctx, in, out, opt)
+	case err != nil:
+		return spike.Stats{}, err
+	}
+	copy(out.Counts, a.out)
+	if opt.Recorder != nil {
+		opt.Recorder.Layers = append(opt.Recorder.Layers, a.rec.Layers...)
+	}
+	if opt.Account != nil {
+		*opt.Account = spike.Account{
+			Backend: a.name, BoardSteps: a.seen.BoardSteps, Energy: a.seen.Energy, DeviceTime: a.seen.DeviceTime,
+		}
+	}
+	if opt.OnStep == nil || s.net.Axis == spike.Rows {
+		return a.stats, nil
+	}
+	size := s.output.Len()
+	for t := range steps {
+		if err := ctx.Err(); err != nil {
+			return a.stats, err
+		}
+		if err := opt.OnStep(t, out.Counts[t*size:][:size:size]); err != nil {
+			return a.stats, err
+		}
+	}
+	return a.stats, nil
+}
+
+// fit says whether trains are the network's, and for how many steps.
+func (s *Supervisor) fit(in, out spike.Train) (int, error) {
+	if s.net.Axis == spike.Steps {
+		return hw.CheckTrains(s.net, s.output, in, out)
+	}
+	if in.Shape != s.net.Input || len(in.Counts) != s.net.Input.Len() || len(out.Counts) != s.output.Len() {
+		return 0, fmt.Errorf("board: %d counts of shape %v in and %d out do not fit the network", len(in.Counts), in.Shape, len(out.Counts))
+	}
+	return 1, nil
+}
+
+// ask gives the board's answer. What the board did wrong is an *Error; the context's error is the context's.
+func (s *Supervisor) ask(ctx context.Context, in, out spike.Train, rec *spike.Recorder) (answer, error) {
+	on, err := s.turn(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	running, cancel := context.WithTimeout(ctx, s.opt.Timeout)
+	defer cancel()
+	stuck := func() { s.lose(on, TimedOut, errStuck) }
+	select {
+	case a := <-on.start(running, in, out, rec, s.patience(), stuck):
+		a.name = on.board.Name()
+		switch {
+		case a.late:
+			return a, &Error{s.opt.Name, TimedOut, errStuck}
+		case a.err == nil:
+			s.well(on)
+			return a, nil
+		case ctx.Err() != nil:
+			return a, ctx.Err()
+		}
+		kind := kindOf(a.err)
+		s.lose(on, kind, a.err)
+		return a, &Error{s.opt.Name, kind, a.err}
+	case <-ctx.Done(): // what becomes of the run is seen by stuck
+		return answer{}, ctx.Err()
+	}
+}
+
+var errStuck = errors.New("the run does not end")
+
+// turn waits for a slot of the session.
+func (s *Supervisor) turn(ctx context.Context) (*session, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	on := s.session
+	if s.ctx.Err() != nil {
+		s.mu.Unlock()
+		return nil, hw.ErrClosed
+	}
+	if on == nil {
+		defer s.mu.Unlock()
+		return nil, s.refuse()
+	}
+	select {
+	case on.slots <- struct{}{}:
+		s.mu.Unlock()
+		return on, nil
+	default:
+	}
+	if s.waiting >= s.opt.Queue {
+		defer s.mu.Unlock()
+		s.tellLocked(func(w Watcher) { w.Failed(Busy) })
+		return nil, &Error{s.opt.Name, Busy, nil}
+	}
+	s.waiting++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		s.waiting--
+		s.mu.Unlock()
+	}()
+	select {
+	case on.slots <- struct{}{}:
+		return on, nil
+	case <-on.over:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.ctx.Err() != nil {
+			return nil, hw.ErrClosed
+		}
+		return nil, s.refuse()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// refuse is the error of a request that the board is not asked. It needs mu.
+func (s *Supervisor) refuse() error {
+	kind := Unavailable
+	if s.state == Quarantined {
+		kind = Untrusted
+	}
+	s.tellLocked(func(w Watcher) { w.Failed(kind) })
+	return &Error{s.opt.Name, kind, s.detail}
+}
+
+// kindOf tells what an error of a board or of its connection is.
+func kindOf(err error) Kind {
+	switch {
+	case errors.Is(err, errImpossible):
+		return WrongAnswer
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errStuck):
+		return TimedOut
+	}
+	if timeout, ok := errors.AsType[interface {
+		error
+		Timeout() bool
+	}](err); ok && timeout.Timeout() {
+		return TimedOut
+	}
+	return Failed
+}
+
+func (s *Supervisor) tell(f func(Watcher)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tellLocked(f)
+}
+
+func (s *Supervisor) tellLocked(f func(Watcher)) {
+	if s.opt.Watcher != nil {
+		f(s.opt.Watcher)
+	}
+}
+
+// Close lets go of the board and waits until it is free, as long as a run may last.
+func (s *Supervisor) Close() error {
+	s.stop()
+	s.mu.Lock()
+	if s.session != nil {
+		s.retire(s.session)
+		s.session = nil
+	}
+	s.mu.Unlock()
+	over := make(chan struct{})
+	go func() {
+		s.work.Wait()
+		close(over)
+	}()
+	select {
+	case <-over:
+		return nil
+	case <-time.After(s.patience()):
+		return &Error{s.opt.Name, TimedOut, errors.New("it does not let go of its last run")}
+	}
+}

@@ -1,0 +1,555 @@
+package board
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/spikeray/spikeray/pkg/hw"
+	"github.com/spikeray/spikeray/pkg/hw/hwtest"
+	"github.com/spikeray/spikeray/pkg/hw/loihi"
+	"github.com/spikeray/spikeray/pkg/spike"
+)
+
+// diary is a Watcher.
+type diary struct {
+	mu       sync.Mutex
+	states   []State
+	failures map[Kind]int
+	canaries map[bool]int
+}
+
+func (d *diary) State(s State) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.states = append(d.states, s)
+}
+
+func (d *diary) Failed(k Kind) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.failures[k]++
+}
+
+func (d *diary) Canary(right bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.canaries[right]++
+}
+
+func (d *diary) read(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+}
+
+func supervise(t *testing.T, o Options) (*Supervisor, *diary) {
+	t.Helper()
+	d := &diary{failures: map[Kind]int{}, canaries: map[bool]int{}}
+	o.Name, o.Log, o.Watcher = "loihi", slog.New(slog.NewTextHandler(t.Output(), nil)), d
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s, d
+}
+
+func emulator(context.Context) (hw.Board, error) { return loihi.New(loihi.Options{}) }
+
+func plan(n *spike.Network) (hw.Placement, error) {
+	b, err := emulator(nil)
+	if err != nil {
+		return nil, err
+	}
+	return b.Place(n)
+}
+
+// asked is what a request comes to.
+type asked struct {
+	out     []uint8
+	account spike.Account
+	kind    Kind // "" without an error
+	err     error
+}
+
+func ask(t *testing.T, r spike.Runner, seed uint64) asked {
+	t.Helper()
+	n := hwtest.Network()
+	in := hwtest.Input(n, seed)
+	out := hwtest.Output(t, n, in)
+	a := asked{out: out.Counts}
+	_, a.err = r.Run(t.Context(), in, out, spike.RunOptions{Account: &a.account})
+	var lost *Error
+	if errors.As(a.err, &lost) {
+		a.kind = lost.Kind
+	} else if a.err != nil {
+		t.Error(a.err)
+	}
+	return a
+}
+
+// simulated is the right answer.
+func simulated(t *testing.T, seed uint64) []uint8 {
+	t.Helper()
+	r, err := spike.Simulator{}.Compile(hwtest.Network())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ask(t, r, seed).out
+}
+
+// until waits for what comes in its own time.
+func until(t *testing.T, what string, true func() bool) {
+	t.Helper()
+	for range 6000 {
+		if true() {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatalf("no %s after a minute", what)
+}
+
+func compile(t *testing.T, s *Supervisor) spike.Runner {
+	t.Helper()
+	r, err := s.Compile(hwtest.Network())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// supervised is a board whose programs are supervised, each on a board of its own.
+type supervised struct {
+	hw.Board
+	t    *testing.T
+	open func(context.Context) (hw.Board, error)
+
+	mu  sync.Mutex
+	all []*Supervisor
+}
+
+type supervisedPlacement struct {
+	hw.Placement
+	board *supervised
+	net   *spike.Network
+}
+
+type supervisedProgram struct {
+	spike.Runner
+	supervisedPlacement
+}
+
+func (b *supervised) Place(n *spike.Network) (hw.Placement, error) {
+	p, err := b.Board.Place(n)
+	if err != nil {
+		return nil, err
+	}
+	return supervisedPlacement{p, b, n}, nil
+}
+
+func (b *supervised) Compile(n *spike.Network) (spike.Runner, error) { return hw.Compile(b, n) }
+
+func (b *supervised) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	err := b.Board.Close()
+	for _, s := range b.all {
+		err = errors.Join(err, s.Close())
+	}
+	return err
+}
+
+func (p supervisedPlacement) Load(ctx context.Context) (hw.Program, error) {
+	if err := p.board.Health(ctx); err != nil {
+		return nil, err
+	}
+	s, _ := supervise(p.board.t, Options{Open: p.board.open})
+	p.board.mu.Lock()
+	p.board.all = append(p.board.all, s)
+	p.board.mu.Unlock()
+	r, err := s.Compile(p.net)
+	if err != nil {
+		return nil, err
+	}
+	return supervisedProgram{r, p}, nil
+}
+
+func (p supervisedProgram) Measure(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, hw.Telemetry, error) {
+	var a spike.Account
+	opt.Account = &a
+	stats, err := p.Run(ctx, in, out, opt)
+	if err == nil && (a.Backend != "loihi" || a.Degraded != "") {
+		p.board.t.Errorf("a run on the board is accounted to %+v", a)
+	}
+	return stats, hw.Telemetry{BoardSteps: a.BoardSteps, Saturated: stats.Saturated, Energy: a.Energy, DeviceTime: a.DeviceTime}, err
+}
+
+func (p supervisedProgram) Load(context.Context) (hw.Program, error) { return p, nil }
+
+// TestKeepsTheBoardsContract: what is supervised passes the suite that the board itself passes.
+func TestKeepsTheBoardsContract(t *testing.T) {
+	hwtest.Run(t, func(t *testing.T) hw.Board {
+		b, err := emulator(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &supervised{Board: b, t: t, open: emulator}
+	})
+}
+
+// TestFaultsAreAnsweredForAndGoneWhenTheBoardIsWell has a host in another process misbehave in every way, with the
+// simulator answering meanwhile or nobody.
+func TestFaultsAreAnsweredForAndGoneWhenTheBoardIsWell(t *testing.T) {
+	for _, fault := range []struct {
+		name string
+		kind Kind
+		deaf bool
+	}{
+		{"killed", Failed, false},
+		{"dies", Failed, false},
+		{"hangs", TimedOut, false},
+		{"hangs", TimedOut, true},
+		{"late", TimedOut, false},
+		{"garbage", Failed, false},
+		{"wrong shape", Failed, false},
+		{"impossible", WrongAnswer, false},
+	} {
+		for _, fallback := range []Fallback{Off, Request} {
+			name := fault.name + " " + string(fallback)
+			if fault.deaf {
+				name += " deaf"
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				r := &rack{}
+				s, diary := supervise(t, Options{
+					Open: r.open, Fallback: fallback, Timeout: faultTimeout, Failures: 1, Retry: 10 * time.Millisecond, Canary: -1,
+				})
+				runner := compile(t, s)
+				if a := ask(t, runner, 1); a.err != nil || a.account.Backend != "loihi" || a.account.BoardSteps == 0 || !slices.Equal(a.out, simulated(t, 1)) {
+					t.Fatalf("a well board: %+v", a)
+				}
+				r.deaf.Store(fault.deaf)
+				if fault.name == "killed" {
+					r.gone.Store(true)
+					r.kill(t)
+				} else {
+					r.tell(fault.name)
+				}
+				for try := range 2 { // at the fault, and with the breaker open
+					a := ask(t, runner, 2)
+					if try == 1 && a.kind == Unavailable || a.account.Degraded == string(Unavailable) {
+						a.kind, a.account.Degraded = fault.kind, string(fault.kind)
+					}
+					if fallback == Off {
+						if a.kind != fault.kind {
+							t.Errorf("try %d: %v, %s is wanted", try, a.err, fault.kind)
+						}
+					} else if a.err != nil || !slices.Equal(a.out, simulated(t, 2)) ||
+						!cmp.Equal(a.account, spike.Account{Backend: "simulator", Degraded: string(fault.kind)}) {
+						t.Errorf("try %d: %v, %+v, %s is wanted from the simulator", try, a.err, a.account, fault.kind)
+					}
+				}
+				if s.Status().Answers != (fallback == Request) {
+					t.Errorf("while the board is away, requests are answered: %v", s.Status().Answers)
+				}
+				r.tell("")
+				r.gone.Store(false)
+				r.deaf.Store(false)
+				if fault.name == "impossible" { // no accident: the canary's answer was as wrong
+					until(t, "decision", func() bool { return s.Status().State == Quarantined || s.Status().State == Closed })
+					s.Release()
+				}
+				until(t, "board", func() bool { return s.Status().State == Closed })
+				if a := ask(t, runner, 3); a.err != nil || a.account.Backend != "loihi" || !slices.Equal(a.out, simulated(t, 3)) {
+					t.Errorf("a board that is well again: %+v", a)
+				}
+				diary.read(func() {
+					if diary.failures[fault.kind] == 0 || diary.canaries[true] < 2 || !slices.Contains(diary.states, Open) || !slices.Contains(diary.states, HalfOpen) {
+						t.Errorf("%v, failures %v, canaries %v", diary.states, diary.failures, diary.canaries)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestAWrongCanaryQuarantines: an answer that could be right is found out by the canary alone, and the board is then
+// left alone although it is well again, until an operator says so.
+func TestAWrongCanaryQuarantines(t *testing.T) {
+	r := &rack{}
+	s, diary := supervise(t, Options{Open: r.open, Canary: 20 * time.Millisecond, Retry: time.Millisecond})
+	runner := compile(t, s)
+	r.tell("wrong")
+	until(t, "quarantine", func() bool { return s.Status().State == Quarantined })
+	r.tell("")
+	for range 20 {
+		time.Sleep(10 * time.Millisecond)
+		if a := ask(t, runner, 1); a.kind != Untrusted {
+			t.Fatalf("a quarantined board: %v", a.err)
+		}
+	}
+	if st := s.Status(); st.Answers || st.Detail == nil || st.State != Quarantined {
+		t.Errorf("%+v", st)
+	}
+	diary.read(func() {
+		if diary.canaries[false] != 1 || diary.canaries[true] == 0 {
+			t.Errorf("canaries %v", diary.canaries)
+		}
+	})
+	s.Release()
+	until(t, "board", func() bool { return s.Status().State == Closed })
+	if a := ask(t, runner, 1); a.err != nil {
+		t.Error(a.err)
+	}
+}
+
+func TestAWrongCanaryAtTheStart(t *testing.T) {
+	r := &rack{}
+	r.tell("wrong")
+	s, _ := supervise(t, Options{Open: r.open})
+	_, err := s.Compile(hwtest.Network())
+	if lost := (*Error)(nil); !errors.As(err, &lost) || lost.Kind != Untrusted {
+		t.Errorf("without a fallback: %v", err)
+	}
+	s, _ = supervise(t, Options{Open: r.open, Fallback: Start})
+	runner := compile(t, s)
+	a := ask(t, runner, 1)
+	if a.err != nil || a.account.Degraded != string(Untrusted) || !slices.Equal(a.out, simulated(t, 1)) || s.Status().State != Quarantined {
+		t.Errorf("with one: %+v, %+v", a, s.Status())
+	}
+}
+
+// TestFallbackAtTheStart answers for a board that is not there when the program starts, and no more once it was.
+func TestFallbackAtTheStart(t *testing.T) {
+	r := &rack{}
+	r.gone.Store(true)
+	s, _ := supervise(t, Options{Open: r.open, Fallback: Off, Plan: plan})
+	if _, err := s.Compile(hwtest.Network()); err == nil {
+		t.Error("started without a board and without a fallback")
+	}
+	s, _ = supervise(t, Options{Open: r.open, Fallback: Start})
+	if _, err := s.Compile(hwtest.Network()); err == nil {
+		t.Error("started with nothing that could answer for the board")
+	}
+	s, _ = supervise(t, Options{Open: r.open, Plan: plan, Fallback: Start, Retry: 10 * time.Millisecond, Canary: -1, Failures: 1})
+	runner := compile(t, s)
+	if a := ask(t, runner, 1); a.err != nil || a.account.Degraded != string(Unavailable) || !slices.Equal(a.out, simulated(t, 1)) {
+		t.Errorf("%+v", a)
+	}
+	r.gone.Store(false)
+	until(t, "board", func() bool { return s.Status().State == Closed })
+	if a := ask(t, runner, 1); a.err != nil || a.account.Backend != "loihi" {
+		t.Errorf("%+v", a)
+	}
+	r.gone.Store(true)
+	r.kill(t)
+	if a := ask(t, runner, 1); a.kind == "" {
+		t.Errorf("the fallback is for the start, but: %+v", a)
+	}
+}
+
+// TestTheQueueIsBounded: one run at a time, one that waits, and no more.
+func TestTheQueueIsBounded(t *testing.T) {
+	r := &rack{}
+	s, _ := supervise(t, Options{Open: r.open, Queue: 1, Timeout: time.Minute, Canary: -1})
+	runner := compile(t, s)
+	r.tell("hangs")
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for range 2 {
+		wg.Go(func() {
+			n := hwtest.Network()
+			in := hwtest.Input(n, 1)
+			if _, err := runner.Run(ctx, in, hwtest.Output(t, n, in), spike.RunOptions{}); !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		})
+	}
+	until(t, "run that waits", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.waiting == 1
+	})
+	if a := ask(t, runner, 1); a.kind != Busy {
+		t.Errorf("the third: %v", a.err)
+	}
+	cancel()
+	wg.Wait()
+	if s.Status().State != Closed {
+		t.Error("who is gone counts as the board's failure")
+	}
+}
+
+// TestABoardThatIsNotLetGoOfIsNotOpenedAgain: as long as a run neither ends at its timeout nor when the board is closed,
+// the board has an owner.
+func TestABoardThatIsNotLetGoOfIsNotOpenedAgain(t *testing.T) {
+	b := &stubborn{release: make(chan struct{})}
+	s, _ := supervise(t, Options{Open: b.open, Timeout: 50 * time.Millisecond, Retry: time.Millisecond, Canary: -1})
+	runner := compile(t, s)
+	b.held.Store(true)
+	if a := ask(t, runner, 1); a.kind != TimedOut {
+		t.Errorf("%+v", a)
+	}
+	until(t, "open breaker", func() bool { return s.Status().State == Open })
+	time.Sleep(100 * time.Millisecond)
+	if b.opened.Load() != 1 {
+		t.Errorf("opened %d times", b.opened.Load())
+	}
+	close(b.release)
+	until(t, "board", func() bool { return s.Status().State == Closed })
+	if b.opened.Load() != 2 {
+		t.Errorf("opened %d times", b.opened.Load())
+	}
+}
+
+// stubborn opens emulators with runs that end when they like.
+type stubborn struct {
+	held    atomic.Bool
+	release chan struct{}
+	opened  atomic.Int32
+}
+
+type stubbornBoard struct {
+	hw.Board
+	*stubborn
+}
+
+type stubbornProgram struct {
+	hw.Placement
+	hw.Program
+	board *stubborn
+}
+
+func (b *stubborn) open(ctx context.Context) (hw.Board, error) {
+	b.opened.Add(1)
+	e, err := emulator(ctx)
+	return stubbornBoard{e, b}, err
+}
+
+func (b stubbornBoard) Place(n *spike.Network) (hw.Placement, error) {
+	p, err := b.Board.Place(n)
+	return &stubbornProgram{Placement: p, board: b.stubborn}, err
+}
+
+func (p *stubbornProgram) Report() hw.Report { return p.Placement.Report() }
+
+func (p *stubbornProgram) Load(ctx context.Context) (_ hw.Program, err error) {
+	p.Program, err = p.Placement.Load(ctx)
+	return p, err
+}
+
+func (p *stubbornProgram) Measure(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, hw.Telemetry, error) {
+	if p.board.held.Load() {
+		<-p.board.release
+	}
+	return p.Program.Measure(context.WithoutCancel(ctx), in, out, opt)
+}
+
+// panicking is the emulator with runs that panic.
+type panicking struct{ stubbornProgram }
+
+func (p *panicking) Load(ctx context.Context) (hw.Program, error) { return p, nil }
+func (p *panicking) Measure(context.Context, spike.Train, spike.Train, spike.RunOptions) (spike.Stats, hw.Telemetry, error) {
+	panic("an adapter's bug")
+}
+
+type panickingBoard struct{ hw.Board }
+
+func (b panickingBoard) Place(n *spike.Network) (hw.Placement, error) {
+	p, err := b.Board.Place(n)
+	return &panicking{stubbornProgram{Placement: p}}, err
+}
+
+func TestAPanicIsAFailure(t *testing.T) {
+	s, _ := supervise(t, Options{Fallback: Request, Retry: time.Hour, Open: func(ctx context.Context) (hw.Board, error) {
+		b, err := emulator(ctx)
+		return panickingBoard{b}, err
+	}})
+	runner := compile(t, s)
+	if a := ask(t, runner, 1); a.err != nil || a.account.Degraded != string(Unavailable) || !slices.Equal(a.out, simulated(t, 1)) {
+		t.Errorf("%+v", a)
+	}
+}
+
+func TestRefusalsAndMistakes(t *testing.T) {
+	n := hwtest.Network()
+	n.Layers[1].(*spike.Neurons).Reset = spike.ResetBySubtraction
+	for _, fallback := range []Fallback{Off, Start, Request} {
+		s, _ := supervise(t, Options{Open: emulator, Fallback: fallback})
+		_, err := s.Compile(n)
+		if refusal := (*hw.Refusal)(nil); !errors.As(err, &refusal) {
+			t.Errorf("fallback %s: %v, a refusal is wanted", fallback, err)
+		}
+	}
+	drawn := hwtest.Network()
+	drawn.Layers[1].(*spike.Neurons).Start = spike.Start{Kind: spike.StartUniform, Seed: 3}
+	s, _ := supervise(t, Options{Open: emulator, Fallback: Request})
+	if _, err := s.Compile(drawn); !errors.Is(err, errNoFallback) {
+		t.Errorf("no quantised network to fall back to: %v", err)
+	}
+	s, _ = supervise(t, Options{Open: emulator})
+	if _, err := s.Compile(drawn); err != nil { // its canary is the first answer
+		t.Error(err)
+	}
+	if _, err := s.Compile(drawn); err == nil {
+		t.Error("a board takes a second network")
+	}
+	log := slog.New(slog.DiscardHandler)
+	for _, o := range []Options{
+		{}, {Name: "x", Open: emulator}, {Name: "x", Open: emulator, Log: log, Fallback: "sometimes"},
+		{Name: "x", Open: emulator, Log: log, Runs: -1}, {Name: "x", Open: emulator, Log: log, Tolerance: 1},
+	} {
+		if _, err := New(o); err == nil {
+			t.Errorf("%+v makes a supervisor", o)
+		}
+	}
+}
+
+func TestCanary(t *testing.T) {
+	fresh := func(known bool) *canary {
+		return &canary{out: spike.Train{Counts: []uint8{1, 0, 1, 1, 0, 1}}, known: known, simulated: known}
+	}
+	for _, c := range []struct {
+		name      string
+		known     bool
+		out       []uint8
+		saturated uint64
+		tolerance float64
+		right     bool
+	}{
+		{"the same", true, []uint8{1, 0, 1, 1, 0, 1}, 0, 0, true},
+		{"one more", true, []uint8{1, 1, 1, 1, 0, 1}, 0, 0, false},
+		{"one fewer", true, []uint8{0, 0, 1, 1, 0, 1}, 0, 0, false},
+		{"within tolerance", true, []uint8{0, 0, 1, 1, 0, 1}, 0, 0.25, true},
+		{"beyond it", true, []uint8{0, 1, 1, 1, 0, 1}, 0, 0.25, false},
+		{"saturated at the first", true, []uint8{0, 0, 0, 0, 0, 0}, 1, 0, true},
+		{"the first, unknown", false, []uint8{0, 0, 0, 0, 0, 1}, 0, 0, true},
+	} {
+		k := fresh(c.known)
+		if err := k.check(c.out, c.saturated, c.tolerance); (err == nil) != c.right {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if c.right && c.tolerance == 0 {
+			if err := k.check(c.out, 0, 0); err != nil {
+				t.Errorf("%s, again: %v", c.name, err)
+			}
+			if k.check([]uint8{0, 1, 0, 0, 1, 0}, 1, 0) == nil {
+				t.Errorf("%s: later, saturation is no excuse", c.name)
+			}
+		}
+	}
+}
