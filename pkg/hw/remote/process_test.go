@@ -62,7 +62,7 @@ func startHost(t *testing.T, python string, args ...string) *process {
 		logFile.Close()
 		if t.Failed() {
 			text, _ := os.ReadFile(logFile.Name())
-			t.Logf("the host's log:\n%s", text[max(0, len(text)-4000):])
+			t.Logf("the host's log:\n%s", text[max(0, len(text)-2000):])
 		}
 	})
 	r.SetReadDeadline(time.Now().Add(3 * time.Minute))

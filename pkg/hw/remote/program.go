@@ -358,6 +358,7 @@ func (p *program) telemetry(parameters oip.Parameters) (stats spike.Stats, seen 
 			return stats, seen, err
 		}
 	}
+	stats.Saturated = seen.Saturated
 	if seen.BoardSteps = int(steps); steps > 1<<31 {
 		return stats, seen, wrong("%d steps on the board", steps)
 	}
