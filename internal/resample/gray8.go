@@ -64,7 +64,12 @@ func addRow8(sums []uint64, row []uint8, weight uint64) {
 // takeRow8 rounds the finished, falling halves of sums to pixels.
 func takeRow8(dst []uint8, sums []uint64) {
 	sums = sums[:len(dst)]
-	for x := range dst {
+	n := 0
+	if hasTaps && len(dst) >= 8 {
+		n = len(dst) &^ 7
+		takeAVX2(&dst[0], &sums[0], n/8)
+	}
+	for x := n; x < len(dst); x++ {
 		dst[x] = round8(sums[x])
 	}
 }

@@ -17,3 +17,8 @@ func tapsAVX2(dst, src *uint8, first, weight *int32, blocks, groups int)
 //
 //go:noescape
 func addAVX2(sums *uint64, row *uint8, weight uint64, groups int)
+
+// takeAVX2 rounds the low halves of 8*groups sums to pixels.
+//
+//go:noescape
+func takeAVX2(dst *uint8, sums *uint64, groups int)

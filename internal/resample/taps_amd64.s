@@ -81,3 +81,29 @@ eight:
 	JNZ     eight
 	VZEROUPPER
 	RET
+
+// func takeAVX2(dst *uint8, sums *uint64, groups int)
+TEXT ·takeAVX2(SB), NOSPLIT, $0-24
+	MOVQ         dst+0(FP), DI
+	MOVQ         sums+8(FP), SI
+	MOVQ         groups+16(FP), CX
+	VPBROADCASTD half22<>(SB), Y15
+
+eight:
+	VMOVDQU (SI), Y0
+
+	// The low halves, in order.
+	VSHUFPS      $0x88, 32(SI), Y0, Y0
+	VPERMQ       $0xd8, Y0, Y0
+	VPADDD       Y15, Y0, Y0
+	VPSRLD       $22, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPACKUSDW    X1, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVQ        X0, (DI)
+	ADDQ         $64, SI
+	ADDQ         $8, DI
+	DECQ         CX
+	JNZ          eight
+	VZEROUPPER
+	RET

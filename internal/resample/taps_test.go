@@ -68,5 +68,15 @@ func TestAddedRowsAreThePlainSums(t *testing.T) {
 		if addRow8(sums[:len(row)], row, weight); !slices.Equal(sums, want) {
 			t.Fatalf("%d pixels: %x, plain %x", len(row), sums, want)
 		}
+		// Up to a level or two more than white.
+		for i := range sums {
+			sums[i] = rng.Uint64()&^(1<<32-1) | uint64(rng.IntN(257<<fractionBits))
+		}
+		takeRow8(row, sums)
+		for i, v := range row {
+			if v != round8(sums[i]) {
+				t.Fatalf("%d pixels: %d is %d, plain %d", len(row), i, v, round8(sums[i]))
+			}
+		}
 	}
 }
