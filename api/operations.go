@@ -1,10 +1,13 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/spikeray/spikeray/internal/board"
 )
 
 // handle turns a handler that returns an error into one that answers with it.
@@ -17,19 +20,35 @@ func (s *Server) handle(h func(http.ResponseWriter, *http.Request) error) http.H
 }
 
 type health struct {
-	Status string `json:"status"`
+	Status string       `json:"status"`
+	Board  *boardHealth `json:"board,omitempty"`
+}
+
+type boardHealth struct {
+	Name  string      `json:"name"`
+	State board.State `json:"state"`
 }
 
 func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, health{"ok"})
+	writeJSON(w, http.StatusOK, health{Status: "ok"})
 }
 
+// ready is no while the default model cannot be answered because of its board.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.draining.Load() {
-		s.fail(w, r, errNotReady)
+		s.fail(w, r, fmt.Errorf("%w: %w", errNotReady, errDraining))
 		return
 	}
-	writeJSON(w, http.StatusOK, health{"ok"})
+	h := health{Status: "ok"}
+	if s.config.Board != nil {
+		b := s.config.Board.Status()
+		if !b.Answers {
+			s.fail(w, r, fmt.Errorf("%w: board %s is %s", errNotReady, b.Name, b.State))
+			return
+		}
+		h.Board = &boardHealth{b.Name, b.State}
+	}
+	writeJSON(w, http.StatusOK, h)
 }
 
 func (s *Server) openapi(w http.ResponseWriter, _ *http.Request) {

@@ -15,6 +15,7 @@ type predictionDocument struct {
 	ID             string               `json:"id"`
 	Model          modelReference       `json:"model"`
 	Backend        backendDocument      `json:"backend"`
+	Degraded       *string              `json:"degraded"`
 	Probability    float64              `json:"probability"`
 	RawProbability float64              `json:"raw_probability"`
 	Label          string               `json:"label"`
@@ -25,6 +26,7 @@ type predictionDocument struct {
 	Gate           *gateDocument        `json:"gate"`
 	Input          inputDocument        `json:"input"`
 	Spikes         *spikesDocument      `json:"spikes"`
+	Board          *boardDocument       `json:"board"`
 	Timing         timingDocument       `json:"timing_ms"`
 	Notice         string               `json:"notice"`
 }
@@ -53,6 +55,14 @@ type spikesDocument struct {
 	Total              uint64  `json:"total"`
 	Rate               float64 `json:"rate"`
 	SynapticOperations uint64  `json:"synaptic_operations"`
+}
+
+// boardDocument has what was measured on a board, where it was.
+type boardDocument struct {
+	Steps      int      `json:"steps"`
+	Saturated  uint64   `json:"saturated"`
+	Energy     *float64 `json:"energy_joules,omitempty"`
+	DeviceTime *float64 `json:"device_time_ms,omitempty"`
 }
 
 // timingDocument is in milliseconds.
@@ -206,6 +216,9 @@ func (s *Server) count(name string, o outcome) {
 		return
 	}
 	metrics.Predicted(name, p.Label, p.Probability)
+	if p.Degraded != "" {
+		metrics.Degraded(name, p.Degraded)
+	}
 	if p.Spikes != nil {
 		metrics.Spiked(name, p.Spikes.Total, p.Spikes.SynapticOperations)
 	}
@@ -222,7 +235,7 @@ func newPrediction(id string, m *pipeline.Entry, o outcome) predictionDocument {
 	doc := predictionDocument{
 		ID:             id,
 		Model:          modelReference{d.Name, d.Version, m.Digest()},
-		Backend:        backendDocument{m.Backend()},
+		Backend:        backendDocument{p.Backend},
 		Probability:    p.Probability,
 		RawProbability: p.RawProbability,
 		Label:          p.Label,
@@ -246,6 +259,16 @@ func newPrediction(id string, m *pipeline.Entry, o outcome) predictionDocument {
 		doc.Gate = &gateDocument{Accepted: g.Accepted, Probability: g.Probability}
 		if !g.Accepted {
 			doc.Gate.Reason = &g.Reason
+		}
+	}
+	if p.Degraded != "" {
+		doc.Degraded = &p.Degraded
+	}
+	if b := p.Board; b != nil {
+		doc.Board = &boardDocument{Steps: b.BoardSteps, Saturated: p.Spikes.Saturated, Energy: b.Energy}
+		if b.DeviceTime != nil {
+			took := milliseconds(*b.DeviceTime)
+			doc.Board.DeviceTime = &took
 		}
 	}
 	if p.Spikes != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/pkg/model"
@@ -44,6 +45,7 @@ var (
 	gateRefused       = kind{"gate-refused", 422, "The picture is not of the kind that the model is for"}
 	overloaded        = kind{"overloaded", 503, "The server has too much to do"}
 	draining          = kind{"draining", 503, "The server is shutting down"}
+	boardUnavailable  = kind{"board-unavailable", 503, "The board that runs the model does not answer"}
 	internalError     = kind{"internal", 500, "The server failed"}
 )
 
@@ -67,8 +69,8 @@ func refuse(k kind, format string, args ...any) error {
 var (
 	errPredictTimeout = errors.New("the prediction took too long")
 	errDraining       = errors.New("the server is shutting down")
-	// errNotReady is errDraining as /readyz tells it, which turns no one away.
-	errNotReady = fmt.Errorf("not ready: %w", errDraining)
+	// errNotReady is /readyz's no, which turns no one away.
+	errNotReady = errors.New("not ready")
 	// errUploadMemory says that bodies already hold all the memory they may.
 	errUploadMemory = errors.New("uploads hold all the memory they may")
 )
@@ -80,6 +82,7 @@ func problemOf(err error) (kind, string) {
 	var tooLong *http.MaxBytesError
 	var network net.Error
 	var byGate *pipeline.RefusedError
+	var lost *board.Error
 	switch {
 	case errors.As(err, &refused):
 		return refused.kind, refused.detail
@@ -103,6 +106,10 @@ func problemOf(err error) (kind, string) {
 		return overloaded, err.Error()
 	case errors.Is(err, ErrQueueClosed), errors.Is(err, errDraining):
 		return draining, err.Error()
+	case errors.As(err, &lost):
+		return boardUnavailable, lost.Public()
+	case errors.Is(err, errNotReady):
+		return boardUnavailable, err.Error()
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		// Contexts end with one of the causes above; these have no business here.
 		return internalError, "the request's id is in the server's log"
@@ -113,7 +120,7 @@ func problemOf(err error) (kind, string) {
 }
 
 // rejections are all that rejection can return.
-var rejections = []string{"queue_full", "upload_memory", "timeout", "draining"}
+var rejections = []string{"queue_full", "upload_memory", "timeout", "board", "draining"}
 
 // rejection names why a request was turned away with 503, for the metrics.
 func rejection(err error) string {
@@ -124,6 +131,8 @@ func rejection(err error) string {
 		return "upload_memory"
 	case errors.Is(err, errPredictTimeout):
 		return "timeout"
+	case errors.As(err, new(*board.Error)):
+		return "board"
 	}
 	return "draining"
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/internal/telemetry"
@@ -44,6 +45,8 @@ type Config struct {
 	// Gate is what becomes of a picture that the model's gate does not accept: it
 	// is flagged by default.
 	Gate pipeline.GateMode
+	// Board runs the default model; nil for the simulator.
+	Board *board.Supervisor
 	// MaxImageBytes bounds one picture: 32 MiB.
 	MaxImageBytes int64
 	// MaxRequestBytes bounds a request's body: 64 MiB.

@@ -407,23 +407,6 @@ func (s *Supervisor) refuse() error {
 	return &Error{s.opt.Name, kind, s.detail}
 }
 
-// kindOf tells what an error of a board or of its connection is.
-func kindOf(err error) Kind {
-	switch {
-	case errors.Is(err, errImpossible):
-		return WrongAnswer
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errStuck):
-		return TimedOut
-	}
-	if timeout, ok := errors.AsType[interface {
-		error
-		Timeout() bool
-	}](err); ok && timeout.Timeout() {
-		return TimedOut
-	}
-	return Failed
-}
-
 func (s *Supervisor) tell(f func(Watcher)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

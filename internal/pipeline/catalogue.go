@@ -60,7 +60,8 @@ func OpenModelFile(path string, backend spike.Backend) (*Entry, error) {
 
 // OpenCatalogue opens every shipped model and, as the default, the one named:
 // as in [OpenModel] a shipped model or a file. A file whose model has a shipped
-// model's name takes its place.
+// model's name takes its place. The backend runs the default; the others stay on
+// the simulator, since a board has one network.
 func OpenCatalogue(first string, backend spike.Backend) (*Catalogue, error) {
 	standard, err := OpenModel(first, backend)
 	if err != nil {
@@ -71,7 +72,7 @@ func OpenCatalogue(first string, backend spike.Backend) (*Catalogue, error) {
 		if name == standard.Name() {
 			continue
 		}
-		e, err := openShipped(name, backend)
+		e, err := openShipped(name, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/pkg/model"
+	"github.com/spikeray/spikeray/pkg/spike"
 )
 
 // Timing is the wall time each stage took; Infer is the gate's and the network's.
@@ -51,6 +52,11 @@ type Prediction struct {
 	Steps int
 	// Spikes is nil for a network without neurons.
 	Spikes *model.SpikeStats
+	// Backend is the one that gave the spikes, and Degraded, if not empty, what kept
+	// the model's own from it.
+	Backend, Degraded string
+	// Board is what a board told of its run, nil without one.
+	Board  *spike.Account
 	Timing Timing
 }
 
@@ -108,6 +114,15 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 	out.Warnings = append(out.Warnings, result.Warnings...)
 	out.Steps = result.Steps
 	out.Spikes = result.Spikes
+	out.Backend = m.Backend()
+	if a := result.Account; a != nil {
+		if a.Backend != "" {
+			out.Backend = a.Backend
+		}
+		if out.Degraded = a.Degraded; a.Degraded == "" {
+			out.Board = a
+		}
+	}
 	return out, nil
 }
 

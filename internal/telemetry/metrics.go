@@ -49,6 +49,7 @@ type Metrics struct {
 	spikes      *prometheus.CounterVec
 	operations  *prometheus.CounterVec
 	modelInfo   *prometheus.GaugeVec
+	degraded    *prometheus.CounterVec
 }
 
 // NewMetrics makes the metrics, those of the Go runtime and of the process
@@ -108,6 +109,10 @@ func NewMetrics(build Build) *Metrics {
 			Name: "spikeray_synaptic_operations_total",
 			Help: "Synaptic operations that spikes caused, by model.",
 		}, []string{"model"}),
+		degraded: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spikeray_degraded_answers_total",
+			Help: "Pictures that the simulator answered in a board's place, by model and what kept the board from it.",
+		}, []string{"model", "reason"}),
 		modelInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "spikeray_model_info",
 			Help: "1 for each model that answers; the labels tell which.",
@@ -125,7 +130,7 @@ func NewMetrics(build Build) *Metrics {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo, m.requests, m.requestsInFlight, m.panics, m.stages, m.rejections,
-		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.modelInfo,
+		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.modelInfo, m.degraded,
 	)
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
 		m.stages.WithLabelValues(string(s))

@@ -28,6 +28,12 @@ func used() *Metrics {
 	m.Gate("net", "other", "rotated")
 	m.Flagged("net", "rotated")
 	m.Spiked("net", 1000, 50000)
+	b := m.Board("loihi", "net", []string{"closed", "quarantined"}, []string{"timeout"})
+	b.State("closed")
+	b.State("quarantined")
+	b.Failed("timeout")
+	b.Canary(true)
+	m.Degraded("net", "timeout")
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
 		m.Stage(s, 3*time.Millisecond)
 	}
@@ -61,6 +67,20 @@ spikeray_spikes_total{model="net"} 1000
 # HELP spikeray_synaptic_operations_total Synaptic operations that spikes caused, by model.
 # TYPE spikeray_synaptic_operations_total counter
 spikeray_synaptic_operations_total{model="net"} 50000
+# HELP spikeray_board_canaries_total Known inputs that the board was shown and answered, by whether the answer was right.
+# TYPE spikeray_board_canaries_total counter
+spikeray_board_canaries_total{board="loihi",right="false"} 0
+spikeray_board_canaries_total{board="loihi",right="true"} 1
+# HELP spikeray_board_failures_total Requests and canaries that the board did not answer, by what kept it from that.
+# TYPE spikeray_board_failures_total counter
+spikeray_board_failures_total{board="loihi",kind="timeout"} 1
+# HELP spikeray_board_state 1 for the state that the breaker between requests and the board is in.
+# TYPE spikeray_board_state gauge
+spikeray_board_state{board="loihi",state="closed"} 0
+spikeray_board_state{board="loihi",state="quarantined"} 1
+# HELP spikeray_degraded_answers_total Pictures that the simulator answered in a board's place, by model and what kept the board from it.
+# TYPE spikeray_degraded_answers_total counter
+spikeray_degraded_answers_total{model="net",reason="timeout"} 1
 # HELP spikeray_queue_depth Pictures waiting for a worker.
 # TYPE spikeray_queue_depth gauge
 spikeray_queue_depth 3
@@ -69,7 +89,8 @@ spikeray_queue_depth 3
 spikeray_model_info{backend="simulator",default="true",digest="sha256:00",kernel="generic",model="net",version="1.0.0"} 1
 `
 	err := testutil.GatherAndCompare(m.Registry(), strings.NewReader(want), "spikeray_predictions_total", "spikeray_gate_flagged_total",
-		"spikeray_spikes_total", "spikeray_synaptic_operations_total", "spikeray_queue_depth", "spikeray_model_info")
+		"spikeray_spikes_total", "spikeray_synaptic_operations_total", "spikeray_queue_depth", "spikeray_model_info",
+		"spikeray_board_canaries_total", "spikeray_board_failures_total", "spikeray_board_state", "spikeray_degraded_answers_total")
 	if err != nil {
 		t.Error(err)
 	}
