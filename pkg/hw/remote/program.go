@@ -280,16 +280,16 @@ func (p *program) infer(ctx context.Context, in spike.Train, passes int, record 
 	ask := func() ([]byte, string, error) {
 		return b.ask(ctx, http.MethodPost, "/v2/models/"+url.PathEscape(p.model)+"/infer", body, header, most)
 	}
-	answer, header, err := ask()
+	answer, length, err := ask()
 	if p.forgotten(err) {
 		if err = p.restore(ctx); err == nil {
-			answer, header, err = ask()
+			answer, length, err = ask()
 		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	r, err := oip.DecodeResponse(answer, header, oip.Limits{JSON: maxObject})
+	r, err := oip.DecodeResponse(answer, length, oip.Limits{JSON: maxObject})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAnswer, err)
 	}
