@@ -1,0 +1,115 @@
+import base64
+import json
+import unittest
+
+import numpy as np
+
+from boardhost import wire
+from boardhost.board import BadInput, Refused
+from boardhost.boards.simulator import Board
+from boardhost.server import FILE, KEPT, PATH, Failure, Host
+
+from .files import small
+
+
+class Picky(Board):
+    """A board whose SDK takes little and breaks."""
+
+    def place(self, network):
+        if network.layers[-1].threshold > 50:
+            raise Refused(("spike", "too high"))
+        return super().place(network)
+
+
+def request(owner="me", outputs=(), **tensors):
+    return wire.Request(tensors or {"in": np.ones((4, 1, 1, 2), np.uint8)}, list(outputs), parameters={"owner": owner})
+
+
+class Server(unittest.TestCase):
+    def setUp(self):
+        self.now = 0.0
+        self.host = Host(Picky(), lease=60, clock=lambda: self.now)
+
+    def load(self, name="a", owner="me", **more):
+        self.host.load(name, {"owner": owner, FILE: base64.b64encode(small(**more)).decode()})
+
+    def fails(self, status, call, *args, **more):
+        with self.assertRaises(Failure) as caught:
+            call(*args, **more)
+        self.assertEqual(caught.exception.status, status)
+        return caught.exception
+
+    def test_one_owner(self):
+        self.load()
+        self.fails(409, self.load, owner="you")
+        self.fails(409, self.host.infer, "a", request("you"))
+        self.now = 59
+        self.host.infer("a", request())  # which renews the lease
+        self.now = 118
+        self.fails(409, self.load, owner="you")
+        self.fails(409, self.host.unload, "a", {"owner": "you"})
+        self.now = 120
+        self.load(owner="you")
+        self.fails(409, self.host.infer, "a", request())
+
+    def test_given_back(self):
+        self.load("a")
+        self.load("b", threshold=3)
+        self.host.unload("a", {"owner": "me"})
+        self.fails(409, self.load, "c", "you")
+        self.host.unload("b", {"owner": "me"})
+        self.load("c", "you")
+
+    def test_refusal_names_the_layer(self):
+        failure = self.fails(400, self.load, threshold=51)
+        self.assertEqual(failure.body["reasons"], [{"layer": "spike", "reason": "too high"}])
+
+    def test_old_networks_make_room(self):
+        for i in range(KEPT + 2):
+            self.load(f"n{i}", threshold=1 + i)
+            self.host.get("n0")
+        self.host.get("n0")
+        self.fails(404, self.host.get, "n1")
+        self.assertEqual(len(self.host.placed), KEPT)
+
+    def test_network_of_the_start_stays(self):
+        self.host.place("own", small(), keep=True)
+        for i in range(KEPT + 2):
+            self.load(f"n{i}", threshold=1 + i)
+        self.fails(400, self.load, "own")
+        self.fails(404, self.host.unload, "own", {"owner": "me"})
+        self.host.get("own")
+
+    def test_answer(self):
+        self.load()
+        body, length = self.host.infer("a", request(outputs=[("out", True), ("layer/spike", False)]))
+        head = json.loads(body[:int(length)])
+        self.assertEqual(head["outputs"][1]["data"], list(body[int(length):]))
+        self.assertEqual(head["outputs"][1]["parameters"]["synaptic_operations"], 8)
+        self.assertEqual({k: head["parameters"][k] for k in ("spikes", "synaptic_operations", "board_steps", "saturated")},
+                         {"spikes": 4, "synaptic_operations": 8, "board_steps": 4, "saturated": 0})
+        self.assertEqual(head["parameters"]["network"], self.host.metadata("a")["parameters"]["network"])
+        self.assertNotIn("energy_joules", head["parameters"])
+
+    def test_wrong_input(self):
+        self.load()
+        for what, r in {
+            "name": request(x=np.ones((4, 1, 1, 2), np.uint8)),
+            "two": request(**{"in": np.ones((4, 1, 1, 2), np.uint8), "x": np.ones(1, np.uint8)}),
+            "datatype": request(**{"in": np.ones((4, 1, 1, 2), np.int32)}),
+            "shape": request(**{"in": np.ones((4, 1, 2, 1), np.uint8)}),
+            "axes": request(**{"in": np.ones((1, 1, 2), np.uint8)}),
+            "steps": request(**{"in": np.ones((5, 1, 1, 2), np.uint8)}),
+            "no steps": request(**{"in": np.ones((0, 1, 1, 2), np.uint8)}),
+            "spikes at once": request(**{"in": np.full((4, 1, 1, 2), 2, np.uint8)}),
+            "output": request(outputs=[("layer/x", True)]),
+        }.items():
+            with self.subTest(what), self.assertRaises(BadInput):
+                self.host.infer("a", r)
+
+    def test_paths(self):
+        for path, ok in {
+            "/v2": 1, "/v2/": 1, "/v2/health/ready": 1, "/v2/health/live": 1, "/v2/models/a": 1, "/v2/models/a/versions/1/infer": 1,
+            "/v2/repository/models/a/load": 1, "/v2/models/a/b/infer": 0, "/v2/models/": 0, "/v2x": 0, "/": 0, "/v2/models/a%20": 0,
+        }.items():
+            self.assertEqual(bool(PATH.fullmatch(path)), bool(ok), path)
