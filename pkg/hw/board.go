@@ -110,7 +110,23 @@ type Telemetry struct {
 	BoardSteps int `json:"board_steps"`
 	// Saturated counts currents and membrane potentials that ran into the end of their range. With any, the spikes may
 	// differ from those of a wider state.
-	Saturated  uint64         `json:"saturated"`
+	Saturated uint64 `json:"saturated"`
+	// Link is nil where spikes travel to the board and back without loss.
+	Link       *Link          `json:"link,omitempty"`
 	Energy     *float64       `json:"energy_joules,omitempty"`
 	DeviceTime *time.Duration `json:"device_time_ns,omitempty"`
+}
+
+// Link is what became of spikes on a network that loses some. With anything but zeros, the answer is not the one that the
+// board would have given.
+type Link struct {
+	// LostIn counts spikes that the board never had, LostOut packets of spikes that it sent and that never came.
+	LostIn  uint64 `json:"lost_in"`
+	LostOut uint64 `json:"lost_out"`
+	// Late counts spikes that entered the network in another step than their own, or came back after their step was told.
+	Late uint64 `json:"late"`
+	// Idle counts the steps that the board took while it waited for spikes.
+	Idle uint64 `json:"idle"`
+	// Foreign counts packets and spikes that belong to nothing in the network.
+	Foreign uint64 `json:"foreign"`
 }

@@ -1,0 +1,257 @@
+// Package spinnaker runs a network on a SpiNNaker 1 board, on which sPyNNaker has loaded it, by live spikes over UDP.
+//
+// Placing and loading are the toolchain's: a script in PyNN makes a population for the network's source, one for each of
+// its layers of neurons and one of a single neuron, the marker; source and marker are spike injectors, all send their
+// spikes live, every synapse has a delay of one time step, and neuron i of a population is element i of the map [H][W][C].
+// The script then runs and resets again and again. Each time the toolchain says where its database lies, and waits until
+// we have a picture to show (its wait_on_confirmation_timeout has to allow for that).
+//
+// What the database tells is checked before anything runs: populations, sizes, keys, ways out. Weights and thresholds it
+// does not tell; that they are the network's is for a known input to show. No board was at hand to try any of this on.
+package spinnaker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/spikeray/spikeray/pkg/hw"
+	"github.com/spikeray/spikeray/pkg/spike"
+)
+
+var (
+	// ErrSilent is wrapped by the error of a board that does not answer.
+	ErrSilent = errors.New("no answer")
+	// ErrStopped is wrapped by the error of a run that the toolchain ended before it was over.
+	ErrStopped = errors.New("spinnaker: the toolchain stopped the network")
+	// ErrNotReset is wrapped by the error of a run that did not begin at time zero.
+	ErrNotReset = errors.New("spinnaker: the toolchain went on with the network instead of resetting it")
+)
+
+// Options say where board and toolchain are. The zero value is a board on the network and a toolchain on this machine.
+type Options struct {
+	// Notify is the address that the toolchain tells of its runs, 127.0.0.1:19999 if empty. Whoever can send to it
+	// can name a database for us to read: no other machine should.
+	Notify string
+	// Databases is the folder below which databases are read, any if empty.
+	Databases string
+	// Board, HOST:PORT, is sent to instead of the addresses in the database.
+	Board string
+	// Local is the address that spikes come back to, any port of any address if empty.
+	Local string
+	// Marker is the population that tells one step from the next; "marker" if empty.
+	Marker string
+	// Timeout is how long a board may take to answer or to send a step back, 2 s if 0.
+	Timeout time.Duration
+	// Keep is how often the board is told again where its spikes go, 10 s if 0.
+	Keep time.Duration
+	// After Burst packets of spikes there is a Pause, as the toolchain's own sender has it: 6 and 100 ms if 0. A board
+	// with slow steps wants both, so that its monitor can keep up; a negative Burst has no pause.
+	Burst int
+	Pause time.Duration
+}
+
+func (o *Options) fill() {
+	set := func(s *string, to string) {
+		if *s == "" {
+			*s = to
+		}
+	}
+	set(&o.Notify, "127.0.0.1:19999")
+	set(&o.Local, ":0")
+	set(&o.Marker, "marker")
+	if o.Timeout <= 0 {
+		o.Timeout = 2 * time.Second
+	}
+	if o.Keep <= 0 {
+		o.Keep = 10 * time.Second
+	}
+	if o.Burst == 0 {
+		o.Burst, o.Pause = 6, 100*time.Millisecond
+	}
+}
+
+type board struct {
+	opt       Options
+	toolchain *toolchain
+	link      *link
+	owner     chan struct{} // one run at a time
+	stop      context.CancelFunc
+	running   context.Context
+	keeper    sync.WaitGroup
+	closing   sync.Once
+	closeErr  error
+
+	mu   sync.Mutex
+	tags []Tag // to keep
+}
+
+// New waits until the toolchain has loaded a network and says so, or ctx ends.
+func New(ctx context.Context, o Options) (hw.Board, error) {
+	o.fill()
+	var via netip.AddrPort
+	if o.Board != "" {
+		addr, err := net.ResolveUDPAddr("udp4", o.Board)
+		if err != nil {
+			return nil, fmt.Errorf("spinnaker: %w", err)
+		}
+		via = netip.AddrPortFrom(addr.AddrPort().Addr().Unmap(), addr.AddrPort().Port())
+	}
+	t, err := newToolchain(o.Notify, o.Databases)
+	if err != nil {
+		return nil, fmt.Errorf("spinnaker: %w", err)
+	}
+	if _, err := t.announced(ctx, false); err != nil {
+		t.close()
+		return nil, fmt.Errorf("spinnaker: waiting for the toolchain: %w", err)
+	}
+	l, err := newLink(o.Local, via, o.Timeout)
+	if err != nil {
+		t.close()
+		return nil, fmt.Errorf("spinnaker: %w", err)
+	}
+	b := &board{opt: o, toolchain: t, link: l, owner: make(chan struct{}, 1)}
+	b.running, b.stop = context.WithCancel(context.Background())
+	b.keeper.Go(b.keep)
+	return b, nil
+}
+
+// Name is "spinnaker".
+func (b *board) Name() string { return "spinnaker" }
+
+// Capabilities are those of sPyNNaker's current-based neurons with delta synapses.
+func (b *board) Capabilities() hw.Capabilities {
+	return hw.Capabilities{
+		Fidelity:   hw.Approximate,
+		Axes:       []spike.Axis{spike.Steps},
+		Layers:     []string{"conv2d", "dense", "flatten", "neurons"},
+		Dynamics:   []spike.Dynamics{spike.IntegrateAndFire, spike.LeakyIntegrateAndFire},
+		Resets:     []spike.Reset{spike.ResetToZero},
+		WeightBits: 16,
+		StateBits:  32,
+		MaxCount:   1,
+		MaxSteps:   spike.MaxSteps,
+	}
+}
+
+func (b *board) Compile(n *spike.Network) (spike.Runner, error) { return hw.Compile(b, n) }
+
+// Health asks every board that a network is loaded on for its version.
+func (b *board) Health(ctx context.Context) error {
+	if b.running.Err() != nil {
+		return hw.ErrClosed
+	}
+	m, err := b.loaded()
+	if err != nil {
+		return err
+	}
+	asked := map[string]bool{}
+	for _, p := range m.Populations {
+		for _, t := range p.Live {
+			if asked[t.Board] {
+				continue
+			}
+			asked[t.Board] = true
+			if _, err := b.link.call(ctx, t.Board, t.X, t.Y, Request{Command: CommandVersion}); err != nil {
+				return err
+			}
+		}
+	}
+	return ctx.Err()
+}
+
+func (b *board) loaded() (*Mapping, error) {
+	b.toolchain.mu.Lock()
+	defer b.toolchain.mu.Unlock()
+	if b.toolchain.last == nil {
+		return nil, unreadable("the toolchain has named none")
+	}
+	return b.toolchain.last, nil
+}
+
+func (b *board) Close() error {
+	b.closing.Do(func() {
+		b.stop()
+		b.closeErr = errors.Join(b.toolchain.close(), b.link.close())
+		b.keeper.Wait()
+	})
+	return b.closeErr
+}
+
+// keep leads the tags here again and again. A board that is silent just now is asked again the next time.
+func (b *board) keep() {
+	tick := time.NewTicker(b.opt.Keep)
+	defer tick.Stop()
+	for {
+		select {
+		case <-b.running.Done():
+			return
+		case <-tick.C:
+			// Not while a run counts the packets of a tag.
+			select {
+			case b.owner <- struct{}{}:
+			default:
+				continue
+			}
+			b.mu.Lock()
+			tags := b.tags
+			b.mu.Unlock()
+			_ = b.link.lead(b.running, tags)
+			<-b.owner
+		}
+	}
+}
+
+func (b *board) Place(n *spike.Network) (hw.Placement, error) {
+	if b.running.Err() != nil {
+		return nil, hw.ErrClosed
+	}
+	stages, err := hw.Stages(n)
+	if err != nil {
+		return nil, err
+	}
+	m, err := b.loaded()
+	if err != nil {
+		return nil, err
+	}
+	refusal := &hw.Refusal{Board: b.Name()}
+	refuse(n, stages, refusal)
+	if err := refusal.Err(); err != nil {
+		return nil, err
+	}
+	p := &program{board: b, net: n, stages: stages}
+	if _, err := p.bind(m); err != nil {
+		return nil, err
+	}
+	p.report = p.describe(m)
+	return p, nil
+}
+
+// refuse names what a current-based neuron on the board cannot do.
+func refuse(n *spike.Network, stages []hw.Stage, refusal *hw.Refusal) {
+	if n.Axis != spike.Steps {
+		refusal.Add("", "the rows of the picture are its time; the board is shown a whole picture for several steps")
+	}
+	if len(stages) == 0 {
+		refusal.Add("", "it has no layer between its first neurons and its read-out")
+	} else if stages[0].MaxCount > 1 {
+		refusal.Add(n.Source.LayerName, "its spikes come several to a step; a spike on the board has no number")
+	}
+	for _, l := range n.Layers {
+		switch l := l.(type) {
+		case *spike.MaxPool2D:
+			refusal.Add(l.LayerName, "max-pooling; the board adds spikes up and knows no maximum")
+		case *spike.Neurons:
+			switch {
+			case l.Dynamics == spike.SpikingReLU:
+				refusal.Add(l.LayerName, "spiking_relu fires several times a step and keeps the rest; the board's neurons fire once and are reset")
+			case l.Reset != spike.ResetToZero:
+				refusal.Add(l.LayerName, "reset %q: the board resets to a fixed potential", l.Reset)
+			}
+		}
+	}
+}

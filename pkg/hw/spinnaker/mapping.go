@@ -1,0 +1,261 @@
+package spinnaker
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// maxAtoms is the most neurons that a mapping is read for.
+const maxAtoms = 1 << 21
+
+// Core is where atoms run, and the board's Ethernet chip through which one reaches them.
+type Core struct {
+	X, Y, P uint8
+	Board   string // IP address
+}
+
+// Atom is a neuron: the key that its spikes carry, and its core.
+type Atom struct {
+	Key  uint32
+	Core Core
+}
+
+// Tag is how live spikes leave a board: by its number, from the gatherer on the chip at X, Y.
+type Tag struct {
+	Tag, X, Y uint8
+	Board     string
+	Strip     bool // the SDP header is taken off
+}
+
+// Population is a group of neurons as the toolchain loaded it.
+type Population struct {
+	Atoms []Atom // by number
+	Live  []Tag  // the tags that its spikes leave by, none if they stay on the board
+	whole bool   // every core's spikes leave
+}
+
+// Mapping is what is loaded, by the toolchain's database.
+type Mapping struct {
+	TimeStep    float64 // of the simulation, in microseconds
+	TimeScale   float64 // how much slower than that the board's clock goes
+	Steps       int     // that a run takes, 0 without end
+	Proxied     bool    // the board is reached through a proxy of spalloc
+	Populations map[string]*Population
+}
+
+// ReadMapping reads the database at a path. Errors that are the database's wrap [ErrDatabase].
+func ReadMapping(path string) (*Mapping, error) {
+	d, err := openDatabase(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := d.mapping()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+type chip struct{ x, y int64 }
+
+// mapping joins the tables, as the views of the toolchain's own reader do.
+func (d *database) mapping() (*Mapping, error) {
+	m := &Mapping{TimeScale: 1, Populations: map[string]*Population{}}
+	if err := d.parameters(m); err != nil {
+		return nil, err
+	}
+	cores, err := d.cores()
+	if err != nil {
+		return nil, err
+	}
+	labels, taken := map[int64]string{}, map[string]bool{}
+	if err := d.each("Application_vertices", []string{"vertex_id", "vertex_label"}, func(r []any) error {
+		id, _ := r[0].(int64)
+		label, ok := r[1].(string)
+		if !ok {
+			return nil
+		}
+		if taken[label] {
+			return unreadable("two populations are called %q", label)
+		}
+		labels[id], taken[label] = label, true
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	population := map[int64]*Population{} // by machine vertex
+	if err := d.each("graph_mapper_vertex", []string{"application_vertex_id", "machine_vertex_id"}, func(r []any) error {
+		app, _ := r[0].(int64)
+		vertex, _ := r[1].(int64)
+		label, ok := labels[app]
+		if !ok {
+			return unreadable("a part of the population %d, which is not there", app)
+		}
+		if m.Populations[label] == nil {
+			m.Populations[label] = &Population{whole: true}
+		}
+		population[vertex] = m.Populations[label]
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	live, err := d.live(cores)
+	if err != nil {
+		return nil, err
+	}
+	for vertex, p := range population {
+		tags := live[vertex]
+		p.whole = p.whole && len(tags) > 0
+		p.Live = append(p.Live, tags...)
+	}
+	for _, p := range m.Populations {
+		slices.SortFunc(p.Live, func(a, b Tag) int { return cmp.Or(cmp.Compare(a.Board, b.Board), cmp.Compare(a.Tag, b.Tag)) })
+		p.Live = slices.Compact(p.Live)
+	}
+	return m, d.atoms(population, cores)
+}
+
+func (d *database) parameters(m *Mapping) error {
+	runtime := 0.0
+	err := d.each("configuration_parameters", []string{"parameter_id", "value"}, func(r []any) error {
+		var v float64
+		switch n := r[1].(type) {
+		case int64:
+			v = float64(n)
+		case float64:
+			v = n
+		default:
+			return nil
+		}
+		switch r[0] {
+		case "machine_time_step":
+			m.TimeStep = v
+		case "time_scale_factor":
+			m.TimeScale = v
+		case "runtime":
+			runtime = v
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if !(m.TimeStep > 0 && m.TimeStep < 1e9 && m.TimeScale > 0 && m.TimeScale < 1e6) {
+		return unreadable("time steps of %v microseconds, slowed down %v times", m.TimeStep, m.TimeScale)
+	}
+	if runtime > 0 { // in milliseconds, -1 without end
+		m.Steps = int(min(runtime*1000/m.TimeStep, 1<<31))
+	}
+	return d.each("proxy_configuration", []string{"kind"}, func([]any) error {
+		m.Proxied = true
+		return nil
+	})
+}
+
+// cores finds the core of every machine vertex.
+func (d *database) cores() (map[int64]Core, error) {
+	ip, nearest := map[chip]string{}, map[chip]chip{}
+	err := d.each("Machine_chip", []string{"chip_x", "chip_y", "ip_address", "nearest_ethernet_x", "nearest_ethernet_y"}, func(r []any) error {
+		x, _ := r[0].(int64)
+		y, _ := r[1].(int64)
+		ex, _ := r[3].(int64)
+		ey, _ := r[4].(int64)
+		if s, ok := r[2].(string); ok {
+			if _, err := netip.ParseAddr(s); err != nil {
+				return unreadable("the board at chip %d, %d: %v", x, y, err)
+			}
+			ip[chip{x, y}] = s
+		}
+		nearest[chip{x, y}] = chip{ex, ey}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	cores := map[int64]Core{}
+	return cores, d.each("Placements", []string{"vertex_id", "chip_x", "chip_y", "chip_p"}, func(r []any) error {
+		vertex, _ := r[0].(int64)
+		x, _ := r[1].(int64)
+		y, _ := r[2].(int64)
+		p, _ := r[3].(int64)
+		board, ok := ip[nearest[chip{x, y}]]
+		if x < 0 || x > 255 || y < 0 || y > 255 || p < 0 || p > 31 || !ok {
+			return unreadable("core %d of chip %d, %d, which no board has", p, x, y)
+		}
+		cores[vertex] = Core{uint8(x), uint8(y), uint8(p), board}
+		return nil
+	})
+}
+
+// live finds the tags that the spikes of a machine vertex leave by.
+func (d *database) live(cores map[int64]Core) (map[int64][]Tag, error) {
+	tags := map[int64][]Tag{} // of a gatherer
+	err := d.each("IP_tags", []string{"vertex_id", "tag", "board_address", "strip_sdp"}, func(r []any) error {
+		vertex, _ := r[0].(int64)
+		tag, _ := r[1].(int64)
+		board, _ := r[2].(string)
+		strip, _ := r[3].(int64)
+		if _, err := netip.ParseAddr(board); err != nil || tag < 0 || tag > 7 {
+			return unreadable("tag %d of the board %q", tag, board)
+		}
+		at, ok := cores[vertex]
+		if !ok {
+			return nil
+		}
+		tags[vertex] = append(tags[vertex], Tag{uint8(tag), at.X, at.Y, board, strip != 0})
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	live := map[int64][]Tag{}
+	return live, d.each("m_vertex_to_lpg_vertex", []string{"pre_vertex_id", "post_vertex_id"}, func(r []any) error {
+		from, _ := r[0].(int64)
+		to, _ := r[1].(int64)
+		live[from] = append(live[from], tags[to]...)
+		return nil
+	})
+}
+
+func (d *database) atoms(population map[int64]*Population, cores map[int64]Core) error {
+	n := 0
+	known := map[*Population]map[int64]Atom{}
+	err := d.each("event_to_atom_mapping", []string{"vertex_id", "atom_id", "event_id"}, func(r []any) error {
+		vertex, _ := r[0].(int64)
+		atom, ok := r[1].(int64)
+		key, _ := r[2].(int64)
+		p, core := population[vertex], cores[vertex]
+		if n++; n > maxAtoms {
+			return unreadable("more than %d neurons", maxAtoms)
+		}
+		if p == nil || core.Board == "" {
+			return nil // a device's
+		}
+		if !ok || atom < 0 || atom >= maxAtoms || key < 0 || key > 1<<32-1 {
+			return unreadable("neuron %d with key %d", atom, key)
+		}
+		if known[p] == nil {
+			known[p] = map[int64]Atom{}
+		}
+		if _, twice := known[p][atom]; twice {
+			return unreadable("neuron %d has two keys", atom)
+		}
+		known[p][atom] = Atom{uint32(key), core}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for p, atoms := range known {
+		p.Atoms = make([]Atom, len(atoms))
+		for i, a := range atoms {
+			if i >= int64(len(atoms)) {
+				return unreadable("neuron %d of %d", i, len(atoms))
+			}
+			p.Atoms[i] = a
+		}
+	}
+	return nil
+}
