@@ -128,6 +128,9 @@ func New(config Config) (*Server, error) {
 			s.config.Metrics.Gate(d.Name, d.Gate.Reasons()...)
 		}
 	}
+	if s.config.Board != nil {
+		s.config.Metrics.Degradable(s.config.Models.Default().Name(), board.Words(board.Kinds)...)
+	}
 	s.handler = s.routes()
 	return s, nil
 }

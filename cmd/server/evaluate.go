@@ -28,6 +28,7 @@ const (
 
 type evaluateCommand struct {
 	modelFlag
+	boardFlags
 	answerFlags
 	pictureFlags
 	JSON      bool   `help:"Print the report as JSON."`
@@ -62,6 +63,8 @@ type evaluatedModel struct {
 	Version string `json:"version"`
 	Digest  string `json:"digest"`
 	Backend string `json:"backend"`
+	// Degraded counts pictures that the simulator answered in a board's place.
+	Degraded map[string]int `json:"degraded,omitempty"`
 }
 
 // Validate is called by kong once the flags are read.
@@ -69,14 +72,22 @@ func (c *evaluateCommand) Validate() error {
 	if c.Bootstrap < 0 || c.Bootstrap > 1_000_000 {
 		return errors.New("--bootstrap must be from 0 to 1000000")
 	}
-	return c.answerFlags.Validate()
+	return errors.Join(c.answerFlags.Validate(), c.boardFlags.Validate())
 }
 
 // Run scores the model on the folder's pictures and fails if one of them
 // could not be read.
-func (c *evaluateCommand) Run(ctx context.Context, std *streams) error {
-	m, err := pipeline.OpenModel(c.Model, nil)
+func (c *evaluateCommand) Run(ctx context.Context, std *streams) (err error) {
+	supervisor, err := c.openForFiles(std)
 	if err != nil {
+		return err
+	}
+	defer closeBoard(supervisor, &err)
+	m, err := pipeline.OpenModel(c.Model, backend(supervisor))
+	if err != nil {
+		return err
+	}
+	if err := onBoard(supervisor, m.Name()); err != nil {
 		return err
 	}
 	d := m.Description()
@@ -97,7 +108,8 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams) error {
 		gate = &gated{Mode: c.Gate, Reasons: map[string]int{}}
 	}
 
-	cases, failed := c.predict(ctx, std, m, files, gate)
+	degraded := map[string]int{}
+	cases, failed := c.predict(ctx, std, m, files, gate, degraded)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -116,7 +128,7 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	out := evaluated{report, nil, gate, evaluatedModel{d.Name, d.Version, m.Digest(), m.Backend()}, failed}
+	out := evaluated{report, nil, gate, evaluatedModel{d.Name, d.Version, m.Digest(), m.Backend(), degraded}, failed}
 	if point != nil {
 		out.OperatingPoint = &point.Name
 	}
@@ -130,8 +142,8 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams) error {
 }
 
 // predict answers the files in parallel; the cases are in the files' order. What
-// the gate flags is counted in gate unless that is nil.
-func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *pipeline.Entry, files []labelled, gate *gated) ([]evaluate.Case, []unread) {
+// the gate flags is counted in gate unless that is nil, and what no board answered in degraded.
+func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *pipeline.Entry, files []labelled, gate *gated, degraded map[string]int) ([]evaluate.Case, []unread) {
 	type answer struct {
 		pipeline.Prediction
 		err error
@@ -163,6 +175,9 @@ func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *pipeline
 			failed = append(failed, unread{files[i].path, a.err.Error()})
 			return
 		}
+		if a.Degraded != "" {
+			degraded[a.Degraded]++
+		}
 		cases = append(cases, evaluate.Case{Positive: files[i].positive, Probability: a.Probability, Raw: a.RawProbability})
 	})
 	progress.end()
@@ -176,8 +191,16 @@ func (c *evaluateCommand) print(w io.Writer, e evaluated) error {
 	if _, err := fmt.Fprintf(w, "%s %s on %s, %s\n\n", e.Model.Name, e.Model.Version, e.Model.Backend, c.Folder); err != nil {
 		return err
 	}
-	if err := e.WriteText(w); err != nil || e.Gate == nil {
+	if err := e.WriteText(w); err != nil {
 		return err
+	}
+	for _, reason := range slices.Sorted(maps.Keys(e.Model.Degraded)) {
+		if _, err := fmt.Fprintf(w, "\nanswered by the simulator in the board's place: %d (%s)\n", e.Model.Degraded[reason], reason); err != nil {
+			return err
+		}
+	}
+	if e.Gate == nil {
+		return nil
 	}
 	_, err := fmt.Fprintf(w, "\nnot accepted by the gate: %d%s\n", e.Gate.Flagged, e.Gate.details())
 	return err

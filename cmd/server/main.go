@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/telemetry"
 	"github.com/spikeray/spikeray/models"
@@ -54,6 +55,7 @@ var defaults = kong.Vars{
 	"model":   models.Default,
 	"tiers":   strings.Join(kernel.Available(), ", "),
 	"workers": defaultWorkers(),
+	"boards":  strings.Join(board.Names(), ", "),
 }
 
 // streams are what a command reads and writes.

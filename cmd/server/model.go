@@ -1,19 +1,23 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"text/tabwriter"
 
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/model"
+	"github.com/spikeray/spikeray/pkg/spike"
 )
 
 type modelCommand struct {
 	List  modelListCommand  `cmd:"" help:"List the shipped models, the default first."`
 	Show  modelShowCommand  `cmd:"" help:"Print a model's card, or with --json its description."`
-	Check modelCheckCommand `cmd:"" help:"Check a model file."`
+	Check modelCheckCommand `cmd:"" help:"Check a model file; with --board, say also what becomes of it there, or why it cannot run."`
 }
 
 type modelListCommand struct{}
@@ -69,15 +73,47 @@ func estimate(e model.Estimate) string {
 }
 
 type modelCheckCommand struct {
+	boardFlag
+	JSON bool   `help:"Print the board's report as JSON."`
 	File string `arg:"" type:"existingfile" help:"A model file."`
 }
 
-func (c modelCheckCommand) Run(std *streams) error {
-	m, err := pipeline.OpenModelFile(c.File, nil)
+func (c modelCheckCommand) Run(ctx context.Context, std *streams) (err error) {
+	if !c.given() {
+		_, err := c.check(std.out, nil)
+		return err
+	}
+	o, err := c.configure()
 	if err != nil {
 		return err
 	}
+	b, err := o.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	p := &placer{board: b}
+	to := std.out
+	if c.JSON {
+		to = io.Discard
+	}
+	m, err := c.check(to, p)
+	if err != nil {
+		return err
+	}
+	if p.placed == nil {
+		return fmt.Errorf("model %s has no spiking layers, which is all that a board could run", m.Name())
+	}
+	return printReport(std.out, p.placed.Report(), c.JSON)
+}
+
+// check opens the file for a back end and says what it is.
+func (c modelCheckCommand) check(w io.Writer, backend spike.Backend) (*pipeline.Entry, error) {
+	m, err := pipeline.OpenModelFile(c.File, backend)
+	if err != nil {
+		return nil, err
+	}
 	d := m.Description()
-	_, err = fmt.Fprintf(std.out, "%s: good, %s %s, %s\n", c.File, d.Name, d.Version, m.Digest())
-	return err
+	_, err = fmt.Fprintf(w, "%s: good, %s %s, %s\n", c.File, d.Name, d.Version, m.Digest())
+	return m, err
 }

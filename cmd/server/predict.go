@@ -13,11 +13,17 @@ import (
 
 type predictCommand struct {
 	modelFlag
+	boardFlags
 	answerFlags
 	pictureFlags
 	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from: the probability for it is told too, and how much the operating point's answers are worth there."`
 	JSON       bool     `help:"Print a line of JSON for each file: file, probability, label and more, or error."`
 	Files      []string `arg:"" name:"file" help:"Pictures; - is standard input."`
+}
+
+// Validate is called by kong once the flags are read.
+func (c *predictCommand) Validate() error {
+	return errors.Join(c.answerFlags.Validate(), c.boardFlags.Validate())
 }
 
 // predicted is one file's line.
@@ -29,15 +35,25 @@ type predicted struct {
 	OperatingPoint string               `json:"operating_point,omitempty"`
 	Prevalence     *pipeline.Prevalence `json:"prevalence,omitempty"`
 	Gate           *model.GateResult    `json:"gate,omitempty"`
+	Backend        string               `json:"backend,omitempty"`
+	Degraded       string               `json:"degraded,omitempty"`
 	Warnings       []string             `json:"warnings,omitempty"`
 	Error          string               `json:"error,omitempty"`
 }
 
 // Run prints a line for each file, in their order, and fails if one has no
 // answer.
-func (c *predictCommand) Run(ctx context.Context, std *streams) error {
-	m, err := pipeline.OpenModel(c.Model, nil)
+func (c *predictCommand) Run(ctx context.Context, std *streams) (err error) {
+	supervisor, err := c.openForFiles(std)
 	if err != nil {
+		return err
+	}
+	defer closeBoard(supervisor, &err)
+	m, err := pipeline.OpenModel(c.Model, backend(supervisor))
+	if err != nil {
+		return err
+	}
+	if err := onBoard(supervisor, m.Name()); err != nil {
 		return err
 	}
 	if err := c.options().Check(m.Description()); err != nil {
@@ -61,6 +77,7 @@ func (c *predictCommand) Run(ctx context.Context, std *streams) error {
 			line.OperatingPoint = p.OperatingPoint.Name
 		}
 		line.Prevalence, line.Warnings = p.Prevalence, p.Warnings
+		line.Backend, line.Degraded = p.Backend, p.Degraded
 		return line
 	}
 	pipeline.InOrder(len(c.Files), runtime.GOMAXPROCS(0), work, func(_ int, line predicted) {
@@ -121,6 +138,9 @@ func (c *predictCommand) print(std *streams, line predicted) error {
 	}
 	if g := line.Gate; g != nil && !g.Accepted {
 		more += fmt.Sprintf("  (gate: %s)", g.Reason)
+	}
+	if line.Degraded != "" {
+		more += fmt.Sprintf("  (from the %s, board: %s)", line.Backend, line.Degraded)
 	}
 	_, err := fmt.Fprintf(std.out, "%.4f  %-9s  %s%s\n", *line.Probability, line.Label, line.File, more)
 	return err

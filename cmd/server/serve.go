@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"github.com/spikeray/spikeray/api"
@@ -18,6 +20,7 @@ import (
 type serveCommand struct {
 	Addr string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on; :8080 is port 8080 of every interface. The default is ${default}."`
 	modelFlag
+	boardFlags
 	gateFlag
 	pictureFlags
 
@@ -45,7 +48,7 @@ func (c *serveCommand) Validate() error {
 	if c.PredictTimeout <= 0 || c.ReadTimeout <= 0 || c.IdleTimeout <= 0 || c.ShutdownTimeout <= 0 || c.DrainDelay < 0 {
 		return errors.New("timeouts must be above 0, --drain-delay not below")
 	}
-	return nil
+	return c.boardFlags.Validate()
 }
 
 // gcPercent is by how much the heap may grow between collections where GOGC does not say. What grows it is uploads and
@@ -53,7 +56,7 @@ func (c *serveCommand) Validate() error {
 const gcPercent = 60
 
 // Run serves until ctx ends and all that was in flight has been answered.
-func (c *serveCommand) Run(ctx context.Context, std *streams) error {
+func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	log, err := telemetry.NewLogger(std.err, c.LogFormat, c.LogLevel)
 	if err != nil {
 		return err
@@ -61,14 +64,24 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) error {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	models, err := pipeline.OpenCatalogue(c.Model, nil)
+	build := telemetry.ReadBuild(version)
+	metrics := telemetry.NewMetrics(build)
+	supervisor, err := c.boardFlags.open(log, c.watcher(metrics))
 	if err != nil {
 		return err
 	}
-	build := telemetry.ReadBuild(version)
+	defer closeBoard(supervisor, &err)
+	models, err := pipeline.OpenCatalogue(c.Model, backend(supervisor))
+	if err != nil {
+		return err
+	}
+	if err := onBoard(supervisor, models.Default().Name()); err != nil {
+		return err
+	}
 	server, err := api.New(api.Config{
 		Models:          models,
-		Metrics:         telemetry.NewMetrics(build),
+		Metrics:         metrics,
+		Board:           supervisor,
 		Log:             log,
 		Queue:           api.NewQueue(c.Workers, c.Queue),
 		Gate:            c.Gate,
@@ -95,9 +108,29 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) error {
 		"model", model.Name(), "version", model.Description().Version, "digest", model.Digest(),
 		"backend", model.Backend(), "kernel", model.Kernel(), "addr", listener.Addr().String(),
 		"workers", c.Workers, "queue", c.Queue, "build", build.Version)
+	if supervisor != nil {
+		defer onHangup(supervisor.Release)()
+	}
 	if err := server.Serve(ctx, listener); err != nil {
 		return err
 	}
 	log.Info("stopped")
 	return nil
+}
+
+// onHangup calls f at each SIGHUP until stop is called.
+func onHangup(f func()) (stop func()) {
+	hangups, done := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		defer close(done)
+		for range hangups {
+			f()
+		}
+	}()
+	return func() {
+		signal.Stop(hangups)
+		close(hangups)
+		<-done
+	}
 }

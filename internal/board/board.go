@@ -51,6 +51,15 @@ const (
 // Kinds are all of them.
 var Kinds = []Kind{Unavailable, TimedOut, Failed, WrongAnswer, Busy, Untrusted}
 
+// Words are states or kinds as text.
+func Words[T ~string](all []T) []string {
+	words := make([]string, len(all))
+	for i, w := range all {
+		words[i] = string(w)
+	}
+	return words
+}
+
 // Error says that a board did not answer.
 type Error struct {
 	Board string

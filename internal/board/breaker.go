@@ -11,11 +11,14 @@ const maxBackoff = 16 // times Options.Retry
 
 // set needs mu.
 func (s *Supervisor) set(state State, why error) {
+	again := s.detail != nil
 	s.state, s.detail, s.failures = state, why, 0
 	s.tellLocked(func(w Watcher) { w.State(state) })
 	switch log := s.opt.Log.With("board", s.opt.Name, "state", state); state {
 	case Closed:
-		log.Info("the board answers")
+		if again {
+			log.Info("the board answers again")
+		}
 	case Open:
 		log.Warn("the board is not asked until its canary is right", "error", why)
 	case Quarantined:

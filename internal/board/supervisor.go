@@ -50,6 +50,13 @@ func New(o Options) (*Supervisor, error) {
 // Name is the one that the supervisor was given.
 func (s *Supervisor) Name() string { return s.opt.Name }
 
+// Taken says whether the supervisor has a network.
+func (s *Supervisor) Taken() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.net != nil
+}
+
 // Status is how a board is.
 type Status struct {
 	Name   string
@@ -83,12 +90,17 @@ func (s *Supervisor) Compile(n *spike.Network) (spike.Runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.net != nil {
-		return nil, fmt.Errorf("board %s has a network already", s.opt.Name)
+	s.mu.Lock()
+	taken := s.net != nil
+	if !taken {
+		s.net, s.output = n, n.Input
+		if len(shapes) > 0 {
+			s.output = shapes[len(shapes)-1]
+		}
 	}
-	s.net, s.output = n, n.Input
-	if len(shapes) > 0 {
-		s.output = shapes[len(shapes)-1]
+	s.mu.Unlock()
+	if taken {
+		return nil, fmt.Errorf("board %s has a network already", s.opt.Name)
 	}
 	s.owner <- struct{}{}
 	made, err := s.attempt()

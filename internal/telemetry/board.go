@@ -9,9 +9,9 @@ type Board struct {
 	canaries *prometheus.CounterVec
 }
 
-// Board makes the metrics of a board with these states of its breaker and these kinds of failure, all at 0. Answers of
-// the model may be degraded for any of them. Call it once.
-func (m *Metrics) Board(name, model string, states, failures []string) *Board {
+// Board makes the metrics of a board with these states of its breaker and these kinds of failure, all at 0. Call it
+// once.
+func (m *Metrics) Board(name string, states, failures []string) *Board {
 	label := prometheus.Labels{"board": name}
 	state := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "spikeray_board_state", ConstLabels: label,
@@ -34,7 +34,6 @@ func (m *Metrics) Board(name, model string, states, failures []string) *Board {
 	}
 	for _, kind := range failures {
 		b.failures.WithLabelValues(kind)
-		m.degraded.WithLabelValues(model, kind)
 	}
 	b.canary(true)
 	b.canary(false)
@@ -63,6 +62,13 @@ func (b *Board) canary(right bool) prometheus.Counter {
 		return b.canaries.WithLabelValues("true")
 	}
 	return b.canaries.WithLabelValues("false")
+}
+
+// Degradable names all reasons for which answers of a model may be degraded, so that each is there, at 0, from the start.
+func (m *Metrics) Degradable(model string, reasons ...string) {
+	for _, reason := range reasons {
+		m.degraded.WithLabelValues(model, reason)
+	}
 }
 
 // Degraded counts an answer that the simulator gave in a board's place.

@@ -28,11 +28,12 @@ func used() *Metrics {
 	m.Gate("net", "other", "rotated")
 	m.Flagged("net", "rotated")
 	m.Spiked("net", 1000, 50000)
-	b := m.Board("loihi", "net", []string{"closed", "quarantined"}, []string{"timeout"})
+	b := m.Board("loihi", []string{"closed", "quarantined"}, []string{"timeout"})
 	b.State("closed")
 	b.State("quarantined")
 	b.Failed("timeout")
 	b.Canary(true)
+	m.Degradable("net", "busy", "timeout")
 	m.Degraded("net", "timeout")
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
 		m.Stage(s, 3*time.Millisecond)
@@ -80,6 +81,7 @@ spikeray_board_state{board="loihi",state="closed"} 0
 spikeray_board_state{board="loihi",state="quarantined"} 1
 # HELP spikeray_degraded_answers_total Pictures that the simulator answered in a board's place, by model and what kept the board from it.
 # TYPE spikeray_degraded_answers_total counter
+spikeray_degraded_answers_total{model="net",reason="busy"} 0
 spikeray_degraded_answers_total{model="net",reason="timeout"} 1
 # HELP spikeray_queue_depth Pictures waiting for a worker.
 # TYPE spikeray_queue_depth gauge

@@ -34,6 +34,21 @@ func Steps(t testing.TB, n int) *model.Model {
 	return decode(t, File("tiny-steps", map[string]any{"axis": "steps", "steps": n}))
 }
 
+// ForBoard is a model that boards can run, decoded for one: see [BoardFile].
+func ForBoard(t testing.TB, board spike.Backend) *model.Model {
+	return decodeFor(t, BoardFile("tiny-board"), board)
+}
+
+// BoardFile is a model file of that name whose body has nothing that a board could
+// refuse: neurons that fire once and are reset to zero, shown their picture for 6
+// steps. Its weights are floating point, so that a board has to round them.
+func BoardFile(name string) []byte {
+	return file(name, map[string]any{"axis": "steps", "steps": 6}, func(name string, _ int) layer {
+		return layer{"type": "neurons", "name": name, "model": spike.IntegrateAndFire, "threshold": 0.3, "amplitude": 1,
+			"reset": spike.ResetToZero, "start": layer{"kind": spike.StartConstant, "value": 0}}
+	}, false)
+}
+
 // Plain is a model without neurons.
 func Plain(t testing.TB) *model.Model { return decode(t, File("tiny-plain", nil)) }
 
@@ -70,21 +85,25 @@ type layer = map[string]any
 
 // File is a model file of that name with random but fixed weights. Its
 // activations spike along the time that is given, or are ReLUs for nil.
-func File(name string, time map[string]any) []byte { return file(name, time, false) }
-
-// GatedFile is the file of [Gated] by that name. The gate goes by the picture's
-// mean: light it is "chest", dim "other_part" and dark "turned".
-func GatedFile(name string) []byte { return file(name, nil, true) }
-
-func file(name string, time map[string]any, gated bool) []byte {
-	random := rand.New(rand.NewPCG(1, 2))
+func File(name string, time map[string]any) []byte {
 	activation := func(name string, seed int) layer {
-		if time == nil {
-			return layer{"type": "relu", "name": name}
-		}
 		return layer{"type": "neurons", "name": name, "model": "spiking_relu", "dt": 2,
 			"start": layer{"kind": "uniform", "seed": seed}}
 	}
+	if time == nil {
+		activation = relu
+	}
+	return file(name, time, activation, false)
+}
+
+func relu(name string, _ int) layer { return layer{"type": "relu", "name": name} }
+
+// GatedFile is the file of [Gated] by that name. The gate goes by the picture's
+// mean: light it is "chest", dim "other_part" and dark "turned".
+func GatedFile(name string) []byte { return file(name, nil, relu, true) }
+
+func file(name string, time map[string]any, activation func(name string, seed int) layer, gated bool) []byte {
+	random := rand.New(rand.NewPCG(1, 2))
 	var header = map[string]any{}
 	var data bytes.Buffer
 	store := func(name string, weights []float32, shape ...int) string {

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/telemetry"
+	"github.com/spikeray/spikeray/pkg/hw"
+	"github.com/spikeray/spikeray/pkg/spike"
+)
+
+// boardFlag names a board.
+type boardFlag struct {
+	Board       string            `placeholder:"NAME" help:"Board that runs the model's spiking layers, in place of the simulator: ${boards}. The model must fit it."`
+	BoardOption map[string]string `placeholder:"KEY=VALUE" help:"Option of the board, such as chip=loihi1 or url=http://host:port; several are separated by semicolons or given one by one."`
+}
+
+// configure is the board's own part of the options.
+func (f boardFlag) configure() (board.Options, error) {
+	if f.Board == "" {
+		return board.Options{}, errors.New("--board-option is for a --board, and none is given")
+	}
+	return board.Configure(f.Board, f.BoardOption)
+}
+
+func (f boardFlag) given() bool { return f.Board != "" || len(f.BoardOption) > 0 }
+
+// boardFlags say which board runs the model, and what happens when it does not.
+type boardFlags struct {
+	boardFlag
+	BoardFallback        board.Fallback `default:"off" enum:"off,start,request" placeholder:"WHEN" help:"When the simulator answers in the board's place, on the network with the board's own numbers: off is never, start while the board has not been reached since the start, request whenever it does not answer. The default is ${default}."`
+	BoardQueue           int            `default:"16" help:"Runs that may wait for the board."`
+	BoardTimeout         time.Duration  `default:"10s" help:"Longest time that a run on the board may take."`
+	BoardStartTimeout    time.Duration  `default:"1m" help:"Longest time to connect, to load the network and to try it."`
+	BoardFailures        int            `default:"3" help:"Failures in a row after which the board is not asked until it answers a known input rightly."`
+	BoardRetry           time.Duration  `default:"5s" help:"How long it is then left alone; twice as long after each try, up to 16 times."`
+	BoardCanary          time.Duration  `default:"1m" help:"How often a board that works is shown the known input; 0 for never. A wrong answer puts it into quarantine, until SIGHUP or a restart."`
+	BoardCanaryTolerance float64        `default:"0" placeholder:"SHARE" help:"Share of the known input's spikes, from 0 to below 1, that may be too many or too few before that counts as wrong, for a board that is not exact."`
+}
+
+// Validate is called by kong once the flags are read.
+func (f boardFlags) Validate() error {
+	switch {
+	case f.BoardQueue < 0 || f.BoardFailures < 1:
+		return errors.New("--board-failures must be above 0, --board-queue not below")
+	case f.BoardTimeout <= 0 || f.BoardStartTimeout <= 0 || f.BoardRetry <= 0 || f.BoardCanary < 0:
+		return errors.New("the board's timeouts and --board-retry must be above 0, --board-canary not below")
+	case !(f.BoardCanaryTolerance >= 0 && f.BoardCanaryTolerance < 1):
+		return errors.New("--board-canary-tolerance must be from 0 to below 1")
+	}
+	return nil
+}
+
+// open gives the board that the flags name, looked after, or nil for none. It is to be closed.
+func (f boardFlags) open(log *slog.Logger, watcher board.Watcher) (*board.Supervisor, error) {
+	if !f.given() {
+		return nil, nil
+	}
+	o, err := f.configure()
+	if err != nil {
+		return nil, err
+	}
+	o.Fallback, o.Queue, o.Timeout, o.StartTimeout = f.BoardFallback, f.BoardQueue, f.BoardTimeout, f.BoardStartTimeout
+	o.Failures, o.Retry, o.Canary, o.Tolerance = f.BoardFailures, f.BoardRetry, f.BoardCanary, f.BoardCanaryTolerance
+	if o.Queue == 0 {
+		o.Queue = -1
+	}
+	if o.Canary == 0 {
+		o.Canary = -1
+	}
+	o.Log, o.Watcher = log, watcher
+	return board.New(o)
+}
+
+// openForFiles is open for commands that work on as many files at a time as there are cores, and tell nobody else.
+func (f boardFlags) openForFiles(std *streams) (*board.Supervisor, error) {
+	f.BoardQueue = max(f.BoardQueue, runtime.GOMAXPROCS(0))
+	log, err := telemetry.NewLogger(std.err, telemetry.FormatText, slog.LevelWarn)
+	if err != nil {
+		return nil, err
+	}
+	return f.open(log, nil)
+}
+
+// backend is a supervisor as what runs a model: nil without one.
+func backend(s *board.Supervisor) spike.Backend {
+	if s == nil {
+		return nil
+	}
+	return s
+}
+
+// closeBoard lets go of a board, if there is one.
+func closeBoard(s *board.Supervisor, err *error) {
+	if s != nil {
+		*err = errors.Join(*err, s.Close())
+	}
+}
+
+// onBoard says whether the model that was opened on the board has anything to run there.
+func onBoard(s *board.Supervisor, model string) error {
+	if s != nil && !s.Taken() {
+		return fmt.Errorf("model %s has no spiking layers, which is all that a board could run", model)
+	}
+	return nil
+}
+
+// watcher tells the metrics of a board.
+type watcher struct{ *telemetry.Board }
+
+func (w watcher) State(s board.State) { w.Board.State(string(s)) }
+func (w watcher) Failed(k board.Kind) { w.Board.Failed(string(k)) }
+
+// watcher gives the metrics of the board that the flags name, or nil for none.
+func (f boardFlags) watcher(m *telemetry.Metrics) board.Watcher {
+	if f.Board == "" {
+		return nil
+	}
+	return watcher{m.Board(f.Board, board.Words(board.States), board.Words(board.Kinds))}
+}
+
+// placer is a back end that places a network and goes no further.
+type placer struct {
+	board  hw.Board
+	placed hw.Placement
+}
+
+func (p *placer) Name() string { return p.board.Name() }
+
+func (p *placer) Compile(n *spike.Network) (_ spike.Runner, err error) {
+	p.placed, err = p.board.Place(n)
+	return nil, err
+}
+
+// printReport says what a network loses on a board, and what it takes of it.
+func printReport(w io.Writer, r hw.Report, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(r)
+	}
+	exact := "its spikes are the simulator's as long as no state saturates"
+	if !r.Exact {
+		exact = "its numbers are rounded for the board, and its spikes may differ from the simulator's"
+	}
+	fmt.Fprintf(w, "fits %s: %s\n\n", r.Board, exact)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "layer\tneurons\tweights\trounded\tclipped\tworst, steps\tscale\tthreshold\ton the board\treach\tsynapses\tcores")
+	for _, l := range r.Layers {
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%.3g\t%.4g\t%.6g\t%.6g\t%.2f\t%d\t%d\n", l.Layer, l.NeuronCount, l.Weights, l.RoundedWeights,
+			l.ClippedWeights, max(l.WeightError, l.BiasError), l.Scale, l.Threshold, l.BoardThreshold, l.Reach, l.Synapses, l.Cores)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(w)
+	for _, s := range r.Resources {
+		of := ""
+		if s.Available > 0 {
+			of = fmt.Sprintf(" of %d", s.Available)
+		}
+		fmt.Fprintf(w, "%s: %d%s\n", s.Name, s.Used, of)
+	}
+	_, err := fmt.Fprintln(w, "\nA reach above 1 says that some input could saturate a state; answers then warn of it.")
+	return err
+}
