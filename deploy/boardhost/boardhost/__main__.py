@@ -16,6 +16,7 @@ def main():
     parser.add_argument("--board", choices=BOARDS, default="simulator")
     parser.add_argument("--listen", default="127.0.0.1:8700", help="host:port; port 0 is any that is free")
     parser.add_argument("--lease", type=float, default=60, help="seconds of silence after which another client may own the board")
+    parser.add_argument("--patience", type=float, default=600, help="seconds of work after which the board counts as hanging, and the host as not ready")
     parser.add_argument("--network", action="append", default=[], metavar="NAME=FILE", help="load a network at the start, under that name")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE", help="of the board; see its plug-in")
     parser.add_argument("--verbose", action="store_true")
@@ -26,7 +27,7 @@ def main():
         board = plugin.Board(**dict(option.split("=", 1) for option in args.option))
     except (ImportError, TypeError, ValueError) as e:
         sys.exit(f"boardhost: {args.board}: {e}")
-    host = Host(board, args.lease)
+    host = Host(board, args.lease, args.patience)
     for pair in args.network:
         name, _, path = pair.partition("=")
         try:

@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from collections import OrderedDict
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -36,13 +37,32 @@ class Failure(Exception):
 class Host:
     """A board, the networks placed on it, and its owner."""
 
-    def __init__(self, board, lease=60.0, clock=time.monotonic):
-        self.board, self.lease, self.clock = board, lease, clock
+    def __init__(self, board, lease=60.0, patience=600.0, clock=time.monotonic):
+        self.board, self.lease, self.patience, self.clock = board, lease, patience, clock
         self.turn = threading.Lock()  # held while the board works
+        self.since = None  # when it began
         self.lock = threading.Lock()
         self.placed = OrderedDict()
         self.kept = set()  # names that were loaded at the start and stay
         self.owner, self.seen = None, 0.0
+
+    @contextmanager
+    def working(self):
+        if not self.turn.acquire(timeout=self.patience):
+            raise Failure(503, "the board is busy")
+        try:
+            self.since = self.clock()
+            yield
+        finally:
+            self.since = None
+            self.turn.release()
+
+    def health(self):
+        """Why nothing can be run, or None. A board that has worked for longer than our patience hangs: start the host again."""
+        since = self.since
+        if since is not None and self.clock() - since > self.patience:
+            return f"the board has been at work for {self.clock() - since:.0f} s"
+        return getattr(self.board, "health", lambda: None)()
 
     def own(self, parameters):
         """Refuses another than the owner; the board is anyone's after the lease."""
@@ -60,7 +80,7 @@ class Host:
             network = networks.read(file)
         except networks.NetworkError as e:
             raise Failure(400, f"no network: {e}") from None
-        with self.turn:
+        with self.working():
             if name not in self.placed or self.placed[name][0].digest != network.digest:
                 try:
                     placed = self.board.place(network)
@@ -92,7 +112,7 @@ class Host:
 
     def unload(self, name, parameters):
         self.own(parameters)
-        with self.turn, self.lock:
+        with self.lock:
             had = name not in self.kept and self.placed.pop(name, None)
             if not set(self.placed) - self.kept:
                 self.owner = None
@@ -134,7 +154,7 @@ class Host:
         limit = network.stages()[0].max_count
         if train.max() > limit:
             raise BadInput(f"{train.max()} spikes at once, the network's source emits at most {limit}")
-        with self.turn:
+        with self.working():
             run = placed.run(train)
         self.own(request.parameters)
         out, spikes, operations = network.count(train, run)
@@ -158,15 +178,14 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self):
-        self.reply(self.route)
+        self.reply()
 
-    def do_POST(self):
-        self.reply(self.route)
+    do_POST = do_GET
 
-    def reply(self, answer):
+    def reply(self):
         status, headers = 200, {"Content-Type": "application/json"}
         try:
-            body = answer(self.body())
+            body = self.route(self.body())
             if isinstance(body, tuple):
                 body, headers = body[0], {"Content-Type": "application/octet-stream", wire.HEADER_LENGTH: body[1]}
             else:
@@ -175,9 +194,6 @@ class Handler(BaseHTTPRequestHandler):
             status, body = e.status, json.dumps(e.body).encode()
         except (wire.WireError, BadInput) as e:
             status, body = 400, json.dumps({"error": str(e)}).encode()
-        except OSError:
-            self.close_connection = True
-            return
         except Exception as e:  # the vendor's code: say so, and live on
             log.exception("%s %s", self.command, self.path)
             status, body = 500, json.dumps({"error": f"{type(e).__name__}: {e}"[:400]}).encode()
@@ -187,20 +203,22 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
-        self.wfile.flush()
+        self.wfile.flush()  # raises where the client has gone; the server notes that
 
     def body(self):
+        self.close_connection, keep = True, self.close_connection  # until the body is known to be read
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit() and len(length) < 12):
-            self.close_connection = True
             raise Failure(411, "a Content-Length is wanted")
         if int(length) > MAX_BODY:
-            self.close_connection = True
             raise Failure(413, f"at most {MAX_BODY} bytes are read")
-        body = self.rfile.read(int(length))
+        try:
+            body = self.rfile.read(int(length))
+        except OSError:
+            body = b""
         if len(body) < int(length):
-            self.close_connection = True
             raise Failure(400, "the body ends early")
+        self.close_connection = keep
         return body
 
     def route(self, body):
@@ -227,7 +245,7 @@ class Handler(BaseHTTPRequestHandler):
         elif not model and not post:
             if not at["health"]:
                 return host.server_metadata()
-            if at["health"] == "ready" and (why := getattr(host.board, "health", lambda: None)()):
+            if at["health"] == "ready" and (why := host.health()):
                 raise Failure(503, why)
             return {}
         raise Failure(404 if model else 405, "no such request")

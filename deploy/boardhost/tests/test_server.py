@@ -1,5 +1,8 @@
 import base64
+import http.client
 import json
+import logging
+import threading
 import unittest
 
 import numpy as np
@@ -7,7 +10,7 @@ import numpy as np
 from boardhost import wire
 from boardhost.board import BadInput, Refused
 from boardhost.boards.simulator import Board
-from boardhost.server import FILE, KEPT, PATH, Failure, Host
+from boardhost.server import FILE, KEPT, MAX_BODY, PATH, Failure, Host, Server as HTTPServer
 
 from .files import small
 
@@ -113,3 +116,71 @@ class Server(unittest.TestCase):
             "/v2/repository/models/a/load": 1, "/v2/models/a/b/infer": 0, "/v2/models/": 0, "/v2x": 0, "/": 0, "/v2/models/a%20": 0,
         }.items():
             self.assertEqual(bool(PATH.fullmatch(path)), bool(ok), path)
+
+
+class Breaking(Board):
+    """A board whose SDK breaks and hangs."""
+
+    hang = None
+
+    def place(self, network):
+        if self.hang:
+            self.hang.wait()
+        raise OSError("the driver is gone")
+
+
+class HTTP(unittest.TestCase):
+    def setUp(self):
+        logging.disable(logging.CRITICAL)
+        self.host = Host(Breaking(), patience=0.2)
+        self.server = HTTPServer(("127.0.0.1", 0), self.host)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,))
+        self.thread.start()
+
+    def tearDown(self):
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+        logging.disable(logging.NOTSET)
+
+    def ask(self, method, path, body=None, headers={}):
+        connection = http.client.HTTPConnection(*self.server.server_address, timeout=60)
+        try:
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def load(self):
+        return self.ask("POST", "/v2/repository/models/a/load", json.dumps({"parameters": {FILE: base64.b64encode(small()).decode()}}))
+
+    def test_host_outlives_its_board(self):
+        for _ in range(2):
+            status, body = self.load()
+            self.assertEqual((status, "driver" in body["error"]), (500, True))
+        self.assertEqual(self.ask("GET", "/v2/health/ready"), (200, {}))
+        self.assertFalse(self.host.turn.locked())
+
+    def test_board_that_hangs(self):
+        self.host.board.hang = threading.Event()
+        first = threading.Thread(target=self.load)
+        first.start()
+        try:
+            while not self.host.turn.locked():
+                pass
+            self.assertEqual(self.load()[0], 503)  # after its patience
+            status, body = self.ask("GET", "/v2/health/ready")
+            self.assertEqual((status, "at work" in body["error"]), (503, True))
+            self.assertEqual(self.ask("GET", "/v2/health/live")[0], 200)
+        finally:
+            self.host.board.hang.set()
+            first.join()
+        self.assertEqual(self.ask("GET", "/v2/health/ready")[0], 200)
+
+    def test_bodies(self):
+        self.assertEqual(self.ask("POST", "/v2/models/a/infer", iter([b"{}"]), {"Transfer-Encoding": "chunked"})[0], 411)
+        self.assertEqual(self.ask("POST", "/v2/models/a/infer", b"", {"Content-Length": str(MAX_BODY + 1)})[0], 413)
+        self.assertEqual(self.ask("POST", "/v2/models/a/infer", b"", {"Content-Length": "-1"})[0], 411)
+        self.assertEqual(self.ask("GET", "/v2/models/a/infer")[0], 404)
+        self.assertEqual(self.ask("POST", "/v2")[0], 405)

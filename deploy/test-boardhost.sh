@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Tries the board host with the client of pkg/hw/remote against real processes: the host's own simulator, Lava's simulation of Loihi, and
+# Akida's software. Each needs an interpreter that can import its package; one that is not there is skipped, and said so.
+#
+#   SPIKERAY_BOARDHOST_PYTHON  with numpy       (python3)
+#   SPIKERAY_LAVA_PYTHON       with lava-nc     (python3)
+#   SPIKERAY_AKIDA_PYTHON      with akida       (python3)
+#
+# --install makes virtual environments for those that are missing, from deploy/boardhost/requirements*.txt, in a folder that is
+# deleted afterwards. Lava wants Python 3.10.
+set -euo pipefail
+# shellcheck source=deploy/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+host=$root/deploy/boardhost
+export PYTHONDONTWRITEBYTECODE=1
+[[ ${1:-} == --install ]] && install=1
+
+# offer VARIABLE MODULE REQUIREMENTS PYTHON: sees to it that the variable names an interpreter that has the module; false if none has.
+offer() {
+  local variable=$1 module=$2 requirements=$host/$3 python=$4
+  local path=${!variable:-python3}
+  if ! "$path" -c "import $module" >/dev/null 2>&1; then
+    if [[ -z ${install:-} ]] || ! command -v "$python" >/dev/null; then
+      echo "  skip  $path cannot import $module; $variable names an interpreter that can, --install makes one with $python"
+      return 1
+    fi
+    scratch=${scratch:-$(mktemp -d)}
+    trap 'rm -rf "$scratch"' EXIT
+    "$python" -m venv "$scratch/$module" && "$scratch/$module/bin/pip" -q install -r "$requirements" || fail "cannot install $requirements"
+    path=$scratch/$module/bin/python
+  fi
+  export "$variable=$path"
+}
+
+# go_test NAME PATTERN: runs tests of the client, none of which may be skipped.
+go_test() {
+  local log
+  log=$(cd "$root" && go test ./pkg/hw/remote -count=1 -timeout 30m -v -run "$2" 2>&1) || { echo "$log" >&2; fail "$1"; }
+  ! grep -q -- '--- SKIP' <<<"$log" || { grep -A1 -- '--- SKIP' <<<"$log" >&2; fail "$1: skipped"; }
+  grep -Eo '[0-9]+ networks .*' <<<"$log" | sed 's/^/        /' || true
+  pass "$1"
+}
+
+title "The host and its simulator"
+if offer SPIKERAY_BOARDHOST_PYTHON numpy requirements.txt python3; then
+  (cd "$host" && "$SPIKERAY_BOARDHOST_PYTHON" -m unittest discover -s tests -t . 2>&1) || fail "the host's own tests"
+  pass "the host's own tests"
+  go_test "contract, random networks, faults" 'TestProcessIsABoard|TestRandomNetworks|TestHostProcess|TestNetworkOfTheHost|TestHostileRequests'
+fi
+title "Lava"
+if offer SPIKERAY_LAVA_PYTHON lava.magma requirements-lava.txt python3.10; then
+  go_test "contract; the emulator's integers" TestLava
+fi
+title "Akida"
+if offer SPIKERAY_AKIDA_PYTHON akida requirements-akida.txt python3; then
+  go_test "the simulator's spikes; refusals" TestAkida
+fi
