@@ -47,10 +47,9 @@ type loopback struct {
 	sets   int
 }
 
-// unpacked is the database that sPyNNaker made for the network of hwtest.
-func unpacked(t *testing.T) string {
+func inflate(t testing.TB, path string) []byte {
 	t.Helper()
-	f, err := os.Open("testdata/network.sqlite3.gz")
+	f, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,8 +62,14 @@ func unpacked(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return b
+}
+
+// unpacked is the database that sPyNNaker made for the network of hwtest (testdata/network.json).
+func unpacked(t *testing.T) string {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "input_output_database.sqlite3")
-	if err := os.WriteFile(path, b, 0o600); err != nil {
+	if err := os.WriteFile(path, inflate(t, "testdata/network.sqlite3.gz"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path

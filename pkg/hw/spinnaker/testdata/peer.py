@@ -2,16 +2,22 @@
 
     python peer.py vectors > vectors.json          packets that SpiNNMan writes, for the tests without Python
     python peer.py database SPEC.json > OUT.sqlite3    the database of sPyNNaker for these populations, on its virtual board
+    python peer.py mapping DATABASE                what sPyNNaker's own reader finds in a database
+    python peer.py tables SEED                     an SQLite database of random rows, and these
     python peer.py parse                           reads a packet in hex a line, answers with what SpiNNMan reads in it
     python peer.py toolchain SPEC.json PORT        announces a network to PORT as sPyNNaker does, run after run
-    python peer.py live DATABASE BOARDPORT         the host of sPyNNaker's live spikes, against a board at 127.0.0.1
+    python peer.py live DATABASE BOARDPORT         the host of sPyNNaker's live spikes, against a board at 127.0.0.1, whose
+                                                   address it puts into the database
 
 SPEC.json is {"steps": N, "populations": [{"label": L, "size": N, "injector": true}]}. It wants a Python with sPyNNaker
 (`pip install sPyNNaker`; 1!7.4.1 was used) and answers on standard output, in JSON.
 """
+import base64
+import gzip
 import json
 import os
 import random
+import sqlite3
 import sys
 import tempfile
 import threading
@@ -134,6 +140,46 @@ def database(spec):
     sim.end()
 
 
+def mapping(path):
+    from spinn_front_end_common.utilities.database import DatabaseReader
+    found = {}
+    with DatabaseReader(path) as reader:
+        reader.cursor().execute("SELECT vertex_label FROM Application_vertices")
+        labels = [row["vertex_label"] for row in reader.cursor().fetchall()]
+        for label in labels:
+            keys = reader.get_atom_id_to_key_mapping(label)
+            if not keys:
+                continue
+            _, _, strip, board, tag, x, y = reader.get_live_output_details(label, "LiveSpikeReceiver")
+            places = reader.get_placements(label)
+            found[label] = {"keys": [keys[i] for i in range(len(keys))], "tag": [tag, x, y], "board": board, "strip": bool(strip),
+                            "cores": sorted(places), "through": reader.get_ip_address(*places[0][:2])}
+        say({"populations": found, "time_step": reader.get_configuration_parameter_value("machine_time_step"),
+             "runtime": reader.get_configuration_parameter_value("runtime")})
+
+
+def tables(seed):
+    rng = random.Random(seed)
+    path = os.path.join(tempfile.mkdtemp(), "tables.sqlite3")
+    db = sqlite3.connect(path)
+    db.execute(f"PRAGMA page_size = {rng.choice([512, 1024, 4096, 65536])}")
+    db.execute("CREATE TABLE other (a TEXT PRIMARY KEY, b INTEGER)")
+    db.execute("CREATE TABLE rows (number INTEGER PRIMARY KEY, 'n' INTEGER, x REAL DEFAULT (1.5), s TEXT, CHECK (1), UNIQUE (number, n))")
+    for i in range(rng.randrange(400)):
+        n = rng.choice([None, 0, 1, rng.randrange(-1 << 7, 1 << 7), rng.randrange(-1 << 23, 1 << 23), rng.randrange(-1 << 63, 1 << 63)])
+        s = None if rng.random() < 0.2 else "ä" * rng.randrange(3) + "x" * int(10 ** rng.uniform(0, 4.2) * (rng.random() < 0.2))
+        db.execute("INSERT INTO rows VALUES (?, ?, ?, ?)", (rng.randrange(-1 << 40, 1 << 40), n, rng.choice([None, 2.0, rng.gauss(0, 9)]), s))
+        db.execute("INSERT INTO other VALUES (?, ?)", (str(i), i))
+    db.execute("DELETE FROM rows WHERE n > 0 AND number % 3 = 0")
+    db.commit()
+    rows = db.execute("SELECT * FROM rows ORDER BY number").fetchall()
+    db.close()
+    with open(path, "rb") as f:
+        file = base64.b64encode(gzip.compress(f.read(), mtime=0)).decode()
+    # Whole numbers as text: JSON's readers round them.
+    say({"file": file, "rows": [[str(a), None if b is None else str(b), x, s] for a, b, x, s in rows]})
+
+
 def toolchain(spec, port):
     """What the toolchain's ApplicationRunner says around a run on real hardware, by its own NotificationProtocol."""
     from spinn_front_end_common.data import FecDataView
@@ -163,6 +209,11 @@ def live(path, board_port):
     from spinnman.messages.eieio.command_messages import (
         NotificationProtocolDatabaseLocation, NotificationProtocolPauseStop, NotificationProtocolStartResume)
     module.SCP_SCAMP_PORT = utility.SCP_SCAMP_PORT = board_port
+    db = sqlite3.connect(path)
+    db.execute("UPDATE Machine_chip SET ip_address = '127.0.0.1' WHERE ip_address IS NOT NULL")
+    db.execute("UPDATE IP_tags SET board_address = '127.0.0.1'")
+    db.commit()
+    db.close()
     labels = ["source", "marker", "spike1", "spike2", "spike3"]
     connection = module.LiveEventConnection("LiveSpikeReceiver", labels, ["source", "marker"], local_host="127.0.0.1", local_port=None)
     lock = threading.Lock()
@@ -195,6 +246,10 @@ def main():
         vectors()
     elif sys.argv[1] == "database":
         database(spec())
+    elif sys.argv[1] == "mapping":
+        mapping(arguments[0])
+    elif sys.argv[1] == "tables":
+        tables(int(arguments[0]))
     elif sys.argv[1] == "parse":
         for line in sys.stdin:
             say(parse(bytes.fromhex(line)))

@@ -1,0 +1,200 @@
+package spinnaker
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDatabaseOfTheToolchainIsRead(t *testing.T) {
+	m, err := ReadMapping(unpacked(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.TimeStep != 1000 || m.TimeScale != 1 || m.Steps != 80 || m.Proxied {
+		t.Errorf("%v microseconds, slowed down %v times, %d steps, proxied: %t", m.TimeStep, m.TimeScale, m.Steps, m.Proxied)
+	}
+	// As Python's sqlite3 selects them.
+	for label, want := range map[string]struct {
+		atoms       int
+		first, last uint32
+		core, tag   uint8
+	}{
+		"source": {198, 0, 197, 5, 7}, "marker": {1, 4096, 4096, 6, 7}, "spike1": {120, 8192, 10096, 7, 6},
+		"spike2": {150, 12288, 14672, 8, 6}, "spike3": {7, 16384, 16480, 9, 6},
+	} {
+		p := m.Populations[label]
+		if p == nil || len(p.Atoms) != want.atoms {
+			t.Fatalf("%s: %+v", label, p)
+		}
+		first, last := p.Atoms[0], p.Atoms[want.atoms-1]
+		core := Core{0, 0, want.core, "127.0.0.0"}
+		if first != (Atom{want.first, core}) || last != (Atom{want.last, core}) {
+			t.Errorf("%s: from %+v to %+v", label, first, last)
+		}
+		if len(p.Live) != 1 || p.Live[0].Tag != want.tag || !p.Live[0].Strip || p.Live[0].Board != "127.0.0.0" {
+			t.Errorf("%s: %+v", label, p.Live)
+		}
+	}
+}
+
+// compareTables compares the tables of a database that SQLite made with what SQLite selects from them.
+func compareTables(t *testing.T, line []byte) (rows int) {
+	t.Helper()
+	var want struct {
+		File string
+		Rows [][]any
+	}
+	if err := json.Unmarshal(line, &want); err != nil {
+		t.Fatal(err)
+	}
+	b, err := base64.StdEncoding.DecodeString(want.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err = io.ReadAll(z); err != nil {
+		t.Fatal(err)
+	}
+	d, err := parseDatabase(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := [][]any{}
+	if err := d.each("Rows", []string{"number", "n", "x", "s"}, func(r []any) error {
+		row := make([]any, 4)
+		for i, v := range r {
+			switch v := v.(type) {
+			case int64:
+				row[i] = strconv.FormatInt(v, 10)
+				if i == 2 { // SQLite keeps whole floating-point numbers as integers
+					row[i] = float64(v)
+				}
+			default:
+				row[i] = v
+			}
+		}
+		got = append(got, row)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.Rows, got); diff != "" {
+		t.Errorf("(-SQLite +us):\n%.2000s", diff)
+	}
+	return len(got)
+}
+
+func TestTablesAreSQLites(t *testing.T) {
+	b := inflate(t, "testdata/tables.json.gz")
+	rows := 0
+	for _, line := range bytes.Split(bytes.TrimSpace(b), []byte("\n")) {
+		rows += compareTables(t, line)
+	}
+	if rows < 300 {
+		t.Errorf("%d rows", rows)
+	}
+}
+
+func TestBrokenDatabasesAreRefused(t *testing.T) {
+	path := unpacked(t)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	write := func(name string, b []byte) string {
+		path := filepath.Join(folder, name)
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	edit := func(old, new string) []byte {
+		if !bytes.Contains(whole, []byte(old)) || len(old) != len(new) {
+			t.Fatalf("%q is not there", old)
+		}
+		return bytes.ReplaceAll(whole, []byte(old), []byte(new))
+	}
+	journalled := write("journalled", whole)
+	write("journalled-journal", []byte{1})
+	for want, path := range map[string]string{
+		"no SQLite database":                  write("text", []byte("a file of another kind")),
+		"is being written":                    journalled,
+		"is not there or belongs":             write("half", whole[:len(whole)/2]),
+		"no file":                             folder,
+		"it has no table IP_tags":             write("table", edit("tableIP_tags", "tableIP_togs")),
+		`two populations are called "spike2"`: write("twice", edit("spike3", "spike2")),
+		"the board at chip 0, 0":              write("address", edit("127.0.0.0", "127.0.0.X")),
+	} {
+		if _, err := ReadMapping(path); !errors.Is(err, ErrDatabase) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+	if _, err := ReadMapping(filepath.Join(folder, "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 500 { // whatever is in it, it is read or refused
+		b := bytes.Clone(whole)
+		for range 1 + rng.IntN(20) {
+			b[rng.IntN(len(b))] = byte(rng.Uint32())
+		}
+		if d, err := parseDatabase(b); err == nil {
+			d.mapping()
+		}
+	}
+}
+
+func TestOnlyDatabasesBelowTheFolderAreRead(t *testing.T) {
+	path := unpacked(t)
+	inside, err := newToolchain("127.0.0.1:0", filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer inside.close()
+	if _, err := inside.read(path); err != nil {
+		t.Error(err)
+	}
+	outside, err := newToolchain("127.0.0.1:0", t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer outside.close()
+	link := filepath.Join(outside.below, "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{path, link, outside.below + "/../x", "relative", ""} {
+		if _, err := outside.read(p); err == nil {
+			t.Errorf("%q was read", p)
+		}
+	}
+}
+
+func FuzzDatabase(f *testing.F) {
+	f.Add(inflate(f, "testdata/network.sqlite3.gz"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, err := parseDatabase(b)
+		if err == nil {
+			_, err = d.mapping()
+		}
+		if err != nil && !errors.Is(err, ErrDatabase) {
+			t.Error(err)
+		}
+	})
+}
