@@ -1,10 +1,12 @@
-"""The article's two open questions: `python training/experiments/sweeps.py dt|steps|width --data DATA`.
+"""The article's two open questions, and what each part of the recipe buys: `python training/experiments/sweeps.py dt|steps|width|ablation --data DATA`.
 
     dt     snnxray's time step from 0.25 to 16, three seeds, pictures of 48 pixels, 8 epochs
     steps  spikeray's number of time steps from 1 to 16, three seeds and folds, pictures of 64 pixels, half as long
     width  spiking against ReLU with the number of parameters, as above
+    ablation  the first stage of spikeray, half as long, on fold 0, one part left out or changed; one run each
 
-Trains what is not finished yet (a sweep that was stopped goes on), prints a table in Markdown and draws docs/figures/NAME.svg.
+Trains what is not finished yet (a sweep that was stopped goes on), prints a table in Markdown and, but for the ablation, draws
+docs/figures/NAME.svg.
 """
 
 import argparse
@@ -50,10 +52,18 @@ def width(data, out):
     return _planned("width", data, out, lambda r: (r["parameters"], r["activation"])), "parameters"
 
 
-SWEEPS = {"dt": dt, "steps": steps, "width": width}
+def ablation(data, out):
+    names = iter(plans.GROUPS["ablation"])
+    return _planned("ablation", data, out, lambda r: (0, next(names))), None
+
+
+SWEEPS = {"dt": dt, "steps": steps, "width": width, "ablation": ablation}
 
 
 def table(found, x):
+    if x is None:
+        return "\n".join(["| | AUC, plain | stressed |", "|---|---|---|", *(
+            f"| {line} | {points[0][0][0]:.4f} | {points[0][0][1]:.4f} |" for line, points in found.items())])
     rows = [f"| | {x} | AUC, plain | stressed |", "|---|---|---|---|"]
     for line, points in found.items():
         for at, values in sorted(points.items()):
@@ -93,7 +103,8 @@ def main():
     a = ap.parse_args()
     found, x = SWEEPS[a.sweep](a.data, a.out)
     print(table(found, x))
-    draw(found, x, a.figures / f"{a.sweep}.svg")
+    if x:
+        draw(found, x, a.figures / f"{a.sweep}.svg")
 
 
 if __name__ == "__main__":

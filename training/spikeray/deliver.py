@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from . import data, hybrid, modelfile
+from . import data, gate, hybrid, modelfile
 from .metrics import auc, bootstrap
 
 PIXEL = 255
@@ -132,11 +132,11 @@ def operating(found: list[Run]) -> tuple[dict, list[dict]]:
     return calibration, points
 
 
-def deliver(root, out, version, gate_folder=None) -> list[pathlib.Path]:
+def deliver(root, out, version) -> list[pathlib.Path]:
     """Writes the five seeds' model files and the default; gives back their paths."""
     found = runs(root)
     calibration, points = operating(found)
-    section, gate_tensors = gate.section(gate_folder) if gate_folder else (None, {})
+    section, gate_tensors = gate.section()
     best = max(found, key=lambda r: r.merit)
     written = []
     (pathlib.Path(out) / "seeds").mkdir(parents=True, exist_ok=True)
@@ -146,9 +146,7 @@ def deliver(root, out, version, gate_folder=None) -> list[pathlib.Path]:
             "recipe": "spikeray", "auc": {k: round(v, 5) for k, v in r.record["auc"].items()}}
         description, tensors = describe(model, name, version, SUMMARY, provenance)
         del description["threshold"]
-        description |= {"calibration": calibration, "operating_points": points}
-        if section:
-            description["gate"] = section
+        description |= {"calibration": calibration, "operating_points": points, "gate": section}
         written.append(pathlib.Path(out) / f"{path}.safetensors")
         modelfile.write(written[-1], description, tensors | gate_tensors)
         print(f"{written[-1]}: seed and fold {r.record['fold']}, AUC plain {r.record['auc']['plain']:.4f}, merit {r.merit:.4f}")
@@ -159,10 +157,9 @@ def main():
     ap = argparse.ArgumentParser(description="Write the model files of the five runs of spikeray.")
     ap.add_argument("--runs", default="training/runs/spikeray")
     ap.add_argument("--out", default="models")
-    ap.add_argument("--gate", help="folder of the gate")
     ap.add_argument("--version", default="1.0.0")
     a = ap.parse_args()
-    deliver(a.runs, a.out, a.version, a.gate)
+    deliver(a.runs, a.out, a.version)
 
 
 if __name__ == "__main__":
