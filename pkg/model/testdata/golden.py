@@ -315,15 +315,20 @@ def answer(model, pictures, counted, path):
 def answer_whole(model, pictures, counted, path):
     """Golden data of a model of whole-number weights."""
     network = modelfile.read(model)
-    probabilities, counts, totals = [], {}, {}
+    probabilities, gates, counts, totals = [], [], {}, {}
     for i, picture in enumerate(pictures):
         a = reference.run(*network, picture)
         probabilities.append(a.probabilities)
+        gates.append(a.gate)
         for name, n in a.counts.items():
             totals.setdefault(name, []).append(n.sum(dtype=np.int64))
             if i < counted:
                 counts.setdefault(name, []).append(n)
-    save(path, pictures, probabilities, counts, totals)
+    save(path, pictures, probabilities, counts, totals, None if gates[0] is None else gates)
+
+
+def is_whole(model):
+    return any("scale" in layer for layer in modelfile.read(model)[0]["layers"])
 
 
 def bytes_of(picture_files, size):
@@ -337,7 +342,7 @@ def shipped(models, runs, examples, out):
         pictures = bytes_of(files, modelfile.read(model)[0]["preparation"]["width"])
         pictures = np.concatenate([pictures, pictures[:, :, ::-1], pictures[:, ::-1]])  # and mirrored both ways
         pictures, path = np.ascontiguousarray(pictures), out / f"{model.stem}.golden.safetensors"
-        if model.stem.endswith("-int8"):
+        if is_whole(model):
             answer_whole(model, pictures, 0, path)
         else:
             answer(checkpoint(model, runs), pictures, 0, path)
@@ -351,7 +356,7 @@ def real(models, runs, root, out, n):
         size = modelfile.read(model)[0]["preparation"]["width"]
         shutil.copyfile(model, out / model.name)
         path = out / f"{model.stem}.golden.safetensors"
-        if model.stem.endswith("-int8"):
+        if is_whole(model):
             few = chosen[::max(1, n // WHOLE)][:WHOLE]
             answer_whole(model, bytes_of(few, size), WHOLE, path)
         else:
