@@ -61,6 +61,7 @@ type spikesDocument struct {
 type boardDocument struct {
 	Steps      int      `json:"steps"`
 	Saturated  uint64   `json:"saturated"`
+	Lost       uint64   `json:"lost"`
 	Energy     *float64 `json:"energy_joules,omitempty"`
 	DeviceTime *float64 `json:"device_time_ms,omitempty"`
 }
@@ -265,7 +266,7 @@ func newPrediction(id string, m *pipeline.Entry, o outcome) predictionDocument {
 		doc.Degraded = &p.Degraded
 	}
 	if b := p.Board; b != nil {
-		doc.Board = &boardDocument{Steps: b.BoardSteps, Saturated: p.Spikes.Saturated, Energy: b.Energy}
+		doc.Board = &boardDocument{Steps: b.BoardSteps, Saturated: p.Spikes.Saturated, Lost: b.Lost, Energy: b.Energy}
 		if b.DeviceTime != nil {
 			took := milliseconds(*b.DeviceTime)
 			doc.Board.DeviceTime = &took

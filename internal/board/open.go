@@ -13,13 +13,15 @@ import (
 	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/hw/loihi"
 	"github.com/spikeray/spikeray/pkg/hw/remote"
+	"github.com/spikeray/spikeray/pkg/hw/spinnaker"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
 // kinds are the boards there are: each reads its settings and says how it is reached. A new adapter is a line here.
 var kinds = map[string]func(*settings) Options{
-	"loihi":  openLoihi,
-	"remote": openRemote,
+	"loihi":     openLoihi,
+	"remote":    openRemote,
+	"spinnaker": openSpinnaker,
 }
 
 // Names are the boards that can be configured.
@@ -108,6 +110,16 @@ func openRemote(s *settings) Options {
 	return out
 }
 
+// openSpinnaker is a board on which sPyNNaker has loaded the network.
+func openSpinnaker(s *settings) Options {
+	o := spinnaker.Options{
+		Notify: s.text("notify", ""), Databases: s.text("databases", ""), Board: s.text("board", ""), Local: s.text("local", ""),
+		Marker: s.text("marker", ""), Timeout: s.duration("timeout", 2*time.Second), Keep: s.duration("keep", 10*time.Second),
+		Burst: s.number("burst", 6), Pause: s.duration("pause", 100*time.Millisecond),
+	}
+	return Options{Open: func(ctx context.Context) (hw.Board, error) { return spinnaker.New(ctx, o) }}
+}
+
 // placeWith places a network on a board that is open for no longer than that takes.
 func placeWith(open func(context.Context) (hw.Board, error)) func(*spike.Network) (hw.Placement, error) {
 	return func(n *spike.Network) (hw.Placement, error) {
@@ -125,7 +137,7 @@ func kindOf(err error) Kind {
 	switch {
 	case errors.Is(err, errImpossible), errors.Is(err, remote.ErrAnswer):
 		return WrongAnswer
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errStuck), errors.Is(err, remote.ErrLate):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errStuck), errors.Is(err, remote.ErrLate), errors.Is(err, spinnaker.ErrSilent):
 		return TimedOut
 	}
 	return Failed

@@ -129,7 +129,7 @@ func (s *Supervisor) connect(ctx context.Context) (made *session, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.plan(placed, true); err != nil {
+	if err := s.plan(placed, b); err != nil {
 		return nil, err
 	}
 	program, err := placed.Load(ctx)

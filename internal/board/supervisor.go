@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -130,7 +132,7 @@ func (s *Supervisor) without(cause error) error {
 	if s.simulation() == nil && s.opt.Plan != nil {
 		placed, err := s.opt.Plan(s.net)
 		if err == nil {
-			err = s.plan(placed, false)
+			err = s.plan(placed, nil)
 		}
 		if err != nil {
 			return err
@@ -161,9 +163,9 @@ var errNoFallback = errors.New("the board does not tell which network it makes o
 // wrongError is an answer, or a placement, that is not the one that is known.
 type wrongError struct{ error }
 
-// plan takes from a placement, the board's own or one made without it, what is to be known of the network. The board has
-// to keep to its first.
-func (s *Supervisor) plan(p hw.Placement, own bool) error {
+// plan takes from a placement on a board, or on none, what is to be known of the network. The board has to keep to its
+// first placement.
+func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
 	report := p.Report()
 	s.mu.Lock()
 	before := s.placement
@@ -175,9 +177,11 @@ func (s *Supervisor) plan(p hw.Placement, own bool) error {
 		return nil
 	}
 	var reference spike.Runner
-	n, exact := hw.Quantise(s.net, p)
+	n, exact, err := s.quantise(p, on)
+	if err != nil {
+		return err
+	}
 	if n != nil {
-		var err error
 		if reference, err = (spike.Simulator{}).Compile(n); err != nil {
 			return err
 		}
@@ -192,10 +196,40 @@ func (s *Supervisor) plan(p hw.Placement, own bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reference, s.canary = reference, c
-	if own {
+	if on != nil {
 		s.placement = &report
 	}
 	return nil
+}
+
+// quantise gives the network that the board runs, or nil where that is not known. What the board does not tell is taken
+// from the placement without it, if that has the same numbers.
+func (s *Supervisor) quantise(p hw.Placement, on hw.Board) (*spike.Network, bool, error) {
+	n, exact := hw.Quantise(s.net, p)
+	switch {
+	case n != nil || on == nil:
+		return n, exact, nil
+	case on.Capabilities().Fidelity == hw.Float: // nothing is quantised, but sums may be rounded otherwise
+		return s.net, false, nil
+	case s.opt.Plan == nil:
+		return nil, false, nil
+	}
+	planned, err := s.opt.Plan(s.net)
+	if err != nil {
+		return nil, false, err
+	}
+	if !slices.EqualFunc(p.Report().Layers, planned.Report().Layers, sameNumbers) {
+		return nil, false, nil
+	}
+	n, exact = hw.Quantise(s.net, planned)
+	return n, exact, nil
+}
+
+// sameNumbers says whether a layer was quantised the same way.
+func sameNumbers(a, b hw.LayerReport) bool {
+	near := func(x, y float64) bool { return math.Abs(x-y) <= 1e-6*math.Abs(y) }
+	return a.RoundedWeights == b.RoundedWeights && a.ClippedWeights == b.ClippedWeights && near(a.Scale, b.Scale) &&
+		near(a.WeightError, b.WeightError) && near(a.BoardThreshold, b.BoardThreshold) && near(a.BoardDecay, b.BoardDecay)
 }
 
 // attempt makes a session whose canary is right. The board is held, from now on by the session.
@@ -302,6 +336,9 @@ func (s *Supervisor) Run(ctx context.Context, in, out spike.Train, opt spike.Run
 	if opt.Account != nil {
 		*opt.Account = spike.Account{
 			Backend: a.name, BoardSteps: a.seen.BoardSteps, Energy: a.seen.Energy, DeviceTime: a.seen.DeviceTime,
+		}
+		if l := a.seen.Link; l != nil {
+			opt.Account.Lost = l.LostIn + l.LostOut + l.Late + l.Foreign
 		}
 	}
 	if opt.OnStep == nil || s.net.Axis == spike.Rows {

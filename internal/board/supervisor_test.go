@@ -519,6 +519,66 @@ func TestRefusalsAndMistakes(t *testing.T) {
 	}
 }
 
+// silent is the emulator without a word of what it makes of a network.
+type silent struct{ hw.Board }
+
+func (b silent) Place(n *spike.Network) (hw.Placement, error) {
+	p, err := b.Board.Place(n)
+	return struct{ hw.Placement }{p}, err
+}
+
+// TestAnotherPlacementTellsTheNetwork: for a board that does not tell which network it runs, a placement without it does,
+// if the two have the same numbers.
+func TestAnotherPlacementTellsTheNetwork(t *testing.T) {
+	n := hwtest.Network()
+	n.Layers[0].(*spike.Conv2D).Scale[2] *= 0.7
+	open := func(ctx context.Context) (hw.Board, error) {
+		b, err := emulator(ctx)
+		return silent{b}, err
+	}
+	other := func(n *spike.Network) (hw.Placement, error) {
+		m := *n
+		m.Layers = slices.Clone(n.Layers)
+		conv := *n.Layers[0].(*spike.Conv2D)
+		conv.Scale = slices.Repeat([]float32{1.0 / 32}, 4)
+		m.Layers[0] = &conv
+		return plan(&m)
+	}
+	for name, c := range map[string]struct {
+		plan func(*spike.Network) (hw.Placement, error)
+		want error
+	}{"none": {nil, errNoFallback}, "the same": {plan, nil}, "another": {other, errNoFallback}} {
+		s, _ := supervise(t, Options{Open: open, Plan: c.plan, Fallback: Request})
+		if _, err := s.Compile(n); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestSettings(t *testing.T) {
+	for _, c := range []struct {
+		board string
+		given map[string]string
+		good  bool
+	}{
+		{"loihi", nil, true},
+		{"loihi", map[string]string{"chip": "loihi1", "chips": "4"}, true},
+		{"loihi", map[string]string{"chips": "four"}, false},
+		{"remote", nil, false},
+		{"remote", map[string]string{"url": "http://localhost:8700", "timeout": "3s", "like": "loihi"}, true},
+		{"remote", map[string]string{"url": "http://localhost:8700", "timeout": "-3s"}, false},
+		{"remote", map[string]string{"url": "http://localhost:8700", "like": "akida"}, false},
+		{"spinnaker", map[string]string{"notify": "127.0.0.1:19999", "marker": "tick", "burst": "-1"}, true},
+		{"spinnaker", map[string]string{"chip": "loihi1"}, false},
+		{"truenorth", nil, false},
+	} {
+		o, err := Configure(c.board, c.given)
+		if (err == nil) != c.good || c.good && (o.Name != c.board || o.Open == nil) {
+			t.Errorf("%s %v: %v", c.board, c.given, err)
+		}
+	}
+}
+
 func TestCanary(t *testing.T) {
 	fresh := func(known bool) *canary {
 		return &canary{out: spike.Train{Counts: []uint8{1, 0, 1, 1, 0, 1}}, known: known, simulated: known}

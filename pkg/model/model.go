@@ -137,6 +137,9 @@ func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Resul
 	if r.spikes != nil && r.spikes.Saturated > 0 {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("%d times a current or a membrane potential ran into the end of the board's range: its spikes may differ from the simulator's", r.spikes.Saturated))
 	}
+	if r.account != nil && r.account.Lost > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("%d spikes, or packets of them, were lost or late on the way to the board and back", r.account.Lost))
+	}
 	return res, nil
 }
 

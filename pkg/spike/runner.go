@@ -38,6 +38,7 @@ type Account struct {
 	// Backend gave the spikes, and Degraded says, in a word, why it was not the one that was asked.
 	Backend, Degraded string
 	BoardSteps        int
+	Lost              uint64   // spikes, or packets of them, that were lost or late on the way to the board and back
 	Energy            *float64 // joules
 	DeviceTime        *time.Duration
 }
