@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -185,7 +187,23 @@ func TestServeOnABoard(t *testing.T) {
 			t.Errorf("%+v, %v is wanted", a, onQuantised(t, 3))
 		}
 	}
-	response, err := http.Get(p.url + "/readyz")
+	alerts, err := os.ReadFile("../../deploy/alerts.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, p, `spikeray_board_canaries_total{board="loihi",right="true"} 1`)
+	response, err := http.Get(p.url + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scrape, _ := io.ReadAll(response.Body)
+	response.Body.Close()
+	for _, name := range regexp.MustCompile(`spikeray_[a-z_]+`).FindAllString(string(alerts), -1) {
+		if !strings.Contains(string(scrape), "\n"+name+"{") && !strings.Contains(string(scrape), "\n"+name+" ") {
+			t.Errorf("alerts.yml names %s, which the server has not", name)
+		}
+	}
+	response, err = http.Get(p.url + "/readyz")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,17 +15,25 @@ import (
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
-// boardhost starts the host of deploy/boardhost with its simulator, in a process of its own.
-func boardhost(t *testing.T, listen string) (host *exec.Cmd, addr string) {
+// python is the interpreter that the variable names, or python3, if it has the module.
+func python(t *testing.T, variable, module string) string {
 	t.Helper()
-	python := os.Getenv("SPIKERAY_BOARDHOST_PYTHON")
-	if python == "" {
-		python = "python3"
+	path := os.Getenv(variable)
+	if path == "" {
+		path = "python3"
 	}
-	if err := exec.Command(python, "-c", "import numpy").Run(); err != nil {
-		t.Skipf("%s has no numpy; SPIKERAY_BOARDHOST_PYTHON names an interpreter that has", python)
+	if err := exec.Command(path, "-c", "import "+module).Run(); err != nil {
+		t.Skipf("%s has no %s; %s names an interpreter that has", path, module, variable)
 	}
-	host = exec.Command(python, "-m", "boardhost", "--listen", listen)
+	return path
+}
+
+func simulatorHost(t *testing.T) string { return python(t, "SPIKERAY_BOARDHOST_PYTHON", "numpy") }
+
+// boardhost starts the host of deploy/boardhost in a process of its own.
+func boardhost(t *testing.T, python string, args ...string) (host *exec.Cmd, addr string) {
+	t.Helper()
+	host = exec.Command(python, append([]string{"-m", "boardhost", "--listen"}, args...)...)
 	host.Dir = filepath.Join("..", "..", "deploy", "boardhost")
 	host.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "OPENBLAS_NUM_THREADS=1")
 	stdout, err := host.StdoutPipe()
@@ -89,7 +97,7 @@ func TestABoardHostMayDieHangAndComeBack(t *testing.T) {
 	simulated := *lines(t, spikeray(t, nil, "predict", "--json", "--model", file, picture).out)[0].Probability
 	for _, fallback := range []string{"off", "request"} {
 		t.Run(fallback, func(t *testing.T) {
-			host, addr := boardhost(t, "127.0.0.1:0")
+			host, addr := boardhost(t, simulatorHost(t), "127.0.0.1:0")
 			p := serve(t, nil, "--addr=127.0.0.1:0", "--model="+file, "--board=remote", "--board-option=url=http://"+addr,
 				"--board-fallback="+fallback, "--board-failures=1", "--board-retry=50ms", "--board-timeout=3s", "--board-start-timeout=30s")
 			want := p.ask(t)
@@ -129,9 +137,31 @@ func TestABoardHostMayDieHangAndComeBack(t *testing.T) {
 			_ = host.Wait()
 			away("a host that was killed", "failed")
 			away("one that stays away", "unavailable")
-			boardhost(t, addr)
+			boardhost(t, simulatorHost(t), addr)
 			back()
 			p.end(t)
 		})
+	}
+}
+
+// TestEmulatorLavaAndSimulatorAnswerTheSame: a picture through the embedded Loihi, through Lava's behind a host, and
+// through the simulator on the network with their numbers.
+func TestEmulatorLavaAndSimulatorAnswerTheSame(t *testing.T) {
+	_, addr := boardhost(t, python(t, "SPIKERAY_LAVA_PYTHON", "lava.magma"), "127.0.0.1:0", "--board", "lava")
+	dir := t.TempDir()
+	file := write(t, testmodel.BoardFile("mine"), dir, "mine.safetensors")
+	picture := write(t, testmodel.PNG(60, 50, 5), dir, "x.png")
+	for name, args := range map[string][]string{
+		"loihi":       {"--board=loihi"},
+		"remote-lava": {"--board=remote", "--board-option=url=http://" + addr, "--board-option=like=loihi", "--board-fallback=request", "--board-timeout=5m", "--board-start-timeout=5m", "--board-option=timeout=5m"},
+	} {
+		r := spikeray(t, nil, append([]string{"predict", "--json", "--model", file, picture}, args...)...)
+		got := lines(t, r.out)
+		if r.status != 0 || len(got) != 1 {
+			t.Fatalf("%s: %+v", name, r)
+		}
+		if want := onQuantised(t, 5); *got[0].Probability != want || got[0].Backend != name || got[0].Degraded != "" {
+			t.Errorf("%s: %+v, %v is wanted", name, got[0], want)
+		}
 	}
 }
