@@ -38,7 +38,7 @@ go_test() {
   local log
   log=$(cd "$root" && go test ./pkg/hw/remote -count=1 -timeout 30m -v -run "$2" 2>&1) || { echo "$log" >&2; fail "$1"; }
   ! grep -q -- '--- SKIP' <<<"$log" || { grep -A1 -- '--- SKIP' <<<"$log" >&2; fail "$1: skipped"; }
-  grep -Eo '[0-9]+ networks .*' <<<"$log" | sed 's/^/        /' || true
+  grep -Eo '[0-9]+ networks.*' <<<"$log" | sed 's/^/        /' || true
   pass "$1"
 }
 

@@ -63,6 +63,19 @@ class Server(unittest.TestCase):
         self.host.unload("b", {"owner": "me"})
         self.load("c", "you")
 
+    def test_given_back_during_a_run(self):
+        self.load()
+        placed = self.host.placed["a"][1]
+        run = placed.run
+
+        def slow(train):
+            self.host.unload("a", {"owner": "me"})
+            return run(train)
+
+        placed.run = slow
+        self.host.infer("a", request())
+        self.load("b", "you")
+
     def test_refusal_names_the_layer(self):
         failure = self.fails(400, self.load, threshold=51)
         self.assertEqual(failure.body["reasons"], [{"layer": "spike", "reason": "too high"}])

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -168,4 +169,64 @@ func TestLavaEqualsTheEmulator(t *testing.T) {
 		t.Error("too little was tried")
 	}
 	t.Logf("%d networks of %d steps in all (%d exact): %d spikes, %d states saturated; %d refused by both", ran, steps, exact, spikes, saturated, refused)
+}
+
+// TestPictureOnLava is a network of the size that a whole X-ray takes, with the time of each.
+func TestPictureOnLava(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 3))
+	weights := func(in, out int) (w spike.Weights) {
+		for range in * out {
+			w.Int8 = append(w.Int8, int8(rng.IntN(255)-123))
+		}
+		w.Scale, w.Bias = slices.Repeat([]float32{1.0 / 128}, out), slices.Repeat([]float32{0.25}, out)
+		return w
+	}
+	neurons := func(name string, threshold float32) *spike.Neurons {
+		return &spike.Neurons{
+			LayerName: name, Dynamics: spike.IntegrateAndFire, Threshold: threshold, Amplitude: 1, Reset: spike.ResetToZero,
+			Start: spike.Start{Kind: spike.StartConstant},
+		}
+	}
+	n := &spike.Network{
+		Axis: spike.Steps, Steps: 16, Source: neurons("source", 1), Input: spike.Shape{H: 50, W: 50, C: 8},
+		Layers: []spike.Layer{
+			&spike.Conv2D{LayerName: "conv1", Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Same: true, Channels: 16, Weights: weights(72, 16)},
+			neurons("spike1", 4),
+			&spike.Conv2D{LayerName: "conv2", Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Same: true, Channels: 32, Weights: weights(144, 32)},
+			neurons("spike2", 4),
+			&spike.Flatten{LayerName: "flatten"},
+			&spike.Dense{LayerName: "dense", Units: 32, Weights: weights(13*13*32, 32)},
+			neurons("spike3", 8),
+		},
+	}
+	in := hwtest.Input(n, 1)
+	emulator, err := loihi.New(loihi.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	boards := []hw.Board{hw.Simulator(), emulator, dial(t, Options{URL: startHost(t, simulatorPython(t)).url}), dial(t, Options{URL: startHost(t, lavaPython(t), "--board", "lava").url})}
+	var want outcome
+	for i, b := range boards {
+		p := hwtest.Load(t, b, n)
+		out := hwtest.Output(t, n, in)
+		began := time.Now()
+		stats, seen, err := p.Measure(t.Context(), in, out, spike.RunOptions{})
+		took := time.Since(began)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%-16s %v: %d spikes, %d synaptic operations, %d steps, %d saturated", b.Name(), took.Round(time.Millisecond/10), stats.Spikes, stats.SynapticOperations, seen.BoardSteps, seen.Saturated)
+		got := run(t, p, n, in)
+		if got.Stats.Saturated > 0 {
+			t.Errorf("%s: a state saturated", b.Name())
+		}
+		if i == 0 {
+			want = got
+		} else if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-simulator +board):\n%.2000s", b.Name(), diff)
+		}
+	}
+	if want.Stats.Spikes == 0 {
+		t.Error("no spike at all")
+	}
 }
