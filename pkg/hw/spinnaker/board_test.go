@@ -1,8 +1,10 @@
 package spinnaker
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -101,6 +103,59 @@ func TestLostPacketsAreCounted(t *testing.T) {
 	}
 	if want := (hw.Link{LostIn: lostIn.Load(), LostOut: lostOut.Load()}); *seen.Link != want {
 		t.Errorf("lost %+v, counted %+v", want, *seen.Link)
+	}
+}
+
+func TestDoubledPacketsChangeNothing(t *testing.T) {
+	n := hwtest.Network()
+	in := hwtest.Input(n, 4)
+	reference, err := spike.Simulator{}.Compile(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, _, err := show(t, reference, n, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLoopback(t, n, unpacked(t))
+	l.twice = true
+	got, seen, err := show(t, hwtest.Load(t, l.board(t, nil), n), n, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-simulator +board):\n%s", diff)
+	}
+	if link := *seen.Link; link.Foreign == 0 || link != (hw.Link{Foreign: link.Foreign}) {
+		t.Errorf("%+v", link)
+	}
+}
+
+func TestNetworkThatIsReplacedIsRefused(t *testing.T) {
+	n := hwtest.Network()
+	l := newLoopback(t, n, unpacked(t))
+	p := hwtest.Load(t, l.board(t, nil), n)
+	in := hwtest.Input(n, 1)
+	b, err := os.ReadFile(l.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Run(t.Context(), in, hwtest.Output(t, n, in), spike.RunOptions{OnStep: func(step int, _ []uint8) error {
+		if step > 0 {
+			return nil
+		}
+		if err := os.WriteFile(l.path+".new", bytes.ReplaceAll(b, []byte("spike3"), []byte("others")), 0o600); err != nil {
+			return err
+		}
+		return os.Rename(l.path+".new", l.path)
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = p.Run(t.Context(), in, hwtest.Output(t, n, in), spike.RunOptions{})
+	var refusal *hw.Refusal
+	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), `layer "spike3": no such population`) {
+		t.Errorf("%v", err)
 	}
 }
 

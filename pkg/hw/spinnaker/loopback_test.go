@@ -35,6 +35,7 @@ type loopback struct {
 	quit    chan struct{}
 	group   sync.WaitGroup
 
+	twice bool // packets of spikes come twice
 	pace  time.Duration
 	start uint32 // the time that runs start at
 	limit int    // time steps of a run, 0 as the database says
@@ -333,6 +334,9 @@ func (l *loopback) emit(now uint32, keys []uint32) {
 		l.counts[tag]++
 		l.mu.Unlock()
 		if !l.lose(true, packets[tag]) {
+			l.conn.WriteToUDPAddrPort(packets[tag].Append(nil), to)
+		}
+		if l.twice {
 			l.conn.WriteToUDPAddrPort(packets[tag].Append(nil), to)
 		}
 		delete(packets, tag)

@@ -186,9 +186,17 @@ func TestOnlyDatabasesBelowTheFolderAreRead(t *testing.T) {
 	}
 }
 
+// FuzzDatabase changes and cuts the toolchain's database: every four bytes are a place and what it becomes.
 func FuzzDatabase(f *testing.F) {
-	f.Add(inflate(f, "testdata/network.sqlite3.gz"))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	whole := inflate(f, "testdata/network.sqlite3.gz")
+	f.Add([]byte{}, uint32(len(whole)))
+	f.Add([]byte{0, 0, 16, 2, 0, 0, 100, 5}, uint32(len(whole)))
+	f.Add([]byte{1, 0, 3, 255, 1, 16, 0, 5, 1, 16, 8, 0}, uint32(len(whole)/2))
+	f.Fuzz(func(t *testing.T, edits []byte, size uint32) {
+		b := bytes.Clone(whole[:min(int(size), len(whole))])
+		for ; len(edits) >= 4 && len(b) > 0; edits = edits[4:] {
+			b[(int(edits[0])<<16|int(edits[1])<<8|int(edits[2]))%len(b)] = edits[3]
+		}
 		d, err := parseDatabase(b)
 		if err == nil {
 			_, err = d.mapping()

@@ -28,6 +28,7 @@ type run struct {
 	times    []uint32 // of the board, a step each, and of those silent ones behind the last
 	spikes   [][]event
 	echoes   []event // of the source
+	back     []bool  // its neurons whose spike of this step has come back
 	room     int     // events that can still be kept
 	counts   [][]uint8
 	told     int // steps whose output is out
@@ -92,6 +93,7 @@ func (r *run) run() error {
 	link := r.board.link
 	foreign := link.foreign.Load()
 	neurons := len(r.bound.source)
+	r.back = make([]bool, neurons)
 	for _, s := range r.stages {
 		r.counts = append(r.counts, make([]uint8, s.Out.Len()))
 		neurons += s.Out.Len()
@@ -308,6 +310,7 @@ func (r *run) emitted(layer int, time uint32) {
 // enter counts which of a step's spikes the board has had, by those that it sent back.
 func (r *run) enter(step int) {
 	kept := r.echoes[:0]
+	clear(r.back)
 	for _, e := range r.echoes {
 		if e.time > r.times[step] && step < r.steps-1 {
 			kept = append(kept, e)
@@ -315,13 +318,15 @@ func (r *run) enter(step int) {
 		}
 		r.room++
 		mine := r.in.Step(step)[e.atom] > 0
-		if mine || step > 0 && r.in.Step(step - 1)[e.atom] > 0 {
-			r.entered++
-			if !mine || e.time != r.times[step] {
-				r.lost.Late++
-			}
-		} else {
+		before := step > 0 && r.in.Step(step - 1)[e.atom] > 0
+		if r.back[e.atom] || !mine && !before {
 			r.lost.Foreign++
+			continue
+		}
+		r.back[e.atom] = true
+		r.entered++
+		if !mine || e.time != r.times[step] {
+			r.lost.Late++
 		}
 	}
 	r.echoes = kept
