@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/models"
@@ -87,6 +88,8 @@ func (c modelCheckCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute) // some boards wait for their toolchain
+	defer cancel()
 	b, err := o.Open(ctx)
 	if err != nil {
 		return err

@@ -146,6 +146,7 @@ func (s *Supervisor) again() {
 	} else if err != nil && !errors.Is(err, errStuck) && s.ctx.Err() == nil {
 		s.lose(on, kindOf(err), err)
 	} else if err == nil {
+		s.opt.Log.Debug("the canary is right", "board", s.opt.Name)
 		s.well(on)
 	}
 }
