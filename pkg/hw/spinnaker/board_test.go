@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -203,6 +204,30 @@ func TestNetworkThatWasNotResetIsFoundOut(t *testing.T) {
 	p := hwtest.Load(t, l.board(t, nil), n)
 	if _, _, err := show(t, p, n, hwtest.Input(n, 1)); !errors.Is(err, ErrNotReset) {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestStrangersAreNotListenedTo(t *testing.T) {
+	n := hwtest.Network()
+	l := newLoopback(t, n, unpacked(t))
+	b := l.board(t, nil)
+	p := hwtest.Load(t, b, n)
+	stranger := listen(t)
+	defer stranger.Close()
+	to := b.(*board).link.conn.LocalAddr().(*net.UDPAddr).AddrPort()
+	in := hwtest.Input(n, 1)
+	_, seen, err := p.Measure(t.Context(), in, hwtest.Output(t, n, in), spike.RunOptions{OnStep: func(int, []uint8) error {
+		for _, packet := range [][]byte{CommandStop.Append(nil), CommandStart.Append(nil), {}, {1}, []byte("\x10\x40garbage"), make([]byte, 9000)} {
+			stranger.WriteToUDPAddrPort(packet, l.notify)
+			stranger.WriteToUDPAddrPort(packet, to)
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen.Link.Foreign == 0 || seen.Link.LostIn+seen.Link.LostOut+seen.Link.Late+seen.Link.Idle > 0 {
+		t.Errorf("%+v", *seen.Link)
 	}
 }
 
