@@ -4,7 +4,8 @@
 // its layers of neurons and one of a single neuron, the marker; source and marker are spike injectors, all send their
 // spikes live, every synapse has a delay of one time step, and neuron i of a population is element i of the map [H][W][C].
 // The script then runs and resets again and again. Each time the toolchain says where its database lies, and waits until
-// we have a picture to show (its wait_on_confirmation_timeout has to allow for that).
+// we have a picture to show (its wait_on_confirmation_timeout has to allow for that). What the board needs besides the
+// steps of a picture, a step for each layer and one more, its runs have to have room for.
 //
 // What the database tells is checked before anything runs: populations, sizes, keys, ways out. Weights and thresholds it
 // does not tell; that they are the network's is for a known input to show. No board was at hand to try any of this on.
@@ -67,6 +68,7 @@ func (o *Options) fill() {
 	if o.Timeout <= 0 {
 		o.Timeout = 2 * time.Second
 	}
+	o.Timeout = max(o.Timeout, time.Millisecond)
 	if o.Keep <= 0 {
 		o.Keep = 10 * time.Second
 	}
