@@ -4,13 +4,21 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
@@ -97,9 +105,10 @@ func TestABoardHostMayDieHangAndComeBack(t *testing.T) {
 	simulated := *lines(t, spikeray(t, nil, "predict", "--json", "--model", file, picture).out)[0].Probability
 	for _, fallback := range []string{"off", "request"} {
 		t.Run(fallback, func(t *testing.T) {
+			t.Parallel()
 			host, addr := boardhost(t, simulatorHost(t), "127.0.0.1:0")
 			p := serve(t, nil, "--addr=127.0.0.1:0", "--model="+file, "--board=remote", "--board-option=url=http://"+addr,
-				"--board-fallback="+fallback, "--board-failures=1", "--board-retry=50ms", "--board-timeout=3s", "--board-start-timeout=30s")
+				"--board-fallback="+fallback, "--board-failures=1", "--board-retry=50ms", "--board-timeout=10s")
 			want := p.ask(t)
 			if want.Status != 200 || want.Degraded != "" || !strings.HasPrefix(want.Backend.Name, "remote-") {
 				t.Fatalf("a host that is well: %+v", want)
@@ -141,6 +150,105 @@ func TestABoardHostMayDieHangAndComeBack(t *testing.T) {
 			back()
 			p.end(t)
 		})
+	}
+}
+
+// spoiler stands before a board host and spoils its answers to pictures.
+type spoiler struct {
+	*httptest.Server
+	fault atomic.Value
+}
+
+func spoil(t *testing.T, addr string) *spoiler {
+	t.Helper()
+	s := &spoiler{}
+	s.fault.Store("")
+	proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: addr})
+	proxy.ErrorLog = log.New(io.Discard, "", 0)
+	proxy.ModifyResponse = func(r *http.Response) error {
+		if !strings.HasSuffix(r.Request.URL.Path, "/infer") || r.StatusCode != http.StatusOK {
+			return nil
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return err
+		}
+		last := &body[len(body)-1] // of the spikes
+		switch s.fault.Load() {
+		case "garbage":
+			for i := range body {
+				body[i] = byte(i * 37)
+			}
+		case "wrong shape":
+			body = body[:len(body)-1]
+		case "impossible":
+			*last = 9
+		case "wrong":
+			*last ^= 1
+		case "late":
+			select {
+			case <-time.After(time.Minute):
+			case <-r.Request.Context().Done():
+			}
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		r.ContentLength = int64(len(body))
+		r.Header.Set("Content-Length", strconv.Itoa(len(body)))
+		return nil
+	}
+	s.Server = httptest.NewServer(proxy)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// TestABoardHostMayAnswerWrongly has a host whose answers are spoilt on their way.
+func TestABoardHostMayAnswerWrongly(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	file := write(t, testmodel.BoardFile("mine"), dir, "mine.safetensors")
+	picture := write(t, testmodel.PNG(60, 50, 3), dir, "x.png")
+	simulated := *lines(t, spikeray(t, nil, "predict", "--json", "--model", file, picture).out)[0].Probability
+	_, addr := boardhost(t, simulatorHost(t), "127.0.0.1:0")
+	between := spoil(t, addr)
+	p := serve(t, nil, "--addr=127.0.0.1:0", "--model="+file, "--board=remote", "--board-option=url="+between.URL, "--board-fallback=request",
+		"--board-failures=1", "--board-retry=50ms", "--board-timeout=10s", "--board-canary=0")
+	well := func() {
+		t.Helper()
+		waitFor(t, p, `spikeray_board_state{board="remote",state="closed"} 1`)
+		if a := p.ask(t); a.Degraded != "" || a.Backend.Name != "remote-simulator" {
+			t.Errorf("a host that is well: %+v", a)
+		}
+	}
+	for _, c := range [][2]string{{"garbage", "wrong_answer"}, {"wrong shape", "wrong_answer"}, {"impossible", "wrong_answer"}, {"late", "timeout"}} {
+		well()
+		between.fault.Store(c[0])
+		if a := p.ask(t); a.Status != 200 || a.Degraded != c[1] || a.Probability != simulated {
+			t.Errorf("%s: %+v, %s and %v are wanted", c[0], a, c[1], simulated)
+		}
+		between.fault.Store("")
+		if c[0] == "impossible" { // a canary answered like that is as bad as a wrong one
+			_ = p.command.Process.Signal(syscall.SIGHUP)
+		}
+	}
+	well()
+	p.end(t)
+
+	p = serve(t, nil, "--addr=127.0.0.1:0", "--model="+file, "--board=remote", "--board-option=url="+between.URL,
+		"--board-retry=50ms", "--board-canary=100ms")
+	well()
+	between.fault.Store("wrong")
+	waitFor(t, p, `spikeray_board_state{board="remote",state="quarantined"} 1`)
+	between.fault.Store("")
+	if a := p.ask(t); a.Status != 503 || a.Type != "urn:spikeray:problem:board-unavailable" || p.readiness(t) != 503 {
+		t.Errorf("in quarantine: %+v", a)
+	}
+	if err := p.command.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	well()
+	status, logs := p.end(t)
+	if status != 0 || !strings.Contains(logs, `"state":"quarantined"`) {
+		t.Errorf("status %d\n%s", status, logs)
 	}
 }
 

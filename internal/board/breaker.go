@@ -135,7 +135,7 @@ func (s *Supervisor) again() {
 	case <-s.ctx.Done():
 		return
 	}
-	err := s.try(s.ctx, on, func() { s.lose(on, TimedOut, errStuck) })
+	err := s.try(s.ctx, on, s.opt.Timeout, func() { s.lose(on, TimedOut, errStuck) })
 	if wrong := (*wrongError)(nil); errors.As(err, &wrong) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

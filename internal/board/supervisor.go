@@ -258,7 +258,7 @@ func (s *Supervisor) attempt() (*session, error) {
 			return nil, c.err
 		}
 		c.slots <- struct{}{}
-		if err := s.try(ctx, c.session, func() {}); err != nil {
+		if err := s.try(ctx, c.session, s.opt.StartTimeout, func() {}); err != nil {
 			s.retire(c.session)
 			return nil, err
 		}
@@ -283,10 +283,10 @@ func (s *Supervisor) retire(old *session) {
 }
 
 // try shows a session the canary; the caller holds a slot. A wrong answer is a *wrongError.
-func (s *Supervisor) try(ctx context.Context, on *session, stuck func()) error {
-	ctx, cancel := context.WithTimeout(ctx, s.opt.Timeout)
+func (s *Supervisor) try(ctx context.Context, on *session, timeout time.Duration, stuck func()) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	a := <-on.start(ctx, s.canary.in, s.canary.out, nil, s.patience(), stuck)
+	a := <-on.start(ctx, s.canary.in, s.canary.out, nil, patience(timeout), stuck)
 	switch {
 	case a.late:
 		return errStuck
@@ -303,7 +303,7 @@ func (s *Supervisor) try(ctx context.Context, on *session, stuck func()) error {
 }
 
 // patience is how long a run may last until it counts as stuck: a board that heeds its context has ended it by then.
-func (s *Supervisor) patience() time.Duration { return s.opt.Timeout + s.opt.Timeout/4 }
+func patience(timeout time.Duration) time.Duration { return timeout + timeout/4 }
 
 // Run has the board run the train, or the simulator where the fallback is such. What keeps the board from it is an
 // *[Error]. The steps are told of once the board has taken all of them.
@@ -377,7 +377,7 @@ func (s *Supervisor) ask(ctx context.Context, in, out spike.Train, rec *spike.Re
 	defer cancel()
 	stuck := func() { s.lose(on, TimedOut, errStuck) }
 	select {
-	case a := <-on.start(running, in, out, rec, s.patience(), stuck):
+	case a := <-on.start(running, in, out, rec, patience(s.opt.Timeout), stuck):
 		a.name = on.board.Name()
 		switch {
 		case a.late:
@@ -485,7 +485,7 @@ func (s *Supervisor) Close() error {
 	select {
 	case <-over:
 		return nil
-	case <-time.After(s.patience()):
+	case <-time.After(patience(s.opt.Timeout)):
 		return &Error{s.opt.Name, TimedOut, errors.New("it does not let go of its last run")}
 	}
 }

@@ -3,8 +3,10 @@ package board
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,6 +17,8 @@ import (
 	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/hw/hwtest"
 	"github.com/spikeray/spikeray/pkg/hw/loihi"
+	"github.com/spikeray/spikeray/pkg/hw/remote"
+	"github.com/spikeray/spikeray/pkg/hw/spinnaker"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -551,6 +555,23 @@ func TestAnotherPlacementTellsTheNetwork(t *testing.T) {
 		s, _ := supervise(t, Options{Open: open, Plan: c.plan, Fallback: Request})
 		if _, err := s.Compile(n); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestKinds(t *testing.T) {
+	for err, want := range map[error]Kind{
+		context.DeadlineExceeded: TimedOut, remote.ErrLate: TimedOut, spinnaker.ErrSilent: TimedOut, errStuck: TimedOut,
+		remote.ErrAnswer: WrongAnswer, remote.ErrNetworkDiffers: WrongAnswer, errImpossible: WrongAnswer,
+		remote.ErrNoAnswer: Failed, hw.ErrClosed: Failed, remote.ErrOwned: Failed,
+	} {
+		if got := kindOf(fmt.Errorf("run: %w", err)); got != want {
+			t.Errorf("%v: %s, %s is wanted", err, got, want)
+		}
+	}
+	for _, k := range Kinds {
+		if text := (&Error{"x", k, errStuck}).Error(); strings.Contains(text, "  ") || !strings.HasSuffix(text, errStuck.Error()) {
+			t.Errorf("%s: %q", k, text)
 		}
 	}
 }
