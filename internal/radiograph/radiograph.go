@@ -82,15 +82,17 @@ type Picture struct {
 	// a colon and a sentence: "alpha", "aspect", "colour", "contrast",
 	// "orientation", "small".
 	Warnings []string
+
+	pooled bool // Image is lumajpeg's own
 }
 
-// Release lets another picture have this one's memory, most of what a server would otherwise leave to the garbage
-// collector. It may be called once, after the last use of Image, or not at all.
+// Release lets the next JPEG have the memory of this picture, if it was one that lumajpeg decoded: most of what a server
+// would otherwise leave to the garbage collector. It may be called once, after the last use of Image, or not at all.
 func (p *Picture) Release() {
-	if grey, ok := p.Image.(*image.Gray); ok {
-		lumajpeg.Release(grey)
+	if p.pooled {
+		lumajpeg.Release(p.Image.(*image.Gray))
 	}
-	p.Image = nil
+	p.Image, p.pooled = nil, false
 }
 
 // codec is one supported format.
@@ -140,39 +142,34 @@ func Decode(data []byte, limits Limits) (*Picture, error) {
 	if err := h.check(int64(len(data)), maxPixels); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
-	grey, seen, reduced, err := c.pixels(data, h, limits.Target)
+	p, seen, err := c.pixels(data, h, limits.Target)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
-	if err := checkContrast(grey, &seen); err != nil {
+	if err := checkContrast(p.Image, &seen); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name, err)
 	}
-	return &Picture{
-		Image:    upright(grey, h.orientation),
-		Format:   c.name,
-		Width:    h.width,
-		Height:   h.height,
-		Reduced:  reduced,
-		Warnings: h.warnings(seen),
-	}, nil
+	p.Image, p.pooled = upright(p.Image, h.orientation), p.pooled && h.orientation <= 1
+	p.Format, p.Width, p.Height, p.Warnings = c.name, h.width, h.height, h.warnings(seen)
+	return p, nil
 }
 
-// pixels decodes a picture whose header has been checked, and makes it grey.
-func (c *codec) pixels(data []byte, h header, target image.Point) (image.Image, seen, int, error) {
+// pixels decodes a picture whose header has been checked, and makes it grey, as it is stored.
+func (c *codec) pixels(data []byte, h header, target image.Point) (*Picture, seen, error) {
 	if c.quick != nil {
 		if grey, s, reduced := c.quick(data, h, target); grey != nil {
-			return grey, s, reduced, nil
+			return &Picture{Image: grey, Reduced: reduced, pooled: true}, s, nil
 		}
 	}
 	decoded, err := c.decode(data)
 	if err != nil {
-		return nil, seen{}, 0, err
+		return nil, seen{}, err
 	}
 	if size := decoded.Bounds().Size(); size.X != h.width || size.Y != h.height {
-		return nil, seen{}, 0, fmt.Errorf("%w: %d x %d pixels where the header says %d x %d", ErrNotPicture, size.X, size.Y, h.width, h.height)
+		return nil, seen{}, fmt.Errorf("%w: %d x %d pixels where the header says %d x %d", ErrNotPicture, size.X, size.Y, h.width, h.height)
 	}
 	grey, s, err := toGrey(decoded)
-	return grey, s, 1, err
+	return &Picture{Image: grey, Reduced: 1}, s, err
 }
 
 // check holds a picture's header against the limits and the file's own length.
