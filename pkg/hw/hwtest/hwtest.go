@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) hw.Board) {
 		{"Report", report},
 		{"Refusals", refusals},
 		{"Spikes", spikes},
+		{"Quantised", quantised},
 		{"RunsDoNotMeet", runsDoNotMeet},
 		{"FewerSteps", fewerSteps},
 		{"Stops", stops},
@@ -285,6 +286,41 @@ func spikes(t *testing.T, b hw.Board) {
 	}
 	if _, ok := compiled.(hw.Program); !ok {
 		t.Errorf("Compile gives a %T, a hw.Program is wanted", compiled)
+	}
+}
+
+// quantised gives the board weights that no small whole numbers of one scale are. Where it tells the network that it makes
+// of them, the simulator runs that, and where that is exact, to the same spikes.
+func quantised(t *testing.T, b hw.Board) {
+	n := Network()
+	conv := n.Layers[0].(*spike.Conv2D)
+	for i := range conv.Scale {
+		conv.Scale[i] *= 1 - float32(i)/7
+	}
+	placed, err := b.Place(n)
+	if refusal := (*hw.Refusal)(nil); errors.As(err, &refusal) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	q, exact := hw.Quantise(n, placed)
+	if q == nil {
+		t.Skip("it is not told")
+	}
+	simulator, err := spike.Simulator{}.Compile(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := placed.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seed := range uint64(3) {
+		in := Input(n, seed)
+		got, want := run(t, p, n, in), run(t, simulator, q, in)
+		if exact && got.Stats.Saturated == 0 && !cmp.Equal(got, want) {
+			t.Errorf("seed %d: %+v, on the quantised network the simulator has %+v", seed, got.Stats, want.Stats)
+		}
 	}
 }
 
