@@ -10,7 +10,7 @@ import (
 )
 
 // Default is the model that answers when none is named.
-const Default = "snnxray-int8"
+const Default = "spikeray"
 
 //go:embed *.safetensors *.md
 var files embed.FS

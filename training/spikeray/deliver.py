@@ -117,16 +117,15 @@ def screening_threshold(label, probability, sensitivity=0.985) -> float:
 
 
 def operating(found: list[Run]) -> tuple[dict, list[dict]]:
-    """Calibration and operating points of an arm, by docs/PROTOCOL.md: fitted on plain and mixed, told on plain."""
-    label, patients, plain = pooled(found)
-    both, logits = np.tile(label, 2), np.concatenate([plain, pooled(found, "mixed")[2]])
-    calibration = calibrate(both, logits)
-    p, told = calibrated(calibration, logits), calibrated(calibration, plain)
+    """Calibration and operating points of an arm, by docs/PROTOCOL.md: fitted and told on the plain answers, out of fold."""
+    label, patients, logits = pooled(found)
+    calibration = calibrate(label, logits)
+    p = calibrated(calibration, logits)
     points = []
-    for name, threshold in (("balanced", balanced_threshold(both, p)), ("screening", screening_threshold(both, p))):
+    for name, threshold in (("balanced", balanced_threshold(label, p)), ("screening", screening_threshold(label, p))):
         def figures(y, q, threshold=threshold):
             return {"sensitivity": np.mean(q[y == 1] >= threshold), "specificity": np.mean(q[y == 0] < threshold)}
-        value, interval = figures(label, told), bootstrap(label, told, patients, figures, draws=1000)
+        value, interval = figures(label, p), bootstrap(label, p, patients, figures, draws=1000)
         points.append({"name": name, "threshold": threshold, **{
             k: {"value": round(float(value[k]), 6), "low": round(interval[k][0], 6), "high": round(interval[k][1], 6)} for k in value}})
     return calibration, points
