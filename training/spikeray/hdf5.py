@@ -2,6 +2,7 @@
 
 The HDF5 library can loop for ever, crash or ask for any amount of memory on a damaged file, so a child process reads
 it, with limits on time and memory, and hands on what it found as safetensors. Nothing in the file is run.
+`in_child` and `serve` are for other kinds of HDF5 file too: spikeray.nir_file.
 """
 
 import json
@@ -29,7 +30,7 @@ _TEXTS = ("model_config", "keras_version", "backend")
 
 
 class HDF5Error(ValueError):
-    """A file that is no HDF5 file of Keras, or is damaged."""
+    """A file that is no HDF5 file of the kind wanted, or is damaged."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +45,24 @@ class Contents:
 def read(path) -> Contents:
     """Raises HDF5Error, or OSError when the file cannot be opened."""
     with open(path, "rb") as f:
-        start = f.read(4)
+        if f.read(4) == b"PK\x03\x04":
+            raise HDF5Error("not an HDF5 file; for a .keras file use spikeray.export")
+    index, tensors = in_child(path, __name__)
+    return Contents(index["texts"], {layer: [tensors[f"{i}/{j}"] for j in range(n)]
+                                     for i, (layer, n) in enumerate(index["layers"])})
+
+
+def in_child(path, module) -> tuple[dict, dict[str, np.ndarray]]:
+    """What `python -m module path`, which calls `serve`, found in an HDF5 file: (index, tensors by name).
+
+    Raises HDF5Error, or OSError when the file cannot be opened.
+    """
     if pathlib.Path(path).stat().st_size > MAX_FILE:
         raise HDF5Error(f"longer than {MAX_FILE} bytes")
     if not h5py.is_hdf5(path):
-        raise HDF5Error("not an HDF5 file" + ("; for a .keras file use spikeray.export" if start == b"PK\x03\x04" else ""))
+        raise HDF5Error("not an HDF5 file")
     try:
-        child = subprocess.run([sys.executable, "-m", __name__, str(pathlib.Path(path).resolve())], capture_output=True,
+        child = subprocess.run([sys.executable, "-m", module, str(pathlib.Path(path).resolve())], capture_output=True,
                                timeout=MAX_SECONDS, cwd=pathlib.Path(__file__).parents[1])
     except subprocess.TimeoutExpired:
         raise HDF5Error(f"damaged: reading it took more than {MAX_SECONDS} seconds") from None
@@ -59,13 +71,24 @@ def read(path) -> Contents:
     if child.returncode:
         raise HDF5Error("damaged: reading it fails")
     header = json.loads(child.stdout[8:8 + int.from_bytes(child.stdout[:8], "little")])
-    index = json.loads(header["__metadata__"]["index"])
-    tensors = safetensors.numpy.load(child.stdout)
-    return Contents(index["texts"], {layer: [tensors[f"{i}/{j}"] for j in range(n)]
-                                     for i, (layer, n) in enumerate(index["layers"])})
+    return json.loads(header["__metadata__"]["index"]), safetensors.numpy.load(child.stdout)
 
 
-def _read(file) -> bytes:
+def serve(read):
+    """The child's part: `read`, of an open h5py.File, gives (index, tensors by name), or raises HDF5Error."""
+    _limit_memory()
+    try:
+        with h5py.File(sys.argv[1], "r") as file:
+            index, tensors = read(file)
+            contents = safetensors.numpy.save(tensors, {"index": json.dumps(index)})
+    except HDF5Error as e:
+        sys.exit(_complain(str(e)))
+    except Exception as e:  # h5py answers damage with nearly any exception
+        sys.exit(_complain(f"damaged: {e}"))
+    sys.stdout.buffer.write(contents)
+
+
+def _read(file) -> tuple[dict, dict[str, np.ndarray]]:
     texts = {}
     for key in _TEXTS:
         if key in file.attrs:
@@ -87,7 +110,7 @@ def _read(file) -> bytes:
         for j, name in enumerate(names):
             tensors[f"{i}/{j}"] = _tensor(own, name, MAX_WEIGHTS - total)
             total += tensors[f"{i}/{j}"].size
-    return safetensors.numpy.save(tensors, {"index": json.dumps({"texts": texts, "layers": layers})})
+    return {"texts": texts, "layers": layers}, tensors
 
 
 def _names(group, layer) -> list[str]:
@@ -105,7 +128,7 @@ def _tensor(group, path, room) -> np.ndarray:
     *groups, leaf = [p for p in path.split("/") if p] or [path]
     for part in groups:
         group = _group(group, part)
-    data = _own(group, leaf)
+    data = own(group, leaf)
     if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external:
         raise HDF5Error(f"weights {path!r} are not in the file")
     if data.dtype.kind != "f" or data.dtype.itemsize > 8:
@@ -120,13 +143,14 @@ def _tensor(group, path, room) -> np.ndarray:
 
 
 def _group(parent, name):
-    group = _own(parent, name)
+    group = own(parent, name)
     if not isinstance(group, h5py.Group):
         raise HDF5Error(f"{name!r} is not a group")
     return group
 
 
-def _own(parent, name):
+def own(parent, name):
+    """What the file itself has under a name."""
     # A soft or external link could lead round in circles, or to another file.
     if name not in parent or not isinstance(parent.get(name, getlink=True), h5py.HardLink):
         raise HDF5Error(f"{name!r} is missing from the file")
@@ -142,22 +166,10 @@ def _limit_memory():
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def main():
-    _limit_memory()
-    try:
-        with h5py.File(sys.argv[1], "r") as file:
-            contents = _read(file)
-    except HDF5Error as e:
-        sys.exit(_complain(str(e)))
-    except Exception as e:  # h5py answers damage with nearly any exception
-        sys.exit(_complain(f"damaged: {e}"))
-    sys.stdout.buffer.write(contents)
-
-
 def _complain(message):
     print(" ".join(message.split())[:500], file=sys.stderr)
     return 2
 
 
 if __name__ == "__main__":
-    main()
+    serve(_read)
