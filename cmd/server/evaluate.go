@@ -119,6 +119,9 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams) (err error) {
 	if len(failed) > 0 {
 		fmt.Fprintf(std.err, "spikeray: %d of %d pictures could not be read and are not in the report\n", len(failed), len(files))
 	}
+	if len(cases) == 0 && gate != nil && gate.Mode == pipeline.GateRefuse && gate.Flagged > 0 {
+		return fmt.Errorf("no picture is left to score: the gate refused %d of %d%s", gate.Flagged, len(files), gate.reasons())
+	}
 	threshold, point := options.Decide(d)
 	var points []evaluate.Point
 	for _, p := range d.OperatingPoints {
@@ -202,23 +205,23 @@ func (c *evaluateCommand) print(w io.Writer, e evaluated) error {
 	if e.Gate == nil {
 		return nil
 	}
-	_, err := fmt.Fprintf(w, "\nnot accepted by the gate: %d%s\n", e.Gate.Flagged, e.Gate.details())
+	left := ""
+	if e.Gate.Mode == pipeline.GateRefuse {
+		left = ", and not in the report"
+	}
+	_, err := fmt.Fprintf(w, "\nnot accepted by the gate: %d%s%s\n", e.Gate.Flagged, e.Gate.reasons(), left)
 	return err
 }
 
-func (g *gated) details() string {
-	var reasons []string
+func (g *gated) reasons() string {
+	var out []string
 	for _, reason := range slices.Sorted(maps.Keys(g.Reasons)) {
-		reasons = append(reasons, fmt.Sprintf("%d %s", g.Reasons[reason], reason))
+		out = append(out, fmt.Sprintf("%d %s", g.Reasons[reason], reason))
 	}
-	out := ""
-	if len(reasons) > 0 {
-		out = " (" + strings.Join(reasons, ", ") + ")"
+	if len(out) == 0 {
+		return ""
 	}
-	if g.Mode == pipeline.GateRefuse {
-		out += ", and not in the report"
-	}
-	return out
+	return " (" + strings.Join(out, ", ") + ")"
 }
 
 type labelled struct {

@@ -48,6 +48,15 @@ func TestPredictTellsPointPrevalenceAndGate(t *testing.T) {
 	if r.status != 0 || strings.Count(r.out, "prevalence of 0.05") != 2 || strings.Count(r.out, "gate: turned") != 1 {
 		t.Errorf("%+v", r)
 	}
+	// The screening point has a sensitivity of 0.97 and a specificity of 0.6; a threshold of one's own has neither.
+	r = spikeray(t, nil, "predict", "--model", model, "--prevalence=0.05", "--operating-point=screening", light)
+	if !strings.Contains(r.out, "prevalence of 0.05, PPV 0.113, NPV 0.997)") {
+		t.Errorf("%+v", r)
+	}
+	r = spikeray(t, nil, "predict", "--model", model, "--prevalence=0.05", "--threshold=0.2", light)
+	if !strings.Contains(r.out, "prevalence of 0.05)") {
+		t.Errorf("%+v", r)
+	}
 	for args, want := range map[string]int{
 		"--operating-point=none": 1, "--operating-point=balanced --threshold=0.5": 1, "--prevalence=1": 1, "--gate=perhaps": 2,
 		"--operating-point=balanced": 0,
@@ -135,6 +144,18 @@ func TestEvaluateTellsPointsRawAndFlagged(t *testing.T) {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("no %q in %s", want, r.out)
 		}
+	}
+}
+
+func TestEvaluateTellsThatTheGateRefusedAll(t *testing.T) {
+	dir, model := t.TempDir(), gatedModel(t)
+	write(t, testmodel.Shade(200, 200, 1, 0.1), dir, normal, "dark.png")
+	write(t, testmodel.Shade(200, 200, 2, 0.1), dir, pneumonia, "dark.png")
+	write(t, testmodel.Shade(300, 300, 1, 0.65), dir, pneumonia, "light.png")
+	bad := write(t, []byte("no picture"), dir, normal, "bad.png")
+	r := spikeray(t, nil, "evaluate", "--model", model, "--gate=refuse", dir)
+	if r.status != 1 || r.out != "" || !strings.Contains(r.err, bad) || !strings.Contains(r.err, "the gate refused 3 of 4 (1 other_part, 2 turned)") {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -124,6 +124,13 @@ func count(files []string, name string) int {
 	return n
 }
 
+func worth(name string, e *model.Estimate) string {
+	if e == nil {
+		return ""
+	}
+	return fmt.Sprintf(", %s %.3f", name, e.Value)
+}
+
 func (c *predictCommand) print(std *streams, line predicted) error {
 	if c.JSON {
 		return json.NewEncoder(std.out).Encode(line)
@@ -134,7 +141,7 @@ func (c *predictCommand) print(std *streams, line predicted) error {
 	}
 	more := ""
 	if v := line.Prevalence; v != nil {
-		more += fmt.Sprintf("  (%.4f at a prevalence of %g)", v.Probability, v.Stated)
+		more += fmt.Sprintf("  (%.4f at a prevalence of %g%s%s)", v.Probability, v.Stated, worth("PPV", v.PPV), worth("NPV", v.NPV))
 	}
 	if g := line.Gate; g != nil && !g.Accepted {
 		more += fmt.Sprintf("  (gate: %s)", g.Reason)
