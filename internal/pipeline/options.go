@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spikeray/spikeray/pkg/model"
@@ -15,7 +16,7 @@ var ErrOptions = errors.New("options do not fit the model")
 // GateMode is what becomes of a picture that the model's gate does not accept.
 type GateMode string
 
-// The zero value of a GateMode is GateFlag.
+// The zero value of a GateMode stands for GateFlag.
 const (
 	GateFlag   GateMode = "flag"   // it is answered, with a warning
 	GateRefuse GateMode = "refuse" // it is a [*RefusedError]
@@ -47,6 +48,8 @@ func (o Options) Check(d *model.Description) error {
 		return fmt.Errorf("%w: %s", ErrOptions, fmt.Sprintf(format, args...))
 	}
 	switch {
+	case !slices.Contains([]GateMode{"", GateFlag, GateRefuse, GateOff}, o.Gate):
+		return fail("the gate flags, refuses or is off, %.80q is unknown", o.Gate)
 	case o.Threshold != nil && !(*o.Threshold >= 0 && *o.Threshold <= 1):
 		return fail("a threshold is a number from 0 to 1")
 	case o.Threshold != nil && o.OperatingPoint != "":
@@ -80,10 +83,7 @@ func (o Options) Decide(d *model.Description) (float64, *model.OperatingPoint) {
 }
 
 // RefusedError is a picture that the model's gate does not accept.
-type RefusedError struct {
-	Gate *model.GateResult
-	text string
-}
+type RefusedError struct{ text string }
 
 func (e *RefusedError) Error() string { return e.text }
 

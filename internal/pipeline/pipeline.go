@@ -137,7 +137,7 @@ func (p *Prediction) askGate(ctx context.Context, m *model.Model, pixels []uint8
 	}
 	doubt := doubt(m.Description().Gate, p.Gate)
 	if mode == GateRefuse {
-		return &RefusedError{p.Gate, doubt}
+		return &RefusedError{doubt}
 	}
 	p.Warnings = append(p.Warnings, "gate: "+doubt+"; its answer may mean nothing")
 	return nil
