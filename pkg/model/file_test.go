@@ -413,6 +413,16 @@ func TestDecodeReadsKeysToTheLetter(t *testing.T) {
 	}
 }
 
+// By the order of the fields, that is; in that of a map it would be another one each time.
+func TestDecodeNamesTheFirstKeyThatIsMissing(t *testing.T) {
+	for range 20 {
+		_, err := model.Decode(assemble([]byte(`{"a":{"dtype":"F32"}}`), nil), nil)
+		if err == nil || !strings.Contains(err.Error(), `"shape" is missing`) {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestDecodeRefusesSpoiledFiles(t *testing.T) {
 	header, data := small(spike.Rows).header()
 	text, _ := json.Marshal(header)

@@ -61,11 +61,15 @@ func strictArray(dec *json.Decoder, t reflect.Type) error {
 }
 
 func strictObject(dec *json.Decoder, t reflect.Type) error {
-	fields, missing := map[string]reflect.Type{}, map[string]bool{}
+	fields := map[string]reflect.Type{}
+	var wanted []string // in the fields' order
 	if t != nil && t.Kind() == reflect.Struct {
 		for _, f := range reflect.VisibleFields(t) {
 			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-			fields[name], missing[name] = f.Type, options == ""
+			fields[name] = f.Type
+			if options == "" {
+				wanted = append(wanted, name)
+			}
 		}
 	}
 	seen := map[string]bool{}
@@ -85,13 +89,12 @@ func strictObject(dec *json.Decoder, t reflect.Type) error {
 			value = t.Elem()
 		}
 		seen[key] = true
-		delete(missing, key)
 		if err := strictValue(dec, value); err != nil {
 			return err
 		}
 	}
-	for name, wanted := range missing {
-		if wanted {
+	for _, name := range wanted {
+		if !seen[name] {
 			return fmt.Errorf("the key %q is missing", name)
 		}
 	}
