@@ -12,7 +12,7 @@ set -euo pipefail
 # shellcheck source=deploy/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-host=$root/deploy/boardhost
+host=${root:?}/deploy/boardhost
 export PYTHONDONTWRITEBYTECODE=1
 [[ ${1:-} == --install ]] && install=1
 
@@ -27,7 +27,8 @@ offer() {
     fi
     scratch=${scratch:-$(mktemp -d)}
     trap 'rm -rf "$scratch"' EXIT
-    "$python" -m venv "$scratch/$module" && "$scratch/$module/bin/pip" -q install -r "$requirements" || fail "cannot install $requirements"
+    "$python" -m venv "$scratch/$module"
+    "$scratch/$module/bin/pip" -q install -r "$requirements" || fail "cannot install $requirements"
     path=$scratch/$module/bin/python
   fi
   export "$variable=$path"

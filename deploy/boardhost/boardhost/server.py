@@ -5,6 +5,8 @@ import binascii
 import json
 import logging
 import re
+import select
+import socket
 import threading
 import time
 from collections import OrderedDict
@@ -140,7 +142,8 @@ class Host:
         return {"name": name, "versions": ["1"], "platform": "spikeray_" + self.board.name, "inputs": describe[:1], "outputs": describe[1:],
                 "parameters": {"network": network.digest, "report": json.dumps(placed.report)}}
 
-    def infer(self, name, request):
+    def infer(self, name, request, gone=lambda: False):
+        """The body of an answer. gone says whether there is nobody left to have it when it is the request's turn."""
         network, placed = self.get(name)
         self.own(request.parameters)
         train = request.inputs.get("in")
@@ -155,6 +158,8 @@ class Host:
         if train.max() > limit:
             raise BadInput(f"{train.max()} spikes at once, the network's source emits at most {limit}")
         with self.working():
+            if gone():
+                raise Failure(408, "the client did not wait")
             run = placed.run(train)
         with self.lock:
             if self.owner == request.parameters.get("owner", ""):  # who may have given the board back meanwhile
@@ -223,6 +228,14 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = keep
         return body
 
+    def gone(self):
+        """Whether the client has closed its connection."""
+        try:  # a socket with a time-out waits, whatever recv is told
+            readable = select.select([self.connection], [], [], 0)[0]
+            return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
+        except (OSError, ValueError):
+            return True
+
     def route(self, body):
         host, at = self.server.host, PATH.fullmatch(self.path.split("?")[0])
         if not at:
@@ -238,7 +251,7 @@ class Handler(BaseHTTPRequestHandler):
             return {}
         if model and not at["repository"]:
             if verb == "/infer" and post:
-                return host.infer(model, wire.decode(body, self.headers.get(wire.HEADER_LENGTH)))
+                return host.infer(model, wire.decode(body, self.headers.get(wire.HEADER_LENGTH)), self.gone)
             if verb == "/ready" and not post:
                 host.get(model)
                 return {}

@@ -191,6 +191,23 @@ class HTTP(unittest.TestCase):
             first.join()
         self.assertEqual(self.ask("GET", "/v2/health/ready")[0], 200)
 
+    def test_client_that_does_not_wait(self):
+        self.host.board, self.host.patience = Board(), 60
+        self.assertEqual(self.load()[0], 200)
+        placed, ran = self.host.placed["a"][1], []
+        run = placed.run
+        placed.run = lambda train: ran.append(1) or run(train)
+        infer = ("POST", "/v2/models/a/infer", json.dumps({"inputs": [{"name": "in", "shape": [1, 1, 1, 2], "datatype": "UINT8", "data": [1, 1]}]}))
+        waiting, own = threading.Event(), self.host.infer
+        self.host.infer = lambda *args: (waiting.set(), own(*args))[1]
+        with self.host.turn:
+            connection = http.client.HTTPConnection(*self.server.server_address, timeout=60)
+            connection.request(*infer)
+            waiting.wait()
+            connection.close()
+        self.assertEqual(self.ask(*infer)[0], 200)
+        self.assertEqual(len(ran), 1)
+
     def test_bodies(self):
         self.assertEqual(self.ask("POST", "/v2/models/a/infer", iter([b"{}"]), {"Transfer-Encoding": "chunked"})[0], 411)
         self.assertEqual(self.ask("POST", "/v2/models/a/infer", b"", {"Content-Length": str(MAX_BODY + 1)})[0], 413)

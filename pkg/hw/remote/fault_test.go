@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -319,6 +320,27 @@ func TestForgottenNetwork(t *testing.T) {
 	var host *HostError
 	if !errors.As(err, &host) || host.Status != 404 || host.Message != "never heard of it " || h.loads != 3 {
 		t.Errorf("%v after %d loads", err, h.loads)
+	}
+}
+
+// TestKeepAlive: runs share a connection.
+func TestKeepAlive(t *testing.T) {
+	noLeaks(t)
+	h := newGoHost(t)
+	var connections atomic.Int32
+	h.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+		if s == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	p := hwtest.Load(t, dial(t, Options{URL: h.URL}), hwtest.Network())
+	for range 20 {
+		if err := once(t.Context(), t, p, spike.RunOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := connections.Load(); n != 1 {
+		t.Errorf("%d connections", n)
 	}
 }
 
