@@ -70,7 +70,7 @@ func TestPrevalenceMovesTheProbabilityNotTheLabel(t *testing.T) {
 	if !near(at.PPV.Low, 42.5/(42.5+237.5)) || !near(at.PPV.High, 47.5/(47.5+142.5)) || !(at.NPV.Low < at.NPV.Value && at.NPV.Value < at.NPV.High) {
 		t.Errorf("PPV %+v, NPV %+v", at.PPV, at.NPV)
 	}
-	if want := m.Description().Calibration.AtPrevalence(p.Probability, stated); at.Probability != want || at.Stated != stated || want >= p.Probability {
+	if want := m.Description().Calibration.AtPrevalence(p.Probability, p.Probabilities[0], stated); at.Probability != want || at.Stated != stated || want >= p.Probability {
 		t.Errorf("%+v, want %v", at, want)
 	}
 	threshold := 0.5

@@ -5,6 +5,7 @@ package pipeline
 import (
 	"context"
 	"image"
+	"slices"
 	"time"
 
 	"github.com/spikeray/spikeray/internal/radiograph"
@@ -109,7 +110,8 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 	out.Probabilities = result.Probabilities
 	out.Label = label(description, result, out.Threshold)
 	if opt.Prevalence != nil {
-		out.Prevalence = newPrevalence(description.Calibration, out.Probability, *opt.Prevalence, out.OperatingPoint)
+		other := out.Probabilities[1-slices.Index(description.Labels, description.Positive)] // who is calibrated has two
+		out.Prevalence = newPrevalence(description.Calibration, out.Probability, other, *opt.Prevalence, out.OperatingPoint)
 	}
 	out.Warnings = append(out.Warnings, result.Warnings...)
 	out.Steps = result.Steps

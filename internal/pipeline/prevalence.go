@@ -19,8 +19,8 @@ type Prevalence struct {
 	NPV *model.Estimate `json:"npv"`
 }
 
-func newPrevalence(c *model.Calibration, probability, stated float64, point *model.OperatingPoint) *Prevalence {
-	p := &Prevalence{Stated: stated, Probability: c.AtPrevalence(probability, stated)}
+func newPrevalence(c *model.Calibration, positive, other, stated float64, point *model.OperatingPoint) *Prevalence {
+	p := &Prevalence{Stated: stated, Probability: c.AtPrevalence(positive, other, stated)}
 	if point != nil {
 		sensitivity, specificity := point.Sensitivity, point.Specificity
 		p.PPV = predictive(sensitivity, specificity, stated)
@@ -33,7 +33,10 @@ func newPrevalence(c *model.Calibration, probability, stated float64, point *mod
 // hit, while the others are left alone with a chance of spared, the share of true
 // cases among the found. Its ends are those of both intervals together.
 func predictive(hit, spared model.Estimate, share float64) *model.Estimate {
-	at := func(hit, spared float64) float64 { return hit * share / (hit*share + (1-spared)*(1-share)) }
+	at := func(hit, spared float64) float64 {
+		found, wrongly := float64(hit*share), float64((1-spared)*(1-share))
+		return found / (found + wrongly)
+	}
 	e := &model.Estimate{Value: at(hit.Value, spared.Value), Low: at(hit.Low, spared.Low), High: at(hit.High, spared.High)}
 	if math.IsNaN(e.Low + e.Value + e.High) { // one is 0/0
 		return nil

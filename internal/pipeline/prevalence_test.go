@@ -17,7 +17,7 @@ func TestPredictiveValuesOfNobodyAreNull(t *testing.T) {
 		"nobody is called positive": {none, all, false, true}, "everybody is": {all, none, true, false}, "some are": {some, some, true, true},
 	} {
 		point := &model.OperatingPoint{Sensitivity: c.sensitivity, Specificity: c.specificity}
-		p := newPrevalence(&model.Calibration{Prevalence: 0.5}, 0.5, 0.1, point)
+		p := newPrevalence(&model.Calibration{Prevalence: 0.5}, 0.5, 0.5, 0.1, point)
 		text, err := json.Marshal(p)
 		var told struct{ PPV, NPV *struct{ Value float64 } }
 		if err == nil {

@@ -41,11 +41,15 @@ func (c *Calibration) apply(logits []float32, positive int) []float64 {
 	return p
 }
 
-// AtPrevalence takes a calibrated probability to a population where a share of stated, in (0, 1), has the positive
-// label: the log-odds move by the difference of the two prevalences' (Saerens et al., "Adjusting the Outputs of a
-// Classifier to New a Priori Probabilities", 2002).
-func (c *Calibration) AtPrevalence(probability, stated float64) float64 {
-	return kernel.Sigmoid(logit(probability) + (logit(stated) - logit(c.Prevalence)))
+// AtPrevalence takes the calibrated probabilities of the positive and of the other label to a population where a share of
+// stated, in (0, 1), has the positive label, by Bayes' rule (Saerens et al., "Adjusting the Outputs of a Classifier to New
+// a Priori Probabilities", 2002, equation 4), and gives that of the positive label. Both are wanted because one of them may
+// have rounded to 1, and the other not to 0. Every operation is rounded by itself: the same bits on every processor.
+func (c *Calibration) AtPrevalence(positive, other, stated float64) float64 {
+	a := float64(positive * float64(stated*(1-c.Prevalence)))
+	b := float64(other * float64((1-stated)*c.Prevalence))
+	if a+b == 0 { // of numbers so small that the product is none
+		return positive
+	}
+	return a / (a + b)
 }
-
-func logit(p float64) float64 { return math.Log(p) - math.Log1p(-p) }

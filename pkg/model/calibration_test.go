@@ -3,6 +3,8 @@ package model_test
 import (
 	"bytes"
 	"math"
+	"math/big"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/spikeray/spikeray/pkg/model"
@@ -55,16 +57,56 @@ func TestWithoutCalibrationTheProbabilityIsTheNetworks(t *testing.T) {
 
 func TestAnotherPrevalenceIsBayes(t *testing.T) {
 	c := model.Calibration{Prevalence: 0.742}
-	for _, p := range []float64{0, 1e-9, 0.3, 0.742, 1 - 1e-9, 1} {
-		for _, stated := range []float64{5e-324, 0.05, 0.742, 0.999} {
-			// The likelihood ratio is p/(1-p) over the odds of the fitted prevalence.
-			ill, well := p*stated*(1-c.Prevalence), (1-p)*(1-stated)*c.Prevalence
-			if got, want := c.AtPrevalence(p, stated), ill/(ill+well); math.Abs(got-want) > 1e-14 {
-				t.Errorf("%v at %v: %v, want %v", p, stated, got, want)
+	for _, logOdds := range []float64{-800, -745, -300, -40, -20, -1, 0, 0.3, 1, 20, 40, 300, 745, 800} {
+		p, q := 1/(1+math.Exp(-logOdds)), 1/(1+math.Exp(logOdds))
+		for _, stated := range []float64{1e-100, 1e-18, 0.05, 0.742, 0.999, 1 - 0x1p-53} {
+			// The likelihood ratio is p/q over the odds of the fitted prevalence.
+			want := bayes(p, q, stated, c.Prevalence, 200)
+			if got := c.AtPrevalence(p, q, stated); math.Abs(got-want) > 1e-15*want+1e-300 {
+				t.Errorf("%v and %v at %v: %v, want %v", p, q, stated, got, want)
 			}
 		}
-		if got := c.AtPrevalence(p, c.Prevalence); math.Abs(got-p) > 1e-15 {
+		if got := c.AtPrevalence(p, q, c.Prevalence); math.Abs(got-p) > 1e-15*p+1e-300 {
 			t.Errorf("%v at the fitted prevalence is %v", p, got)
+		}
+	}
+}
+
+// bayes does every operation with so many bits of mantissa, 53 for a float64's.
+func bayes(p, q, stated, fitted float64, bits uint) float64 {
+	number := func(x float64) *big.Float { return new(big.Float).SetPrec(bits).SetFloat64(x) }
+	with := func(op func(z, x, y *big.Float) *big.Float, x, y *big.Float) *big.Float { return op(number(0), x, y) }
+	share := func(x float64, stated, fitted *big.Float) *big.Float {
+		return with((*big.Float).Mul, number(x), with((*big.Float).Mul, stated, fitted))
+	}
+	rest := func(x float64) *big.Float { return with((*big.Float).Sub, number(1), number(x)) }
+	ill, well := share(p, number(stated), rest(fitted)), share(q, rest(stated), number(fitted))
+	out, _ := with((*big.Float).Quo, ill, with((*big.Float).Add, ill, well)).Float64()
+	return out
+}
+
+// A processor that fuses a product and a sum would give other bits.
+func TestAnotherPrevalenceIsTheSameBitsEverywhere(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		c := model.Calibration{Prevalence: random.Float64()}
+		p, stated := random.Float64(), random.Float64()
+		if got, want := c.AtPrevalence(p, 1-p, stated), bayes(p, 1-p, stated, c.Prevalence, 53); got != want {
+			t.Fatalf("%v at %v, fitted at %v: %v, want %v", p, stated, c.Prevalence, got, want)
+		}
+	}
+}
+
+func TestAnotherPrevalenceIsANumber(t *testing.T) {
+	ends := []float64{5e-324, 1e-200, 0.5, 1 - 0x1p-53}
+	for _, fitted := range ends {
+		for _, stated := range ends {
+			for _, p := range [][2]float64{{0, 1}, {5e-324, 1}, {1e-200, 1}, {0.5, 0.5}, {1, 1e-200}, {1, 5e-324}, {1, 0}} {
+				c := model.Calibration{Prevalence: fitted}
+				if got := c.AtPrevalence(p[0], p[1], stated); !(got >= 0 && got <= 1) {
+					t.Errorf("%v at %v, fitted at %v: %v", p, stated, fitted, got)
+				}
+			}
 		}
 	}
 }
