@@ -34,11 +34,11 @@ offer() {
   export "$variable=$path"
 }
 
-# go_test NAME PATTERN: runs tests of the client, none of which may be skipped.
+# go_test NAME PATTERN: runs tests of the client, none of which may be skipped as a whole.
 go_test() {
   local log
   log=$(cd "$root" && go test ./pkg/hw/remote -count=1 -timeout 30m -v -run "$2" 2>&1) || { echo "$log" >&2; fail "$1"; }
-  ! grep -q -- '--- SKIP' <<<"$log" || { grep -A1 -- '--- SKIP' <<<"$log" >&2; fail "$1: skipped"; }
+  ! grep -q '^--- SKIP' <<<"$log" || { grep -A1 '^--- SKIP' <<<"$log" >&2; fail "$1: skipped"; }
   grep -Eo '[0-9]+ networks.*' <<<"$log" | sed 's/^/        /' || true
   pass "$1"
 }
