@@ -1,10 +1,13 @@
 package api
 
 import (
+	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/telemetry"
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
@@ -85,6 +88,14 @@ func TestGateThatIsOffIsNotAsked(t *testing.T) {
 	s.post("?model=tiny-gated", testmodel.Shade(300, 300, 1, 0.1)).decode(t, &p)
 	if p.Gate != nil || p.Probability == 0 {
 		t.Errorf("%+v", p)
+	}
+}
+
+// A client could do nothing about it.
+func TestAServerWithAGateModeThatIsNoneDoesNotStart(t *testing.T) {
+	config := Config{Models: entries(t), Metrics: telemetry.NewMetrics(telemetry.Build{}), Log: slog.New(slog.DiscardHandler), Gate: "perhaps"}
+	if _, err := New(config); !errors.Is(err, pipeline.ErrOptions) {
+		t.Error(err)
 	}
 }
 

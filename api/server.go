@@ -6,6 +6,7 @@ package api
 import (
 	_ "embed"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -113,6 +114,9 @@ type Server struct {
 func New(config Config) (*Server, error) {
 	if config.Models == nil || config.Metrics == nil || config.Log == nil {
 		return nil, errors.New("api: Models, Metrics and Log must be given")
+	}
+	if err := (pipeline.Options{Gate: config.Gate}).Check(config.Models.Default().Description()); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
 	}
 	s := &Server{config: config.withDefaults()}
 	s.uploads = &budget{limit: s.config.MaxUploadMemory}
