@@ -21,7 +21,7 @@ offer() {
   local variable=$1 module=$2 requirements=$host/$3 python=$4
   local path=${!variable:-python3}
   if ! "$path" -c "import $module" >/dev/null 2>&1; then
-    if [[ -z ${install:-} ]] || ! command -v "$python" >/dev/null; then
+    if [[ -z ${install:-} ]] || ! "$python" -c '' 2>/dev/null; then
       echo "  skip  $path cannot import $module; $variable names an interpreter that can, --install makes one with $python"
       return 1
     fi
