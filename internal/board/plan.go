@@ -1,0 +1,129 @@
+package board
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+
+	"github.com/spikeray/spikeray/pkg/hw"
+	"github.com/spikeray/spikeray/pkg/spike"
+)
+
+// without says whether a start without the board can go on.
+func (s *Supervisor) without(cause error) error {
+	var refusal *hw.Refusal
+	var wrong *wrongError
+	if errors.As(cause, &refusal) || errors.Is(cause, spike.ErrNetwork) || errors.Is(cause, errNoFallback) {
+		return cause
+	}
+	lost := &Error{s.opt.Name, Unavailable, cause}
+	if errors.As(cause, &wrong) {
+		lost.Kind = Untrusted
+	}
+	if s.opt.Fallback == Off {
+		return lost
+	}
+	if s.simulation() == nil && s.opt.Plan != nil {
+		placed, err := s.opt.Plan(s.net)
+		if err == nil {
+			err = s.plan(placed, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if s.simulation() == nil {
+		return fmt.Errorf("%w; without it, the network that it would run is not known, and nothing can answer in its place", lost)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if errors.As(cause, &wrong) {
+		s.set(Quarantined, cause)
+	} else {
+		s.set(Open, cause)
+	}
+	return nil
+}
+
+// simulation is the quantised network on the simulator, nil where it is not known.
+func (s *Supervisor) simulation() spike.Runner {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reference
+}
+
+var errNoFallback = errors.New("the board does not tell which network it makes of this one, so that nothing can answer in its place; fallback has to be off")
+
+// wrongError is an answer, or a placement, that is not the one that is known.
+type wrongError struct{ error }
+
+// plan takes from a placement on a board, or on none, what is to be known of the network. The board has to keep to its
+// first placement.
+func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
+	report := p.Report()
+	s.mu.Lock()
+	before := s.placement
+	s.mu.Unlock()
+	if before != nil {
+		if !reflect.DeepEqual(before.Layers, report.Layers) {
+			return &wrongError{errors.New("the board makes another network of this one than before")}
+		}
+		return nil
+	}
+	var reference spike.Runner
+	n, exact, err := s.quantise(p, on)
+	if err != nil {
+		return err
+	}
+	if n != nil {
+		if reference, err = (spike.Simulator{}).Compile(n); err != nil {
+			return err
+		}
+	} else if s.opt.Fallback != Off {
+		return errNoFallback
+	}
+	c, err := newCanary(s.net, s.output, reference)
+	if err != nil {
+		return err
+	}
+	c.known, c.simulated = exact, exact
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reference, s.canary = reference, c
+	if on != nil {
+		s.placement = &report
+	}
+	return nil
+}
+
+// quantise gives the network that the board runs, or nil where that is not known. What the board does not tell is taken
+// from the placement without it, if that has the same numbers.
+func (s *Supervisor) quantise(p hw.Placement, on hw.Board) (*spike.Network, bool, error) {
+	n, exact := hw.Quantise(s.net, p)
+	switch {
+	case n != nil || on == nil:
+		return n, exact, nil
+	case on.Capabilities().Fidelity == hw.Float: // nothing is quantised, but sums may be rounded otherwise
+		return s.net, false, nil
+	case s.opt.Plan == nil:
+		return nil, false, nil
+	}
+	planned, err := s.opt.Plan(s.net)
+	if err != nil {
+		return nil, false, err
+	}
+	if !slices.EqualFunc(p.Report().Layers, planned.Report().Layers, sameNumbers) {
+		return nil, false, nil
+	}
+	n, exact = hw.Quantise(s.net, planned)
+	return n, exact, nil
+}
+
+// sameNumbers says whether a layer was quantised the same way.
+func sameNumbers(a, b hw.LayerReport) bool {
+	near := func(x, y float64) bool { return math.Abs(x-y) <= 1e-6*math.Abs(y) }
+	return a.RoundedWeights == b.RoundedWeights && a.ClippedWeights == b.ClippedWeights && near(a.Scale, b.Scale) &&
+		near(a.WeightError, b.WeightError) && near(a.BoardThreshold, b.BoardThreshold) && near(a.BoardDecay, b.BoardDecay)
+}
