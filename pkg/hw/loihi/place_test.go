@@ -51,13 +51,17 @@ func TestRefusals(t *testing.T) {
 		"graded": {func(n *spike.Network) {
 			*n.Source = spike.Neurons{LayerName: "source", Dynamics: spike.SpikingReLU, DT: 1, Start: n.Source.Start}
 		}, Options{Chip: Loihi1}, "source", "graded"},
-		"infinite":   {func(n *spike.Network) { conv(n).Scale[1] = inf() }, Options{}, "conv1", "not finite"},
-		"sums":       {manyInputs, Options{}, "dense", "32 bits"},
-		"no layers":  {func(n *spike.Network) { n.Layers = nil }, Options{}, "", "no layer"},
-		"cores":      {func(*spike.Network) {}, Options{Chip: Chip{Name: "few", Cores: 2, CoreNeurons: 150}}, "", "takes 3 cores of few, there are 2"},
-		"neurons":    {func(*spike.Network) {}, Options{Chip: Chip{Name: "few", Cores: 2, CoreNeurons: 100}}, "", "277 neurons, there are 200"},
-		"inputs":     {func(*spike.Network) {}, Options{Chip: with(small, func(c *Chip) { c.CoreInputs = 149 })}, "dense", "more connections"},
-		"synapses":   {func(*spike.Network) {}, Options{Chip: with(small, func(c *Chip) { c.CoreSynapses = 149 })}, "dense", "more connections"},
+		"infinite":  {func(n *spike.Network) { conv(n).Scale[1] = inf() }, Options{}, "conv1", "not finite"},
+		"sums":      {manyInputs, Options{}, "dense", "32 bits"},
+		"no layers": {func(n *spike.Network) { n.Layers = nil }, Options{}, "", "no layer"},
+		"cores":     {func(*spike.Network) {}, Options{Chip: Chip{Name: "few", Cores: 2, CoreNeurons: 150}}, "", "takes 3 cores of few, there are 2"},
+		"neurons":   {func(*spike.Network) {}, Options{Chip: Chip{Name: "few", Cores: 2, CoreNeurons: 100}}, "", "277 neurons, there are 200"},
+		"inputs":    {func(*spike.Network) {}, Options{Chip: with(small, func(c *Chip) { c.CoreInputs = 149 })}, "dense", "more connections"},
+		"synapses":  {func(*spike.Network) {}, Options{Chip: with(small, func(c *Chip) { c.CoreSynapses = 149 })}, "dense", "more connections"},
+		"one sign": {func(n *spike.Network) {
+			n.Input = spike.Shape{H: 1, W: 1, C: 1}
+			n.Layers = []spike.Layer{&spike.Dense{LayerName: "dense", Units: 1, Weights: spike.Weights{Int8: []int8{-128}, Scale: []float32{1}}}, n.Layers[1]}
+		}, Options{}, "dense", "-128"},
 		"everything": {func(n *spike.Network) { n.Axis, n.Steps = spike.Rows, 0; spiking(n).Reset = spike.ResetBySubtraction }, Options{}, "spike1", "rows"},
 	} {
 		n := hwtest.Network()

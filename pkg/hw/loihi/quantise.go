@@ -1,7 +1,9 @@
 package loihi
 
 import (
+	"errors"
 	"math"
+	"slices"
 
 	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/spike"
@@ -225,6 +227,9 @@ func newSynapses(s *hw.Stage, weights []int32) (Synapses, error) {
 	graded := s.MaxCount > 1
 	channels, taps := s.Out.C, len(weights)/s.Out.C
 	if s.In.H == 1 && s.In.W == 1 && taps == s.In.C {
+		if slices.Max(weights) <= 0 && slices.Min(weights) < -127 {
+			return nil, errors.New("a weight of -128 where none is above 0: doubled, it is one more than the chip holds")
+		}
 		dense := make([]int32, len(weights))
 		for i := range taps {
 			for o := range channels {
