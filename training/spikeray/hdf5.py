@@ -99,12 +99,12 @@ def _read(file) -> tuple[dict, dict[str, np.ndarray]]:
             texts[key] = value
     if "model_config" not in texts:
         raise HDF5Error("no model_config in it: save the whole model, not its weights alone")
-    group = _group(file, "model_weights")
+    group = group_in(file, "model_weights")
     if len(group) > MAX_NAMES:
         raise HDF5Error(f"more than {MAX_NAMES} layers")
     layers, tensors, total = [], {}, 0
     for i, layer in enumerate(group):
-        own = _group(group, layer)
+        own = group_in(group, layer)
         names = _names(own, layer)
         layers.append((layer, len(names)))
         for j, name in enumerate(names):
@@ -127,8 +127,8 @@ def _names(group, layer) -> list[str]:
 def _tensor(group, path, room) -> np.ndarray:
     *groups, leaf = [p for p in path.split("/") if p] or [path]
     for part in groups:
-        group = _group(group, part)
-    data = own(group, leaf)
+        group = group_in(group, part)
+    data = member(group, leaf)
     if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external:
         raise HDF5Error(f"weights {path!r} are not in the file")
     if data.dtype.kind != "f" or data.dtype.itemsize > 8:
@@ -142,14 +142,14 @@ def _tensor(group, path, room) -> np.ndarray:
     return values
 
 
-def _group(parent, name):
-    group = own(parent, name)
+def group_in(parent, name):
+    group = member(parent, name)
     if not isinstance(group, h5py.Group):
         raise HDF5Error(f"{name!r} is not a group")
     return group
 
 
-def own(parent, name):
+def member(parent, name):
     """What the file itself has under a name."""
     # A soft or external link could lead round in circles, or to another file.
     if name not in parent or not isinstance(parent.get(name, getlink=True), h5py.HardLink):

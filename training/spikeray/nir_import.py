@@ -1,0 +1,224 @@
+"""A NIR graph in place of a model's body: the way back of spikeray.nir_file."""
+
+import math
+
+import numpy as np
+
+from . import modelfile
+from .nir_file import chw, equation, front_end, same
+from .nir_read import NIRError, Node
+
+_NODE_KEYS = {
+    "Input": {"after", "amplitude"}, "Output": set(), "Flatten": set(), "SumPool2d": set(), "AvgPool2d": set(),
+    "Conv2d": {"padding", "enlarged", "scale", "bias"}, "Affine": {"scale", "bias"}, "Linear": {"scale", "bias"},
+    "IF": {"threshold", "reset", "amplitude", "start"}, "LIF": {"threshold", "decay", "reset", "amplitude", "start"},
+}
+
+
+def into_model(nodes: list[Node], sidecar: dict, around: tuple[dict, dict], name="imported", version="1.0.0", provenance=None):
+    """A model (description, tensors) whose body is a graph, and whose picture, front, read-out, labels and gate are `around`'s.
+
+    Calibration and operating points are not taken over: they were measured on another network.
+    """
+    old, old_tensors = around
+    shapes = modelfile.check(old, old_tensors).shapes
+    if old.get("time", {}).get("axis") != "steps":
+        raise NIRError("the model around it has no neurons, or takes rows as time: its front gives no spikes a step")
+    layers = old["layers"]
+    first, end = front_end(layers), modelfile.body_end(layers)
+    front, readout = layers[:first], layers[end:]
+    shape = tuple(nodes[0].fields.get("shape", ()))
+    if shape != chw(shapes[first - 1]):
+        raise NIRError(f"its input is {list(shape)}, where the front hands on {list(chw(shapes[first - 1]))}")
+    neurons = next(layer for layer in reversed(front) if layer["type"] == "neurons")
+    if "amplitude" not in neurons:
+        raise NIRError(f"layer {neurons['name']} of the model around it fires several times a step; NIR's spikes are single")
+    graph = _Import(sidecar, shape, neurons["amplitude"])
+    for node in nodes[1:-1]:
+        graph.add(node)
+    if not graph.layers or graph.layers[-1]["type"] != "neurons" or graph.pool:
+        raise NIRError("it does not end in neurons; what comes after them is the read-out")
+    kept = {layer[k] for layer in front + readout + old.get("gate", {}).get("layers", [])
+            for k in ("weights", "scale", "bias") if k in layer}
+    if taken := sorted(kept & set(graph.tensors)):
+        raise NIRError(f"tensor {taken[0]!r} is also one of the model around it")
+    description = {k: v for k, v in old.items() if k not in ("calibration", "operating_points", "tensors_sha256")}
+    description |= {
+        "name": name, "version": version, "summary": "Its spiking layers are an imported NIR graph",
+        "time": {"axis": "steps", "steps": sidecar.get("steps", old["time"]["steps"])},
+        "layers": front + graph.layers + readout, "threshold": old.get("threshold", 0.5),
+        "training": {**(provenance or {}), "around": {k: old[k] for k in ("name", "version", "tensors_sha256")}},
+    }
+    return description, {k: old_tensors[k] for k in kept} | graph.tensors
+
+
+class _Import:
+    """Nodes of a graph, one after the other, into `layers` and `tensors` of a model file. `shape`: [C, H, W] or [N]."""
+
+    def __init__(self, sidecar, shape, amplitude):
+        self.sidecar, self.shape, self.amplitude = sidecar, shape, amplitude
+        self.layers, self.tensors = [], {}
+        self.pool, self.map = None, None  # sum-pooling, and the map flattened, that the next weights take in
+
+    def add(self, node: Node):
+        handler = getattr(self, "_" + node.kind, None) if node.kind in _NODE_KEYS else None
+        if handler is None:
+            raise NIRError(f"node {node.name}: a model file has no layer for {node.kind}")
+        own = self.sidecar.get("nodes", {}).get(node.name, {})
+        if not isinstance(own, dict) or set(own) - _NODE_KEYS[node.kind]:
+            raise NIRError(f"node {node.name}: the sidecar may tell {sorted(_NODE_KEYS[node.kind])} of a {node.kind}")
+        try:
+            handler(node, own)
+        except KeyError as e:
+            raise NIRError(f"node {node.name}: {e} is missing") from e
+        except NIRError:
+            raise
+        except (TypeError, ValueError, AttributeError, IndexError, OverflowError) as e:
+            raise NIRError(f"node {node.name}: {e}") from e
+
+    def _before(self):
+        return self.layers[-1]["type"] if self.layers else "neurons"
+
+    def _Conv2d(self, node, own):
+        f, weights = node.fields, node.fields["weight"]
+        if weights.ndim != 4 or len(self.shape) != 3 or weights.shape[1] != self.shape[0]:
+            raise NIRError(f"node {node.name}: weights {list(weights.shape)} [out][in][kh][kw] do not fit {list(self.shape)}")
+        if set(f["groups"]) != {1} or set(f["dilation"]) != {1}:
+            raise NIRError(f"node {node.name}: dilation and groups other than 1 are not held")
+        stride = _two(f["stride"])
+        if f["padding"] == "same" and stride != [1, 1]:
+            raise NIRError(f"node {node.name}: padding 'same' with a stride has no one meaning")
+        if isinstance(f["padding"], str):
+            start = [-((k - 1) // 2) if f["padding"] == "same" else 0 for k in weights.shape[2:]]
+        else:
+            start = [-p for p in _two(f["padding"])]
+        sizes = self.shape[1:]
+        out = [n if f["padding"] == "same" else (n // p - 2 * s - k) // d + 1
+               for n, p, s, k, d in zip(sizes, self.pool or (1, 1), start, weights.shape[2:], stride)]
+        if self.pool:
+            weights = np.repeat(np.repeat(weights, self.pool[0], 2), self.pool[1], 3) * self.factor
+            start, stride = [s * p for s, p in zip(start, self.pool)], [s * p for s, p in zip(stride, self.pool)]
+        for axis, larger in enumerate(own.get("enlarged", [0, 0])):
+            front, back = _two(larger)
+            rows = np.moveaxis(weights, 2 + axis, 0)
+            if min(front, back) < 0 or front + back >= len(rows) or rows[:front].any() or rows[len(rows) - back:].any():
+                raise NIRError(f"node {node.name}: the kernel was not enlarged by {own['enlarged']} zeros")
+            weights = np.moveaxis(rows[front:len(rows) - back], 0, 2 + axis)
+            start[axis] += front
+        axes = list(zip(sizes, weights.shape[2:], stride, start, out))
+        ways = {how: [_fit(how, *axis) for axis in axes] for how in ("valid", "same")}
+        how = own.get("padding") or min(ways, key=lambda w: (None in ways[w], ways[w] != [(0, 0)] * 2))
+        if None in ways.get(how, [None]) or min(out) < 1:
+            raise NIRError(f"node {node.name}: padding {f['padding']} and stride {stride} make {out} of {list(sizes)}; a model file's "
+                           "'valid' and 'same' cannot say that")
+        weights = np.pad(weights, [(0, 0), (0, 0), *ways[how]]).transpose(2, 3, 1, 0)
+        self._weigh(node, own, "conv2d", weights, f["bias"], kernel=list(weights.shape[:2]), stride=stride, padding=how,
+                    channels=weights.shape[3])
+        self.shape, self.pool = (weights.shape[3], *out), None
+
+    def _Affine(self, node, own):
+        weights = node.fields["weight"]
+        if weights.ndim != 2 or len(self.shape) != 1 or weights.shape[1] != self.shape[0]:
+            raise NIRError(f"node {node.name}: weights {list(weights.shape)} [out][in] do not fit {list(self.shape)}")
+        weights = weights.T
+        if self.map:
+            (c, h, w), (ph, pw) = self.map, self.pool or (1, 1)
+            weights = weights.reshape(c, h // ph, w // pw, -1)
+            if self.pool:
+                weights = np.repeat(np.repeat(weights, ph, 1), pw, 2) * self.factor
+            weights = weights.transpose(1, 2, 0, 3).reshape(c * h * w, -1)
+        self._weigh(node, own, "dense", weights, node.fields.get("bias"), units=weights.shape[1])
+        self.shape, self.pool, self.map = (weights.shape[1],), None, None
+
+    _Linear = _Affine
+
+    def _Flatten(self, node, own):
+        if len(self.shape) == 3:
+            self.map = self.shape
+            self.layers.append({"type": "flatten", "name": node.name})
+            self.shape = (math.prod(self.shape) // math.prod(self.pool or (1,)),)
+        if node.fields["start_dim"] not in ([0], [1]) or node.fields["end_dim"] not in ([-1], [len(self.map or self.shape) - 1]):
+            raise NIRError(f"node {node.name}: the whole map is flattened, or nothing")
+
+    def _SumPool2d(self, node, own, factor=1):
+        pool = _two(node.fields["kernel_size"])
+        if (self.pool or self._before() != "neurons" or len(self.shape) != 3 or min(pool) < 1 or _two(node.fields["stride"]) != pool or any(node.fields["padding"])
+                or any(n % p for n, p in zip(self.shape[1:], pool))):
+            raise NIRError(f"node {node.name}: only spikes pooled once, in whole windows side by side, go into the next weights")
+        self.pool, self.factor = pool, np.float32(factor)
+
+    def _AvgPool2d(self, node, own):
+        self._SumPool2d(node, own, 1 / math.prod(_two(node.fields["kernel_size"])))
+
+    def _IF(self, node, own):
+        f = node.fields
+        for key in ("r", "v_threshold", "v_reset", "tau", "v_leak")[:3 if node.kind == "IF" else 5]:
+            if f[key].shape not in (self.shape, (1,)) or (f[key] != f[key].flat[0]).any():
+                raise NIRError(f"node {node.name}: {key} of shape {list(f[key].shape)}; one number for all of {list(self.shape)} is held")
+        number = {k: v.flat[0] for k, v in f.items()}
+        if number["v_reset"] != 0 or number.get("v_leak", 0) != 0:
+            raise NIRError(f"node {node.name}: v_reset and v_leak other than 0 are not held")
+        gain, leak, step = float(number["r"]), {}, self.sidecar.get("time_step")
+        if node.kind == "LIF":
+            if not isinstance(step, (int, float)) or not 0 < step < number["tau"]:
+                raise NIRError(f"node {node.name}: a LIF wants the sidecar's time_step, above 0 and below its tau of {number['tau']:g}")
+            gain *= step / float(number["tau"])
+            leak = {"decay": own.get("decay", 1 - step / float(number["tau"]))}
+        at = np.nextafter(number["v_threshold"], np.float32(np.inf)) if self.sidecar.get("fires", ">") == ">" else number["v_threshold"]
+        if not gain > 0:
+            raise NIRError(f"node {node.name}: r is not above 0")
+        layer = {
+            "type": "neurons", "name": node.name,
+            "model": "leaky_integrate_and_fire" if leak else "integrate_and_fire",
+            "threshold": own.get("threshold", float(np.float32(float(at) / gain))), "reset": own.get("reset", "zero"), **leak,
+            "amplitude": own.get("amplitude", 1), "start": own.get("start", {"kind": "constant", "value": 0}),
+        }
+        told = equation(layer, step)
+        if {"threshold", "decay"} & set(own) and any(np.float32(told[k]) != number[k] for k in told):
+            raise NIRError(f"node {node.name}: the sidecar's threshold or decay is not the graph's")
+        self.layers.append(layer)
+        self.amplitude = layer["amplitude"]
+
+    _LIF = _IF
+
+    def _weigh(self, node, own, kind, weights, bias, **fields):
+        layer = {"type": kind, "name": node.name, **fields, "weights": f"{node.name}.weights"}
+        if "scale" in own:
+            scale = np.array(own["scale"], np.float32)
+            if scale.shape != weights.shape[-1:]:
+                raise NIRError(f"node {node.name}: {list(scale.shape)} scales for {weights.shape[-1]} channels")
+            with np.errstate(all="ignore"):
+                whole = np.nan_to_num(np.clip(np.rint(weights / scale), -128, 127))
+            if (whole * scale != weights).any():
+                raise NIRError(f"node {node.name}: its weights are not whole numbers of 8 bits times the sidecar's scale")
+            layer["scale"] = f"{node.name}.scale"
+            self.tensors[layer["scale"]], weights = scale, whole.astype(np.int8)
+        elif self.amplitude != 1:
+            weights = weights / np.float32(self.amplitude)
+        self.tensors[layer["weights"]] = np.ascontiguousarray(weights)
+        if bias is not None and bias.shape != weights.shape[-1:]:
+            raise NIRError(f"node {node.name}: a bias of shape {list(bias.shape)} does not fit")
+        if bias is not None and not (own.get("bias") is False and not bias.any()):
+            layer["bias"] = f"{node.name}.bias"
+            self.tensors[layer["bias"]] = bias
+        self.layers.append(layer)
+
+
+def _two(value) -> list[int]:
+    value = value if isinstance(value, list) else [value]
+    if len(value) not in (1, 2) or not all(isinstance(v, int) and not isinstance(v, bool) for v in value):
+        raise NIRError(f"one or two whole numbers are wanted, not {value}")
+    return value * 2 if len(value) == 1 else list(value)
+
+
+def _fit(how, n, kernel, stride, start, out) -> tuple[int, int] | None:
+    """Zeros before and behind the kernel with which a padding makes `out` of n, its first window at `start`; None if none do."""
+    if how == "valid":
+        return (0, 0) if start == 0 and n >= kernel and (n - kernel) // stride + 1 == out else None
+    if -(-n // stride) != out:
+        return None
+    for more in range(modelfile.MAX_KERNEL - kernel + 1):
+        front = start + same(n, kernel + more, stride)[0]
+        if 0 <= front <= more:
+            return front, more - front
+    return None

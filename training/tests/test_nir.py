@@ -1,0 +1,285 @@
+"""NIR: a body goes out and comes back the same, other tools make the same spikes of it, what does not fit is refused by name."""
+
+import copy
+import importlib.util
+import json
+import pathlib
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+nir = pytest.importorskip("nir")
+
+from spikeray import hdf5, modelfile, nir_file, nir_import, nir_read, quantise, reference  # noqa: E402
+
+_FILE = pathlib.Path(__file__).parents[1] / "experiments" / "nir_check.py"
+_SPEC = importlib.util.spec_from_file_location("nir_check", _FILE)
+nir_check = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(nir_check)
+
+KINDS = [(reset, leaky) for reset in ("zero", "subtract") for leaky in (False, True)]
+
+
+def model(seed=0, reset="zero", leaky=False, int8=False, **options):
+    made = nir_check.random_model(np.random.default_rng(seed), reset, leaky, **options)
+    return quantise.quantise(*made) if int8 else made
+
+
+def back(path, around):
+    return nir_import.into_model(nir_read.read(path), nir_file.read_sidecar(nir_file.sidecar_of(path), path), around)
+
+
+@pytest.mark.parametrize("reset, leaky", KINDS)
+@pytest.mark.parametrize("int8", [False, True])
+def test_out_and_back_is_the_same_network(tmp_path, reset, leaky, int8):
+    for seed in range(3):
+        description, tensors = model(seed, reset, leaky, int8, uniform=seed == 1)
+        nir_file.write(tmp_path / "m.nir", description, tensors)
+        other, others = back(tmp_path / "m.nir", (description, tensors))
+        modelfile.write(tmp_path / "m.safetensors", other, others)
+        assert other["layers"] == description["layers"] and other["time"] == description["time"]
+        assert set(others) == set(tensors)
+        for name, values in tensors.items():
+            assert others[name].dtype == values.dtype
+            np.testing.assert_array_equal(others[name], values)
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_padding_that_other_tools_can_do(padding):
+    torch = pytest.importorskip("torch")
+    rng, enlarged = np.random.default_rng(1), 0
+    for _ in range(60):
+        sizes, kernel, stride = (tuple(int(v) for v in rng.integers(low, high, 2)) for low, high in ((5, 12), (1, 6), (1, 4)))
+        layer = {"type": "conv2d", "name": "c", "kernel": list(kernel), "stride": list(stride), "padding": padding, "channels": 2, "weights": "w"}
+        tensors = {"w": rng.integers(-9, 9, (*kernel, 3, 2)).astype(np.float32)}
+        try:
+            pads, fronts, backs = zip(*nir_file._square(layer, sizes))
+        except nir_file.NIRError:
+            assert kernel[0] != kernel[1]
+            continue
+        enlarged += bool(sum(fronts))
+        weights = np.pad(tensors["w"], [*zip(fronts, backs), (0, 0), (0, 0)]).transpose(3, 2, 0, 1).copy()
+        x = rng.integers(0, 2, (*sizes, 3)).astype(np.float32)
+        got = torch.nn.functional.conv2d(torch.from_numpy(x.transpose(2, 0, 1).copy()[None]), torch.from_numpy(weights), None, stride, pads)
+        np.testing.assert_array_equal(got.numpy()[0].transpose(1, 2, 0), reference.apply(layer, tensors, x))
+    assert enlarged > 5
+
+
+@pytest.mark.parametrize("reset, leaky", KINDS)
+@pytest.mark.parametrize("tool", nir_check.TOOLS)
+def test_another_tool_makes_the_same_spikes(tmp_path, tool, reset, leaky):
+    pytest.importorskip(tool, reason=f"{tool} is not installed")
+    pytest.importorskip("nirtorch")
+    if tool == "norse" and reset == "subtract":
+        pytest.skip("Norse has no IF that is reset by subtraction")
+    compared = fired = 0
+    for seed in range(3):
+        m = model(seed, reset, leaky, int8=seed == 2)
+        nir_file.write(tmp_path / "m.nir", *m)
+        p = m[0]["preparation"]
+        picture = np.random.default_rng(seed).integers(0, 256, (p["height"], p["width"]), dtype=np.uint8)
+        every, spikes, differing = nir_check.compare(tool, tmp_path / "m.nir", m, reference.run(*m, picture))
+        assert not sum(differing.values()), (seed, differing)
+        compared, fired = compared + sum(every.values()), fired + sum(spikes.values())
+    assert 100 < fired < compared
+
+
+def simple():
+    """A model that takes one spike train in and gives two out: [1] -> dense -> [1] around which graphs can be put."""
+    neurons = {"type": "neurons", "model": "integrate_and_fire", "threshold": 1, "reset": "zero", "amplitude": 1, "start": {"kind": "constant", "value": 0}}
+    layers = [{"type": "flatten", "name": "flatten"}, {"type": "dense", "name": "front", "units": 1, "weights": "front.weights"},
+              {**neurons, "name": "spike_front"},
+              {"type": "dense", "name": "body", "units": 1, "weights": "body.weights"}, {**neurons, "name": "spike_body"},
+              {"type": "dense", "name": "out", "units": 2, "weights": "out.weights"}, {"type": "softmax", "name": "softmax"}]
+    tensors = {k: np.ones(s, np.float32) for k, s in (("front.weights", (1, 1)), ("body.weights", (1, 1)), ("out.weights", (1, 2)))}
+    return {"format": 1, "name": "simple", "version": "1.0.0", "summary": "s", "labels": ["a", "b"], "positive": "b",
+            "preparation": {"width": 1, "height": 1, "resize": "bilinear_antialiased", "scale": 255}, "time": {"axis": "steps", "steps": 8},
+            "layers": layers, "threshold": 0.5, "training": {}, "tensors_sha256": "0" * 64}, tensors
+
+
+def _rows():
+    n = {"type": "neurons", "model": "spiking_relu", "dt": 2, "start": {"kind": "constant", "value": 0}}
+    d, t = copy.deepcopy(simple())
+    t = {"c.weights": np.ones((1, 1, 1, 2), np.float32), "d.weights": np.ones((1, 1, 2, 2), np.float32), "out.weights": np.ones((2, 2), np.float32)}
+    conv = {"type": "conv2d", "kernel": [1, 1], "stride": [1, 1], "padding": "valid", "channels": 2}
+    d["time"] = {"axis": "rows"}
+    d["layers"] = [{**conv, "name": "c", "weights": "c.weights"}, {**n, "name": "s1"}, {**conv, "name": "d", "weights": "d.weights"},
+                   {**n, "name": "s2"}, {"type": "max_pool2d", "name": "the_pool", "pool": [1, 1], "stride": [1, 1]}, {"type": "flatten", "name": "f"},
+                   *d["layers"][-2:]]
+    return d, t
+
+
+def test_what_nir_cannot_say_is_refused_by_name(tmp_path):
+    with pytest.raises(nir_file.NIRError) as e:
+        nir_file.write(tmp_path / "m.nir", *_rows())
+    for word in ("rows", "layer s1: spiking_relu", "layer s2", "layer the_pool: NIR has no max-pooling"):
+        assert word in str(e.value)
+    d, t = simple()
+    d["layers"] = d["layers"][:3] + d["layers"][-2:]
+    with pytest.raises(nir_file.NIRError, match="those of the front"):
+        nir_file.export(d, {k: v for k, v in t.items() if k != "body.weights"})
+    d["layers"], d["time"] = [d["layers"][0], *d["layers"][-2:]], None
+    del d["time"]
+    with pytest.raises(nir_file.NIRError, match="no neurons"):
+        nir_file.export(d, {"out.weights": t["out.weights"]})
+    assert not list(tmp_path.iterdir())
+
+
+def graph(*nodes, shape=(1,), out=(1,)):
+    nodes = {"input": nir.Input(np.array(shape)), **{f"n{i}": n for i, n in enumerate(nodes)}, "output": nir.Output(np.array(out))}
+    return nir.NIRGraph(nodes, list(zip(nodes, list(nodes)[1:])), type_check=False)
+
+
+def fired(n=1, at=1.0, **more):
+    return nir.IF(r=np.ones(n, "f4"), v_threshold=np.full(n, at, "f4"), **more)
+
+
+def leaky(tau=0.002, r=1.0, at=0.1, leak=0.0):
+    a = np.ones(1, "f4")
+    return nir.LIF(tau=tau * a, r=r * a, v_leak=leak * a, v_threshold=at * a)
+
+
+ONE = nir.Affine(weight=np.ones((1, 1), "f4"), bias=np.zeros(1, "f4"))
+REFUSED = {
+    "a synapse of its own": (graph(ONE, nir.CubaLIF(*[np.ones(1, "f4")] * 5)), {}, "node n1: a model file has no layer for CubaLIF"),
+    "no neurons at the end": (graph(ONE), {}, "does not end in neurons"),
+    "a reset elsewhere": (graph(ONE, fired(v_reset=np.full(1, 0.5, "f4"))), {}, "node n1: v_reset"),
+    "a leak elsewhere": (graph(ONE, leaky(leak=0.5)), {"time_step": 1e-3}, "node n1: v_reset and v_leak"),
+    "no time step": (graph(ONE, leaky()), {}, "node n1: a LIF wants the sidecar's time_step"),
+    "a time step beyond tau": (graph(ONE, leaky()), {"time_step": 1}, "node n1: a LIF wants"),
+    "r of nothing": (graph(ONE, leaky(r=0)), {"time_step": 1e-3}, "node n1: r is not above 0"),
+    "thresholds of their own": (graph(nir.Affine(np.ones((2, 1), "f4"), np.zeros(2, "f4")), nir.IF(np.ones(2, "f4"), np.array([1, 2], "f4"))), {},
+                                "node n1: v_threshold"),
+    "another input": (graph(ONE, fired(), shape=(2,)), {}, r"its input is \[2\]"),
+    "other weights": (graph(nir.Affine(np.ones((1, 2), "f4"), np.zeros(1, "f4")), fired()), {}, "node n0: weights"),
+    "a bias of another size": (graph(nir.Affine(np.ones((1, 1), "f4"), np.zeros(2, "f4")), fired()), {}, "node n0: a bias"),
+    "two neurons in a row": (graph(ONE, fired(), fired()), {}, "neurons after neurons"),
+    "a sidecar's other threshold": (graph(ONE, fired()), {"nodes": {"n1": {"threshold": 3}}}, "node n1: the sidecar's threshold"),
+    "a scale of other weights": (graph(ONE, fired()), {"nodes": {"n0": {"scale": [0.3]}}}, "node n0: its weights are not whole"),
+    "an unknown word": (graph(ONE, fired()), {"nodes": {"n1": {"rest": 1}}}, "node n1: the sidecar may tell"),
+    "a text for a number": (graph(ONE, fired()), {"nodes": {"n1": {"threshold": "x"}}}, "node n1"),
+    "an unknown reset": (graph(ONE, fired()), {"nodes": {"n1": {"reset": "hard"}}}, "reset"),
+    "too many steps": (graph(ONE, fired()), {"steps": 10 ** 9}, "time.steps"),
+    "numbers that are none": (graph(nir.Affine(np.full((1, 1), np.nan, "f4"), np.zeros(1, "f4")), fired()), {}, "n0.weight holds"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_graph_that_no_model_holds_is_refused(tmp_path, name):
+    made, sidecar, message = REFUSED[name]
+    nir.write(str(tmp_path / "g.nir"), made)
+    (tmp_path / "g.nir.json").write_text(json.dumps({"format": 1, **sidecar}))
+    with pytest.raises((nir_file.NIRError, hdf5.HDF5Error, modelfile.ModelFileError), match=message):
+        modelfile.write(tmp_path / "m.safetensors", *back(tmp_path / "g.nir", simple()))
+
+
+def test_shapes_of_a_chain(tmp_path):
+    forked = graph(ONE, fired(), ONE, fired())
+    forked.edges.append(("n0", "n3"))
+    nir.write(str(tmp_path / "f.nir"), forked)
+    with pytest.raises(nir_file.NIRError, match="a chain of nodes"):
+        nir_read.read(tmp_path / "f.nir")
+    nested = graph(graph(ONE, fired()))
+    nir.write(str(tmp_path / "n.nir"), nested)
+    with pytest.raises(hdf5.HDF5Error, match="a graph of its own"):
+        nir_read.read(tmp_path / "n.nir")
+
+
+def test_sum_pooling_goes_into_the_weights_behind_it():
+    rng = np.random.default_rng(4)
+    pool = nir_read.Node("p", "SumPool2d", {"kernel_size": [2, 2], "stride": [2, 2], "padding": [0, 0]})
+    conv = nir_read.Node("c", "Conv2d", {"weight": rng.integers(-3, 4, (4, 3, 3, 3)).astype(np.float32), "bias": np.zeros(4, np.float32),
+                                         "stride": [1], "padding": [1, 1], "dilation": [1, 1], "groups": [1]})
+    x = rng.integers(0, 2, (8, 12, 3)).astype(np.float32)
+    pooled = x.reshape(4, 2, 6, 2, 3).sum((1, 3))
+    made = nir_import._Import({}, (3, 8, 12), 1)
+    made.add(pool)
+    made.add(conv)
+    alone = nir_import._Import({}, (3, 4, 6), 1)
+    alone.add(conv)
+    assert made.shape == alone.shape and made.layers[0]["padding"] == "same"
+    np.testing.assert_array_equal(reference.apply(made.layers[0], made.tensors, x), reference.apply(alone.layers[0], alone.tensors, pooled))
+    flat = nir_read.Node("f", "Flatten", {"start_dim": [0], "end_dim": [-1]})
+    dense = nir_read.Node("d", "Linear", {"weight": rng.integers(-3, 4, (5, 72)).astype(np.float32)})
+    made = nir_import._Import({}, (3, 8, 12), 1)
+    for node in (pool, flat, dense):
+        made.add(node)
+    got = reference.apply(made.layers[1], made.tensors, reference.apply(made.layers[0], made.tensors, x))
+    np.testing.assert_array_equal(got, dense.fields["weight"] @ pooled.transpose(2, 0, 1).reshape(-1))
+
+
+def hostile(path, change):
+    nir_file.write(path, *simple())
+    nir_file.sidecar_of(path).unlink()
+    with h5py.File(path, "r+") as f:
+        change(f)
+
+
+def _replace(f, name, value):
+    del f[name]
+    f[name] = value
+
+
+def _huge(f):
+    del f["node/nodes/body/weight"]
+    f["node/nodes/body"].create_dataset("weight", (1 << 20, 1 << 20), "f4", chunks=(1024, 1024), compression="gzip")
+
+
+def _elsewhere(f):
+    del f["node/nodes/body/weight"]
+    f["node/nodes/body"].create_dataset("weight", (1, 1), "f4", external=[("/dev/zero", 0, 4)])
+
+
+HOSTILE = {
+    "an array of terabytes": (_huge, "numbers in all"),
+    "a link to another file": (lambda f: _replace(f, "node/nodes/body", h5py.ExternalLink("other.h5", "/x")), "missing"),
+    "a link in a circle": (lambda f: _replace(f, "node/nodes/body", h5py.SoftLink("/node")), "missing"),
+    "a group within itself": (lambda f: f["node/nodes"].__setitem__("again", f["node"]), "a graph of its own"),
+    "numbers outside the file": (_elsewhere, "not an array in the file"),
+    "no edges": (lambda f: f["node"].__delitem__("edges"), "edges"),
+    "thousands of nodes": (lambda f: [f["node/nodes"].create_group(f"x{i}") for i in range(2000)], "nodes"),
+    "an unknown kind": (lambda f: _replace(f, "node/nodes/body/type", "Evil"), "damaged"),
+    "an array for a type": (lambda f: _replace(f, "node/nodes/body/type", np.zeros(3)), "damaged"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_file_is_refused_in_one_line(tmp_path, capsys, monkeypatch, name):
+    change, word = HOSTILE[name]
+    hostile(tmp_path / "g.nir", change)
+    modelfile.write(tmp_path / "around.safetensors", *simple())
+    monkeypatch.setattr(sys, "argv", ["nir_file", "import", str(tmp_path / "g.nir"), str(tmp_path / "o.safetensors"),
+                                      "--around", str(tmp_path / "around.safetensors")])
+    with pytest.raises(SystemExit) as e:
+        nir_file.main()
+    err = capsys.readouterr().err
+    assert e.value.code == 2 and err.count("\n") == 1 and word in err and not (tmp_path / "o.safetensors").exists()
+
+
+def test_a_sidecar_of_another_graph(tmp_path):
+    nir_file.write(tmp_path / "a.nir", *model(0))
+    nir_file.write(tmp_path / "b.nir", *model(1))
+    with pytest.raises(nir_file.NIRError, match="another graph"):
+        nir_file.read_sidecar(tmp_path / "a.nir.json", tmp_path / "b.nir")
+    for text, word in ((b"{", "not JSON"), (b"[1]", "object"), (b'{"format": 2}', "format 1"), (b'{"format": 1, "dt": 1}', "'dt'"),
+                       (b"[" * 100_000, "JSON")):
+        (tmp_path / "s.json").write_bytes(text)
+        with pytest.raises(nir_file.NIRError, match=word):
+            nir_file.read_sidecar(tmp_path / "s.json", tmp_path / "a.nir")
+
+
+def test_the_commands(tmp_path, capsys, monkeypatch):
+    m = simple()
+    modelfile.write(tmp_path / "m.safetensors", *m)
+    monkeypatch.setattr(sys, "argv", ["nir_file", "export", str(tmp_path / "m.safetensors"), str(tmp_path / "m.nir")])
+    nir_file.main()
+    nir_file.sidecar_of(tmp_path / "m.nir").unlink()
+    monkeypatch.setattr(sys, "argv", ["nir_file", "import", str(tmp_path / "m.nir"), str(tmp_path / "o.safetensors"),
+                                      "--around", str(tmp_path / "m.safetensors"), "--name", "mine"])
+    nir_file.main()
+    assert "no sidecar" in capsys.readouterr().out
+    description, tensors = modelfile.read(tmp_path / "o.safetensors")
+    assert description["name"] == "mine" and description["layers"] == m[0]["layers"]
+    assert "nir_sha256" in description["training"]["imported_from"]
