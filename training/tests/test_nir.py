@@ -210,6 +210,46 @@ def test_sum_pooling_goes_into_the_weights_behind_it():
     np.testing.assert_array_equal(got, dense.fields["weight"] @ pooled.transpose(2, 0, 1).reshape(-1))
 
 
+def foreign(rng):
+    """A graph as others write them: sum-pooling, Torch's padding, neurons reset to zero; every number a multiple of 1/64."""
+    def numbers(*shape):
+        return (np.rint(rng.normal(0.05, 0.3, shape) * 64) / 64).astype(np.float32)
+
+    def neurons(*shape):
+        return nir.IF(r=np.ones(shape, "f4"), v_threshold=np.full(shape, 0.75, "f4"))
+
+    def conv(out, into, kernel, stride, padding, sides):
+        return nir.Conv2d(sides, numbers(out, into, kernel, kernel), stride, padding, 1, 1, numbers(out))
+
+    pool = nir.SumPool2d(*(np.array(v) for v in ((2, 2), (2, 2), (0, 0))))
+    return graph(conv(6, 3, 3, 2, 1, (16, 16)), neurons(6, 8, 8), pool, conv(5, 6, 3, 1, 1, (4, 4)), neurons(5, 4, 4), pool,
+                 nir.Flatten({"input": np.array((5, 2, 2))}, 0, -1), nir.Affine(numbers(7, 20), numbers(7)), neurons(7), shape=(3, 16, 16), out=(7,))
+
+
+def test_a_graph_from_elsewhere_makes_the_same_spikes_here(tmp_path):
+    pytest.importorskip("norse", reason="norse is not installed")
+    rng = np.random.default_rng(8)
+    nir.write(str(tmp_path / "g.nir"), foreign(rng))
+    around, tensors = simple()
+    stem = {"type": "conv2d", "name": "stem", "kernel": [3, 3], "stride": [1, 1], "padding": "same", "channels": 3, "weights": "front.weights"}
+    around["preparation"] |= {"width": 16, "height": 16}
+    around["layers"] = [stem, around["layers"][2], {"type": "flatten", "name": "flatten"}, *around["layers"][3:]]
+    tensors = {"front.weights": rng.normal(0.1, 0.2, (3, 3, 1, 3)).astype(np.float32), "body.weights": np.ones((768, 1), np.float32), "out.weights": tensors["out.weights"]}
+    nodes = nir_read.read(tmp_path / "g.nir")
+    with pytest.raises(modelfile.ModelFileError, match="out.weights"):  # the read-out takes one neuron's spikes
+        modelfile.write(tmp_path / "m.safetensors", *nir_import.into_model(nodes, {}, (around, tensors)))
+    around["layers"][3]["units"], tensors["body.weights"], tensors["out.weights"] = 7, np.ones((768, 7), np.float32), np.ones((7, 2), np.float32)
+    modelfile.write(tmp_path / "m.safetensors", *nir_import.into_model(nodes, {}, (around, tensors)))
+    m = modelfile.read(tmp_path / "m.safetensors")
+    answer = reference.run(*m, rng.integers(0, 256, (16, 16), dtype=np.uint8))
+    starts = {n: np.zeros(s, np.float32) for n, s in (("n1", (6, 8, 8)), ("n4", (5, 4, 4)), ("n8", (7,)))}
+    notes = {"time_step": nir_file.TIME_STEP, "nodes": {n: {} for n in starts}}
+    got = nir_check.norse(str(tmp_path / "g.nir"), notes, starts, np.ascontiguousarray(nir_check._chw(answer.counts["spike_front"].astype(np.float32))))
+    for name, spikes in got.items():
+        assert 0 < spikes.sum() < spikes.size
+        np.testing.assert_array_equal(spikes, nir_check._chw(answer.counts[name]))
+
+
 def hostile(path, change):
     nir_file.write(path, *simple())
     nir_file.sidecar_of(path).unlink()
