@@ -89,3 +89,41 @@ def dense(size, width=1.0) -> float:
         total += side * side * kernel * kernel * before * channels
         before = channels
     return total
+
+
+BOARD = """\
+# spikeray-board {version}
+
+`spikeray` as a neuromorphic board can run it: pneumonia in children's chest X-rays.
+
+**Not a medical device.** A research model. It has been evaluated in no clinic, and no decision about a person may rest on it. All that [`spikeray`'s card](spikeray.md) says of data, of what it is for and not for, and of shortcuts, holds here.
+
+## What differs
+- Neurons of the spiking body start at 0 and are reset to 0, as chips do it, in place of having the threshold taken off.
+- One scale a layer, a power of two, and biases of whole halves of it, in place of one scale a channel: nothing is rounded on a board with 8-bit weights.
+- It shares the first {epochs} epochs with `spikeray` of seed and fold {fold} and was trained for {epochs_after} more as what it is. One run; no spread over seeds is known.
+
+On Loihi's fixed point, emulated, its spikes are the simulator's, which `spikeray model check --board loihi` proves for it: no number is rounded and no state can leave its range.
+
+## On fold {fold}
+{n} pictures that it was not trained on. Calibration and thresholds were fitted on the same pictures, so that only the AUC is not flattered.
+
+| | |
+|---|---|
+| AUC, plain | {plain:.4f} |
+| AUC, mean over eight kinds of stress | {stressed:.4f} |
+{points}
+
+## Licence
+The weights are under the project's Apache-2.0 licence. They are derived from pictures under CC BY 4.0: keep the credit in `spikeray`'s card with them.
+"""
+
+
+def board(run, version, points) -> str:
+    """The card of the variant for boards: its one run, and its operating points."""
+    r = run.record
+    stressed = [v for k, v in r["auc"].items() if k != "plain"]
+    return BOARD.format(
+        version=version, epochs=r["epochs"], epochs_after=r["epochs_after"], fold=r["fold"], n=r["pictures"]["validation"], plain=r["auc"]["plain"],
+        stressed=sum(stressed) / len(stressed),
+        points="\n".join(f"| `{p['name']}`: sensitivity, specificity | {p['sensitivity']['value']:.4f}, {p['specificity']['value']:.4f} |" for p in points))

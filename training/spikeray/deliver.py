@@ -13,10 +13,11 @@ import keras
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from . import data, gate, hybrid, modelfile
+from . import card, data, gate, hybrid, modelfile
 from .metrics import auc, bootstrap
 
 PIXEL = 255
+SUMMARY_BOARD = "spikeray as a neuromorphic board can run it, reset to zero and one scale a layer: pneumonia in children's chest X-rays"
 SUMMARY = "Hybrid spiking network over four time steps, in whole numbers: pneumonia in children's chest X-rays"
 
 
@@ -134,31 +135,45 @@ def operating(found: list[Run]) -> tuple[dict, list[dict]]:
 def deliver(root, out, version) -> list[pathlib.Path]:
     """Writes the five seeds' model files and the default; gives back their paths."""
     found = runs(root)
-    calibration, points = operating(found)
-    section, gate_tensors = gate.section()
+    operated = operating(found)
     best = max(found, key=lambda r: r.merit)
-    written = []
     (pathlib.Path(out) / "seeds").mkdir(parents=True, exist_ok=True)
-    for r, name, path in [(r, f"spikeray-{r.record['fold']}", f"seeds/spikeray-{r.record['fold']}") for r in found] + [(best, "spikeray", "spikeray")]:
-        model = keras.saving.load_model(r.folder / "model.keras", compile=False)
-        provenance = {k: r.record[k] for k in ("seed", "fold", "epochs", "epochs_after", "digest", "versions")} | {
-            "recipe": "spikeray", "auc": {k: round(v, 5) for k, v in r.record["auc"].items()}}
-        description, tensors = describe(model, name, version, SUMMARY, provenance)
-        del description["threshold"]
-        description |= {"calibration": calibration, "operating_points": points, "gate": section}
-        written.append(pathlib.Path(out) / f"{path}.safetensors")
-        modelfile.write(written[-1], description, tensors | gate_tensors)
-        print(f"{written[-1]}: seed and fold {r.record['fold']}, AUC plain {r.record['auc']['plain']:.4f}, merit {r.merit:.4f}")
-    return written
+    return [*(_write(r, f"spikeray-{r.record['fold']}", pathlib.Path(out) / "seeds", version, SUMMARY, operated) for r in found),
+            _write(best, "spikeray", pathlib.Path(out), version, SUMMARY, operated)]
+
+
+def deliver_board(root, out, version) -> pathlib.Path:
+    """Writes the variant for boards and its card: the best run of it that there is, with calibration and operating points from its own fold alone."""
+    found = [load(p.parent) for p in sorted(pathlib.Path(root).glob("board-*/run.json"))]
+    best = max(found, key=lambda r: r.merit)
+    operated = operating([best])
+    path = _write(best, "spikeray-board", pathlib.Path(out), version, SUMMARY_BOARD, operated)
+    path.with_suffix(".md").write_text(card.board(best, version, operated[1]))
+    return path
+
+
+def _write(run, name, folder, version, summary, operated):
+    section, gate_tensors = gate.section()
+    model = keras.saving.load_model(run.folder / "model.keras", compile=False)
+    provenance = {k: run.record[k] for k in ("activation", "seed", "fold", "epochs", "epochs_after", "digest", "versions")} | {
+        "recipe": "spikeray", "auc": {k: round(v, 5) for k, v in run.record["auc"].items()}}
+    description, tensors = describe(model, name, version, summary, provenance)
+    del description["threshold"]
+    calibration, points = operated
+    path = folder / f"{name}.safetensors"
+    modelfile.write(path, description | {"calibration": calibration, "operating_points": points, "gate": section}, tensors | gate_tensors)
+    print(f"{path}: seed and fold {run.record['fold']}, AUC plain {run.record['auc']['plain']:.4f}, merit {run.merit:.4f}")
+    return path
 
 
 def main():
-    ap = argparse.ArgumentParser(description="Write the model files of the five runs of spikeray.")
+    ap = argparse.ArgumentParser(description="Write the model files of the five runs of spikeray, or of its variant for boards.")
     ap.add_argument("--runs", default="training/runs/spikeray")
     ap.add_argument("--out", default="models")
+    ap.add_argument("--board", action="store_true", help="the variant for boards")
     ap.add_argument("--version", default="1.0.0")
     a = ap.parse_args()
-    deliver(a.runs, a.out, a.version)
+    (deliver_board if a.board else deliver)(a.runs, a.out, a.version)
 
 
 if __name__ == "__main__":

@@ -98,8 +98,8 @@ class MeanOverSteps(layers.Layer):
 class Int8Conv2D(layers.Conv2D):
     """A convolution that computes with the int8 weights it will be shipped with, and backward as if it had not rounded.
 
-    The scale is the largest weight over 127, of each output channel by itself; with one_scale, what a board can do, of the layer,
-    and biases are whole halves of it.
+    The scale is the largest weight over 127, of each output channel by itself. With one_scale, what a board can do, it is the layer's, the
+    power of two from there up, and biases are whole halves of it: thresholds then lie on the board's grid, and nothing is rounded.
     """
 
     def __init__(self, *args, one_scale=False, **kwargs):
@@ -109,6 +109,8 @@ class Int8Conv2D(layers.Conv2D):
     def call(self, x):
         scale = ops.max(ops.abs(self.kernel), axis=None if self.one_scale else (0, 1, 2))
         scale = ops.stop_gradient(ops.maximum(scale, TINY)) / 127
+        if self.one_scale:
+            scale = ops.power(2.0, ops.ceil(ops.log2(scale)))
         kernel = self.kernel + ops.stop_gradient(ops.round(self.kernel / scale) * scale - self.kernel)
         bias = self.bias
         if self.one_scale:
@@ -120,6 +122,8 @@ class Int8Conv2D(layers.Conv2D):
         kernel, bias = ops.convert_to_numpy(self.kernel), ops.convert_to_numpy(self.bias)
         scale = np.abs(kernel).max(axis=None if self.one_scale else (0, 1, 2), keepdims=True).reshape(-1)
         scale = np.maximum(scale, np.float32(TINY)) / np.float32(127)
+        if self.one_scale:
+            scale = np.exp2(np.ceil(np.log2(scale)))
         weights = np.rint(kernel / scale).astype(np.int8)
         if self.one_scale:
             bias = np.rint(bias / scale * 2).astype(np.float32) * (scale / 2)

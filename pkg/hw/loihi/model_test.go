@@ -6,12 +6,17 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
+	"image/png"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/spikeray/spikeray/models"
+	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
@@ -64,6 +69,80 @@ func TestModelAnswersTheSame(t *testing.T) {
 	if spikes == 0 || len(seen) < 5 {
 		t.Errorf("%d spikes and %d different answers show nothing", spikes, len(seen))
 	}
+}
+
+// TestXrayAnswersTheSame runs whole pictures through the shipped model that was trained for boards: nothing of it is rounded and nothing can
+// saturate, and what the chip says is what the simulator says.
+func TestXrayAnswersTheSame(t *testing.T) {
+	file, err := models.Open("spikeray-board")
+	if err != nil {
+		t.Fatal(err)
+	}
+	chip := &reported{Board: open(t, Options{})}
+	board, err := model.Decode(file, chip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !chip.report.Exact {
+		t.Errorf("its numbers are rounded: %+v", chip.report)
+	}
+	for _, l := range chip.report.Layers {
+		if l.Reach >= 1 {
+			t.Errorf("%s may saturate: its reach is %g", l.Layer, l.Reach)
+		}
+	}
+	simulated, err := model.Decode(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"synthetic-normal.png", "synthetic-pneumonia.png"} {
+		picture := prepared(t, simulated, name)
+		var rec [2]spike.Recorder
+		var results [2]*model.Result
+		for i, m := range []*model.Model{simulated, board} {
+			if results[i], err = m.Infer(t.Context(), picture, model.Options{Recorder: &rec[i]}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if results[0].Probability != results[1].Probability || results[0].Spikes.Total != results[1].Spikes.Total || !cmp.Equal(rec[0], rec[1]) {
+			t.Errorf("%s: %+v on the chip, %+v on the simulator", name, results[1], results[0])
+		}
+		t.Logf("%s: probability %g, %d spikes", name, results[1].Probability, results[1].Spikes.Total)
+	}
+}
+
+// reported is a board that keeps the report of what it was last given.
+type reported struct {
+	hw.Board
+	report hw.Report
+}
+
+func (b *reported) Compile(n *spike.Network) (spike.Runner, error) {
+	placed, err := b.Place(n)
+	if err != nil {
+		return nil, err
+	}
+	b.report = placed.Report()
+	return b.Board.Compile(n)
+}
+
+// prepared is an example picture as the model takes it.
+func prepared(t *testing.T, m *model.Model, name string) []uint8 {
+	t.Helper()
+	file, err := os.Open(filepath.Join("..", "..", "..", "examples", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	picture, err := png.Decode(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pixels, err := m.Prepare(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pixels
 }
 
 // steppedModel is a model file whose body fits the chip without loss.
