@@ -6,6 +6,8 @@ import numpy as np
 
 from harness import report
 from harness.pairs import Spread, interleave, ratio
+from harness.workplace import ROOT
+from peers import modelfile, pictures
 
 TITLE = "(a) The network alone: a prepared picture to its probability"
 NOTE = """A batch's time is for the whole batch. The peers run the ReLU network, which is all that they can run, from
@@ -22,6 +24,7 @@ def run(w, bars):
                 continue
             head, rows = _measure(w, cores, batch, bars)
             parts.append(f"**Batch {batch}, {threads}**\n\n{report.table(head, rows)}")
+    parts.append(f"**The default model, batch 1, one thread**\n\n{_default(w)}")
     note = NOTE.format(calibration=len(w.pictures.calibration), pictures=len(w.pictures.prepared)).replace("\n", " ")
     return "\n\n".join([note, *parts])
 
@@ -57,3 +60,17 @@ def _measure(w, cores, batch, bars):
              report.times(ratio(found[c.name], found[relu.name])), "another network" if c is spiking else f"{off[c]:.1e}"]
             for c in contenders]
     return ["", *report.MS, f"÷ {spiking.name}", f"÷ {relu.name}", "off by"], rows
+
+
+def _default(w):
+    """The model that the server answers with unless told otherwise; no peer runs it."""
+    path = ROOT / "models" / "spikeray.safetensors"
+    size = modelfile.read(path)[0]["preparation"]["width"]
+    prepared = w.room / "default.u8"
+    np.stack([pictures.grey(p.read_bytes(), size) for p in w.pictures.small]).tofile(prepared)
+    with contextlib.ExitStack() as stack:
+        contenders = [stack.enter_context(c) for c in (
+            w.spikeray("spikeray, the network alone", path, w.one_core(), prepared=prepared),
+            w.spikeray("spikeray, JPEG of 224 pixels to its probability, gate and all", path, w.one_core(), source=w.lists["small"]))]
+        found = interleave(contenders, w.effort.rounds, w.effort.tasks(60), warmup=4)
+    return report.table(["", *report.MS], [[c.name, *report.ms(Spread.of(found[c.name]))] for c in contenders])
