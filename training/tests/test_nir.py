@@ -250,6 +250,37 @@ def test_a_graph_from_elsewhere_makes_the_same_spikes_here(tmp_path):
         np.testing.assert_array_equal(spikes, nir_check._chw(answer.counts[name]))
 
 
+def shared(name):
+    path = pathlib.Path(__file__).parents[3] / "shared" / "data" / "loihi" / name
+    if not path.exists():
+        pytest.skip(f"no recordings here: ../shared/data/loihi/{name} is absent")
+    return path
+
+
+@pytest.mark.parametrize("recording, delay", [("lif_exact.csv", 0), ("lif_lava_cpu_fixed.csv", 1), ("lif_lava_loihi_fixed.csv", 1)])
+def test_the_network_of_a_chips_trace(tmp_path, recording, delay):
+    nodes, rows = nir_read.read(shared("lif_norse.nir")), np.loadtxt(shared(recording), delimiter=",")
+    description, tensors = nir_import.into_model(nodes, {"time_step": 1e-4}, simple())
+    modelfile.write(tmp_path / "m.safetensors", description, tensors)
+    dense, neurons = description["layers"][3:5]
+    v, spikes = reference.start(neurons, (1,)), []
+    for x in [0] * delay + rows[:len(rows) - delay, 0].tolist():
+        _, n, v, _ = reference.step(neurons, v, reference.apply(dense, tensors, np.float32([x])))
+        spikes.append(n[0])
+    assert len(spikes) == 1000 and sum(spikes) == 4
+    np.testing.assert_array_equal(spikes, rows[:, 2])
+
+
+def test_a_padding_that_a_model_file_cannot_say():
+    nodes = nir_read.read(shared("cnn_sinabs.nir"))
+    with pytest.raises(nir_file.NIRError, match=r"node 0: padding \[1, 1\] and stride \[2, 2\] make \[16, 16\] of \[34, 34\]"):
+        nir_import._Import({}, (2, 34, 34), 1).add(nodes[1])
+    rest = nir_import._Import({}, (16, 16, 16), 1)  # what comes after it is taken, sum-pooling too
+    for node in nodes[3:-1]:
+        rest.add(node)
+    assert [layer["name"] for layer in rest.layers] == ["2", "3", "5", "6", "8", "9", "10", "11", "12"] and rest.shape == (10,)
+
+
 def hostile(path, change):
     nir_file.write(path, *simple())
     nir_file.sidecar_of(path).unlink()
