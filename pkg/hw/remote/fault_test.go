@@ -365,6 +365,10 @@ func TestHostProcess(t *testing.T) {
 	if err := host.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(host.cmd.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+		t.Fatalf("%v, status %#x", err, status)
+	}
 	hasty, err := Dial(t.Context(), Options{URL: host.url, Timeout: time.Second})
 	if !errors.Is(err, ErrLate) {
 		t.Errorf("a host that hangs: %v, %v", hasty, err)

@@ -259,7 +259,7 @@ func (l *loopback) run() {
 		tick = t.C
 	}
 	pending := map[int][]uint32{}
-	abandoned := time.NewTimer(3 * time.Second)
+	abandoned := time.NewTimer(10 * time.Second)
 	for now := 0; now < steps; {
 		step := false
 		select {
@@ -290,7 +290,7 @@ func (l *loopback) run() {
 			default:
 			}
 		}
-		abandoned.Reset(3 * time.Second)
+		abandoned.Reset(10 * time.Second)
 		spikes, ok := sim.step(input)
 		if !ok {
 			return
