@@ -107,9 +107,13 @@ func closeBoard(s *board.Supervisor, err *error) {
 // onBoard says whether the model that was opened on the board has anything to run there.
 func onBoard(s *board.Supervisor, model string) error {
 	if s != nil && !s.Taken() {
-		return fmt.Errorf("model %s has no spiking layers, which is all that a board could run", model)
+		return noSpikes(model)
 	}
 	return nil
+}
+
+func noSpikes(model string) error {
+	return fmt.Errorf("model %s has no spiking layers, which is all that a board could run", model)
 }
 
 // watcher tells the metrics of a board.

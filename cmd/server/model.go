@@ -105,7 +105,7 @@ func (c modelCheckCommand) Run(ctx context.Context, std *streams) (err error) {
 		return err
 	}
 	if p.placed == nil {
-		return fmt.Errorf("model %s has no spiking layers, which is all that a board could run", m.Name())
+		return noSpikes(m.Name())
 	}
 	return printReport(std.out, p.placed.Report(), c.JSON)
 }

@@ -73,7 +73,7 @@ func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
 		return nil
 	}
 	var reference spike.Runner
-	n, exact, err := s.quantise(p, on)
+	n, exact, err := s.opt.quantise(s.net, p, on)
 	if err != nil {
 		return err
 	}
@@ -98,27 +98,27 @@ func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
 	return nil
 }
 
-// quantise gives the network that the board runs, or nil where that is not known. What the board does not tell is taken
-// from the placement without it, if that has the same numbers.
-func (s *Supervisor) quantise(p hw.Placement, on hw.Board) (*spike.Network, bool, error) {
-	n, exact := hw.Quantise(s.net, p)
+// quantise gives the network that the board runs of a network, or nil where that is not known. What the board does not
+// tell is taken from the placement without it, if that has the same numbers.
+func (o Options) quantise(n *spike.Network, p hw.Placement, on hw.Board) (*spike.Network, bool, error) {
+	q, exact := hw.Quantise(n, p)
 	switch {
-	case n != nil || on == nil:
-		return n, exact, nil
+	case q != nil || on == nil:
+		return q, exact, nil
 	case on.Capabilities().Fidelity == hw.Float: // nothing is quantised, but sums may be rounded otherwise
-		return s.net, false, nil
-	case s.opt.Plan == nil:
+		return n, false, nil
+	case o.Plan == nil:
 		return nil, false, nil
 	}
-	planned, err := s.opt.Plan(s.net)
+	planned, err := o.Plan(n)
 	if err != nil {
 		return nil, false, err
 	}
 	if !slices.EqualFunc(p.Report().Layers, planned.Report().Layers, sameNumbers) {
 		return nil, false, nil
 	}
-	n, exact = hw.Quantise(s.net, planned)
-	return n, exact, nil
+	q, exact = hw.Quantise(n, planned)
+	return q, exact, nil
 }
 
 // sameNumbers says whether a layer was quantised the same way.

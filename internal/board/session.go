@@ -78,7 +78,7 @@ func (s *session) start(ctx context.Context, in, out spike.Train, rasters *spike
 		})
 		a.stats.Saturated = a.seen.Saturated
 		if a.err == nil {
-			a.err = s.possible(a.out)
+			a.err = possible(a.out, s.most)
 		}
 		<-s.slots
 		if timer.Stop() {
@@ -94,11 +94,11 @@ var errOver = errors.New("the connection is over")
 // errImpossible is wrapped by what is wrong with an answer in itself.
 var errImpossible = errors.New("impossible answer")
 
-// possible says whether the network's last neurons can have emitted the counts.
-func (s *session) possible(counts []uint8) error {
+// possible says whether neurons that emit at most so many spikes can have emitted the counts.
+func possible(counts []uint8, most uint8) error {
 	for _, n := range counts {
-		if n > s.most {
-			return fmt.Errorf("%w: %d spikes of a neuron in a step, at most %d are possible", errImpossible, n, s.most)
+		if n > most {
+			return fmt.Errorf("%w: %d spikes of a neuron in a step, at most %d are possible", errImpossible, n, most)
 		}
 	}
 	return nil
