@@ -181,7 +181,7 @@ func TestMarkerThatDoesNotComeBackEndsTheRun(t *testing.T) {
 	l := newLoopback(t, n, unpacked(t))
 	var out atomic.Int64
 	l.lose = func(o bool, _ *Data) bool { return o && out.Add(1) > 20 }
-	p := hwtest.Load(t, l.board(t, func(o *Options) { o.Timeout = 5*time.Second }), n)
+	p := hwtest.Load(t, l.board(t, func(o *Options) { o.Timeout = 5 * time.Second }), n)
 	if _, _, err := show(t, p, n, hwtest.Input(n, 1)); !errors.Is(err, ErrSilent) {
 		t.Errorf("%v", err)
 	}

@@ -132,12 +132,8 @@ func (l *link) dispatch(b []byte) bool {
 
 // forget drops the spikes that have come so far.
 func (l *link) forget() {
-	for {
-		select {
-		case <-l.spikes:
-		default:
-			return
-		}
+	for range len(l.spikes) {
+		<-l.spikes
 	}
 }
 

@@ -7,8 +7,11 @@ import (
 	"slices"
 )
 
-// maxAtoms is the most neurons that a mapping is read for.
-const maxAtoms = 1 << 21
+const (
+	maxAtoms = 1 << 21 // neurons of a mapping
+	maxTags  = 16      // of a machine vertex
+	maxLive  = 1 << 20 // tags of all machine vertices
+)
 
 // Core is where atoms run, and the board's Ethernet chip through which one reaches them.
 type Core struct {
@@ -204,19 +207,38 @@ func (d *database) live(cores map[int64]Core) (map[int64][]Tag, error) {
 		if !ok {
 			return nil
 		}
-		tags[vertex] = append(tags[vertex], Tag{uint8(tag), at.X, at.Y, board, strip != 0})
-		return nil
+		return add(tags, vertex, Tag{uint8(tag), at.X, at.Y, board, strip != 0})
 	})
 	if err != nil {
 		return nil, err
 	}
-	live := map[int64][]Tag{}
+	live, n := map[int64][]Tag{}, 0
 	return live, d.each("m_vertex_to_lpg_vertex", []string{"pre_vertex_id", "post_vertex_id"}, func(r []any) error {
 		from, _ := r[0].(int64)
 		to, _ := r[1].(int64)
-		live[from] = append(live[from], tags[to]...)
+		n -= len(live[from])
+		if err := add(live, from, tags[to]...); err != nil {
+			return err
+		}
+		if n += len(live[from]); n > maxLive {
+			return unreadable("more than %d tags", maxLive)
+		}
 		return nil
 	})
+}
+
+// add gives a vertex the tags that it does not have.
+func add(to map[int64][]Tag, vertex int64, tags ...Tag) error {
+	for _, t := range tags {
+		if slices.Contains(to[vertex], t) {
+			continue
+		}
+		if len(to[vertex]) == maxTags {
+			return unreadable("the vertex %d has more than %d tags", vertex, maxTags)
+		}
+		to[vertex] = append(to[vertex], t)
+	}
+	return nil
 }
 
 func (d *database) atoms(population map[int64]*Population, cores map[int64]Core) error {

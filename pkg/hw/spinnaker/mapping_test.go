@@ -4,14 +4,18 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -130,6 +134,13 @@ func TestBrokenDatabasesAreRefused(t *testing.T) {
 		}
 		return bytes.ReplaceAll(whole, []byte(old), []byte(new))
 	}
+	pipe := filepath.Join(folder, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(write("long", whole), maxDatabase+1); err != nil {
+		t.Fatal(err)
+	}
 	journalled := write("journalled", whole)
 	write("journalled-journal", []byte{1})
 	for want, path := range map[string]string{
@@ -137,6 +148,8 @@ func TestBrokenDatabasesAreRefused(t *testing.T) {
 		"is being written":                    journalled,
 		"is not there or belongs":             write("half", whole[:len(whole)/2]),
 		"no file":                             folder,
+		"pipe is no file":                     pipe,
+		"long is no file":                     filepath.Join(folder, "long"),
 		"it has no table IP_tags":             write("table", edit("tableIP_tags", "tableIP_togs")),
 		`two populations are called "spike2"`: write("twice", edit("spike3", "spike2")),
 		"the board at chip 0, 0":              write("address", edit("127.0.0.0", "127.0.0.X")),
@@ -156,6 +169,104 @@ func TestBrokenDatabasesAreRefused(t *testing.T) {
 		}
 		if d, err := parseDatabase(b); err == nil {
 			d.mapping()
+		}
+	}
+}
+
+// tables is a database of tables with such columns and rows, of integers and of strings of up to 50 bytes.
+func tables(t *testing.T, columns map[string]string, rows map[string][][]any) *database {
+	t.Helper()
+	const size, most = 1 << 16, 500
+	record := func(row []any) []byte {
+		kinds, body := []byte{byte(len(row) + 1)}, []byte{}
+		for _, v := range row {
+			switch v := v.(type) {
+			case int:
+				kinds, body = append(kinds, 6), binary.BigEndian.AppendUint64(body, uint64(v))
+			case string:
+				kinds, body = append(kinds, byte(13+2*len(v))), append(body, v...)
+			}
+		}
+		return append(kinds, body...)
+	}
+	page := func(kind byte, start int, cells [][]byte) []byte {
+		b := make([]byte, size)
+		b[start] = kind
+		binary.BigEndian.PutUint16(b[start+3:], uint16(len(cells)))
+		array, end := start+8, size
+		if kind == 5 {
+			array += 4
+		}
+		for i, c := range cells {
+			end -= len(c)
+			copy(b[end:], c)
+			binary.BigEndian.PutUint16(b[array+2*i:], uint16(end))
+		}
+		return b
+	}
+	leaf := func(start int, rows [][]any) []byte {
+		var cells [][]byte
+		for _, r := range rows {
+			b := record(r)
+			cells = append(cells, append([]byte{byte(len(b)), 1}, b...))
+		}
+		return page(13, start, cells)
+	}
+	var schema [][]any
+	file := make([]byte, size)
+	for name, all := range rows {
+		var below [][]byte
+		number := func() int { return len(file)/size + 1 }
+		for part := range slices.Chunk(all, most) {
+			below = append(below, append(binary.BigEndian.AppendUint32(nil, uint32(number())), 1))
+			file = append(file, leaf(0, part)...)
+		}
+		schema = append(schema, []any{"table", name, name, number(), "(" + columns[name] + ")"})
+		root := page(5, 0, below[:len(below)-1])
+		copy(root[8:], below[len(below)-1][:4])
+		file = append(file, root...)
+	}
+	copy(file, leaf(100, schema))
+	copy(file, "SQLite format 3\x00\x00\x01\x01\x01")
+	binary.BigEndian.PutUint32(file[56:], 1)
+	d, err := parseDatabase(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestTagsAreBounded(t *testing.T) {
+	live := func(gatherers, tags, vertices, times int) (map[int64][]Tag, error) {
+		cores, rows := map[int64]Core{}, map[string][][]any{}
+		for g := range gatherers {
+			cores[int64(g)] = Core{Board: "10.0.0.1"}
+			for range times {
+				for i := range tags {
+					rows["IP_tags"] = append(rows["IP_tags"], []any{g, i % 8, fmt.Sprintf("10.0.%d.%d", g, i/8), 1})
+				}
+				for v := range vertices {
+					rows["m_vertex_to_lpg_vertex"] = append(rows["m_vertex_to_lpg_vertex"], []any{1000 + v, g})
+				}
+			}
+		}
+		return tables(t, map[string]string{
+			"IP_tags": "vertex_id, tag, board_address, strip_sdp", "m_vertex_to_lpg_vertex": "pre_vertex_id, post_vertex_id",
+		}, rows).live(cores)
+	}
+	if got, err := live(1, 3, 2, 400); err != nil || len(got) != 2 || len(got[1000]) != 3 || len(got[1001]) != 3 {
+		t.Errorf("3 tags said again and again: %v, %v", got, err)
+	}
+	if got, err := live(2, maxTags/2, 1, 2); err != nil || len(got[1000]) != maxTags {
+		t.Errorf("as many tags as there may be: %v, %v", got, err)
+	}
+	for want, c := range map[string][3]int{
+		"the vertex 0 has more than 16 tags":    {1, maxTags + 1, 1},
+		"the vertex 1000 has more than 16 tags": {2, maxTags/2 + 1, 1},
+		"more than 1048576 tags":                {1, maxTags, maxLive/maxTags + 1},
+	} {
+		if _, err := live(c[0], c[1], c[2], 1); !errors.Is(err, ErrDatabase) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
 		}
 	}
 }

@@ -338,7 +338,7 @@ func (r *run) settle(before []uint32, foreign uint64) error {
 	if err != nil {
 		return err
 	}
-	for len(r.board.link.spikes) > 0 {
+	for range len(r.board.link.spikes) { // those that came before the boards' word
 		r.take(<-r.board.link.spikes)
 	}
 	var sent uint64

@@ -18,8 +18,8 @@ func unreadable(format string, args ...any) error {
 }
 
 const (
-	maxDatabase = 256 << 20 // bytes of a file
-	maxRecord   = 1 << 20   // bytes of a row
+	maxDatabase = 32 << 20 // bytes of a file
+	maxRecord   = 1 << 20  // bytes of a row
 	maxColumns  = 64
 	maxDepth    = 20 // pages from the root of a table to a row
 )
@@ -44,14 +44,16 @@ func openDatabase(path string) (*database, error) {
 			return nil, unreadable("%s is being written", path)
 		}
 	}
+	if s, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if !s.Mode().IsRegular() || s.Size() > maxDatabase { // a pipe would be waited for
+		return nil, unreadable("%s is no file of at most %d bytes", path, maxDatabase)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if s, err := f.Stat(); err != nil || !s.Mode().IsRegular() || s.Size() > maxDatabase {
-		return nil, unreadable("%s is no file of at most %d bytes", path, maxDatabase)
-	}
 	b, err := io.ReadAll(io.LimitReader(f, maxDatabase))
 	if err != nil {
 		return nil, err
