@@ -42,7 +42,6 @@ type Population struct {
 // Mapping is what is loaded, by the toolchain's database.
 type Mapping struct {
 	TimeStep    float64 // of the simulation, in microseconds
-	TimeScale   float64 // how much slower than that the board's clock goes
 	Steps       int     // that a run takes, 0 without end
 	Proxied     bool    // the board is reached through a proxy of spalloc
 	Populations map[string]*Population
@@ -65,7 +64,7 @@ type chip struct{ x, y int64 }
 
 // mapping joins the tables, as the views of the toolchain's own reader do.
 func (d *database) mapping() (*Mapping, error) {
-	m := &Mapping{TimeScale: 1, Populations: map[string]*Population{}}
+	m := &Mapping{Populations: map[string]*Population{}}
 	if err := d.parameters(m); err != nil {
 		return nil, err
 	}
@@ -135,8 +134,6 @@ func (d *database) parameters(m *Mapping) error {
 		switch r[0] {
 		case "machine_time_step":
 			m.TimeStep = v
-		case "time_scale_factor":
-			m.TimeScale = v
 		case "runtime":
 			runtime = v
 		}
@@ -145,8 +142,8 @@ func (d *database) parameters(m *Mapping) error {
 	if err != nil {
 		return err
 	}
-	if !(m.TimeStep > 0 && m.TimeStep < 1e9 && m.TimeScale > 0 && m.TimeScale < 1e6) {
-		return unreadable("time steps of %v microseconds, slowed down %v times", m.TimeStep, m.TimeScale)
+	if !(m.TimeStep > 0 && m.TimeStep < 1e9) {
+		return unreadable("time steps of %v microseconds", m.TimeStep)
 	}
 	if runtime > 0 { // in milliseconds, -1 without end
 		m.Steps = int(min(runtime*1000/m.TimeStep, 1<<31))
