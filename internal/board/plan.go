@@ -60,17 +60,23 @@ var errNoFallback = errors.New("the board does not tell which network it makes o
 type wrongError struct{ error }
 
 // plan takes from a placement on a board, or on none, what is to be known of the network. The board has to keep to its
-// first placement.
+// first placement, and to the one without it, or what was planned answers no more.
 func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
 	report := p.Report()
 	s.mu.Lock()
-	before := s.placement
+	before, planned := s.placement, s.planned
 	s.mu.Unlock()
 	if before != nil {
 		if !reflect.DeepEqual(before.Layers, report.Layers) {
 			return &wrongError{errors.New("the board makes another network of this one than before")}
 		}
 		return nil
+	}
+	if planned != nil && !slices.EqualFunc(report.Layers, planned, sameNumbers) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.reference, s.planned = nil, nil
+		return &wrongError{errors.New("the board makes another network of this one than the one that has answered in its place")}
 	}
 	var reference spike.Runner
 	n, exact, err := s.opt.quantise(s.net, p, on)
@@ -89,11 +95,14 @@ func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
 		return err
 	}
 	c.known, c.simulated = exact, exact
+	c.saturates = slices.ContainsFunc(report.Layers, func(l hw.LayerReport) bool { return l.Reach > 1 })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reference, s.canary = reference, c
 	if on != nil {
-		s.placement = &report
+		s.placement, s.planned = &report, nil
+	} else {
+		s.planned = report.Layers
 	}
 	return nil
 }

@@ -30,8 +30,9 @@ type Supervisor struct {
 	reached   bool     // there has been a session
 	failures  int      // in a row
 	waiting   int
-	placement *hw.Report   // of the board, once it has placed the network
-	reference spike.Runner // the quantised network on the simulator; nil where it is not known
+	placement *hw.Report       // of the board, once it has placed the network
+	planned   []hw.LayerReport // of a placement without the board, until there is one
+	reference spike.Runner     // the quantised network on the simulator; nil where it is not known
 	canary    *canary
 }
 

@@ -321,6 +321,58 @@ func TestAWrongCanaryQuarantines(t *testing.T) {
 	}
 }
 
+// saturating is a board whose runs say that a state has saturated.
+type saturating struct {
+	stubbornBoard
+	reach float64
+}
+
+type saturatingProgram struct {
+	*stubbornProgram
+	reach float64
+}
+
+func (b saturating) Place(n *spike.Network) (hw.Placement, error) {
+	p, err := b.stubbornBoard.Place(n)
+	return saturatingProgram{p.(*stubbornProgram), b.reach}, err
+}
+
+func (p saturatingProgram) Report() hw.Report {
+	r := p.stubbornProgram.Report()
+	r.Layers = slices.Clone(r.Layers)
+	r.Layers[1].Reach = p.reach
+	return r
+}
+
+func (p saturatingProgram) Quantised() (*spike.Network, bool) {
+	return p.Placement.(hw.Quantised).Quantised()
+}
+
+func (p saturatingProgram) Load(ctx context.Context) (hw.Program, error) {
+	_, err := p.stubbornProgram.Load(ctx)
+	return p, err
+}
+
+func (p saturatingProgram) Measure(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, hw.Telemetry, error) {
+	stats, seen, err := p.stubbornProgram.Measure(ctx, in, out, opt)
+	out.Counts[0] ^= 1
+	seen.Saturated = 1
+	return stats, seen, err
+}
+
+func TestSaturationIsAnExcuseOnlyForABoardThatCan(t *testing.T) {
+	for _, reach := range []float64{1, 1.1} {
+		s, _ := supervise(t, Options{Open: func(ctx context.Context) (hw.Board, error) {
+			b, err := (&stubborn{}).open(ctx)
+			return saturating{b.(stubbornBoard), reach}, err
+		}})
+		_, err := s.Compile(hwtest.Network())
+		if lost := (*Error)(nil); reach > 1 && err != nil || reach == 1 && (!errors.As(err, &lost) || lost.Kind != Untrusted) {
+			t.Errorf("a first answer that has saturated with a reach of %v: %v", reach, err)
+		}
+	}
+}
+
 func TestAWrongCanaryAtTheStart(t *testing.T) {
 	r := &rack{}
 	r.tell("wrong")
@@ -536,7 +588,11 @@ func (b silent) Place(n *spike.Network) (hw.Placement, error) {
 func TestAnotherPlacementTellsTheNetwork(t *testing.T) {
 	n := hwtest.Network()
 	n.Layers[0].(*spike.Conv2D).Scale[2] *= 0.7
+	var gone atomic.Bool
 	open := func(ctx context.Context) (hw.Board, error) {
+		if gone.Load() {
+			return nil, errors.New("there is no board")
+		}
 		b, err := emulator(ctx)
 		return silent{b}, err
 	}
@@ -555,6 +611,26 @@ func TestAnotherPlacementTellsTheNetwork(t *testing.T) {
 		s, _ := supervise(t, Options{Open: open, Plan: c.plan, Fallback: Request})
 		if _, err := s.Compile(n); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, c := range map[string]struct {
+		plan func(*spike.Network) (hw.Placement, error)
+		want State
+	}{"the same": {plan, Closed}, "another": {other, Quarantined}} { // and the board comes later
+		gone.Store(true)
+		s, _ := supervise(t, Options{Open: open, Plan: c.plan, Fallback: Request, Retry: time.Millisecond, Canary: -1})
+		r, err := s.Compile(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := ask(t, r, 1); a.account.Degraded != string(Unavailable) {
+			t.Errorf("%s, without the board: %+v", name, a)
+		}
+		gone.Store(false)
+		until(t, "board", func() bool { return s.Status().State == c.want })
+		a := ask(t, r, 1)
+		if c.want == Closed && (a.err != nil || a.account.Degraded != "") || c.want == Quarantined && (a.kind != Untrusted || s.Status().Answers) {
+			t.Errorf("%s, with the board: %+v", name, a)
 		}
 	}
 }
@@ -602,7 +678,7 @@ func TestSettings(t *testing.T) {
 
 func TestCanary(t *testing.T) {
 	fresh := func(known bool) *canary {
-		return &canary{out: spike.Train{Counts: []uint8{1, 0, 1, 1, 0, 1}}, known: known, simulated: known}
+		return &canary{out: spike.Train{Counts: []uint8{1, 0, 1, 1, 0, 1}}, known: known, simulated: known, saturates: true}
 	}
 	for _, c := range []struct {
 		name      string
@@ -632,5 +708,10 @@ func TestCanary(t *testing.T) {
 				t.Errorf("%s: later, saturation is no excuse", c.name)
 			}
 		}
+	}
+	k := fresh(true)
+	k.saturates = false
+	if k.check(make([]uint8, 6), 1, 0) == nil {
+		t.Error("saturation is no excuse where nothing can saturate")
 	}
 }
