@@ -75,7 +75,7 @@ func (c selftestCommand) Run(ctx context.Context, std *streams) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("board %s: %w", c.Board, err)
-	case !test.Passed:
+	case test.Wrong():
 		return fmt.Errorf("board %s says that it is exact, and its spikes are not the simulator's", c.Board)
 	}
 	return nil
@@ -129,12 +129,14 @@ func verdict(t *board.SelfTest) string {
 	switch {
 	case len(t.Trials) == 0:
 		return "Nothing was run."
-	case t.Exact && t.Passed && off == 0:
-		return "The board is exact: every spike is the simulator's."
-	case t.Exact && t.Passed:
-		return fmt.Sprintf("The board is exact but for saturated states: %.4f of the answers' spikes differ.", share)
-	case t.Exact:
+	case t.Wrong():
 		return fmt.Sprintf("The board's spikes are to be the simulator's, and are not: %.4f of the answers' differ.", share)
+	case !t.Complete:
+		return fmt.Sprintf("The test broke off. Until then, %.4f of the answers' spikes differed.", share)
+	case t.Exact && off == 0:
+		return "The board is exact: every spike is the simulator's."
+	case t.Exact:
+		return fmt.Sprintf("The board is exact but for saturated states: %.4f of the answers' spikes differ.", share)
 	}
 	return fmt.Sprintf("The board is approximate: %.4f of the answers' spikes differ from the simulator's, and %.4f of the canary's from one time to the next, which --board-canary-tolerance has to allow.",
 		share, t.Repeated.Share())

@@ -74,7 +74,7 @@ func TestASelfTestOfAGoodBoard(t *testing.T) {
 	}
 	for reference, n := range map[Reference]*spike.Network{AsItIs: hwtest.Network(), Rounded: rounded} {
 		got, err := selftest(t, n, false, nil)
-		if err != nil || !got.Passed || !got.Exact || got.Reference != reference || len(got.Trials) != 7 {
+		if err != nil || !got.Passed || !got.Complete || !got.Exact || got.Reference != reference || len(got.Trials) != 7 {
 			t.Fatalf("%s: %v, %+v", reference, err, got)
 		}
 		fired := 0
@@ -142,7 +142,7 @@ func TestASelfTestFindsAWrongBoard(t *testing.T) {
 func TestASelfTestThatCannotEnd(t *testing.T) {
 	broken := errors.New("broken")
 	for name, spoil := range map[string]func(int, spike.Train, *spike.Recorder) error{
-		"impossible": func(run int, out spike.Train, _ *spike.Recorder) error { out.Counts[0] = uint8(run); return nil },
+		"impossible": func(run int, out spike.Train, _ *spike.Recorder) error { out.Counts[0] |= uint8(run &^ 1); return nil },
 		"silent of a layer": func(run int, _ spike.Train, rec *spike.Recorder) error {
 			rec.Layers = rec.Layers[:3-run/2]
 			return nil
@@ -151,7 +151,7 @@ func TestASelfTestThatCannotEnd(t *testing.T) {
 		"a panic":  func(run int, _ spike.Train, _ *spike.Recorder) error { _ = []int{0, 0}[run]; return nil },
 	} {
 		got, err := selftest(t, hwtest.Network(), false, spoil)
-		if err == nil || got == nil || got.Passed || len(got.Trials) != 2 {
+		if err == nil || got == nil || got.Passed || got.Complete || got.Wrong() || len(got.Trials) != 2 {
 			t.Errorf("%s: %v, %+v", name, err, got)
 		}
 	}
