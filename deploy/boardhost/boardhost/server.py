@@ -67,7 +67,7 @@ class Host:
         return getattr(self.board, "health", lambda: None)()
 
     def own(self, parameters):
-        """Refuses another than the owner; the board is anyone's after the lease."""
+        """Refuses another than the owner, and says whether the owner is new; the board is anyone's after the lease."""
         owner = parameters.get("owner", "")
         if not isinstance(owner, str) or len(owner) > 128:
             raise Failure(400, "owner is no string of at most 128 characters")
@@ -75,7 +75,8 @@ class Host:
             now = self.clock()
             if self.owner not in (None, owner) and (self.turn.locked() or now - self.seen < self.lease):
                 raise Failure(409, "the board has another owner")
-            self.owner, self.seen = owner, now
+            new, self.owner, self.seen = self.owner != owner, owner, now
+        return new
 
     def place(self, name, file, keep=False):
         try:
@@ -100,7 +101,16 @@ class Host:
         log.info("placed %s", name)
 
     def load(self, name, parameters):
-        self.own(parameters)
+        new = self.own(parameters)
+        try:
+            self.take(name, parameters)
+        except Exception:
+            with self.lock:
+                if new and self.owner == parameters.get("owner", ""):  # who has nothing here
+                    self.owner = None
+            raise
+
+    def take(self, name, parameters):
         if name in self.kept:
             raise Failure(400, "the host was started with this network")
         text = parameters.get(FILE)

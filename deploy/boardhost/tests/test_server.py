@@ -63,6 +63,14 @@ class Server(unittest.TestCase):
         self.host.unload("b", {"owner": "me"})
         self.load("c", "you")
 
+    def test_who_was_refused_owns_nothing(self):
+        self.fails(400, self.load, threshold=99)
+        self.fails(400, self.host.load, "a", {"owner": "me", FILE: "!"})
+        self.load("b", "you")
+        self.fails(400, self.load, "c", "you", threshold=99)
+        self.fails(409, self.load)
+        self.host.infer("b", request("you"))
+
     def test_given_back_during_a_run(self):
         self.load()
         placed = self.host.placed["a"][1]
