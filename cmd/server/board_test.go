@@ -123,7 +123,7 @@ func TestABoardThatCannotRunTheModelIsRefusedByName(t *testing.T) {
 	}
 	for _, args := range [][]string{
 		{"predict", "--board=loihi", "--board-fallback=never", picture}, {"predict", "--board-timeout=0s", picture},
-		{"serve", "--board-failures=0"}, {"evaluate", "--board-canary-tolerance=1", dir},
+		{"serve", "--board-failures=0"}, {"serve", "--board=loihi", "--board-timeout=20s"}, {"evaluate", "--board-canary-tolerance=1", dir},
 	} {
 		if r := spikeray(t, nil, args...); r.status != 2 {
 			t.Errorf("%q: %+v", args, r)

@@ -48,7 +48,14 @@ func (c *serveCommand) Validate() error {
 	if c.PredictTimeout <= 0 || c.ReadTimeout <= 0 || c.IdleTimeout <= 0 || c.ShutdownTimeout <= 0 || c.DrainDelay < 0 {
 		return errors.New("timeouts must be above 0, --drain-delay not below")
 	}
-	return c.boardFlags.Validate()
+	if err := c.boardFlags.Validate(); err != nil {
+		return err
+	}
+	// As long to wait for the board as a run may take, the run, and a quarter for the board to end it.
+	if c.given() && float64(c.PredictTimeout) <= 2.25*float64(c.BoardTimeout) {
+		return errors.New("--predict-timeout must be above 2.25 times --board-timeout, or requests end before it is known that the board does not answer")
+	}
+	return nil
 }
 
 // gcPercent is by how much the heap may grow between collections where GOGC does not say. What grows it is uploads and

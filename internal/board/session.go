@@ -52,21 +52,23 @@ func (s *session) end(done func()) {
 
 // start runs the train in a goroutine of its own, on memory of its own: a run that hangs or comes late has nothing that
 // it could spoil. The caller holds a slot, which is given back when the run ends. If that is not until patience is over,
-// the answer is late and stuck is called, whoever still waits for it then.
-func (s *session) start(ctx context.Context, in, out spike.Train, rasters *spike.Recorder, patience time.Duration, stuck func()) <-chan answer {
+// the answer is late. judge is called with the answer before it is given, whoever still waits for it then.
+func (s *session) start(ctx context.Context, in, out spike.Train, rasters *spike.Recorder, patience time.Duration, judge func(answer)) <-chan answer {
 	in.Counts, out.Counts = slices.Clone(in.Counts), make([]uint8, len(out.Counts))
-	result := make(chan answer, 2)
+	result := make(chan answer, 1)
+	give := func(a answer) {
+		judge(a)
+		result <- a
+	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.ended {
+		s.mu.Unlock()
 		<-s.slots
-		result <- answer{err: errOver}
+		give(answer{err: errOver})
 		return result
 	}
-	timer := time.AfterFunc(patience, func() {
-		result <- answer{late: true}
-		stuck()
-	})
+	defer s.mu.Unlock()
+	timer := time.AfterFunc(patience, func() { give(answer{late: true}) })
 	s.runs.Go(func() {
 		a := answer{out: out.Counts}
 		if rasters != nil {
@@ -82,7 +84,7 @@ func (s *session) start(ctx context.Context, in, out spike.Train, rasters *spike
 		}
 		<-s.slots
 		if timer.Stop() {
-			result <- a
+			give(a)
 		}
 	})
 	return result

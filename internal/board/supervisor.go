@@ -167,7 +167,11 @@ func (s *Supervisor) retire(old *session) {
 func (s *Supervisor) try(ctx context.Context, on *session, timeout time.Duration, stuck func()) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	a := <-on.start(ctx, s.canary.in, s.canary.out, nil, patience(timeout), stuck)
+	a := <-on.start(ctx, s.canary.in, s.canary.out, nil, patience(timeout), func(a answer) {
+		if a.late {
+			stuck()
+		}
+	})
 	switch {
 	case a.late:
 		return errStuck
@@ -248,38 +252,44 @@ func (s *Supervisor) fit(in, out spike.Train) (int, error) {
 	return 1, nil
 }
 
-// ask gives the board's answer. What the board did wrong is an *Error; the context's error is the context's.
+// ask gives the board's answer. What the board did wrong is an *Error; the context's error is the context's. A run that
+// nobody waits for any more has the time that others have, since a board that hangs is known by no other sign.
 func (s *Supervisor) ask(ctx context.Context, in, out spike.Train, rec *spike.Recorder) (answer, error) {
 	on, err := s.turn(ctx)
 	if err != nil {
 		return answer{}, err
 	}
-	running, cancel := context.WithTimeout(ctx, s.opt.Timeout)
-	defer cancel()
-	stuck := func() { s.lose(on, TimedOut, errStuck) }
-	select {
-	case a := <-on.start(running, in, out, rec, patience(s.opt.Timeout), stuck):
-		a.name = on.board.Name()
-		switch {
-		case a.late:
-			return a, &Error{s.opt.Name, TimedOut, errStuck}
-		case a.err == nil:
+	running, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opt.Timeout)
+	result := on.start(running, in, out, rec, patience(s.opt.Timeout), func(a answer) {
+		cancel()
+		if err := a.failure(); err != nil {
+			s.lose(on, kindOf(err), err)
+		} else {
 			s.well(on)
-			return a, nil
-		case ctx.Err() != nil:
-			return a, ctx.Err()
 		}
-		kind := kindOf(a.err)
-		s.lose(on, kind, a.err)
-		return a, &Error{s.opt.Name, kind, a.err}
-	case <-ctx.Done(): // what becomes of the run is seen by stuck
+	})
+	select {
+	case a := <-result:
+		a.name = on.board.Name()
+		if err := a.failure(); err != nil {
+			return a, &Error{s.opt.Name, kindOf(err), err}
+		}
+		return a, nil
+	case <-ctx.Done():
 		return answer{}, ctx.Err()
 	}
 }
 
+func (a answer) failure() error {
+	if a.late {
+		return errStuck
+	}
+	return a.err
+}
+
 var errStuck = errors.New("the run does not end")
 
-// turn waits for a slot of the session.
+// turn waits for a slot of the session, no longer than a run may take.
 func (s *Supervisor) turn(ctx context.Context) (*session, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -312,9 +322,14 @@ func (s *Supervisor) turn(ctx context.Context) (*session, error) {
 		s.waiting--
 		s.mu.Unlock()
 	}()
+	waited := time.NewTimer(s.opt.Timeout)
+	defer waited.Stop()
 	select {
 	case on.slots <- struct{}{}:
 		return on, nil
+	case <-waited.C:
+		s.tell(func(w Watcher) { w.Failed(Busy) })
+		return nil, &Error{s.opt.Name, Busy, nil}
 	case <-on.over:
 		s.mu.Lock()
 		defer s.mu.Unlock()

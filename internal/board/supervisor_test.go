@@ -450,6 +450,53 @@ func TestTheQueueIsBounded(t *testing.T) {
 	}
 }
 
+// TestWhoWaitsForABoardThatHangsIsAnswered although the board takes the time of several runs until it is given up.
+func TestWhoWaitsForABoardThatHangsIsAnswered(t *testing.T) {
+	t.Parallel()
+	r := &rack{}
+	s, diary := supervise(t, Options{Open: r.open, Fallback: Request, Timeout: time.Second, Failures: 100, Canary: -1})
+	runner := compile(t, s)
+	r.tell("hangs")
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	defer cancel()
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			n := hwtest.Network()
+			in := hwtest.Input(n, 1)
+			var a spike.Account
+			if _, err := runner.Run(ctx, in, hwtest.Output(t, n, in), spike.RunOptions{Account: &a}); err != nil || a.Backend != "simulator" {
+				t.Errorf("%+v, %v", a, err)
+			}
+		})
+	}
+	wg.Wait()
+	diary.read(func() {
+		if diary.failures[Busy] == 0 || diary.failures[TimedOut] == 0 {
+			t.Errorf("%v", diary.failures)
+		}
+	})
+}
+
+// TestWhoDoesNotWaitHidesNoBoardThatHangs: requests that are given up before the board's time is over count all the same.
+func TestWhoDoesNotWaitHidesNoBoardThatHangs(t *testing.T) {
+	t.Parallel()
+	r := &rack{}
+	s, _ := supervise(t, Options{Open: r.open, Timeout: 200 * time.Millisecond, Failures: 2, Retry: time.Hour, Canary: -1})
+	runner := compile(t, s)
+	r.tell("hangs")
+	until(t, "open breaker", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		defer cancel()
+		n := hwtest.Network()
+		in := hwtest.Input(n, 1)
+		if _, err := runner.Run(ctx, in, hwtest.Output(t, n, in), spike.RunOptions{}); err == nil {
+			t.Error("a board that hangs has answered")
+		}
+		return s.Status().State == Open
+	})
+}
+
 // TestABoardThatIsNotLetGoOfIsNotOpenedAgain: as long as a run neither ends at its timeout nor when the board is closed,
 // the board has an owner.
 func TestABoardThatIsNotLetGoOfIsNotOpenedAgain(t *testing.T) {
