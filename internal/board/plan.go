@@ -95,7 +95,7 @@ func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
 		return err
 	}
 	c.known, c.simulated = exact, exact
-	c.saturates = slices.ContainsFunc(report.Layers, func(l hw.LayerReport) bool { return l.Reach > 1 })
+	c.saturates = canSaturate(report)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reference, s.canary = reference, c
@@ -128,6 +128,11 @@ func (o Options) quantise(n *spike.Network, p hw.Placement, on hw.Board) (*spike
 	}
 	q, exact = hw.Quantise(n, planned)
 	return q, exact, nil
+}
+
+// canSaturate says whether some input could take a state of the network beyond its range.
+func canSaturate(r hw.Report) bool {
+	return slices.ContainsFunc(r.Layers, func(l hw.LayerReport) bool { return l.Reach > 1 })
 }
 
 // sameNumbers says whether a layer was quantised the same way.
