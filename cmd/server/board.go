@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,12 +90,17 @@ func (f boardFlags) openForFiles(std *streams) (*board.Supervisor, error) {
 	return f.open(log, nil)
 }
 
-// backend is a supervisor as what runs a model: nil without one.
-func backend(s *board.Supervisor) spike.Backend {
+// opened opens models on a board, if there is one. The end of the context ends the search for it.
+func opened[T any](ctx context.Context, open func(string, spike.Backend) (T, error), name string, s *board.Supervisor) (T, error) {
 	if s == nil {
-		return nil
+		return open(name, nil)
 	}
-	return s
+	defer context.AfterFunc(ctx, s.GiveUp)()
+	m, err := open(name, s)
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	return m, err
 }
 
 // closeBoard lets go of a board, if there is one.

@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/spikeray/spikeray/internal/testmodel"
 	"github.com/spikeray/spikeray/models"
@@ -121,6 +124,10 @@ func TestABoardThatCannotRunTheModelIsRefusedByName(t *testing.T) {
 			t.Errorf("%q: %+v", args, r)
 		}
 	}
+	r := spikeray(t, nil, "predict", "--board=remote", "--board-option=url=http://127.0.0.1:1", picture)
+	if r.status != 1 || strings.Contains(r.err, "cannot run") || !strings.Contains(r.err, "not available") {
+		t.Errorf("a board that is not there: %+v", r)
+	}
 	for _, args := range [][]string{
 		{"predict", "--board=loihi", "--board-fallback=never", picture}, {"predict", "--board-timeout=0s", picture},
 		{"serve", "--board-failures=0"}, {"serve", "--board=loihi", "--board-timeout=20s"}, {"evaluate", "--board-canary-tolerance=1", dir},
@@ -128,6 +135,34 @@ func TestABoardThatCannotRunTheModelIsRefusedByName(t *testing.T) {
 		if r := spikeray(t, nil, args...); r.status != 2 {
 			t.Errorf("%q: %+v", args, r)
 		}
+	}
+}
+
+func TestServeStopsWhileItLooksForItsBoard(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	file := write(t, testmodel.BoardFile("mine"), t.TempDir(), "mine.safetensors")
+	var logs bytes.Buffer
+	p := exec.Command(os.Args[0], "--addr=127.0.0.1:0", "--model="+file, "--board=remote", "--board-start-timeout=10m",
+		"--board-option=timeout=10m", "--board-option=url=http://"+silent.Addr().String())
+	p.Env, p.Stderr = append(os.Environ(), asProgram+"=1"), &logs
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer time.AfterFunc(time.Minute, func() { _ = p.Process.Kill() }).Stop()
+	asked, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer asked.Close()
+	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Wait(); err != nil || !strings.Contains(logs.String(), "stopped") {
+		t.Errorf("%v\n%s", err, &logs)
 	}
 }
 

@@ -83,7 +83,7 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams) (err error) {
 		return err
 	}
 	defer closeBoard(supervisor, &err)
-	m, err := pipeline.OpenModel(c.Model, backend(supervisor))
+	m, err := opened(ctx, pipeline.OpenModel, c.Model, supervisor)
 	if err != nil {
 		return err
 	}

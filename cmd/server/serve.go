@@ -78,8 +78,11 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 		return err
 	}
 	defer closeBoard(supervisor, &err)
-	models, err := pipeline.OpenCatalogue(c.Model, backend(supervisor))
-	if err != nil {
+	models, err := opened(ctx, pipeline.OpenCatalogue, c.Model, supervisor)
+	if ctx.Err() != nil {
+		log.Info("stopped")
+		return nil
+	} else if err != nil {
 		return err
 	}
 	if err := onBoard(supervisor, models.Default().Name()); err != nil {

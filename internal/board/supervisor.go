@@ -59,23 +59,17 @@ func (s *Supervisor) Taken() bool {
 
 // Status is how a board is.
 type Status struct {
-	Name   string
-	State  State
-	Detail error // why it does not work, nil when it does
+	Name  string
+	State State
 	// Answers says that requests are answered, by the board or in its place.
 	Answers bool
-	// Report is the board's, nil until it has placed the network.
-	Report *hw.Report
 }
 
 // Status is how the board is now.
 func (s *Supervisor) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Status{
-		Name: s.opt.Name, State: s.state, Detail: s.detail, Report: s.placement,
-		Answers: s.net != nil && (s.session != nil || s.fallsBack()),
-	}
+	return Status{s.opt.Name, s.state, s.net != nil && (s.session != nil || s.fallsBack())}
 }
 
 // fallsBack needs mu.
@@ -133,18 +127,12 @@ func (s *Supervisor) attempt() (*session, error) {
 		}
 		result <- c
 	})
+	var c connected
+	ended := make(chan struct{}) // and what heeds that has said what it waited for
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(heed, func() { close(ended) }) })()
 	select {
-	case c := <-result:
-		if c.err != nil {
-			return nil, c.err
-		}
-		c.slots <- struct{}{}
-		if err := s.try(ctx, c.session, s.opt.StartTimeout, func() {}); err != nil {
-			s.retire(c.session)
-			return nil, err
-		}
-		return c.session, nil
-	case <-ctx.Done():
+	case c = <-result:
+	case <-ended:
 		s.work.Go(func() {
 			if c := <-result; c.session != nil {
 				s.retire(c.session)
@@ -152,7 +140,24 @@ func (s *Supervisor) attempt() (*session, error) {
 		})
 		return nil, fmt.Errorf("connecting: %w", ctx.Err())
 	}
+	if c.err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("connecting: %w", c.err)
+	} else if c.err != nil {
+		return nil, c.err
+	}
+	c.slots <- struct{}{}
+	if err := s.try(ctx, c.session, s.opt.StartTimeout, func() {}); err != nil {
+		s.retire(c.session)
+		return nil, err
+	}
+	return c.session, nil
 }
+
+// heed is how long after the end of its context a board may take to say what it waited for.
+const heed = time.Second
+
+// GiveUp ends the search for the board, so that Compile returns soon. The board is not asked any more.
+func (s *Supervisor) GiveUp() { s.stop() }
 
 // retire ends a session; the board is free once all of it is over.
 func (s *Supervisor) retire(old *session) {

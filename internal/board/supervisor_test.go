@@ -306,7 +306,7 @@ func TestAWrongCanaryQuarantines(t *testing.T) {
 			t.Fatalf("a quarantined board: %v", a.err)
 		}
 	}
-	if st := s.Status(); st.Answers || st.Detail == nil || st.State != Quarantined {
+	if st := s.Status(); st.Answers || st.State != Quarantined {
 		t.Errorf("%+v", st)
 	}
 	diary.read(func() {
@@ -415,6 +415,32 @@ func TestFallbackAtTheStart(t *testing.T) {
 	r.kill(t)
 	if a := ask(t, runner, 1); a.kind == "" {
 		t.Errorf("the fallback is for the start, but: %+v", a)
+	}
+}
+
+// TestASearchThatEndsSaysWhatItWaitedFor, whether its time is over or it is given up.
+func TestASearchThatEndsSaysWhatItWaitedFor(t *testing.T) {
+	looking := make(chan struct{}, 1)
+	open := func(ctx context.Context) (hw.Board, error) {
+		looking <- struct{}{}
+		<-ctx.Done()
+		return nil, fmt.Errorf("waiting for the toolchain: %w", ctx.Err())
+	}
+	for _, timeout := range []time.Duration{50 * time.Millisecond, time.Hour} {
+		s, _ := supervise(t, Options{Open: open, StartTimeout: timeout})
+		if timeout == time.Hour {
+			go func() {
+				<-looking
+				s.GiveUp()
+			}()
+		}
+		_, err := s.Compile(hwtest.Network())
+		if lost := (*Error)(nil); !errors.As(err, &lost) || lost.Kind != Unavailable || !strings.Contains(err.Error(), "waiting for the toolchain") {
+			t.Errorf("%v", err)
+		}
+		if timeout < time.Hour {
+			<-looking
+		}
 	}
 }
 

@@ -50,7 +50,7 @@ func Decode(file []byte, backend spike.Backend) (*Model, error) {
 		positive: slices.Index(d.Labels, d.Positive),
 	}
 	if m.own, err = newEngine(own, backend); err != nil {
-		return nil, fmt.Errorf("model %s cannot run on %s: %w", d.Name, m.backend, err)
+		return nil, fmt.Errorf("model %s on %s: %w", d.Name, m.backend, err)
 	}
 	if gate != nil {
 		if m.gate, err = newEngine(gate, spike.Simulator{}); err != nil {
