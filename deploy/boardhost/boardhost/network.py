@@ -9,6 +9,7 @@ import numpy as np
 
 MAX_FILE, MAX_HEADER, MAX_LAYERS, MAX_STEPS = 64 << 20, 1 << 20, 256, 64
 MAX_MAP, MAX_KERNEL, MAX_CHANNELS = 1 << 24, 31, 1 << 20
+MAX_WINDOWS = 1 << 26  # numbers in all windows of a convolution: the simulator holds them at once
 DTYPES = {"F32": np.dtype("<f4"), "I8": np.dtype("i1")}
 
 
@@ -246,7 +247,9 @@ def _read(file):
         _need((kind == "neurons") == current, f"layer {name}: neurons and weighted layers have to alternate")
         if kind in ("conv2d", "dense"):
             layer = weighted(spec, shape, i)
+            before = shape[2]
             shape = windows(shape, layer.kernel, layer.stride, layer.same, layer.weights.shape[-1])
+            _need(math.prod((*shape[:2], *layer.kernel, before)) <= MAX_WINDOWS, f"layer {name}: its windows are too large")
         elif kind == "max_pool2d":
             layer = Pool(name, _pair(spec["pool"], MAX_KERNEL, "pool"), _pair(spec["stride"], MAX_MAP, "stride"))
             shape = windows(shape, layer.pool, layer.stride, False, shape[2])

@@ -36,6 +36,9 @@ class Files(unittest.TestCase):
         fine = [dense, neurons("a")]
         network.read(file(fine, weights))
         network.read(file([conv, neurons("a")], weights))
+        wide = {**conv, "kernel": [31, 31]}
+        many = {**weights, "w": np.zeros(31 * 31 * 2, np.int8)}
+        network.read(file([wide, neurons("a")], many, input=(128, 256, 2)))
         for what, data in {
             "steps": file(fine, weights, steps=65),
             "no steps": file(fine, weights, steps=0),
@@ -45,6 +48,7 @@ class Files(unittest.TestCase):
             "map": file([conv, neurons("a")], weights, input=(1 << 20, 1 << 20, 2)),
             "kernel": file([{**conv, "kernel": [32, 1]}, neurons("a")], weights),
             "window": file([{**conv, "kernel": [2, 1], "padding": "valid"}, neurons("a")], weights),
+            "windows": file([wide, neurons("a")], many, input=(256, 256, 2)),
             "stride": file([{**conv, "stride": [0, 1]}, neurons("a")], weights),
             "a stride of a half": file([{**conv, "stride": [0.5, 1]}, neurons("a")], weights),
             "units": file([{**dense, "units": 2}, neurons("a")], weights),
