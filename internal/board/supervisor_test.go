@@ -73,7 +73,7 @@ func supervise(t *testing.T, o Options) (*Supervisor, *diary) {
 func emulator(context.Context) (hw.Board, error) { return loihi.New(loihi.Options{}) }
 
 func plan(n *spike.Network) (hw.Placement, error) {
-	b, err := emulator(nil)
+	b, err := emulator(context.Background())
 	if err != nil {
 		return nil, err
 	}
