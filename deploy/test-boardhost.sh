@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tries the board host with the client of pkg/hw/remote against real processes: the host's own simulator, Lava's simulation of Loihi, and
+# Tries the board host with the client of pkg/hw/remote, and with the server, against real processes: the host's own simulator, Lava's simulation of Loihi, and
 # Akida's software. Each needs an interpreter that can import its package; one that is not there is skipped, and said so.
 #
 #   SPIKERAY_BOARDHOST_PYTHON  with numpy       (python3)
@@ -34,10 +34,10 @@ offer() {
   export "$variable=$path"
 }
 
-# go_test NAME PATTERN: runs tests of the client, none of which may be skipped as a whole.
+# go_test NAME PACKAGE PATTERN: runs tests, none of which may be skipped as a whole.
 go_test() {
   local log
-  log=$(cd "$root" && go test ./pkg/hw/remote -count=1 -timeout 30m -v -run "$2" 2>&1) || { echo "$log" >&2; fail "$1"; }
+  log=$(cd "$root" && go test "$2" -count=1 -timeout 30m -v -run "$3" 2>&1) || { echo "$log" >&2; fail "$1"; }
   ! grep -q '^--- SKIP' <<<"$log" || { grep -A1 '^--- SKIP' <<<"$log" >&2; fail "$1: skipped"; }
   grep -Eo '[0-9]+ networks.*' <<<"$log" | sed 's/^/        /' || true
   pass "$1"
@@ -47,13 +47,14 @@ title "The host and its simulator"
 if offer SPIKERAY_BOARDHOST_PYTHON numpy requirements.txt python3; then
   (cd "$host" && "$SPIKERAY_BOARDHOST_PYTHON" -m unittest discover -s tests -t . 2>&1) || fail "the host's own tests"
   pass "the host's own tests"
-  go_test "contract, random networks, faults" 'TestProcessIsABoard|TestRandomNetworks|TestHostProcess|TestNetworkOfTheHost|TestHostileRequests'
+  go_test "contract, random networks, faults" ./pkg/hw/remote 'TestProcessIsABoard|TestRandomNetworks|TestHostProcess|TestNetworkOfTheHost|TestHostileRequests'
+  go_test "a server whose host dies, hangs, answers wrongly and comes back" ./cmd/server TestABoardHost
 fi
 title "Lava"
 if offer SPIKERAY_LAVA_PYTHON lava.magma requirements-lava.txt python3.10; then
-  go_test "contract; the emulator's integers" TestLava
+  go_test "contract; the emulator's integers" ./pkg/hw/remote TestLava
 fi
 title "Akida"
 if offer SPIKERAY_AKIDA_PYTHON akida requirements-akida.txt python3; then
-  go_test "the simulator's spikes; refusals" TestAkida
+  go_test "the simulator's spikes; refusals" ./pkg/hw/remote TestAkida
 fi
