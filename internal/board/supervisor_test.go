@@ -447,7 +447,7 @@ func TestASearchThatEndsSaysWhatItWaitedFor(t *testing.T) {
 // TestTheQueueIsBounded: one run at a time, one that waits, and no more.
 func TestTheQueueIsBounded(t *testing.T) {
 	r := &rack{}
-	s, _ := supervise(t, Options{Open: r.open, Queue: 1, Timeout: time.Minute, Canary: -1})
+	s, _ := supervise(t, Options{Open: r.open, Queue: 1, Timeout: time.Minute, Failures: 1, Canary: -1})
 	runner := compile(t, s)
 	r.tell("hangs")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -471,6 +471,7 @@ func TestTheQueueIsBounded(t *testing.T) {
 	}
 	cancel()
 	wg.Wait()
+	time.Sleep(100 * time.Millisecond)
 	if s.Status().State != Closed {
 		t.Error("who is gone counts as the board's failure")
 	}
