@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -327,11 +327,10 @@ func TestForgottenNetwork(t *testing.T) {
 func TestKeepAlive(t *testing.T) {
 	noLeaks(t)
 	h := newGoHost(t)
-	var connections atomic.Int32
-	h.Config.ConnState = func(_ net.Conn, s http.ConnState) {
-		if s == http.StateNew {
-			connections.Add(1)
-		}
+	var connections sync.Map // by the client's address
+	h.before = func(_ http.ResponseWriter, r *http.Request) bool {
+		connections.Store(r.RemoteAddr, true)
+		return false
 	}
 	p := hwtest.Load(t, dial(t, Options{URL: h.URL}), hwtest.Network())
 	for range 20 {
@@ -339,7 +338,12 @@ func TestKeepAlive(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := connections.Load(); n != 1 {
+	n := 0
+	connections.Range(func(_, _ any) bool {
+		n++
+		return true
+	})
+	if n != 1 {
 		t.Errorf("%d connections", n)
 	}
 }
