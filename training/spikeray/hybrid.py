@@ -80,7 +80,7 @@ class IntegrateAndFire(layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="spikeray")
-class MeanOverSteps(layers.Layer):
+class MeanOfSteps(layers.Layer):
     """(T*batch, ...) -> (batch, ...)."""
 
     def __init__(self, steps, **kwargs):
@@ -171,7 +171,7 @@ def folded(model, activation, steps=4, cost=0.0, dropout=0.2):
             how = {"first": 0.0, "reset": "zero"} if board and i > 0 else {}
             x = IntegrateAndFire(steps, still=i == 0, cost=spike, name=f"act{i}", **how)(conv(x))
     if activation in ("spiking", "board"):
-        x = MeanOverSteps(steps, name="mean")(x)
+        x = MeanOfSteps(steps, name="mean")(x)
     out = keras.Model(start, _readout(x, dropout), name=f"spikeray_{activation}_folded")
     for conv, w in weights.items():
         conv.set_weights(w)

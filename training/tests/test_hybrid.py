@@ -46,7 +46,7 @@ def test_integrate_and_fire_is_a_loop_over_steps():
 
 def test_a_neuron_given_the_same_current_fires_as_often_as_the_quantised_activation_says():
     x = np.random.default_rng(1).uniform(-0.5, 1.5, 1000).astype(np.float32)
-    rate = hybrid.MeanOverSteps(4)(hybrid.IntegrateAndFire(4, still=True)(x[:, None])).numpy()[:, 0]
+    rate = hybrid.MeanOfSteps(4)(hybrid.IntegrateAndFire(4, still=True)(x[:, None])).numpy()[:, 0]
     np.testing.assert_array_equal(rate, hybrid.QuantisedReLU(4)(x).numpy())
 
 
