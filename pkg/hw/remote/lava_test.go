@@ -171,27 +171,35 @@ func TestLavaEqualsTheEmulator(t *testing.T) {
 	t.Logf("%d networks of %d steps in all (%d exact): %d spikes, %d states saturated; %d refused by both", ran, steps, exact, spikes, saturated, refused)
 }
 
-// TestLavaReportsClipping: a weight of -128 among none above 0 is 256 once doubled, and Lava's Dense cuts it off at 255. With
-// a bias of as much, that is a spike where the simulator has none.
-func TestLavaReportsClipping(t *testing.T) {
+// TestLavaRefusesWhatItsDenseWouldCutOff: a weight of -128 among none above 0 is 256 once doubled, and Lava's Dense cuts it
+// off at 255. The emulator refuses it, and so does the host, with the same reason; -127, and -128 beside a 1, both take.
+func TestLavaRefusesWhatItsDenseWouldCutOff(t *testing.T) {
 	b := dial(t, Options{URL: startHost(t, lavaPython(t), "--board", "lava").url})
+	emulator, err := loihi.New(loihi.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	n := hwtest.Network()
-	n.Input = spike.Shape{H: 1, W: 1, C: 1}
+	n.Input = spike.Shape{H: 1, W: 1, C: 2}
+	dense := &spike.Dense{LayerName: "dense", Units: 1}
 	n.Layers = []spike.Layer{
-		&spike.Dense{LayerName: "dense", Units: 1, Weights: spike.Weights{Int8: []int8{-128}, Scale: []float32{1}, Bias: []float32{128}}},
+		dense,
 		&spike.Neurons{LayerName: "spike", Dynamics: spike.IntegrateAndFire, Threshold: 1, Amplitude: 1, Reset: spike.ResetToZero, Start: spike.Start{Kind: spike.StartConstant}},
 	}
-	p := hwtest.Load(t, b, n)
-	if r := p.Report(); r.Exact || r.Layers[0].ClippedWeights != 1 {
-		t.Errorf("%+v", r)
-	}
-	in := spike.Train{Axis: n.Axis, Shape: n.Input, Counts: slices.Repeat([]uint8{1}, n.Steps)}
-	if got := run(t, p, n, in); got.Stats.Spikes != uint64(n.Steps/2) {
-		t.Errorf("%d spikes in %d steps", got.Stats.Spikes, n.Steps)
-	}
-	n.Layers[0].(*spike.Dense).Int8[0] = -127
-	if r := hwtest.Load(t, b, n).Report(); !r.Exact || r.Layers[0].ClippedWeights != 0 {
-		t.Errorf("-127: %+v", r)
+	for _, c := range []struct {
+		weights []int8
+		refused bool
+	}{{[]int8{-128, 0}, true}, {[]int8{-127, 0}, false}, {[]int8{-128, 1}, false}} {
+		dense.Weights = spike.Weights{Int8: c.weights, Scale: []float32{1}, Bias: []float32{128}}
+		_, want := emulator.Place(n)
+		p, err := b.Place(n)
+		var ours, theirs *hw.Refusal
+		switch {
+		case !c.refused && (want != nil || err != nil || !p.Report().Exact):
+			t.Errorf("%v: %v, the emulator says %v", c.weights, err, want)
+		case c.refused && (!errors.As(want, &ours) || !errors.As(err, &theirs) || !slices.Equal(ours.Reasons, theirs.Reasons)):
+			t.Errorf("%v: %v, the emulator says %v", c.weights, err, want)
+		}
 	}
 }
 

@@ -18,7 +18,6 @@ from ..board import Refused, Run, report
 from ..network import Neurons, Pool
 from .simulator import windows
 
-LARGEST = 127  # weight where all have one sign
 STEP = 128  # of the weights, in steps of the membrane potential
 STATE = 1 << 23
 MAX_BIAS, MAX_EXP, MAX_THRESHOLD = 4095, 7, (1 << 17) - 1
@@ -129,15 +128,15 @@ class Layer:
         if current >= 1 << 37:
             raise Refused((weighted.name, "its sums could leave 32 bits"))
         self.reach = max(current, potential) / STATE
-        # Dense cuts 256 off at 255 where all weights have one sign: -128, doubled. Conv takes weights as they are.
-        dense = stage.before[:2] == weighted.kernel == (1, 1)
-        self.clipped = int((self.weights < -LARGEST).sum()) if dense and not (self.weights > 0).any() else 0
-        exact = (part["rounded_weights"] == 0 and self.clipped == 0 and bias_error == 0 and exact_start and self.dv == 0
+        exact = (part["rounded_weights"] == 0 and bias_error == 0 and exact_start and self.dv == 0
                  and self.fires_alike(at / grid, grid, potential / grid, steps))
         self.start = self.earlier(start, depth)
         if self.start is None:
             raise Refused((neurons.name, f"its starting voltage cannot be kept until the first spikes reach it, after {depth} steps with nothing but its bias"))
-        part.update(scale=self.scale, clipped_weights=self.clipped, bias_error=bias_error, board_threshold=(self.threshold + (grid >= 64)) * 64 / unit,
+        # Dense would cut 256 off at 255 where all weights have one sign. Conv takes weights as they are.
+        if stage.before[:2] == weighted.kernel == (1, 1) and self.weights.max() <= 0 and self.weights.min() < -127:
+            raise Refused((weighted.name, "a weight of -128 where none is above 0: doubled, it is one more than the chip holds"))
+        part.update(scale=self.scale, bias_error=bias_error, board_threshold=(self.threshold + (grid >= 64)) * 64 / unit,
                     board_decay=1 - self.dv / 4096, reach=self.reach, exact=bool(exact))
 
     def whole(self, part):
@@ -234,8 +233,6 @@ class Layer:
     def saturated(self, spikes, v):
         """Times that a state left its range, from the spikes in [T][H][W][C] and the potentials [T][n] that Lava went through."""
         flat = 2 * self.weights.reshape(-1, self.stage.after[2]).astype(np.float64)
-        if self.clipped:
-            flat = np.maximum(flat, -255)
         v, u = np.concatenate([self.start[np.newaxis], v]).astype(np.int64), np.zeros(v.shape, np.int64)
         for t, counts in enumerate(spikes[:-1]):  # a step's spikes arrive at the next
             u[t + 1] = (windows(self.stage, counts) @ flat).ravel().astype(np.int64)
