@@ -53,27 +53,3 @@ func (c *Float32Conv) Window() Window { return c.window }
 func (c *Float32Conv) Row(dst, src []float32, y int, ws *Workspace) {
 	c.rows.row(dst[:c.window.Out.W*c.window.Out.C], src[:c.window.In.Len()], y, ws)
 }
-
-// Apply computes the whole output, dst [Out.H][Out.W][Out.C].
-func (c *Float32Conv) Apply(dst, src []float32, ws *Workspace) {
-	n := c.window.Out.W * c.window.Out.C
-	for y := range c.window.Out.H {
-		c.Row(dst[y*n:], src, y, ws)
-	}
-}
-
-// Float32Dense is a dense layer in float32, with the arithmetic of Float32Conv.
-type Float32Dense struct{ conv *Float32Conv }
-
-// NewFloat32Dense packs the weights [in][out] of a dense layer. Errors are as NewFloat32Conv's.
-func NewFloat32Dense(in, out int, weights, bias []float32) (*Float32Dense, error) {
-	w, ok := NewWindow(Shape{1, 1, in}, 1, 1, 1, 1, false, out)
-	if !ok {
-		return nil, fmt.Errorf("%w: %d inputs", ErrLayer, in)
-	}
-	c, err := NewFloat32Conv(w, weights, bias)
-	return &Float32Dense{c}, err
-}
-
-// Apply computes dst [out] from src [in].
-func (d *Float32Dense) Apply(dst, src []float32, ws *Workspace) { d.conv.Row(dst, src, 0, ws) }

@@ -24,6 +24,21 @@ func newFloatLayer(r *rand.Rand, w Window) floatLayer {
 	return floatLayer{w, random(w.KH * w.KW * w.In.C * w.Out.C), random(w.Out.C), random(w.In.Len())}
 }
 
+// compute gives the whole output.
+func (l floatLayer) compute(t testing.TB, ws *Workspace) []float32 {
+	t.Helper()
+	c, err := NewFloat32Conv(l.window, l.weights, l.bias)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := l.window.Out.W * l.window.Out.C
+	dst := make([]float32, l.window.Out.Len())
+	for y := range l.window.Out.H {
+		c.Row(dst[y*n:], l.src, y, ws)
+	}
+	return dst
+}
+
 // check holds an output to the layer's definition, in float64, within what either way of rounding may lose: twice
 // the bound of Float32Conv lies between two tiers, once between a tier and the truth.
 func (l floatLayer) check(t testing.TB, got []float32) {
@@ -61,13 +76,7 @@ func TestFloat32ConvIsWithinRounding(t *testing.T) {
 		var ws Workspace
 		for range 120 {
 			l := newFloatLayer(r, randomWindow(r))
-			c, err := NewFloat32Conv(l.window, l.weights, l.bias)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := make([]float32, l.window.Out.Len())
-			c.Apply(got, l.src, &ws)
-			l.check(t, got)
+			l.check(t, l.compute(t, &ws))
 		}
 	})
 }
@@ -78,13 +87,7 @@ func TestFloat32DenseIsWithinRounding(t *testing.T) {
 		for range 100 {
 			in, out := 1+r.IntN(700), 1+r.IntN(150)
 			l := newFloatLayer(r, Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, in}, Out: Shape{1, 1, out}})
-			d, err := NewFloat32Dense(in, out, l.weights, l.bias)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := make([]float32, out)
-			d.Apply(got, l.src, new(Workspace))
-			l.check(t, got)
+			l.check(t, l.compute(t, new(Workspace)))
 		}
 	})
 }
@@ -99,13 +102,7 @@ func TestFloat32ConvDoesNotSpreadNaN(t *testing.T) {
 				l.src[(y*w.In.W+3)*w.In.C+k] = float32(math.NaN())
 			}
 		}
-		c, err := NewFloat32Conv(w, l.weights, l.bias)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := make([]float32, w.Out.Len())
-		c.Apply(got, l.src, new(Workspace))
-		for i, v := range got {
+		for i, v := range l.compute(t, new(Workspace)) {
 			if nan := v != v; nan != (i/w.Out.C > 0) {
 				t.Fatalf("output %d is %v", i, v)
 			}
@@ -115,11 +112,13 @@ func TestFloat32ConvDoesNotSpreadNaN(t *testing.T) {
 
 func TestFloat32RefusesWhatDoesNotFit(t *testing.T) {
 	w := Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, 4}, Out: Shape{1, 1, 2}}
+	deaf, mute := w, w
+	deaf.In.C, mute.Out.C = 0, 0
 	for name, try := range map[string]func() error{
 		"weights": func() error { _, err := NewFloat32Conv(w, make([]float32, 7), nil); return err },
 		"bias":    func() error { _, err := NewFloat32Conv(w, make([]float32, 8), make([]float32, 1)); return err },
-		"inputs":  func() error { _, err := NewFloat32Dense(0, 2, nil, nil); return err },
-		"outputs": func() error { _, err := NewFloat32Dense(2, 0, nil, nil); return err },
+		"inputs":  func() error { _, err := NewFloat32Conv(deaf, nil, nil); return err },
+		"outputs": func() error { _, err := NewFloat32Conv(mute, nil, nil); return err },
 	} {
 		if err := try(); !errors.Is(err, ErrLayer) {
 			t.Errorf("%s: error %v, want ErrLayer", name, err)

@@ -43,13 +43,7 @@ func FuzzTiers(f *testing.F) {
 				a.pooled = make([]uint8, pool.Out.Len())
 				MaxPool(a.pooled, l.src, &pool)
 			}
-			floats, err := NewFloat32Conv(w, values.weights, values.bias)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := make([]float32, w.Out.Len())
-			floats.Apply(got, values.src, new(Workspace))
-			values.check(t, got)
+			values.check(t, values.compute(t, new(Workspace)))
 			return a
 		}
 		was := Tier()

@@ -60,19 +60,3 @@ func (c *Int8Conv) WithoutSilent(src []uint8, ws *Workspace) (*Int8Conv, []uint8
 	}
 	return c, src
 }
-
-// Int8Dense is a dense layer of whole numbers, with the arithmetic of Int8Conv.
-type Int8Dense struct{ conv *Int8Conv }
-
-// NewInt8Dense packs the weights [in][len(scale)] of a dense layer. Errors are as NewInt8Conv's.
-func NewInt8Dense(in int, weights []int8, scale, bias []float32) (*Int8Dense, error) {
-	w, ok := NewWindow(Shape{1, 1, in}, 1, 1, 1, 1, false, len(scale))
-	if !ok {
-		return nil, fmt.Errorf("%w: %d inputs", ErrLayer, in)
-	}
-	c, err := NewInt8Conv(w, weights, scale, bias)
-	return &Int8Dense{c}, err
-}
-
-// Apply computes dst [out] from src [in].
-func (d *Int8Dense) Apply(dst []float32, src []uint8, ws *Workspace) { d.conv.Row(dst, src, 0, ws) }

@@ -264,21 +264,15 @@ func TestInt8DenseIsExact(t *testing.T) {
 		for range 100 {
 			in, out := 1+r.IntN(700), 1+r.IntN(150)
 			l := newLayer(r, Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, in}, Out: Shape{1, 1, out}})
-			d, err := NewInt8Dense(in, l.weights, l.scale, l.bias)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := make([]float32, out)
-			d.Apply(got, l.src, new(Workspace))
-			sameBits(t, got, l.reference())
+			sameBits(t, l.compute(t), l.reference())
 		}
 	})
 }
 
 func TestInt8RefusesWhatDoesNotFit(t *testing.T) {
 	w := Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, 4}, Out: Shape{1, 1, 2}}
-	huge := w
-	huge.In.C = maxTaps + 1
+	huge, deaf := w, w
+	huge.In.C, deaf.In.C = maxTaps+1, 0
 	for name, try := range map[string]func() error{
 		"overflow": func() error {
 			_, err := NewInt8Conv(huge, make([]int8, (maxTaps+1)*2), make([]float32, 2), nil)
@@ -297,7 +291,7 @@ func TestInt8RefusesWhatDoesNotFit(t *testing.T) {
 			return err
 		},
 		"no inputs": func() error {
-			_, err := NewInt8Dense(0, nil, make([]float32, 2), nil)
+			_, err := NewInt8Conv(deaf, nil, make([]float32, 2), nil)
 			return err
 		},
 	} {
