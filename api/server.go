@@ -28,9 +28,6 @@ const Notice = "Research software. Not a medical device, not for diagnosis."
 //go:embed openapi.yaml
 var document []byte
 
-// Document is the service's OpenAPI document, as /openapi.yaml serves it.
-func Document() []byte { return append([]byte(nil), document...) }
-
 // Config is what a [Server] is made of. Models, Metrics and Log must be given;
 // the zero value of anything else takes the default named beside it.
 type Config struct {
@@ -144,7 +141,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 func (s *Server) routes() *chi.Mux {
 	r := chi.NewRouter()
-	r.Use(s.observe, s.recoverPanics, middleware.GetHead)
+	r.Use(s.linger, s.observe, s.recoverPanics, middleware.GetHead)
 	r.NotFound(s.notFound)
 	r.MethodNotAllowed(s.methodNotAllowed)
 

@@ -200,7 +200,7 @@ func form(t testing.TB, field string, pictures ...[]byte) (body []byte, contentT
 }
 
 var openDocument = sync.OnceValues(func() (validator.Validator, error) {
-	d, err := libopenapi.NewDocument(Document())
+	d, err := libopenapi.NewDocument(document)
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,8 @@ func (r *InferResponse) Encode() (body []byte, header string, err error) {
 }
 
 // DecodeRequest reads a body whose header [HeaderLength] is as given, empty where there was none: the body is all JSON
-// then. Tensors share the body's memory. Errors wrap [ErrMessage].
+// then. Tensors share the body's memory. Errors wrap [ErrMessage]. Like the encoding of an answer it is a host's part,
+// which here only the host in the tests of pkg/hw/remote has.
 func DecodeRequest(body []byte, header string, l Limits) (*InferRequest, error) {
 	var w wireRequest
 	rest, err := split(body, header, l, &w)
@@ -89,18 +90,6 @@ func DecodeResponse(body []byte, header string, l Limits) (*InferResponse, error
 	r := &InferResponse{ModelName: w.ModelName, ModelVersion: w.ModelVersion, ID: w.ID, Parameters: w.Parameters}
 	r.Outputs, err = tensors(w.Outputs, rest, l)
 	return r, err
-}
-
-// Binary says whether an output is wanted as binary data: by its own parameter binary_data, or by the request's
-// binary_data_output.
-func (r *InferRequest) Binary(output string) bool {
-	for _, o := range r.Outputs {
-		if own, ok := o.Parameters["binary_data"].(bool); ok && o.Name == output {
-			return own
-		}
-	}
-	all, _ := r.Parameters["binary_data_output"].(bool)
-	return all
 }
 
 func wire(all []Tensor) ([]wireTensor, error) {

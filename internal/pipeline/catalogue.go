@@ -67,7 +67,7 @@ func OpenCatalogue(first string, backend spike.Backend) (*Catalogue, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Catalogue{entries: []*Entry{standard}}
+	entries := []*Entry{standard}
 	for _, name := range models.Names() {
 		if name == standard.Name() {
 			continue
@@ -76,9 +76,9 @@ func OpenCatalogue(first string, backend spike.Backend) (*Catalogue, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.entries = append(c.entries, e)
+		entries = append(entries, e)
 	}
-	return c, nil
+	return NewCatalogue(entries...), nil
 }
 
 // NewCatalogue is a catalogue of the given models, the default first. At least

@@ -37,9 +37,6 @@ func (n *Neurons) Over(in Shape, axis Axis, pools ...*MaxPool2D) (*Population, e
 	return p, nil
 }
 
-// Output is the shape of a map of its pooled spikes.
-func (p *Population) Output() Shape { return p.out }
-
 // Neurons is how many there are.
 func (p *Population) Neurons() int { return p.neurons.StateLen(p.in, p.axis) }
 
