@@ -3,7 +3,7 @@
 // A [Board] is a [spike.Backend], which is all that the rest of the program needs. Beyond that it says what it can do,
 // what a network takes of it and loses on it ([Report]), and how it is ([Board.Health]). A network is first placed, which
 // needs no hardware to be free, and then loaded. The suite in hwtest holds every board to this contract, and the
-// simulator too ([Simulator]).
+// simulator too.
 package hw
 
 import (

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spikeray/spikeray/internal/oip"
 	"github.com/spikeray/spikeray/pkg/hw"
+	"github.com/spikeray/spikeray/pkg/hw/hwtest"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -92,7 +93,7 @@ func (h *goHost) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *goHost) introduce() oip.ServerMetadata {
-	c := hw.Simulator().Capabilities()
+	c := hwtest.Simulator().Capabilities()
 	if h.capabilities != nil {
 		h.capabilities(&c)
 	}
@@ -140,7 +141,7 @@ func (h *goHost) load(name string, body io.Reader) error {
 	if err != nil {
 		return err
 	}
-	placed, err := hw.Simulator().Place(n)
+	placed, err := hwtest.Simulator().Place(n)
 	if err != nil {
 		return err
 	}

@@ -236,7 +236,7 @@ func TestPictureOnLava(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	boards := []hw.Board{hw.Simulator(), emulator, dial(t, Options{URL: startHost(t, simulatorPython(t)).url}), dial(t, Options{URL: startHost(t, lavaPython(t), "--board", "lava").url})}
+	boards := []hw.Board{hwtest.Simulator(), emulator, dial(t, Options{URL: startHost(t, simulatorPython(t)).url}), dial(t, Options{URL: startHost(t, lavaPython(t), "--board", "lava").url})}
 	var want outcome
 	for i, b := range boards {
 		p := hwtest.Load(t, b, n)

@@ -1,23 +1,24 @@
-package hw
+package hwtest
 
 import (
 	"context"
 	"sync/atomic"
 
+	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
 // Simulator is the built-in simulator as a board: what the others are compared with.
-func Simulator() Board { return &simulator{} }
+func Simulator() hw.Board { return &simulator{} }
 
 type simulator struct {
 	spike.Simulator
 	closed atomic.Bool
 }
 
-func (s *simulator) Capabilities() Capabilities {
-	return Capabilities{
-		Fidelity: Float,
+func (s *simulator) Capabilities() hw.Capabilities {
+	return hw.Capabilities{
+		Fidelity: hw.Float,
 		Axes:     []spike.Axis{spike.Rows, spike.Steps},
 		Layers:   []string{"conv2d", "dense", "max_pool2d", "flatten", "neurons"},
 		Dynamics: []spike.Dynamics{spike.SpikingReLU, spike.IntegrateAndFire, spike.LeakyIntegrateAndFire},
@@ -27,24 +28,24 @@ func (s *simulator) Capabilities() Capabilities {
 	}
 }
 
-func (s *simulator) Compile(n *spike.Network) (spike.Runner, error) { return Compile(s, n) }
+func (s *simulator) Compile(n *spike.Network) (spike.Runner, error) { return hw.Compile(s, n) }
 
-func (s *simulator) Place(n *spike.Network) (Placement, error) {
+func (s *simulator) Place(n *spike.Network) (hw.Placement, error) {
 	if s.closed.Load() {
-		return nil, ErrClosed
+		return nil, hw.ErrClosed
 	}
 	runner, err := s.Simulator.Compile(n)
 	if err != nil {
 		return nil, err
 	}
-	stages, err := Stages(n)
+	stages, err := hw.Stages(n)
 	if err != nil {
 		return nil, err
 	}
-	p := &simulation{Runner: runner, board: s, report: Report{Board: s.Name(), Exact: true}}
+	p := &simulation{Runner: runner, board: s, report: hw.Report{Board: s.Name(), Exact: true}}
 	neurons, synapses := 0, 0
 	for _, st := range stages {
-		l := LayerReport{
+		l := hw.LayerReport{
 			Layer: st.Weighted.LayerName, Neurons: st.Neurons.LayerName, Exact: true,
 			Weights:   len(st.Weighted.Int8) + len(st.Weighted.Float32),
 			Threshold: float64(st.Neurons.Threshold), BoardThreshold: float64(st.Neurons.Threshold), Decay: 1, BoardDecay: 1,
@@ -58,14 +59,14 @@ func (s *simulator) Place(n *spike.Network) (Placement, error) {
 		synapses += l.Synapses
 		p.report.Layers = append(p.report.Layers, l)
 	}
-	p.report.Resources = []Resource{{Name: "neurons", Used: neurons}, {Name: "synapses", Used: synapses}}
+	p.report.Resources = []hw.Resource{{Name: "neurons", Used: neurons}, {Name: "synapses", Used: synapses}}
 	p.axis, p.input = n.Axis, n.Input
 	return p, nil
 }
 
 func (s *simulator) Health(ctx context.Context) error {
 	if s.closed.Load() {
-		return ErrClosed
+		return hw.ErrClosed
 	}
 	return ctx.Err()
 }
@@ -79,14 +80,14 @@ func (s *simulator) Close() error {
 type simulation struct {
 	spike.Runner
 	board  *simulator
-	report Report
+	report hw.Report
 	axis   spike.Axis
 	input  spike.Shape
 }
 
-func (p *simulation) Report() Report { return p.report }
+func (p *simulation) Report() hw.Report { return p.report }
 
-func (p *simulation) Load(ctx context.Context) (Program, error) {
+func (p *simulation) Load(ctx context.Context) (hw.Program, error) {
 	if err := p.board.Health(ctx); err != nil {
 		return nil, err
 	}
@@ -95,16 +96,16 @@ func (p *simulation) Load(ctx context.Context) (Program, error) {
 
 func (p *simulation) Run(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, error) {
 	if p.board.closed.Load() {
-		return spike.Stats{}, ErrClosed
+		return spike.Stats{}, hw.ErrClosed
 	}
 	return p.Runner.Run(ctx, in, out, opt)
 }
 
-func (p *simulation) Measure(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, Telemetry, error) {
+func (p *simulation) Measure(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, hw.Telemetry, error) {
 	stats, err := p.Run(ctx, in, out, opt)
 	steps := p.input.H
 	if p.axis == spike.Steps {
 		steps = len(in.Counts) / p.input.Len()
 	}
-	return stats, Telemetry{BoardSteps: steps}, err
+	return stats, hw.Telemetry{BoardSteps: steps}, err
 }

@@ -1,4 +1,4 @@
-package hw_test
+package hwtest_test
 
 import (
 	"testing"
@@ -8,5 +8,5 @@ import (
 )
 
 func TestSimulatorIsABoard(t *testing.T) {
-	hwtest.Run(t, func(*testing.T) hw.Board { return hw.Simulator() })
+	hwtest.Run(t, func(*testing.T) hw.Board { return hwtest.Simulator() })
 }
