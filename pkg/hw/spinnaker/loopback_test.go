@@ -163,8 +163,28 @@ func (l *loopback) receive() {
 	}
 }
 
+// parseRequest reads a request as a board does.
+func parseRequest(b []byte) (r Request, err error) {
+	if len(b) < 16 {
+		return r, bad("%d bytes are no SCP request", len(b))
+	}
+	r.Command, r.Sequence = binary.LittleEndian.Uint16(b), binary.LittleEndian.Uint16(b[2:])
+	for i := range r.Args {
+		r.Args[i] = binary.LittleEndian.Uint32(b[4+4*i:])
+	}
+	r.Data = b[16:]
+	return r, nil
+}
+
+// Append writes the response behind b.
+func (r Response) Append(b []byte) []byte {
+	b = binary.LittleEndian.AppendUint16(b, r.Result)
+	b = binary.LittleEndian.AppendUint16(b, r.Sequence)
+	return append(b, r.Data...)
+}
+
 func (l *loopback) answer(h SDP, payload []byte, from netip.AddrPort) {
-	r, err := ParseRequest(payload)
+	r, err := parseRequest(payload)
 	if err != nil {
 		return
 	}

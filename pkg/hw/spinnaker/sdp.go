@@ -85,30 +85,10 @@ func (r Request) Append(b []byte) []byte {
 	return append(b, r.Data...)
 }
 
-// ParseRequest reads a request. Its data are b's.
-func ParseRequest(b []byte) (r Request, err error) {
-	if len(b) < 16 {
-		return r, bad("%d bytes are no SCP request", len(b))
-	}
-	r.Command, r.Sequence = binary.LittleEndian.Uint16(b), binary.LittleEndian.Uint16(b[2:])
-	for i := range r.Args {
-		r.Args[i] = binary.LittleEndian.Uint32(b[4+4*i:])
-	}
-	r.Data = b[16:]
-	return r, nil
-}
-
 // Response is the answer to the request of the same sequence number.
 type Response struct {
 	Result, Sequence uint16
 	Data             []byte
-}
-
-// Append writes the response behind b.
-func (r Response) Append(b []byte) []byte {
-	b = binary.LittleEndian.AppendUint16(b, r.Result)
-	b = binary.LittleEndian.AppendUint16(b, r.Sequence)
-	return append(b, r.Data...)
 }
 
 // ParseResponse reads a response. Its data are b's.
