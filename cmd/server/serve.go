@@ -77,6 +77,9 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err != nil {
 		return err
 	}
+	if supervisor != nil {
+		defer onHangup(supervisor.Release)()
+	}
 	defer closeBoard(supervisor, &err)
 	models, err := opened(ctx, pipeline.OpenCatalogue, c.Model, supervisor)
 	if ctx.Err() != nil {
@@ -118,9 +121,6 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 		"model", model.Name(), "version", model.Description().Version, "digest", model.Digest(),
 		"backend", model.Backend(), "kernel", model.Kernel(), "addr", listener.Addr().String(),
 		"workers", c.Workers, "queue", c.Queue, "build", build.Version)
-	if supervisor != nil {
-		defer onHangup(supervisor.Release)()
-	}
 	if err := server.Serve(ctx, listener); err != nil {
 		return err
 	}
