@@ -5,6 +5,7 @@ run.json. A run that was stopped goes on from its last epoch; a finished one is 
 """
 
 import argparse
+import csv
 import json
 import pathlib
 import platform
@@ -31,6 +32,28 @@ class _ValidationAUC(keras.callbacks.Callback):
         logs["val_accuracy"] = float(np.mean((p >= 0.5) == self.y))
 
 
+class _Patience(keras.callbacks.EarlyStopping):
+    """Early stopping that remembers the epochs of a run that was stopped: their losses, in order."""
+
+    def __init__(self, losses, **kwargs):
+        super().__init__(**kwargs)
+        self.losses = losses
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        if self.losses:
+            self.best = min(self.losses)
+            self.wait = len(self.losses) - 1 - self.losses.index(self.best)
+
+
+def _losses(curves) -> list[float]:
+    """The training loss of each epoch that a run's curves tell of."""
+    if not curves.exists():
+        return []
+    with curves.open() as f:
+        return [float(row["loss"]) for row in csv.DictReader(f)]
+
+
 def train(name, root, out, seed=0, dt=2.0, time_axis="rows", steps=4, epochs=20, fold=0, batch=16, size=SIZE, verbose=1):
     """Trains one network as the article did: Adam, mean squared error, patience 5 on the training loss."""
     out = pathlib.Path(out)
@@ -45,12 +68,14 @@ def train(name, root, out, seed=0, dt=2.0, time_axis="rows", steps=4, epochs=20,
     model = RECIPES[name](seed=seed, dt=dt, time_axis=time_axis, steps=steps, size=size)
     model.compile(keras.optimizers.Adam(), "mean_squared_error", metrics=["accuracy"], jit_compile=False)
     began = time.time()
+    losses = _losses(out / "curves.csv")
     history = model.fit(
         x, keras.utils.to_categorical(y, len(data.LABELS)), batch_size=batch, epochs=epochs, verbose=verbose,
         callbacks=[
             _ValidationAUC(vx, vy),
-            keras.callbacks.ModelCheckpoint(str(out / "best.keras"), monitor="loss", save_best_only=True),
-            keras.callbacks.EarlyStopping(monitor="loss", patience=5),
+            keras.callbacks.ModelCheckpoint(str(out / "best.keras"), monitor="loss", save_best_only=True,
+                                            initial_value_threshold=min(losses, default=None)),
+            _Patience(losses, monitor="loss", patience=5),
             keras.callbacks.CSVLogger(str(out / "curves.csv"), append=(out / "curves.csv").exists()),
             keras.callbacks.BackupAndRestore(str(out / "backup")),
         ])
