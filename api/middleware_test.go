@@ -73,6 +73,22 @@ func TestLogsSayWhatHappenedAndNothingOfThePicture(t *testing.T) {
 	}
 }
 
+func TestPathsMayBeEscaped(t *testing.T) {
+	s := start(t, nil)
+	want := s.get("/v1/models/tiny-rows")
+	for path, status := range map[string]int{
+		"/v1/models/tiny%2Drows": 200, "/v1/%6dodels/tiny-%72ows": 200, "/v1/models/tiny%252Drows": 404, "/v1/models/tiny%2Frows": 404, "/v1/models/%00": 404,
+	} {
+		got := s.get(path)
+		if got.status != status || status == 200 && !bytes.Equal(got.body, want.body) {
+			t.Errorf("%s: %d %s", path, got.status, got.body)
+		}
+		if head := s.do(request(t, http.MethodHead, s.url+path, nil)); head.status != status {
+			t.Errorf("HEAD %s: %d", path, head.status)
+		}
+	}
+}
+
 func TestAPanicIsAnAnswerWithoutDetail(t *testing.T) {
 	server, logs := newServer(t, nil)
 	h := server.observe(server.recoverPanics(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {

@@ -141,7 +141,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 func (s *Server) routes() *chi.Mux {
 	r := chi.NewRouter()
-	r.Use(s.linger, s.observe, s.recoverPanics, middleware.GetHead)
+	r.Use(s.linger, s.observe, s.recoverPanics, unescape, middleware.GetHead)
 	r.NotFound(s.notFound)
 	r.MethodNotAllowed(s.methodNotAllowed)
 
