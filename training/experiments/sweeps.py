@@ -1,9 +1,10 @@
 """The article's two open questions, and what each part of the recipe buys: `python training/experiments/sweeps.py dt|steps|width|ablation --data DATA`.
 
-    dt     snnxray's time step from 0.25 to 16, three seeds, pictures of 48 pixels, 8 epochs
-    steps  spikeray's number of time steps from 1 to 16, three seeds and folds, pictures of 64 pixels, half as long
+    dt     snnxray's time step from 0.25 to 16, three seeds, pictures of 32 pixels, 6 epochs
+    steps  spikeray's number of time steps from 1 to 16, three seeds and folds, pictures of 64 pixels, a third as long
     width  spiking against ReLU with the number of parameters, as above
-    ablation  the first stage of spikeray, half as long, on fold 0, one part left out or changed; one run each
+    ablation  the first stage of spikeray, half as long, on fold 0, one part left out or changed; one run each. And the
+           whole of it on five folds, the second stage's augmentation all at full strength
 
 Trains what is not finished yet (a sweep that was stopped goes on), prints a table in Markdown and, but for the ablation, draws
 docs/figures/NAME.svg.
@@ -15,33 +16,42 @@ import re
 
 import numpy as np
 
-from spikeray import deliver, plans, runs, train
+from spikeray import deliver, findings, plans, runs, train
 from spikeray.metrics import auc
 
 DT = (0.25, 0.5, 1, 2, 4, 8, 16)
 
 
 def dt(data, out):
-    """{dt: [(plain AUC, None) a seed]}"""
+    """{line: {dt: [(AUC, nan, nan) a seed]}}"""
     found = {}
     for step in DT:
         for seed in range(3):
             folder = out.parent / "dt" / f"snnxray-{step}-{seed}"
-            train.train("snnxray", data, folder, seed, step, epochs=8, size=48, verbose=2)
+            train.train("snnxray", data, folder, seed, step, epochs=6, size=32, verbose=2)
             run = runs.load(folder)
-            found.setdefault("snnxray", {}).setdefault(step, []).append((auc(run.label, run.probability), np.nan))
+            found.setdefault("snnxray", {}).setdefault(step, []).append((auc(run.label, run.probability), np.nan, np.nan))
     return found, "dt"
 
 
 def _planned(group, data, out, key):
+    """{line: {x: [figures(run) a run]}}, key saying where a run belongs by its record."""
     found = {}
     for name, plan in plans.GROUPS[group].items():
         plans.run(name, plan, data, out)
         run = deliver.load(out / name)
         x, line = key(run.record)
-        found.setdefault(line, {}).setdefault(x, []).append(
-            (auc(run.label, run.logits["plain"]), np.mean([auc(run.label, z) for k, z in run.logits.items() if k != "plain"])))
+        found.setdefault(line, {}).setdefault(x, []).append(figures(run))
     return found
+
+
+def figures(run):
+    """AUC of a run's own fold, plain and stressed, and stressed the balanced accuracy at the threshold that balances plain."""
+    z = run.logits["plain"]
+    threshold = deliver.balanced_threshold(run.label, z)
+    harmed = [z for k, z in run.logits.items() if k != "plain"]
+    return (auc(run.label, z), np.mean([auc(run.label, h) for h in harmed]),
+            np.mean([(np.mean(h[run.label == 1] >= threshold) + np.mean(h[run.label == 0] < threshold)) / 2 for h in harmed]))
 
 
 def steps(data, out):
@@ -54,7 +64,13 @@ def width(data, out):
 
 def ablation(data, out):
     names = iter(plans.GROUPS["ablation"])
-    return _planned("ablation", data, out, lambda r: (0, next(names))), None
+    found = _planned("ablation", data, out, lambda r: (0, next(names)))
+    for group in ("main", "strong"):
+        for name, plan in plans.GROUPS[group].items():
+            plans.run(name, plan, data, out)
+    print("| as shipped, minus all at full strength | difference | 95% interval | by fold |\n|---|---|---|---|",
+          *findings.paired(findings.Arm(out, "spiking"), findings.Arm(out, "strong-spiking")), "", sep="\n")
+    return found, None
 
 
 SWEEPS = {"dt": dt, "steps": steps, "width": width, "ablation": ablation}
@@ -62,9 +78,9 @@ SWEEPS = {"dt": dt, "steps": steps, "width": width, "ablation": ablation}
 
 def table(found, x):
     if x is None:
-        return "\n".join(["| | AUC, plain | stressed |", "|---|---|---|", *(
-            f"| {line} | {points[0][0][0]:.4f} | {points[0][0][1]:.4f} |" for line, points in found.items())])
-    rows = [f"| | {x} | AUC, plain | stressed |", "|---|---|---|---|"]
+        return "\n".join(["| | AUC, plain | stressed | balanced accuracy, stressed |", "|---|---|---|---|", *(
+            f"| {line} | {' | '.join(f'{v:.4f}' for v in points[0][0])} |" for line, points in found.items())])
+    rows = [f"| | {x} | AUC, plain | stressed | balanced accuracy, stressed |", "|---|---|---|---|---|"]
     for line, points in found.items():
         for at, values in sorted(points.items()):
             cells = [f"{np.mean(v):.4f} ({min(v):.4f} to {max(v):.4f})" if not np.isnan(v).any() else "" for v in np.transpose(values)]

@@ -77,9 +77,9 @@ def load(folder) -> Run:
     return Run(folder, json.loads((folder / "run.json").read_text()), label, list(names), list(patients), kept)
 
 
-def runs(root, activation="spiking") -> list[Run]:
+def runs(root, arm="spiking") -> list[Run]:
     """The five runs of an arm, by fold."""
-    found = [load(pathlib.Path(root) / f"{activation}-{fold}") for fold in range(data.FOLDS)]
+    found = [load(pathlib.Path(root) / f"{arm}-{fold}") for fold in range(data.FOLDS)]
     if [r.record["fold"] for r in found] != list(range(data.FOLDS)):
         raise ValueError(f"{root}: one run a fold is wanted")
     return found
@@ -155,7 +155,7 @@ def deliver_board(root, out, version) -> pathlib.Path:
 def _write(run, name, folder, version, summary, operated):
     section, gate_tensors = gate.section()
     model = keras.saving.load_model(run.folder / "model.keras", compile=False)
-    provenance = {k: run.record[k] for k in ("activation", "seed", "fold", "epochs", "epochs_after", "digest", "versions")} | {
+    provenance = {k: run.record[k] for k in ("activation", "seed", "fold", "epochs", "epochs_after", "mildest", "digest", "versions")} | {
         "recipe": "spikeray", "auc": {k: round(v, 5) for k, v in run.record["auc"].items()}}
     description, tensors = describe(model, name, version, summary, provenance)
     del description["threshold"]

@@ -26,8 +26,8 @@ SHORTCUTS = ("The out-of-fold pictures again, plain but for what the row says. A
 class Arm:
     """The runs of one arm, with the calibration and the thresholds that were fitted on their pooled answers."""
 
-    def __init__(self, root, activation):
-        self.runs = deliver.runs(root, activation)
+    def __init__(self, root, name):
+        self.runs = deliver.runs(root, name)
         self.kinds = [k for k in self.runs[0].logits if k != "plain"]
         self.calibration, self.points = deliver.operating(self.runs)
         self.threshold = self.points[0]["threshold"]

@@ -1,8 +1,9 @@
-"""Trains the network `spikeray`, or one of its twins: `python -m spikeray.fit NAME --data DIR --out DIR --fold 0`.
+"""Trains the network `spikeray`, or one of its twins: `python -m spikeray.fit --data DIR --out DIR --fold 0`.
 
 Two stages. First from the start, with batch norm and ReLU or quantised activations; then, batch norm folded into int8
-convolutions, as what is asked for: `relu`, `quantised`, or `spiking` or `board` through time. Both end in the running average of the
-weights. Twins of one seed and fold share the first stage where they can (all but `relu`).
+convolutions, as what is asked for: `relu`, `quantised`, or `spiking` or `board` through time. The first sees pictures augmented at full
+strength, which the network comes to think the usual; the second strengths from almost none up, so that it ends with plain pictures in the
+middle of what it knows. Both end in the running average of the weights. Twins of one seed and fold share the first stage where they can (all but `relu`).
 
 A run's folder holds model.keras, answers.npz (validation logits, plain and for each kind of stress) and run.json. A run that
 was stopped goes on from its last epoch; a finished one is left alone.
@@ -44,6 +45,7 @@ class Plan:
     decay: float = 0.02  # AdamW's
     batch: int = 32
     smoothing: float = 0.05
+    mildest: float = 0.0  # least strength of augmentation in the second stage
     cost: float = 0.004  # of a million synaptic operations; none for ReLU
     kinds: tuple = KINDS  # of augmentation
     balanced: bool = True  # each class weighs the same
@@ -52,7 +54,7 @@ class Plan:
     def first(self):
         """The name of the first stage: what it depends on."""
         kind = "relu" if self.activation == "relu" else "quantised"
-        own = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("activation", "epochs_after", "rate_after")}
+        own = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("activation", "epochs_after", "rate_after", "mildest")}
         if kind == "relu":
             own.update(steps=0, cost=0)
         return kind + "-" + "-".join(_short(v) for v in own.values())
@@ -114,6 +116,7 @@ def answers(model, sets, batch=64):
 def _batches(x, y, plan, epoch, stage):
     """One epoch's batches, the same for a seed, an epoch and a stage: a run that goes on is the run that was not stopped."""
     rng = np.random.default_rng((plan.seed, stage, epoch))
+    mildest = plan.mildest if stage == 2 else 1.0
     order = rng.permutation(len(y))
     order = order[:len(order) // plan.batch * plan.batch].reshape(-1, plan.batch)
     variants = rng.integers(0, 2 if "sharpness" in plan.kinds else 1, order.shape)
@@ -124,7 +127,7 @@ def _batches(x, y, plan, epoch, stage):
 
     dataset = tf.data.Dataset.from_generator(rows, output_signature=(
         tf.TensorSpec((plan.batch, *x.shape[2:], 1), tf.uint8), tf.TensorSpec((plan.batch, 2), tf.float32), tf.TensorSpec((2,), tf.int32)))
-    return dataset.map(lambda a, b, s: (augment(a, plan.size, s, plan.kinds), b), num_parallel_calls=2).prefetch(4)
+    return dataset.map(lambda a, b, s: (augment(a, plan.size, s, plan.kinds, mildest), b), num_parallel_calls=2).prefetch(4)
 
 
 class _Trainer:
@@ -187,6 +190,11 @@ class _Trainer:
         return self.model
 
 
+def _seconds(log) -> float:
+    """What the epochs of a stage took, those of a run that was stopped among them."""
+    return sum(float(line.rsplit(",", 1)[1]) for line in log.read_text().splitlines()) if log.exists() else 0.0
+
+
 def fit(plan: Plan, root, out, shared=None):
     """Trains as planned into the folder out; the first stages are kept in the folder shared (beside out)."""
     out = pathlib.Path(out)
@@ -194,7 +202,6 @@ def fit(plan: Plan, root, out, shared=None):
     if (out / "run.json").exists():
         return
     out.mkdir(parents=True, exist_ok=True)
-    began = time.time()
     keras.utils.set_random_seed(plan.seed)
     found, kept = pictures(root, shared / "cache", round(plan.size * MARGIN / 8) * 8)
     folds = data.folds(found)
@@ -220,7 +227,7 @@ def fit(plan: Plan, root, out, shared=None):
     np.savez(out / "answers.npz", label=y, name=[p.path.name for p in validated], patient=[p.patient for p in validated], **z)
     auc = {k: float(roc_auc_score(y, v)) for k, v in z.items()}
     run = {**dataclasses.asdict(plan), "parameters": int(model.count_params()), "auc": auc,
-           "pictures": {"training": len(training), "validation": len(y)}, "seconds": round(time.time() - began),
+           "pictures": {"training": len(training), "validation": len(y)}, "seconds": round(_seconds(first / "stage1.csv") + _seconds(out / "stage2.csv")),
            "digest": {"training": data.digest([found[i] for i in training]), "validation": data.digest(validated)},
            "versions": {"python": platform.python_version(), "keras": keras.__version__, "tensorflow": tf.__version__, "numpy": np.__version__}}
     (out / "run.json").write_text(json.dumps(run, indent=1) + "\n")

@@ -122,6 +122,17 @@ def test_augmentation_is_drawn_by_seed_and_stays_in_range():
     np.testing.assert_array_equal(augment.augment(x[:, :32, :32], 32, tf.constant((1, 2)), ()).numpy(), x[:, :32, :32] / np.float32(255))
 
 
+def test_the_mildest_augmentation_leaves_a_picture_as_it_is_or_mirrors_it():
+    x = np.kron(np.random.default_rng(0).integers(0, 256, (48, 8, 8, 1), dtype=np.uint8), np.ones((1, 4, 4, 1), np.uint8))
+    plain = x / np.float32(255)
+
+    def harm(mildest):
+        y = augment.augment(x, 32, tf.constant((1, 2)), mildest=mildest).numpy()
+        return np.sort(np.minimum(*(np.abs(y - p).mean(axis=(1, 2, 3)) for p in (plain, plain[:, :, ::-1]))))
+    drawn, full = harm(0.0), harm(1.0)
+    assert drawn[0] < 0.02 < full[0] / 2 and drawn.mean() < 0.75 * full.mean() and drawn[-1] > full.mean() / 2
+
+
 @pytest.mark.parametrize("kind", stress.KINDS)
 def test_stress_is_the_same_every_time_and_harms(kind):
     im = Image.fromarray(np.kron(np.random.default_rng(0).integers(0, 256, (16, 16), dtype=np.uint8), np.ones((8, 8), np.uint8)))
