@@ -1,8 +1,8 @@
-"""Does the spiking itself know when it is wrong? `python training/experiments/uncertainty.py --data DATA`.
+"""Do the spikes, or a small ensemble, know when the answer is wrong? `python training/experiments/uncertainty.py --data DATA`.
 
 Every out-of-fold picture, plain and mixed, is answered again with other starting voltages (uniform in [0, 1) for every neuron, in place of 1/2), and the answers
-after each time step are kept. Prints how well each of these tells wrong answers from right ones (area under the ROC curve): how near the answer is to the threshold, the
-spread over starting voltages, the spread over steps; and whether a spread adds anything to the nearness (logistic regression on both, five folds by patient).
+after each time step are kept. The ensemble is the network and its quantised and ReLU twins, each calibrated. Prints how well each of these tells wrong answers from right ones (area under the ROC curve): how near the answer is to the threshold, the
+spread over starting voltages, over steps, over the ensemble; and whether a spread adds anything to the nearness (logistic regression on both, five folds by patient).
 """
 
 import argparse
@@ -56,7 +56,9 @@ def main():
     ap.add_argument("--draws", type=int, default=8)
     a = ap.parse_args()
     found = deliver.runs(a.runs)
-    calibration, points = deliver.operating(found)
+    arms = [found, *(deliver.runs(a.runs, twin) for twin in ("quantised", "relu"))]
+    (calibration, points), *others = [deliver.operating(arm) for arm in arms]
+    calibrations = [calibration, *(c for c, _ in others)]
     edge = (np.log(points[0]["threshold"] / (1 - points[0]["threshold"])) - calibration["intercept"]) / calibration["slope"]
     for kind in ("plain", "mixed"):
         label, patients, z = deliver.pooled(found, kind)
@@ -71,7 +73,8 @@ def main():
             steps.append(np.std(by_step(model).predict(x, batch_size=64, verbose=0), axis=1))
         wrong = ((z >= edge) != label).astype(int)
         near = -np.abs(z - edge)
-        measures = {"nearness to the threshold": near, f"spread over {a.draws} starting voltages": np.concatenate(spread), "spread over steps": np.concatenate(steps)}
+        measures = {"nearness to the threshold": near, f"spread over {a.draws} starting voltages": np.concatenate(spread), "spread over steps": np.concatenate(steps),
+                    "spread over three networks": np.std([c["slope"] * deliver.pooled(arm, kind)[2] + c["intercept"] for arm, c in zip(arms, calibrations)], axis=0)}
         fold = np.concatenate([np.full(len(r.label), i) for i, r in enumerate(found)])
         for name in list(measures)[1:]:
             both, combined = np.stack([near, np.log(measures[name] + 1e-3)], axis=1), np.empty(len(z))

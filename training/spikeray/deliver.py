@@ -17,6 +17,7 @@ from . import card, data, gate, hybrid, modelfile
 from .metrics import auc, bootstrap
 
 PIXEL = 255
+VERSION = "1.1.0"
 SUMMARY_BOARD = "spikeray as a neuromorphic board can run it, reset to zero and one scale a layer: pneumonia in children's chest X-rays"
 SUMMARY = "Hybrid spiking network over four time steps, in whole numbers: pneumonia in children's chest X-rays"
 
@@ -91,9 +92,9 @@ def pooled(found: list[Run], kind="plain"):
             np.concatenate([r.logits[kind] for r in found]))
 
 
-def calibrate(label, logits) -> dict:
+def calibrate(label, logits, weight=None) -> dict:
     """Logistic calibration (Platt) of the logits by maximum likelihood, the two classes weighing the same."""
-    fitted = LogisticRegression(C=np.inf, class_weight="balanced").fit(np.asarray(logits)[:, None], label)
+    fitted = LogisticRegression(C=np.inf, class_weight="balanced").fit(np.asarray(logits)[:, None], label, weight)
     return {"method": "logistic", "slope": float(fitted.coef_[0, 0]), "intercept": float(fitted.intercept_[0]), "prevalence": 0.5}
 
 
@@ -101,32 +102,42 @@ def calibrated(calibration, logits):
     return 1 / (1 + np.exp(-(calibration["slope"] * np.asarray(logits, np.float64) + calibration["intercept"])))
 
 
-def balanced_threshold(label, probability) -> float:
+def balanced_threshold(label, probability, weight=1.0) -> float:
     """The threshold at which sensitivity and specificity are nearest to each other, half-way between two answers."""
     order = np.argsort(probability)
-    p, ill = probability[order], label[order]
+    p = probability[order]
+    ill, well = (weight * label)[order], (weight * (1 - label))[order]
     missed = np.cumsum(ill) / ill.sum()  # a threshold above p[i] misses these
-    healthy = np.cumsum(1 - ill) / (1 - ill).sum()
+    healthy = np.cumsum(well) / well.sum()
     i = int(np.argmin(np.abs((1 - missed) - healthy)))
     return float((p[i] + p[min(i + 1, len(p) - 1)]) / 2)
 
 
-def screening_threshold(label, probability, sensitivity=0.985) -> float:
+def screening_threshold(label, probability, weight=1.0, sensitivity=0.985) -> float:
     """The highest threshold that keeps so high a sensitivity."""
-    ill = np.sort(probability[label == 1])
-    return float(ill[int(np.floor((1 - sensitivity) * len(ill)))])
+    order = np.argsort(probability)
+    ill = (weight * label)[order]
+    return float(probability[order][np.argmax(np.cumsum(ill) > (1 - sensitivity) * ill.sum())])
 
 
 def operating(found: list[Run]) -> tuple[dict, list[dict]]:
-    """Calibration and operating points of an arm, by docs/PROTOCOL.md: fitted and told on the plain answers, out of fold."""
-    label, patients, logits = pooled(found)
-    calibration = calibrate(label, logits)
+    """Calibration and operating points of an arm, by docs/PROTOCOL.md: fitted and told on all answers out of fold, the plain
+    ones weighing as much as those of all kinds of stress together."""
+    label, patients, plain = pooled(found)
+    harmed = [pooled(found, kind)[2] for kind in found[0].logits if kind != "plain"]
+    logits = np.stack([plain, *harmed])
+    share = np.array([0.5, *[0.5 / len(harmed)] * len(harmed)])
+    labels, weight = np.tile(label, len(logits)), np.repeat(share, len(label))
+    calibration = calibrate(labels, logits.ravel(), weight)
     p = calibrated(calibration, logits)
     points = []
-    for name, threshold in (("balanced", balanced_threshold(label, p)), ("screening", screening_threshold(label, p))):
-        def figures(y, q, threshold=threshold):
-            return {"sensitivity": np.mean(q[y == 1] >= threshold), "specificity": np.mean(q[y == 0] < threshold)}
-        value, interval = figures(label, p), bootstrap(label, p, patients, figures, draws=1000)
+    for name, of in (("balanced", balanced_threshold), ("screening", screening_threshold)):
+        threshold = of(labels, p.ravel(), weight)
+        right = share @ ((p >= threshold) == label)  # of each picture's answers
+
+        def figures(y, r):
+            return {"sensitivity": np.mean(r[y == 1]), "specificity": np.mean(r[y == 0])}
+        value, interval = figures(label, right), bootstrap(label, right, patients, figures, draws=1000)
         points.append({"name": name, "threshold": threshold, **{
             k: {"value": round(float(value[k]), 6), "low": round(interval[k][0], 6), "high": round(interval[k][1], 6)} for k in value}})
     return calibration, points
@@ -171,7 +182,7 @@ def main():
     ap.add_argument("--runs", default="training/runs/spikeray")
     ap.add_argument("--out", default="models")
     ap.add_argument("--board", action="store_true", help="the variant for boards")
-    ap.add_argument("--version", default="1.0.0")
+    ap.add_argument("--version", default=VERSION)
     a = ap.parse_args()
     (deliver_board if a.board else deliver)(a.runs, a.out, a.version)
 

@@ -219,7 +219,7 @@ def main():
     ap.add_argument("--data", required=True)
     ap.add_argument("--results", type=pathlib.Path, default=pathlib.Path("docs/RESULTS.md"))
     ap.add_argument("--card", type=pathlib.Path, default=pathlib.Path("models/spikeray.md"))
-    ap.add_argument("--version", default="1.0.0")
+    ap.add_argument("--version", default=deliver.VERSION)
     a = ap.parse_args()
     tables, written = report(a.runs, a.data, a.results.parent / "figures", a.version)
     a.card.write_text(written)

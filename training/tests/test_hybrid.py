@@ -186,3 +186,28 @@ def test_calibration_and_thresholds():
     assert np.mean(p[label == 1] >= t) == pytest.approx(np.mean(p[label == 0] < t), abs=1e-3)
     t = deliver.screening_threshold(label, p)
     assert np.mean(p[label == 1] >= t) >= 0.985 > np.mean(p[label == 1] > t)
+
+
+def test_a_weight_of_two_is_a_picture_twice():
+    rng = np.random.default_rng(1)
+    label, z, weight = rng.integers(0, 2, 900), rng.normal(size=900), rng.integers(1, 3, 900)
+    z += label
+    twice = np.repeat(np.arange(900), weight)
+    p = deliver.calibrated({"slope": 1.0, "intercept": 0.0}, z)
+    for of in (deliver.balanced_threshold, deliver.screening_threshold):
+        assert of(label, p, weight) == pytest.approx(of(label[twice], p[twice]), abs=5e-3)
+    assert abs(deliver.balanced_threshold(label, p) - deliver.balanced_threshold(label, p, np.where(label == 1, 1, 1 + 3 * (z > 0)))) > 0.01
+
+
+def test_operating_points_are_of_plain_and_stressed_alike():
+    rng = np.random.default_rng(2)
+    label = np.tile([0, 1], 500)
+    z = np.where(label == 1, 2.0, -2.0) + rng.normal(size=1000)
+    run = deliver.Run(None, {}, label, [], [f"patient {i}" for i in range(1000)], {"plain": z, "crop": z + 2, "blur": z + 2})
+    calibration, (balanced, screening) = deliver.operating([run])
+    assert -calibration["intercept"] / calibration["slope"] == pytest.approx(1, abs=0.1)  # half-way between 0 and 2
+    assert balanced["threshold"] == pytest.approx(0.5, abs=0.03) and screening["threshold"] < balanced["threshold"]
+    p = [deliver.calibrated(calibration, run.logits[k]) for k in run.logits]
+    want = np.mean([np.mean(p[0][label == 0] < balanced["threshold"]), np.mean(p[1][label == 0] < balanced["threshold"])])
+    assert balanced["specificity"]["value"] == pytest.approx(want, abs=1e-6)
+    assert screening["sensitivity"]["value"] >= 0.985
