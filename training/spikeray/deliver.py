@@ -166,7 +166,7 @@ def deliver_board(root, out, version) -> pathlib.Path:
 def _write(run, name, folder, version, summary, operated):
     section, gate_tensors = gate.section()
     model = keras.saving.load_model(run.folder / "model.keras", compile=False)
-    provenance = {k: run.record[k] for k in ("activation", "seed", "fold", "epochs", "epochs_after", "mildest", "digest", "versions")} | {
+    provenance = {k: run.record[k] for k in ("activation", "seed", "fold", "epochs", "epochs_after", "mildest_after", "digest", "versions")} | {
         "recipe": "spikeray", "auc": {k: round(v, 5) for k, v in run.record["auc"].items()}}
     description, tensors = describe(model, name, version, summary, provenance)
     del description["threshold"]

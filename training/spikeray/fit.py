@@ -45,16 +45,17 @@ class Plan:
     decay: float = 0.02  # AdamW's
     batch: int = 32
     smoothing: float = 0.05
-    mildest: float = 0.0  # least strength of augmentation in the second stage
     cost: float = 0.004  # of a million synaptic operations; none for ReLU
     kinds: tuple = KINDS  # of augmentation
     balanced: bool = True  # each class weighs the same
     averaged: bool = True
+    mildest: float = 1.0  # least strength of augmentation in the first stage
+    mildest_after: float = 0.0
 
     def first(self):
         """The name of the first stage: what it depends on."""
         kind = "relu" if self.activation == "relu" else "quantised"
-        own = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("activation", "epochs_after", "rate_after", "mildest")}
+        own = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("activation", "epochs_after", "rate_after", "mildest_after")}
         if kind == "relu":
             own.update(steps=0, cost=0)
         return kind + "-" + "-".join(_short(v) for v in own.values())
@@ -116,7 +117,7 @@ def answers(model, sets, batch=64):
 def _batches(x, y, plan, epoch, stage):
     """One epoch's batches, the same for a seed, an epoch and a stage: a run that goes on is the run that was not stopped."""
     rng = np.random.default_rng((plan.seed, stage, epoch))
-    mildest = plan.mildest if stage == 2 else 1.0
+    mildest = plan.mildest if stage == 1 else plan.mildest_after
     order = rng.permutation(len(y))
     order = order[:len(order) // plan.batch * plan.batch].reshape(-1, plan.batch)
     variants = rng.integers(0, 2 if "sharpness" in plan.kinds else 1, order.shape)

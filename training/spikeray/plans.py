@@ -31,10 +31,10 @@ GROUPS: dict[str, dict[str, Plan]] = {
     # What each part of the recipe buys: the first stage alone, half as long, fold 0.
     "ablation": {f"ablation-{name}": dataclasses.replace(ABLATED, **change) for name, change in {
         "none": {}, **{f"no-{kind}": {"kinds": tuple(k for k in KINDS if k != kind)} for kind in KINDS}, "no-augmentation": {"kinds": ()},
-        "unbalanced": {"balanced": False}, "last-weights": {"averaged": False}, "free-spikes": {"cost": 0.0}, "dear-spikes": {"cost": 0.016},
+        "mild": {"mildest": 0.0}, "unbalanced": {"balanced": False}, "last-weights": {"averaged": False}, "free-spikes": {"cost": 0.0}, "dear-spikes": {"cost": 0.016},
         "size-96": {"size": 96}, "size-160": {"size": 160}, "relu": {"activation": "relu"}}.items()},
     # The whole of it, but for the second stage's milder augmentation.
-    "strong": {f"strong-spiking-{p.fold}": dataclasses.replace(p, mildest=1.0) for p in MAIN},
+    "strong": {f"strong-spiking-{p.fold}": dataclasses.replace(p, mildest_after=1.0) for p in MAIN},
     # Sweeps: pictures of 64 pixels, a third as long, three seeds and folds.
     "steps": {f"steps-{t}-{k}": dataclasses.replace(SMALL, steps=t, seed=k, fold=k) for t in (1, 2, 3, 4, 8, 16) for k in range(3)},
     "width": {f"width-{w}-{kind}-{k}": dataclasses.replace(SMALL, width=w, activation=kind, seed=k, fold=k)
