@@ -37,7 +37,7 @@ Grey, Pillow's antialiased bilinear to {size}x{size} (aspect not kept), 8 bits, 
 ## Training
 {epochs} epochs with quantised activations of {levels} levels and batch norm, then {epochs_after} epochs as the spiking network itself, through time, with int8 weights: AdamW, cross-entropy with the classes weighing the
 same and {smoothing:.0%} of label smoothing, a price on synaptic operations, the running average of the weights at the end. Augmentation: rotation, scale and aspect, shift, mirroring, gamma, contrast,
-brightness, uneven exposure, blur and sharpening, noise, JPEG quality, borders, covered rectangles. No weights from elsewhere. {minutes:.0f} minutes on two CPU cores beside other work, with {versions};
+brightness, uneven exposure, blur and sharpening, noise, JPEG quality, borders, covered rectangles; at full strength at first, in the second stage at a strength drawn from none to full. No weights from elsewhere. {minutes:.0f} minutes on two CPU cores beside other work, with {versions};
 that is about {energy:.0f} Wh and {carbon:.0f} g of CO2 at {watts} W and {grams} g a kilowatt-hour, both of them assumptions.
 
 ## Out of fold
@@ -61,7 +61,7 @@ Augmentation works against each. What an audit found:
 {audit}
 
 ## Probabilities
-Calibrated out of fold for a place where half of the pictures are ill. A caller may state the prevalence. ECE and Brier above weigh the two classes the same.
+Calibrated out of fold, on plain and stressed pictures alike, for a place where half of the pictures are ill. A caller may state the prevalence. ECE and Brier above weigh the two classes the same.
 
 ## Licence
 The weights are under the project's Apache-2.0 licence. They are derived from pictures under CC BY 4.0: keep the credit above with them.

@@ -23,6 +23,9 @@ SHORTCUTS = ("The out-of-fold pictures again, plain but for what the row says. A
              "four pixels leaves, fine is the rest. Pairs are of one healthy and one ill picture whose sharpness (deviation of the Laplacian over that of the picture) is within 2 %.")
 
 
+POINTS = "Told of what they were fitted on: plain and stressed answers, the plain ones weighing as much as those of all eight kinds of stress together."
+
+
 class Arm:
     """The runs of one arm, with the calibration and the thresholds that were fitted on their pooled answers."""
 
@@ -170,7 +173,7 @@ def _points_table(arm):
     for point in arm.points:
         cells = [f"{point[k]['value']:.4f} ({point[k]['low']:.4f} to {point[k]['high']:.4f})" for k in ("sensitivity", "specificity")]
         rows.append(f"| `{point['name']}` | {point['threshold']:.4f} | {' | '.join(cells)} |")
-    return "\n".join(rows)
+    return "\n".join([*rows, "", POINTS])
 
 
 def _subgroups(arm):
