@@ -32,7 +32,7 @@ type evaluateCommand struct {
 	answerFlags
 	pictureFlags
 	JSON      bool   `help:"Print the report as JSON."`
-	Bootstrap int    `default:"1000" help:"Bootstrap samples behind the 95% intervals; 0 leaves them out."`
+	Bootstrap int    `default:"1000" help:"Bootstrap samples behind the 95% intervals, drawn of pictures and not of patients; 0 leaves them out."`
 	Folder    string `arg:"" type:"existingdir" help:"Folder with the sub-folders NORMAL and PNEUMONIA."`
 }
 

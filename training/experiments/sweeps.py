@@ -1,7 +1,7 @@
 """The article's two open questions, and what each part of the recipe buys: `python training/experiments/sweeps.py dt|steps|width|ablation --data DATA`.
 
     dt     snnxray's time step from 0.25 to 16, three seeds, pictures of 32 pixels, 6 epochs
-    steps  spikeray's number of time steps from 1 to 16, three seeds and folds, pictures of 64 pixels, a third as long
+    steps  spikeray's number of time steps from 1 to 16, three seeds and folds, pictures of 48 pixels, a quarter as long
     width  spiking against ReLU with the number of parameters, as above
     ablation  the first stage of spikeray, half as long, on fold 0, one part left out or changed; one run each. And the
            whole of it on five folds, the second stage's augmentation all at full strength

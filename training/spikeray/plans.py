@@ -19,7 +19,7 @@ from .fit import Plan
 MAIN = [Plan(seed=k, fold=k) for k in range(FOLDS)]
 
 ABLATED = Plan(activation="quantised", epochs=12, epochs_after=0)
-SMALL = Plan(size=64, epochs=8, epochs_after=2)
+SMALL = Plan(size=48, epochs=6, epochs_after=2)
 
 GROUPS: dict[str, dict[str, Plan]] = {
     # The network itself: five folds, five seeds.
@@ -35,7 +35,7 @@ GROUPS: dict[str, dict[str, Plan]] = {
         "size-96": {"size": 96}, "size-160": {"size": 160}, "relu": {"activation": "relu"}}.items()},
     # The whole of it, but for the second stage's milder augmentation.
     "strong": {f"strong-spiking-{p.fold}": dataclasses.replace(p, mildest_after=1.0) for p in MAIN},
-    # Sweeps: pictures of 64 pixels, a third as long, three seeds and folds.
+    # Sweeps: pictures of 48 pixels, a quarter as long, three seeds and folds.
     "steps": {f"steps-{t}-{k}": dataclasses.replace(SMALL, steps=t, seed=k, fold=k) for t in (1, 2, 3, 4, 8, 16) for k in range(3)},
     "width": {f"width-{w}-{kind}-{k}": dataclasses.replace(SMALL, width=w, activation=kind, seed=k, fold=k)
               for w in (0.25, 0.5, 1.0, 1.5, 2.0) for kind in ("spiking", "relu") for k in range(3)},
