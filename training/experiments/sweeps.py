@@ -1,7 +1,7 @@
 """The article's two open questions, and what each part of the recipe buys: `python training/experiments/sweeps.py dt|steps|width|ablation --data DATA`.
 
-    dt     snnxray's time step from 0.25 to 16, three seeds, pictures of 32 pixels, 6 epochs
-    steps  spikeray's number of time steps from 1 to 16, three seeds and folds, pictures of 48 pixels, a quarter as long
+    dt     snnxray's time step from 0.25 to 16, and cnnxray, which is that of no end, three seeds, pictures of 32 pixels, 6 epochs
+    steps  spikeray's number of time steps from 1 to 16, three seeds and folds, pictures of 48 pixels, 6 and 2 epochs
     width  spiking against ReLU with the number of parameters, as above
     ablation  the first stage of spikeray, half as long, on fold 0, one part left out or changed; one run each. And the
            whole of it on five folds, the second stage's augmentation all at full strength
@@ -19,7 +19,7 @@ import numpy as np
 from spikeray import deliver, findings, plans, runs, train
 from spikeray.metrics import auc
 
-DT = (0.25, 0.5, 1, 2, 4, 8, 16)
+DT = (0.25, 0.5, 1, 2, 4, 8, 16, np.inf)
 
 
 def dt(data, out):
@@ -27,10 +27,11 @@ def dt(data, out):
     found = {}
     for step in DT:
         for seed in range(3):
-            folder = out.parent / "dt" / f"snnxray-{step}-{seed}"
-            train.train("snnxray", data, folder, seed, step, epochs=6, size=32, verbose=2)
+            name = "snnxray" if np.isfinite(step) else "cnnxray"
+            folder = out.parent / "dt" / f"{name}-{step}-{seed}"
+            train.train(name, data, folder, seed, step if np.isfinite(step) else 1.0, epochs=6, size=32, verbose=2)
             run = runs.load(folder)
-            found.setdefault("snnxray", {}).setdefault(step, []).append((auc(run.label, run.probability), np.nan, np.nan))
+            found.setdefault(name, {}).setdefault(step, []).append((auc(run.label, run.probability), np.nan, np.nan))
     return found, "dt"
 
 
@@ -78,9 +79,9 @@ SWEEPS = {"dt": dt, "steps": steps, "width": width, "ablation": ablation}
 
 def table(found, x):
     if x is None:
-        return "\n".join(["| | AUC, plain | stressed | balanced accuracy, stressed |", "|---|---|---|---|", *(
+        return "\n".join(["| | AUC, plain | stressed | balanced accuracy, stressed, at plain's threshold |", "|---|---|---|---|", *(
             f"| {line} | {' | '.join(f'{v:.4f}' for v in points[0][0])} |" for line, points in found.items())])
-    rows = [f"| | {x} | AUC, plain | stressed | balanced accuracy, stressed |", "|---|---|---|---|---|"]
+    rows = [f"| | {x} | AUC, plain | stressed | balanced accuracy, stressed, at plain's threshold |", "|---|---|---|---|---|"]
     for line, points in found.items():
         for at, values in sorted(points.items()):
             cells = [f"{np.mean(v):.4f} ({min(v):.4f} to {max(v):.4f})" if not np.isnan(v).any() else "" for v in np.transpose(values)]
@@ -95,14 +96,16 @@ def draw(found, x, path):
     matplotlib.rcParams.update({"svg.hashsalt": "spikeray", "svg.fonttype": "none"})
     fig, axis = plt.subplots(figsize=(5, 3.4), layout="constrained")
     for line, points in found.items():
-        at = sorted(points)
+        at = sorted(a for a in points if np.isfinite(a))
+        if not at:
+            axis.axhline(np.mean(points[np.inf], axis=0)[0], color="0.5", linestyle=":", label=f"{line}, plain")
         for i, style in enumerate(("o-", "s--")):
             values = np.array([[v[i] for v in points[a]] for a in at])
-            if not np.isnan(values).any():
+            if at and not np.isnan(values).any():
                 axis.errorbar(at, values.mean(1), [values.mean(1) - values.min(1), values.max(1) - values.mean(1)], fmt=style,
                               markersize=4, capsize=2, label=f"{line}, {'stressed' if i else 'plain'}")
     axis.set(xlabel=x, ylabel="AUC, mean and range of three seeds", xscale="log")
-    axis.set_xticks(sorted({a for points in found.values() for a in points}))
+    axis.set_xticks(sorted({a for points in found.values() for a in points if np.isfinite(a)}))
     axis.get_xaxis().set_major_formatter(lambda v, _: re.sub(r"000$", "k", f"{v:g}") if v >= 1000 else f"{v:g}")
     axis.minorticks_off()
     axis.legend(frameon=False)

@@ -1,8 +1,8 @@
 """Do the spikes, or a small ensemble, know when the answer is wrong? `python training/experiments/uncertainty.py --data DATA`.
 
 Every out-of-fold picture, plain and mixed, is answered again with other starting voltages (uniform in [0, 1) for every neuron, in place of 1/2), and the answers
-after each time step are kept. The ensemble is the network and its quantised and ReLU twins, each calibrated. Prints how well each of these tells wrong answers from right ones (area under the ROC curve): how near the answer is to the threshold, the
-spread over starting voltages, over steps, over the ensemble; and whether a spread adds anything to the nearness (logistic regression on both, five folds by patient).
+after each time step are kept. The ensemble is the network and its quantised and ReLU twins, each calibrated. Prints how well each of these tells wrong answers from right ones (area under the ROC curve): how near the answer is to the threshold; that and on which
+side of it, which is all that the answer itself can say; the spread over starting voltages, over steps, over the ensemble; and whether a spread adds anything to what the answer says (logistic regression on all of it, five folds by patient).
 """
 
 import argparse
@@ -71,21 +71,27 @@ def main():
             spread.append(np.std([fit.answers(drawn, {kind: sets[kind]})[kind] for _ in range(a.draws)], axis=0))
             x = sets[kind][..., None].astype(np.float32) / np.float32(255)
             steps.append(np.std(by_step(model).predict(x, batch_size=64, verbose=0), axis=1))
-        wrong = ((z >= edge) != label).astype(int)
+        wrong, side = ((z >= edge) != label).astype(int), (z >= edge).astype(float)
         near = -np.abs(z - edge)
+        answer = np.stack([near, side, near * side], axis=1)
         measures = {"nearness to the threshold": near, f"spread over {a.draws} starting voltages": np.concatenate(spread), "spread over steps": np.concatenate(steps),
                     "spread over three networks": np.std([c["slope"] * deliver.pooled(arm, kind)[2] + c["intercept"] for arm, c in zip(arms, calibrations)], axis=0)}
         fold = np.concatenate([np.full(len(r.label), i) for i, r in enumerate(found)])
-        for name in list(measures)[1:]:
-            both, combined = np.stack([near, np.log(measures[name] + 1e-3)], axis=1), np.empty(len(z))
+
+        def combined(features):
+            out = np.empty(len(z))
             for f in range(len(found)):
-                combined[fold == f] = LogisticRegression(C=np.inf).fit(both[fold != f], wrong[fold != f]).decision_function(both[fold == f])
-            measures[f"nearness and {name}"] = combined
-        print(f"\n{kind}: {wrong.sum()} of {len(wrong)} answers are wrong\n\n| | AUC for a wrong answer | 95% interval | more than nearness alone |\n|---|---|---|---|")
+                out[fold == f] = LogisticRegression(C=np.inf).fit(features[fold != f], wrong[fold != f]).decision_function(features[fold == f])
+            return out
+        spreads = list(measures)[1:]
+        measures["the answer: nearness and side"] = alone = combined(answer)
+        for name in spreads:
+            measures[f"the answer and {name}"] = combined(np.column_stack([answer, np.log(measures[name] + 1e-3)]))
+        print(f"\n{kind}: {wrong.sum()} of {len(wrong)} answers are wrong\n\n| | AUC for a wrong answer | 95% interval | more than the answer |\n|---|---|---|---|")
         for name, m in measures.items():
             low, high = bootstrap(wrong, m, patients, lambda y, q: {"auc": auc(y, q)}, draws=1000)["auc"]
             index = np.arange(len(wrong))
-            gain = bootstrap(wrong, index, patients, lambda y, i, m=m: {"gain": auc(y, m[i]) - auc(y, near[i])}, draws=1000)["gain"]
+            gain = bootstrap(wrong, index, patients, lambda y, i, m=m: {"gain": auc(y, m[i]) - auc(y, alone[i])}, draws=1000)["gain"]
             print(f"| {name} | {auc(wrong, m):.4f} | {low:.4f} to {high:.4f} | {gain[0]:+.4f} to {gain[1]:+.4f} |")
 
 

@@ -15,8 +15,8 @@ KINDS = ("geometry", "tone", "sharpness", "cover")
 def augment(x, size: int, seed, kinds=KINDS, mildest=1.0):
     """Pictures uint8 [n][s][s][1] as float32 [n][size][size][1] in 0..1, s >= size; seed: int32 [2].
 
-    Every picture has a strength of its own, drawn from `mildest` to 1, that all of the following is multiplied by: at 0 a picture is only
-    mirrored half of the time.
+    Every picture has a strength of its own, drawn from `mildest` to 1, that the sizes of what follows are scaled by: at 0 a picture is
+    only brought to size, and mirrored half of the time.
 
     geometry: rotation to 15 degrees, scale .76 to 1.28 along each axis by itself, shift to 8 %, mirrored half of the time.
     tone: gamma, contrast, brightness, and a smooth field of exposure.

@@ -23,7 +23,8 @@ SHORTCUTS = ("The out-of-fold pictures again, plain but for what the row says. A
              "four pixels leaves, fine is the rest. Pairs are of one healthy and one ill picture whose sharpness (deviation of the Laplacian over that of the picture) is within 2 %.")
 
 
-POINTS = "Told of what they were fitted on: plain and stressed answers, the plain ones weighing as much as those of all eight kinds of stress together."
+POINTS = ("The rates are of what the thresholds were fitted on: plain and stressed answers, the plain ones weighing as much as those of all eight kinds of stress together. The last two columns are "
+          "of plain and of stressed answers by themselves (sensitivity, specificity).")
 
 
 class Arm:
@@ -169,9 +170,12 @@ def _stress_table(arm):
 
 
 def _points_table(arm):
-    rows = ["| | threshold | sensitivity | specificity |", "|---|---|---|---|"]
+    rows = ["| | threshold | sensitivity | specificity | plain | stressed |", "|---|---|---|---|---|---|"]
+    stressed = np.stack([arm.probability(k) for k in arm.kinds])
     for point in arm.points:
         cells = [f"{point[k]['value']:.4f} ({point[k]['low']:.4f} to {point[k]['high']:.4f})" for k in ("sensitivity", "specificity")]
+        cells += ["{:.4f}, {:.4f}".format(np.mean(p[:, arm.label == 1] >= point["threshold"]), np.mean(p[:, arm.label == 0] < point["threshold"]))
+                  for p in (arm.probability()[np.newaxis], stressed)]
         rows.append(f"| `{point['name']}` | {point['threshold']:.4f} | {' | '.join(cells)} |")
     return "\n".join([*rows, "", POINTS])
 

@@ -2,8 +2,8 @@
 
 Two stages. First from the start, with batch norm and ReLU or quantised activations; then, batch norm folded into int8
 convolutions, as what is asked for: `relu`, `quantised`, or `spiking` or `board` through time. The first sees pictures augmented at full
-strength, which the network comes to think the usual; the second strengths from almost none up, so that it ends with plain pictures in the
-middle of what it knows. Both end in the running average of the weights. Twins of one seed and fold share the first stage where they can (all but `relu`).
+strength, which the network comes to think the usual; the second strengths from none up, so that it ends with plain pictures among what it
+knows. Both end in the running average of the weights. Twins of one seed and fold share the first stage where they can (all but `relu`).
 
 A run's folder holds model.keras, answers.npz (validation logits, plain and for each kind of stress) and run.json. A run that
 was stopped goes on from its last epoch; a finished one is left alone.
@@ -49,7 +49,7 @@ class Plan:
     kinds: tuple = KINDS  # of augmentation
     balanced: bool = True  # each class weighs the same
     averaged: bool = True
-    mildest: float = 1.0  # least strength of augmentation in the first stage
+    mildest: float = 1.0  # least strength of augmentation, 0 to 1, in the first stage; the most is 1
     mildest_after: float = 0.0
 
     def first(self):

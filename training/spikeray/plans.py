@@ -35,7 +35,7 @@ GROUPS: dict[str, dict[str, Plan]] = {
         "size-96": {"size": 96}, "size-160": {"size": 160}, "relu": {"activation": "relu"}}.items()},
     # The whole of it, but for the second stage's milder augmentation.
     "strong": {f"strong-spiking-{p.fold}": dataclasses.replace(p, mildest_after=1.0) for p in MAIN},
-    # Sweeps: pictures of 48 pixels, a quarter as long, three seeds and folds.
+    # Sweeps: pictures of 48 pixels, 6 and 2 epochs, three seeds and folds.
     "steps": {f"steps-{t}-{k}": dataclasses.replace(SMALL, steps=t, seed=k, fold=k) for t in (1, 2, 3, 4, 8, 16) for k in range(3)},
     "width": {f"width-{w}-{kind}-{k}": dataclasses.replace(SMALL, width=w, activation=kind, seed=k, fold=k)
               for w in (0.25, 0.5, 1.0, 1.5, 2.0) for kind in ("spiking", "relu") for k in range(3)},
@@ -47,7 +47,7 @@ def run(name, plan, root, out) -> float:
     folder = pathlib.Path(out) / name
     if (folder / "run.json").exists():
         done = json.loads((folder / "run.json").read_text())
-        if any(done[k] != (list(v) if isinstance(v, tuple) else v) for k, v in dataclasses.asdict(plan).items()):
+        if any(done.get(k) != (list(v) if isinstance(v, tuple) else v) for k, v in dataclasses.asdict(plan).items()):
             raise ValueError(f"{folder}: is of another plan")
         return 0.0
     began = time.time()

@@ -133,6 +133,32 @@ def test_the_mildest_augmentation_leaves_a_picture_as_it_is_or_mirrors_it():
     assert drawn[0] < 0.02 < full[0] / 2 and drawn.mean() < 0.75 * full.mean() and drawn[-1] > full.mean() / 2
 
 
+@pytest.mark.parametrize("kind", augment.KINDS)
+def test_augmentation_without_strength_does_nothing_but_mirror(kind, monkeypatch):
+    real = augment._Draws.__init__
+
+    def weak(self, *args):
+        real(self, *args)
+        self.strength = tf.zeros_like(self.strength)
+    monkeypatch.setattr(augment._Draws, "__init__", weak)
+    x = np.random.default_rng(0).integers(0, 256, (24, 32, 32, 1), dtype=np.uint8)
+    y, plain = augment.augment(x, 32, tf.constant((1, 2)), (kind,)).numpy(), x / np.float32(255)
+    off = np.minimum(*(np.abs(y - p).max(axis=(1, 2, 3)) for p in (plain, plain[:, :, ::-1])))
+    assert off.max() < 2e-4
+    assert (np.abs(y - plain).max() > 0.1) == (kind == "geometry")  # some are mirrored
+
+
+def test_each_stage_has_its_strength(monkeypatch):
+    seen = []
+    monkeypatch.setattr(fit, "augment", lambda x, size, seed, kinds, mildest: seen.append(mildest) or tf.cast(x, tf.float32))
+    plan = fit.Plan(size=8, batch=2, mildest=0.75, mildest_after=0.25)
+    x, y = np.zeros((2, 4, 8, 8), np.uint8), np.zeros((4, 2), np.float32)
+    for stage in (1, 2):
+        assert len(list(fit._batches(x, y, plan, 0, stage))) == 2
+    assert seen == [0.75, 0.25]
+    assert plan.first() == dataclasses.replace(plan, mildest_after=0.5).first() != dataclasses.replace(plan, mildest=0.5).first()
+
+
 @pytest.mark.parametrize("kind", stress.KINDS)
 def test_stress_is_the_same_every_time_and_harms(kind):
     im = Image.fromarray(np.kron(np.random.default_rng(0).integers(0, 256, (16, 16), dtype=np.uint8), np.ones((8, 8), np.uint8)))
