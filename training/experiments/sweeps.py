@@ -65,7 +65,7 @@ def width(data, out):
 
 def ablation(data, out):
     names = iter(plans.GROUPS["ablation"])
-    found = _planned("ablation", data, out, lambda r: (0, next(names)))
+    found = _planned("ablation", data, out, lambda r: (0, next(names).removeprefix("ablation-")))
     for group in ("main", "strong"):
         for name, plan in plans.GROUPS[group].items():
             plans.run(name, plan, data, out)
