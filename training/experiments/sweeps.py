@@ -12,7 +12,6 @@ docs/figures/NAME.svg.
 
 import argparse
 import pathlib
-import re
 
 import numpy as np
 
@@ -85,7 +84,7 @@ def table(found, x):
     for line, points in found.items():
         for at, values in sorted(points.items()):
             cells = [f"{np.mean(v):.4f} ({min(v):.4f} to {max(v):.4f})" if not np.isnan(v).any() else "" for v in np.transpose(values)]
-            rows.append(f"| {line} | {at:g} | {' | '.join(cells)} |")
+            rows.append(f"| {line} | {at:.8g} | {' | '.join(cells)} |")
     return "\n".join(rows)
 
 
@@ -106,7 +105,7 @@ def draw(found, x, path):
                               markersize=4, capsize=2, label=f"{line}, {'stressed' if i else 'plain'}")
     axis.set(xlabel=x, ylabel="AUC, mean and range of three seeds", xscale="log")
     axis.set_xticks(sorted({a for points in found.values() for a in points if np.isfinite(a)}))
-    axis.get_xaxis().set_major_formatter(lambda v, _: re.sub(r"000$", "k", f"{v:g}") if v >= 1000 else f"{v:g}")
+    axis.get_xaxis().set_major_formatter(lambda v, _: f"{v / 1e6:.2f} M" if v >= 1e6 else f"{v / 1e3:.0f} k" if v >= 1e3 else f"{v:g}")
     axis.minorticks_off()
     axis.legend(frameon=False)
     path.parent.mkdir(parents=True, exist_ok=True)
