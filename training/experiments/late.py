@@ -5,14 +5,12 @@ them, out of fold: specificity and logits at its balanced threshold, and AUC wit
 """
 
 import argparse
-import re
 
 import numpy as np
 
 from spikeray import findings
 from spikeray.metrics import auc
 
-FIRST = 1356
 ARMS = {**findings.ARMS, "strong-spiking": "spiking, all at full strength (1.0)"}
 
 
@@ -23,9 +21,7 @@ def main():
     print("| | pictures | specificity, others | late | AUC, others | late |\n|---|---|---|---|---|---|")
     for name, line in ARMS.items():
         arm = findings.Arm(a.runs, name)
-        files = [n for r in arm.runs for n in r.names]
-        late = np.array([bool(m) and int(m[1]) >= FIRST for m in (re.match(r"NORMAL2-IM-(\d+)", n) for n in files)])
-        p, healthy = arm.probability(), arm.label == 0
+        p, late, healthy = arm.probability(), arm.late(), arm.label == 0
         cells = [f"{np.mean(p[group] < arm.threshold):.3f}" for group in (healthy & ~late, late)]
         cells += [f"{auc(arm.label[keep], p[keep]):.4f}" for keep in (~late, late | ~healthy)]
         print(f"| {line} | {late.sum()} | {' | '.join(cells)} |")

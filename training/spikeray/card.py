@@ -56,7 +56,7 @@ Expect less elsewhere. The official test of this data set is shifted from its `t
 
 ## Known shortcuts
 In the originals, files of healthy and sick children differ in ways that have nothing to do with lungs: NORMAL pictures are larger, sharper, of higher JPEG quality and less wide.
-Augmentation works against each. What it does not reach: some healthy children's pictures (17 of `train`, `NORMAL2-IM-1356` and on) come softer, with less edge and local contrast, and 6 of the 17 are called ill. What an audit found:
+Augmentation works against each. What it does not reach: some healthy children's pictures (`NORMAL2-IM-1356` and on) come softer, with less edge and local contrast, and {late} of them are called ill. What an audit found:
 
 {audit}
 
@@ -70,7 +70,7 @@ The weights are under the project's Apache-2.0 licence. They are derived from pi
 
 
 def card(run, version, tables: dict[str, str], spikes: dict[str, float], n: int) -> str:
-    """run: the shipped one. tables: pooled, points, subgroups, stress and audit, in Markdown. spikes: findings.operations'."""
+    """run: the shipped one. tables: pooled, points, subgroups, stress and audit, in Markdown, and late, a count. spikes: findings.operations'."""
     r = run.record
     hours = r["seconds"] / 3600
     return CARD.format(

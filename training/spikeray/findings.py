@@ -5,6 +5,7 @@ Writes the model's card too. Only what stands between the two markers is replace
 
 import argparse
 import pathlib
+import re
 
 import keras
 import numpy as np
@@ -17,6 +18,7 @@ BEGIN = "<!-- spikeray tables: begin (python -m spikeray.findings writes what fo
 END = "<!-- spikeray tables: end -->"
 ARMS = {"spiking": "spiking, T = 4", "quantised": "quantised, five levels", "relu": "ReLU"}
 DRAWS = 1000
+LATE = 1356  # the first number of the healthy pictures NORMAL2-IM-… that come softer than the others
 
 
 SHORTCUTS = ("The out-of-fold pictures again, plain but for what the row says. A mask is the picture's median grey; the borders are the outer eighth of each side; coarse is what a Gaussian of "
@@ -40,6 +42,11 @@ class Arm:
 
     def probability(self, kind="plain"):
         return deliver.calibrated(self.calibration, deliver.pooled(self.runs, kind)[2])
+
+    def late(self):
+        """Which pictures are of the healthy ones that come softer."""
+        files = (re.match(r"NORMAL2-IM-(\d+)", n) for r in self.runs for n in r.names)
+        return np.array([bool(m) and int(m[1]) >= LATE for m in files])
 
     def figures(self, y=None, p=None):
         """Figures at the balanced threshold, by name."""
@@ -117,7 +124,8 @@ def report(root, dataset, figures, version) -> tuple[str, str]:
     main = arms["spiking"]
     n, ill = len(main.label), int(main.label.sum())
     tables = {"pooled": _pooled_table(main), "points": _points_table(main), "subgroups": _subgroups(main), "stress": _stress_table(main),
-              "audit": SHORTCUTS + "\n\n" + audit.table(root, dataset)}
+              "audit": SHORTCUTS + "\n\n" + audit.table(root, dataset),
+              "late": f"{np.sum(main.probability()[main.late()] >= main.threshold)} of the {main.late().sum()}"}
     parts = ["## `spikeray`, out of fold",
              f"{n} pictures of {len(set(main.patients))} patients, {n - ill} NORMAL and {ill} PNEUMONIA, each answered by the one of five runs that has not seen its patient. "
              f"Calibrated, at the threshold `balanced` ({main.threshold:.4f}); ECE and Brier with the two classes weighing the same. Intervals: {DRAWS} bootstrap samples of patients.",

@@ -29,7 +29,7 @@ Two **synthetic** radiographs. They show no patient: each is drawn from a statis
 of {grain:g} grey levels. They are for trying the server out, not for judging a model.
 
 | file | drawn from | draw | {columns} |
-|---|---|---|---|{rules}
+|---|---|---|{rules}
 {rows}
 
 The number under a model's name is its probability of pneumonia. The draw is the first, counting seeds from 0, that every
