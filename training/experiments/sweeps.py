@@ -4,7 +4,8 @@
     steps  spikeray's number of time steps from 1 to 16, three seeds and folds, pictures of 48 pixels, 6 and 2 epochs
     width  spiking against ReLU with the number of parameters, as above
     ablation  the first stage of spikeray, half as long, on fold 0, one part left out or changed; one run each. And the
-           whole of it on five folds, the second stage's augmentation all at full strength
+           whole of it on five folds, against what it was without weights for looks, and with augmentation at full
+           strength to the end
 
 Trains what is not finished yet (a sweep that was stopped goes on), prints a table in Markdown and, but for the ablation, draws
 docs/figures/NAME.svg.
@@ -65,11 +66,12 @@ def width(data, out):
 def ablation(data, out):
     names = iter(plans.GROUPS["ablation"])
     found = _planned("ablation", data, out, lambda r: (0, next(names).removeprefix("ablation-")))
-    for group in ("main", "strong"):
+    for group in ("main", "unweighted", "strong"):
         for name, plan in plans.GROUPS[group].items():
             plans.run(name, plan, data, out)
-    print("| as shipped, minus all at full strength | difference | 95% interval | by fold |\n|---|---|---|---|",
-          *findings.paired(findings.Arm(out, "spiking"), findings.Arm(out, "strong-spiking")), "", sep="\n")
+    shipped, unweighted, strong = (findings.Arm(out, name) for name in ("spiking", "unweighted-spiking", "strong-spiking"))
+    for title, arm, other in (("looks weighed in the second stage, minus not", shipped, unweighted), ("second stage milder, minus all at full strength", unweighted, strong)):
+        print(f"| {title} | difference | 95% interval | by fold |\n|---|---|---|---|", *findings.paired(arm, other), "", sep="\n")
     return found, None
 
 

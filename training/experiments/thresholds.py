@@ -1,6 +1,6 @@
 """What a threshold costs by the answers it is fitted on: `python training/experiments/thresholds.py`.
 
-For `spikeray`, and for the same with all augmentation at full strength: the threshold that balances sensitivity and specificity on plain answers, on
+For `spikeray` and its earlier versions: the threshold that balances sensitivity and specificity on plain answers, on
 those of all eight kinds of stress, and on both weighing the same, and what each gives on plain and on stressed pictures. All out of fold; reads finished runs only.
 """
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from spikeray import deliver
 
-ARMS = {"spiking": "as shipped", "strong-spiking": "all at full strength"}
+ARMS = {"spiking": "as shipped", "unweighted-spiking": "1.1: no weights for looks", "strong-spiking": "1.0: all at full strength too"}
 
 
 def rates(label, logits, threshold):

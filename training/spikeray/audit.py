@@ -2,7 +2,7 @@
 
 Every out-of-fold picture is answered again with its borders masked (the outer eighth of each side), with all but its borders masked,
 and with its lower and upper frequencies taken apart; and the plain answers are looked at on pairs of one healthy and one ill
-picture of the same sharpness. Each run's answers are kept beside it.
+picture of the same sharpness, and where the look of a picture (look.py) says nothing of its class or the wrong thing. Each run's answers are kept beside it.
 """
 
 import pathlib
@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from scipy import ndimage
 
-from . import deliver, fit
+from . import deliver, fit, look
 from .metrics import auc, bootstrap
 
 
@@ -49,29 +49,53 @@ def matched(label, value, caliper=0.02):
     return np.array(chosen)
 
 
+def by_look(found, plain):
+    """Logits of the look of every picture, out of fold, in the order of deliver.pooled. plain: each run's validation pictures."""
+    fold = np.concatenate([np.full(len(r.label), r.record["fold"]) for r in found])
+    return look.out_of_fold(look.measures(np.concatenate(plain)), np.concatenate([r.label for r in found]), fold)
+
+
+def misled(label, z):
+    """1 for the pictures whose look speaks against their class, 0 for the others. z: logits of the look."""
+    return ((z > 0) != (label == 1)).astype(float)
+
+
+def rates(label, probability, weight, threshold):
+    """AUC, sensitivity and specificity of weighted pictures; NaN without any of a class."""
+    right = (probability >= threshold) == label
+    share = [right[label == c] @ weight[label == c] / total if (total := weight[label == c].sum()) else float("nan") for c in (1, 0)]
+    return auc(label, probability, weight), *share
+
+
 def table(root, dataset) -> str:
     """The audit of the five runs under root as Markdown."""
     found = deliver.runs(root)
-    answers, sharp = {}, []
+    answers, pictures = {}, []
     for run in found:
         sets, _, _ = fit.validation(dataset, pathlib.Path(root) / "cache", run.record["fold"], run.record["size"])
-        sharp.append(sharpness(sets["plain"]))
+        pictures.append(sets["plain"])
         kept = run.folder / "audit.npz"
         if not kept.exists():
             np.savez(kept, **fit.answers(keras.saving.load_model(run.folder / "model.keras", compile=False), masks(sets["plain"])))
         for name, z in np.load(kept).items():
             answers.setdefault(name, []).append(z)
     label, patients, plain = deliver.pooled(found)
-    sharp = np.concatenate(sharp)
+    sharp, by = sharpness(np.concatenate(pictures)), by_look(found, pictures)
+    even, against = look.overlap(by, label), misled(label, by)
     calibration, points = deliver.operating(found)
     threshold = points[0]["threshold"]
-    pairs = matched(label, sharp)
-    rows = [("plain", label, plain, patients), *((k, label, np.concatenate(z), patients) for k, z in answers.items()),
-            (f"matched by sharpness, {len(pairs) // 2} pairs", label[pairs], plain[pairs], np.asarray(patients)[pairs])]
+    pairs = np.isin(np.arange(len(label)), matched(label, sharp)).astype(float)
+    every = np.ones(len(label))
+    rows = [("plain", plain, every), *((k, np.concatenate(z), every) for k, z in answers.items()),
+            (f"matched by sharpness, {int(pairs.sum()) // 2} pairs", plain, pairs), ("weighted for the look to say nothing", plain, even),
+            (f"look against the class, {against[label == 0].sum():.0f} healthy and {against[label == 1].sum():.0f} ill", plain, against)]
     out = ["| | AUC | 95% interval | sensitivity | specificity |", "|---|---|---|---|---|"]
-    for name, y, z, who in rows:
+    for name, z, weight in rows:
         p = deliver.calibrated(calibration, z)
-        low, high = bootstrap(y, p, who, lambda y, q: {"auc": auc(y, q)}, draws=1000)["auc"]
-        out.append(f"| {name} | {auc(y, p):.4f} | {low:.4f} to {high:.4f} | {np.mean(p[y == 1] >= threshold):.4f} | {np.mean(p[y == 0] < threshold):.4f} |")
-    alone = [max(auc(label[i], sharp[i]), auc(label[i], -sharp[i])) for i in (np.arange(len(label)), pairs)]
-    return "\n".join(out) + f"\n\nSharpness alone: AUC {alone[0]:.4f}; on the matched pairs {alone[1]:.4f}."
+        area, sensitivity, specificity = rates(label, p, weight, threshold)
+        # the bootstrap hands back the drawn pictures' numbers in place of a probability
+        low, high = bootstrap(label, np.arange(len(label)), patients, lambda y, i: {"auc": auc(y, p[i], weight[i])}, draws=1000)["auc"]
+        out.append(f"| {name} | {area:.4f} | {low:.4f} to {high:.4f} | {sensitivity:.4f} | {specificity:.4f} |")
+    alone = [max(auc(label, sharp, w), auc(label, -sharp, w)) for w in (every, pairs)]
+    return "\n".join(out) + (f"\n\nSharpness alone: AUC {alone[0]:.4f}; on the matched pairs {alone[1]:.4f}. "
+                             f"The look alone: {auc(label, by):.4f}; weighted {auc(label, by, even):.4f}.")

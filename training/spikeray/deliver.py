@@ -17,7 +17,7 @@ from . import card, data, gate, hybrid, modelfile
 from .metrics import auc, bootstrap
 
 PIXEL = 255
-VERSION = "1.1.0"
+VERSION = "1.2.0"
 SUMMARY_BOARD = "spikeray as a neuromorphic board can run it, reset to zero and one scale a layer: pneumonia in children's chest X-rays"
 SUMMARY = "Hybrid spiking network over four time steps, in whole numbers: pneumonia in children's chest X-rays"
 
@@ -166,7 +166,7 @@ def deliver_board(root, out, version) -> pathlib.Path:
 def _write(run, name, folder, version, summary, operated):
     section, gate_tensors = gate.section()
     model = keras.saving.load_model(run.folder / "model.keras", compile=False)
-    provenance = {k: run.record[k] for k in ("activation", "seed", "fold", "epochs", "epochs_after", "mildest_after", "digest", "versions")} | {
+    provenance = {k: run.record[k] for k in ("activation", "seed", "fold", "epochs", "epochs_after", "mildest_after", "look_after", "digest", "versions")} | {
         "recipe": "spikeray", "auc": {k: round(v, 5) for k, v in run.record["auc"].items()}}
     description, tensors = describe(model, name, version, summary, provenance)
     del description["threshold"]

@@ -22,7 +22,8 @@ LATE = 1356  # the first number of the healthy pictures NORMAL2-IM-… that come
 
 
 SHORTCUTS = ("The out-of-fold pictures again, plain but for what the row says. A mask is the picture's median grey; the borders are the outer eighth of each side; coarse is what a Gaussian of "
-             "four pixels leaves, fine is the rest. Pairs are of one healthy and one ill picture whose sharpness (deviation of the Laplacian over that of the picture) is within 2 %.")
+             "four pixels leaves, fine is the rest. Pairs are of one healthy and one ill picture whose sharpness (deviation of the Laplacian over that of the picture) is within 2 %. "
+             "The look is how much the grey varies at five scales, and in all; a logistic regression on the other folds says what it tells of the class, and each picture weighs the chance that its look gives the other class. Intervals take the weights as given.")
 
 
 POINTS = ("The rates are of what the thresholds were fitted on: plain and stressed answers, the plain ones weighing as much as those of all eight kinds of stress together. The last two columns are "

@@ -3,7 +3,8 @@
 Two stages. First from the start, with batch norm and ReLU or quantised activations; then, batch norm folded into int8
 convolutions, as what is asked for: `relu`, `quantised`, or `spiking` or `board` through time. The first sees pictures augmented at full
 strength, which the network comes to think the usual; the second strengths from none up, so that it ends with plain pictures among what it
-knows. Both end in the running average of the weights. Twins of one seed and fold share the first stage where they can (all but `relu`).
+knows, and pictures weighing more that do not look like their class (look.py). Both end in the running average of the weights. Twins of one
+seed and fold share the first stage where they can (all but `relu`).
 
 A run's folder holds model.keras, answers.npz (validation logits, plain and for each kind of stress) and run.json. A run that
 was stopped goes on from its last epoch; a finished one is left alone.
@@ -22,7 +23,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.metrics import roc_auc_score
 
-from . import data, hybrid, stress
+from . import data, hybrid, look, stress
 from .augment import KINDS, augment
 
 MARGIN = 1.25  # pictures are kept so much larger than the network's, for geometry to choose from
@@ -51,11 +52,13 @@ class Plan:
     averaged: bool = True
     mildest: float = 1.0  # least strength of augmentation, 0 to 1, in the first stage; the most is 1
     mildest_after: float = 0.0
+    look_after: float = 6.0  # most that a picture whose look speaks against its class weighs, in weights of one whose look gives it away
 
     def first(self):
         """The name of the first stage: what it depends on."""
         kind = "relu" if self.activation == "relu" else "quantised"
-        own = {k: v for k, v in dataclasses.asdict(self).items() if k not in ("activation", "epochs_after", "rate_after", "mildest_after")}
+        after = ("activation", "epochs_after", "rate_after", "mildest_after", "look_after")
+        own = {k: v for k, v in dataclasses.asdict(self).items() if k not in after}
         if kind == "relu":
             own.update(steps=0, cost=0)
         return kind + "-" + "-".join(_short(v) for v in own.values())
@@ -134,7 +137,7 @@ def _batches(x, y, plan, epoch, stage):
 class _Trainer:
     """One stage of training, with the running average of weights and batch norm's statistics kept beside the weights."""
 
-    def __init__(self, model, x, y, plan, stage, epochs, rate, folder):
+    def __init__(self, model, x, y, plan, stage, epochs, rate, folder, weight=1.0):
         self.model, self.x, self.plan, self.stage, self.epochs, self.folder = model, x, plan, stage, epochs, folder
         self.steps = len(y) // plan.batch
         total, warm = epochs * self.steps, self.steps if stage == 1 else self.steps // 4
@@ -143,9 +146,9 @@ class _Trainer:
         self.optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
         self.optimizer.build(model.trainable_variables)
         share = np.bincount(y, minlength=2) / len(y)
-        weight = 0.5 / share if plan.balanced else np.ones(2)
+        weight = weight * (0.5 / share if plan.balanced else np.ones(2))[y]
         target = np.eye(2)[y] * (1 - plan.smoothing) + plan.smoothing / 2
-        self.y = (target * weight[y][:, None]).astype(np.float32)  # a weighted target is a weighted cross-entropy
+        self.y = (target * weight[:, None]).astype(np.float32)  # a weighted target is a weighted cross-entropy
         self.average = [tf.Variable(v, trainable=False) for v in model.variables if v.dtype == "float32"]
         self.epoch = tf.Variable(0, dtype=tf.int64)
         self.momentum = tf.Variable(0.0)
@@ -210,19 +213,23 @@ def fit(plan: Plan, root, out, shared=None):
     labels = np.array([p.label for p in found])[training]
     x = kept[:, training]
     first = shared / "first" / plan.first()
-    model = hybrid.network(plan.size, "relu" if plan.activation == "relu" else "quantised", plan.steps, plan.width,
-                           0 if plan.activation == "relu" else plan.cost)
+    model = hybrid.network(plan.size, "relu" if plan.activation == "relu" else "quantised", plan.steps, plan.width, plan.cost)
     if not (first / "model.weights.h5").exists():
         first.mkdir(parents=True, exist_ok=True)
         _Trainer(model, x, labels, plan, 1, plan.epochs, plan.rate, first / "stage1").run()
-        model.save_weights(first / "model.weights.h5")
+        model.save_weights(first / "new.weights.h5")
+        (first / "new.weights.h5").rename(first / "model.weights.h5")
     model.load_weights(first / "model.weights.h5")
     sets, y, validated = validation(root, shared / "cache", plan.fold, plan.size)
     before = answers(model, {k: sets[k] for k in ("plain", "mixed")})
     print(f"{first}: AUC plain {roc_auc_score(y, before['plain']):.4f} mixed {roc_auc_score(y, before['mixed']):.4f}", flush=True)
     model = hybrid.folded(model, plan.activation, plan.steps, plan.cost)
     if plan.epochs_after:
-        _Trainer(model, x, labels, plan, 2, plan.epochs_after, plan.rate_after, out / "stage2").run()
+        weight = 1.0
+        if plan.look_after > 1:
+            seen = look.measures(x[0])
+            weight = look.weights(look.logits(seen, labels, seen), labels, plan.look_after)
+        _Trainer(model, x, labels, plan, 2, plan.epochs_after, plan.rate_after, out / "stage2", weight).run()
     model.save(out / "model.keras")
     z = answers(model, sets)
     np.savez(out / "answers.npz", label=y, name=[p.path.name for p in validated], patient=[p.patient for p in validated], **z)

@@ -18,8 +18,8 @@ from .fit import Plan
 
 MAIN = [Plan(seed=k, fold=k) for k in range(FOLDS)]
 
-ABLATED = Plan(activation="quantised", epochs=12, epochs_after=0)
-SMALL = Plan(size=48, epochs=6, epochs_after=2)
+ABLATED = Plan(activation="quantised", epochs=12, epochs_after=0, look_after=1.0)
+SMALL = Plan(size=48, epochs=6, epochs_after=2, look_after=1.0)
 
 GROUPS: dict[str, dict[str, Plan]] = {
     # The network itself: five folds, five seeds.
@@ -33,9 +33,11 @@ GROUPS: dict[str, dict[str, Plan]] = {
         "none": {}, **{f"no-{kind}": {"kinds": tuple(k for k in KINDS if k != kind)} for kind in KINDS}, "no-augmentation": {"kinds": ()},
         "mild": {"mildest": 0.0}, "unbalanced": {"balanced": False}, "last-weights": {"averaged": False}, "free-spikes": {"cost": 0.0}, "dear-spikes": {"cost": 0.016},
         "size-96": {"size": 96}, "size-160": {"size": 160}}.items()},
-    # The whole of it, but for the second stage's milder augmentation.
-    "strong": {f"strong-spiking-{p.fold}": dataclasses.replace(p, mildest_after=1.0) for p in MAIN},
-    # Sweeps: pictures of 48 pixels, 6 and 2 epochs, three seeds and folds.
+    # Earlier versions: 1.1, which weighed no looks, and 1.0, all of whose augmentation was at full strength.
+    "unweighted": {f"unweighted-{kind}-{p.fold}": dataclasses.replace(p, activation=kind, look_after=1.0)
+                   for kind in ("spiking", "quantised", "relu") for p in MAIN},
+    "strong": {f"strong-spiking-{p.fold}": dataclasses.replace(p, mildest_after=1.0, look_after=1.0) for p in MAIN},
+    # Sweeps: pictures of 48 pixels, 6 and 2 epochs, three seeds and folds, no weights for looks.
     "steps": {f"steps-{t}-{k}": dataclasses.replace(SMALL, steps=t, seed=k, fold=k) for t in (1, 2, 3, 4, 8, 16) for k in range(3)},
     "width": {f"width-{w}-{kind}-{k}": dataclasses.replace(SMALL, width=w, activation=kind, seed=k, fold=k)
               for w in (0.25, 0.5, 0.75, 1.0, 1.5) for kind in ("spiking", "relu") for k in range(3)},

@@ -11,7 +11,7 @@ from PIL import Image
 
 from spikeray import augment, data, deliver, fit, hybrid, modelfile, plans, reference, stress
 
-SMALL = {"size": 32, "width": 0.25, "epochs": 2, "epochs_after": 1, "batch": 8}
+SMALL = {"size": 32, "width": 0.25, "epochs": 2, "epochs_after": 2, "batch": 8}
 
 
 def test_quantised_activation_is_its_equation_and_passes_the_clips_gradient():
@@ -179,7 +179,7 @@ def test_a_stopped_run_ends_as_one_that_was_not(root, tmp_path, monkeypatch):
         if len(saved) in (1, 3):
             raise KeyboardInterrupt
     monkeypatch.setattr(tf.train.CheckpointManager, "save", save)
-    for _ in range(2):
+    for _ in range(2):  # in the first stage, in the second
         with pytest.raises(KeyboardInterrupt):
             fit.fit(plan, root, tmp_path / "cut" / "run")
     fit.fit(plan, root, tmp_path / "cut" / "run")

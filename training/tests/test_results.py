@@ -26,6 +26,9 @@ def test_figures_are_scikit_learns():
     assert got["auc"] == pytest.approx(roc_auc_score(label, probability))
     ties = np.round(probability, 1)
     assert metrics.auc(label, ties) == pytest.approx(roc_auc_score(label, ties))
+    assert np.isnan(metrics.auc(label, np.where(label == 1, np.nan, probability)))
+    weight = rng.uniform(size=300)
+    assert metrics.auc(label, ties, weight) == pytest.approx(roc_auc_score(label, ties, sample_weight=weight))
     assert got["brier"] == pytest.approx(brier_score_loss(label, probability))
 
 
