@@ -108,7 +108,7 @@ BOARD = """\
 On Loihi's fixed point, emulated, its spikes are the simulator's, which `spikeray model check --board loihi` proves for it: no number is rounded and no state can leave its range.
 
 ## On fold {fold}
-{n} pictures that it was not trained on; of the five folds, the one of `spikeray`'s highest plain AUC. Calibration and thresholds were fitted on the same pictures, plain and stressed alike, so that only the AUC is not flattered.
+{n} pictures that it was not trained on; of the five folds, the one of `spikeray`'s highest plain AUC (`models/seeds/spikeray-3`; the shipped `spikeray` was trained on it). Calibration and thresholds were fitted on the same pictures, plain and stressed alike, so that only the AUC is not flattered.
 
 | | |
 |---|---|

@@ -34,8 +34,8 @@ GROUPS: dict[str, dict[str, Plan]] = {
         "mild": {"mildest": 0.0}, "unbalanced": {"balanced": False}, "last-weights": {"averaged": False}, "free-spikes": {"cost": 0.0}, "dear-spikes": {"cost": 0.016},
         "size-96": {"size": 96}, "size-160": {"size": 160}}.items()},
     # Earlier versions: 1.1, which weighed no looks, and 1.0, all of whose augmentation was at full strength.
-    "unweighted": {f"unweighted-{kind}-{p.fold}": dataclasses.replace(p, activation=kind, look_after=1.0)
-                   for kind in ("spiking", "quantised", "relu") for p in MAIN},
+    "unweighted": {f"unweighted-spiking-{p.fold}": dataclasses.replace(p, look_after=1.0) for p in MAIN},
+    "unweighted-twins": {f"unweighted-{kind}-{p.fold}": dataclasses.replace(p, activation=kind, look_after=1.0) for p in MAIN for kind in ("quantised", "relu")},
     "strong": {f"strong-spiking-{p.fold}": dataclasses.replace(p, mildest_after=1.0, look_after=1.0) for p in MAIN},
     # Sweeps: pictures of 48 pixels, 6 and 2 epochs, three seeds and folds, no weights for looks.
     "steps": {f"steps-{t}-{k}": dataclasses.replace(SMALL, steps=t, seed=k, fold=k) for t in (1, 2, 3, 4, 8, 16) for k in range(3)},
