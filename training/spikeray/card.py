@@ -57,7 +57,7 @@ Expect less elsewhere. The official test of this data set is shifted from its `t
 
 ## Known shortcuts
 In the originals, files of healthy and sick children differ in ways that have nothing to do with lungs: NORMAL pictures are larger, sharper, of higher JPEG quality and less wide.
-Augmentation works against each. Most healthy pictures have their edges and local contrast raised, too, and most ill ones have not, which no augmentation takes away; weights in training work against that. Of the healthy children whose pictures come softer (`NORMAL2-IM-1356` and on), {late} are called ill. What an audit found:
+Augmentation works against each. Most healthy pictures also have stronger edges and more local contrast than most ill ones, which no augmentation that was tried takes away; weights in training work against that. Of the healthy children whose pictures come softer (`NORMAL2-IM-1356` and on), {late} are called ill. What an audit found:
 
 {audit}
 

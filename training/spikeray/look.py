@@ -1,8 +1,8 @@
 """What a picture's look alone says of its class, and weights under which it says less, or nothing.
 
-Its look is how much the grey varies at each of five scales, and in all: no place, no shape. Most healthy pictures of this data set come with their edges
-and local contrast raised, most ill ones come soft, so that six such numbers tell them apart with an AUC of .96. A network learns that too, and calls a
-healthy child ill whose picture is soft.
+Its look is how much the grey varies at each of five scales, and in all: no place, no shape. Most healthy pictures of this data set have stronger edges
+and more local contrast than most ill ones, so that six such numbers tell them apart with an AUC of .96. A network learns that too, and calls a healthy
+child ill whose picture is soft.
 """
 
 import numpy as np

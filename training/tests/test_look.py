@@ -24,7 +24,7 @@ def test_measures_are_of_scale_and_contrast_and_of_no_place():
     np.testing.assert_allclose(look.measures(framed)[:, 0], a[:, 0], atol=0.02)  # no Gaussian of the finest band reaches the borders
     smooth = np.stack([np.clip(ndimage.gaussian_filter(rng.normal(128, 900, (160, 160)), 4), 0, 255) for _ in range(4)])
     half = smooth.reshape(4, 80, 2, 80, 2).mean((2, 4))
-    np.testing.assert_allclose(look.measures(half.astype(np.uint8))[:, 2:], look.measures(smooth.astype(np.uint8))[:, 2:], atol=0.1)  # nor does size
+    np.testing.assert_allclose(look.measures(half.astype(np.uint8))[:, 2:], look.measures(smooth.astype(np.uint8))[:, 2:], atol=0.1)  # whatever the size
 
 
 def looks(n=20000):
