@@ -89,8 +89,10 @@ func isForm(contentType string) (bool, error) {
 		// What curl --data-binary declares.
 		media == "application/x-www-form-urlencoded":
 		return false, nil
+	case media == "multipart/related", strings.HasPrefix(media, "application/dicom"):
+		return false, refuse(unsupportedFormat, "%s: DICOM is not read; send the picture itself, as image/*, application/octet-stream or multipart/form-data", media)
 	}
-	return false, refuse(unsupportedFormat, "send the picture as image/*, application/octet-stream or multipart/form-data")
+	return false, refuse(unsupportedFormat, "%s is not taken; send the picture as image/*, application/octet-stream or multipart/form-data", media)
 }
 
 func (s *Server) readForm(r *http.Request, held *lease) ([]upload, error) {

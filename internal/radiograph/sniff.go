@@ -25,58 +25,67 @@ var supported = []struct {
 	{signature{8, "WEBP", "WebP"}, &webpCodec},
 }
 
-// Formats that people may well send but that are not decoded. Naming them makes
-// for an answer that can be acted on.
-var unsupported = []signature{
-	{128, "DICM", "DICOM"},
-	{0, "GIF87a", "GIF"},
-	{0, "GIF89a", "GIF"},
-	{0, "%PDF-", "PDF"},
-	{0, "\x00\x00\x00\x0cjP  \r\n\x87\n", "JPEG 2000"},
-	{0, "\xff\x4f\xff\x51", "JPEG 2000 codestream"},
-	{0, "\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"},
-	{0, "\xff\x0a", "JPEG XL"},
-	{4, "ftypheic", "HEIC"},
-	{4, "ftypheix", "HEIC"},
-	{4, "ftypmif1", "HEIF"},
-	{4, "ftypavif", "AVIF"},
-	{0, "II+\x00", "BigTIFF"},
-	{0, "MM\x00+", "BigTIFF"},
-	{0, "8BPS", "Photoshop"},
-	{0, "\x00\x00\x01\x00", "ICO"},
-	{0, "\x76\x2f\x31\x01", "OpenEXR"},
-	{0, "NRRD", "NRRD"},
-	{344, "n+1\x00", "NIfTI"},
-	{0, "P5\n", "PGM"},
-	{0, "P6\n", "PPM"},
-	{0, "PK\x03\x04", "ZIP archive"},
-	{0, "\x1f\x8b", "gzip archive"},
-}
-
 func (s signature) matches(data []byte) bool {
 	return len(data) >= s.offset && bytes.HasPrefix(data[s.offset:], []byte(s.magic))
+}
+
+// isSupported tells the formats that are decoded, switched on or not.
+func isSupported(data []byte) bool {
+	for _, s := range supported {
+		if s.matches(data) {
+			return true
+		}
+	}
+	return false
+}
+
+// switchedOff says how to have the formats decoded that are off unless asked for.
+var switchedOff = map[*codec]string{
+	&tiffCodec: "TIFF is switched off: --tiff or SPIKERAY_TIFF=true takes it",
+	&webpCodec: "WebP is switched off: --webp or SPIKERAY_WEBP=true takes it",
 }
 
 // sniff tells the format of a file by its content. A file's name and the type that
 // its sender claims are never asked.
 func sniff(data []byte, limits Limits) (*codec, error) {
+	if len(data) == 0 {
+		return nil, fmt.Errorf("%w: no bytes", ErrNotPicture)
+	}
 	// DICOM first: its preamble of 128 bytes may imitate another format.
-	for _, s := range unsupported {
-		if s.matches(data) {
-			return nil, fmt.Errorf("%w: %s", ErrUnknownFormat, s.format)
-		}
+	if name := foreignFormat(data); name != "" {
+		return nil, fmt.Errorf("%w: this is %s", ErrUnknownFormat, name)
 	}
 	for _, s := range supported {
 		if !s.matches(data) {
 			continue
 		}
 		if s.codec == &tiffCodec && !limits.TIFF || s.codec == &webpCodec && !limits.WebP {
-			return nil, fmt.Errorf("%w: %s is switched off", ErrUnknownFormat, s.format)
+			return nil, fmt.Errorf("%w: %s", ErrUnknownFormat, switchedOff[s.codec])
 		}
 		return s.codec, nil
 	}
-	if len(data) == 0 {
-		return nil, fmt.Errorf("%w: no bytes", ErrNotPicture)
+	for _, s := range supported {
+		if at := bytes.Index(data[:min(len(data), nearStart)], []byte(s.magic)); s.offset == 0 && len(s.magic) > 2 && at > 0 {
+			return nil, fmt.Errorf("%w: %s begins at byte %d only; what is before it does not belong there", ErrNotPicture, s.format, at)
+		}
 	}
-	return nil, fmt.Errorf("%w: neither JPEG, PNG nor BMP by its first bytes", ErrNotPicture)
+	if isText(data[:min(len(data), nearStart)]) {
+		return nil, fmt.Errorf("%w: this is text, %s", ErrNotPicture, limits.none())
+	}
+	return nil, fmt.Errorf("%w: %s by its first bytes", ErrNotPicture, limits.none())
+}
+
+// nearStart is how far from a file's first byte a picture is looked for, to name it.
+const nearStart = 64
+
+// none says that a file is of none of the formats that are decoded.
+func (l Limits) none() string {
+	formats := "neither JPEG, PNG"
+	if l.TIFF {
+		formats += ", TIFF"
+	}
+	if l.WebP {
+		formats += ", WebP"
+	}
+	return formats + " nor BMP"
 }
