@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestPredictionIsDecodingPreparingAndInferring(t *testing.T) {
 	data := testmodel.JPEG(150, 100, 3)
 	for _, m := range []*model.Model{testmodel.Rows(t), testmodel.Steps(t, 4), testmodel.Plain(t)} {
-		picture, err := radiograph.Decode(data, radiograph.Limits{})
+		picture, err := radiograph.Decode(t.Context(), data, radiograph.Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}

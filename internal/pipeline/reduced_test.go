@@ -74,7 +74,7 @@ func answer(t *testing.T, m *model.Model, file []byte, reduced bool) float64 {
 	if p := m.Description().Preparation; reduced {
 		limits.Target = image.Pt(p.Width, p.Height)
 	}
-	picture, err := radiograph.Decode(file, limits)
+	picture, err := radiograph.Decode(t.Context(), file, limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func enlarge(t *testing.T, name string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	picture, err := radiograph.Decode(file, radiograph.Limits{})
+	picture, err := radiograph.Decode(t.Context(), file, radiograph.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,10 +2,10 @@ package radiograph
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"image"
 
 	"golang.org/x/image/bmp"
 )
@@ -14,9 +14,12 @@ import (
 // file is known to be long enough there is little that can go wrong.
 var bmpCodec = codec{name: "bmp", read: readBMP, decode: decodeBMP}
 
-func decodeBMP(data []byte) (image.Image, error) {
-	picture, err := bmp.Decode(bytes.NewReader(data))
-	return picture, bmpError(err)
+func decodeBMP(ctx context.Context, data []byte, h header) (decoded, error) {
+	picture, err := bmp.Decode(interruptible(ctx, data))
+	if err != nil {
+		return decoded{}, bmpError(err)
+	}
+	return inGrey(picture, h)
 }
 
 func bmpError(err error) error {
@@ -29,7 +32,7 @@ func bmpError(err error) error {
 	return nil
 }
 
-func readBMP(data []byte, _ int64) (header, error) {
+func readBMP(data []byte, _ Limits) (header, error) {
 	config, err := bmp.DecodeConfig(bytes.NewReader(data))
 	if err != nil {
 		return header{}, bmpError(err)

@@ -1,6 +1,7 @@
 package radiograph
 
 import (
+	"context"
 	"errors"
 	"image"
 	"testing"
@@ -13,14 +14,14 @@ func decodeFuzzed(t *testing.T, data []byte) {
 	limits.MaxPixels = 1 << 16
 	var p *Picture
 	var err error
-	taken := allocated(func() { p, err = Decode(data, limits) })
+	taken := allocated(func() { p, err = Decode(context.Background(), data, limits) })
 	// Beside the pixels the decoders keep tables and windows, and a TIFF its strip
 	// offsets and buffers that double as they grow.
 	if most := uint64(4*bytesPerPixel*limits.MaxPixels + 64*len(data) + 4<<20); taken > most && !isWebP(data) {
 		t.Errorf("%d bytes taken for %d bytes of file, at most %d", taken, len(data), most)
 	}
 	limits.Target = image.Pt(8, 8)
-	reduced, reducedErr := Decode(data, limits)
+	reduced, reducedErr := Decode(context.Background(), data, limits)
 	// The means of a picture can be all one grey where its pixels are not.
 	if (err == nil) != (reducedErr == nil) && !errors.Is(reducedErr, ErrNotRadiograph) {
 		t.Fatalf("%v, but %v for a target", err, reducedErr)

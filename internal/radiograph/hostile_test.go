@@ -2,6 +2,7 @@ package radiograph
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"image"
@@ -29,15 +30,15 @@ var everything = Limits{TIFF: true, WebP: true}
 // TestEveryTruncationIsAnError cuts each file at every byte.
 func TestEveryTruncationIsAnError(t *testing.T) {
 	for name, file := range everyFormat(t) {
-		if _, err := Decode(file, everything); err != nil {
+		if _, err := Decode(context.Background(), file, everything); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		for n := range file {
-			p, err := Decode(file[:n], everything)
+			p, err := Decode(context.Background(), file[:n], everything)
 			// x/image finds a TIFF's pixels before its directory, and its last bytes may be
 			// resolutions that it never looks at; the picture is whole without them.
 			if err == nil && p.Format == "tiff" {
-				whole, _ := Decode(file, everything)
+				whole, _ := Decode(context.Background(), file, everything)
 				if bytes.Equal(whole.Image.(*image.Gray).Pix, p.Image.(*image.Gray).Pix) {
 					continue
 				}
@@ -59,7 +60,7 @@ func TestTruncatedScanWithEOI(t *testing.T) {
 				continue
 			}
 			cut := append(append([]byte{}, file[:n]...), 0xff, 0xd9)
-			if _, err := Decode(cut, Limits{}); !errors.Is(err, ErrNotPicture) {
+			if _, err := Decode(context.Background(), cut, Limits{}); !errors.Is(err, ErrNotPicture) {
 				t.Errorf("%s cut to %d of %d bytes: %v", name, n, len(file), err)
 				break
 			}
@@ -69,7 +70,7 @@ func TestTruncatedScanWithEOI(t *testing.T) {
 
 func TestGarbageAfterTheEndIsIgnored(t *testing.T) {
 	for _, name := range []string{"grey.jpg", "colour_progressive.jpg"} {
-		if _, err := Decode(append(fixture(t, name), "thumbnails and the like"...), Limits{}); err != nil {
+		if _, err := Decode(context.Background(), append(fixture(t, name), "thumbnails and the like"...), Limits{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -102,7 +103,7 @@ func TestLimitsComeBeforeMemory(t *testing.T) {
 	for name, file := range map[string][]byte{"png": pngFile, "jpeg": jpegFile, "bmp": bmpFile} {
 		for limit, want := range map[int]error{0: ErrTooLarge, w * h: ErrNotPicture} {
 			var err error
-			taken := allocated(func() { _, err = Decode(file, Limits{MaxPixels: limit}) })
+			taken := allocated(func() { _, err = Decode(context.Background(), file, Limits{MaxPixels: limit}) })
 			if !errors.Is(err, want) {
 				t.Errorf("%s at limit %d: %v", name, limit, err)
 			}
@@ -114,12 +115,12 @@ func TestLimitsComeBeforeMemory(t *testing.T) {
 	for name, file := range everyFormat(t) {
 		limits := everything
 		limits.MaxPixels = 24*20 - 1
-		if _, err := Decode(file, limits); !errors.Is(err, ErrTooLarge) {
+		if _, err := Decode(context.Background(), file, limits); !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%s one pixel above the limit: %v", name, err)
 		}
 	}
 	long := image.NewGray(image.Rect(0, 0, MaxSide+1, 16))
-	if _, err := Decode(asPNG(t, long), Limits{}); !errors.Is(err, ErrTooLarge) {
+	if _, err := Decode(context.Background(), asPNG(t, long), Limits{}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("a side too long: %v", err)
 	}
 }
@@ -133,7 +134,7 @@ func TestProgressiveFilesMustBeWholeAndModest(t *testing.T) {
 	file := fixture(t, "grey_progressive.jpg")
 	from, to := lastScan(file)
 	lacking := append(append([]byte{}, file[:from]...), 0xff, 0xd9)
-	if _, err := Decode(lacking, Limits{}); !errors.Is(err, ErrNotPicture) {
+	if _, err := Decode(context.Background(), lacking, Limits{}); !errors.Is(err, ErrNotPicture) {
 		t.Errorf("a scan missing: %v", err)
 	}
 	// The last scan refines by a bit; sent again and again it costs a few bytes.
@@ -143,7 +144,7 @@ func TestProgressiveFilesMustBeWholeAndModest(t *testing.T) {
 		bomb = append(bomb, file[from:to]...)
 	}
 	bomb = append(bomb, 0xff, 0xd9)
-	if _, err := Decode(bomb, Limits{MaxPixels: 45 * 40}); !errors.Is(err, ErrTooLarge) {
+	if _, err := Decode(context.Background(), bomb, Limits{MaxPixels: 45 * 40}); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("a hundred scans: %v", err)
 	}
 }
@@ -157,7 +158,7 @@ func TestMissingComponentIsAnError(t *testing.T) {
 	frame[3], frame[9] = 17, 3
 	frame = append(frame, 2, 0x11, 0, 3, 0x11, 0)
 	three := append(append(append([]byte{}, file[:at]...), frame...), file[at+13:]...)
-	if _, err := Decode(three, Limits{}); !errors.Is(err, ErrNotPicture) {
+	if _, err := Decode(context.Background(), three, Limits{}); !errors.Is(err, ErrNotPicture) {
 		t.Errorf("chroma missing: %v", err)
 	}
 }
@@ -165,14 +166,14 @@ func TestMissingComponentIsAnError(t *testing.T) {
 func TestDamagedPNGIsAnError(t *testing.T) {
 	file := asPNG(t, greyRamp())
 	file[len(file)/2] ^= 0x10
-	if _, err := Decode(file, Limits{}); !errors.Is(err, ErrNotPicture) {
+	if _, err := Decode(context.Background(), file, Limits{}); !errors.Is(err, ErrNotPicture) {
 		t.Errorf("a bit flipped: %v", err)
 	}
 }
 
 func TestNoise(t *testing.T) {
 	for _, data := range [][]byte{nil, {}, {0xff}, []byte("\xff\xd8\xff"), []byte("hello"), make([]byte, 4096), []byte("BM"), []byte(pngMagic), []byte("RIFF\x00\x00\x00\x00WEBP")} {
-		if _, err := Decode(data, everything); !errors.Is(err, ErrNotPicture) {
+		if _, err := Decode(context.Background(), data, everything); !errors.Is(err, ErrNotPicture) {
 			t.Errorf("%q: %v", data[:min(len(data), 8)], err)
 		}
 	}

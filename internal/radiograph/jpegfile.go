@@ -2,15 +2,15 @@ package radiograph
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"image"
 	"image/jpeg"
 
 	"github.com/spikeray/spikeray/internal/radiograph/lumajpeg"
 )
 
-var jpegCodec = codec{name: "jpeg", read: readJPEG, decode: decodeJPEG, quick: quickJPEG}
+var jpegCodec = codec{name: "jpeg", read: readJPEG, decode: decodeJPEG}
 
 // enlargement is how many times the target's size a reduced picture must have. With
 // twice, the pictures of TestReducedOriginals differ from those made of all pixels by a
@@ -18,34 +18,29 @@ var jpegCodec = codec{name: "jpeg", read: readJPEG, decode: decodeJPEG, quick: q
 // with once it would be twice as much and more.
 const enlargement = 2
 
-// quickJPEG decodes what lumajpeg takes, as small as the target allows; without a target, whole.
-func quickJPEG(data []byte, h header, target image.Point) (*image.Gray, seen, int) {
+// decodeJPEG decodes what lumajpeg takes, as small as the target allows; without a target, whole.
+// The rest is for the standard library's decoder. It reports missing data, missing
+// EOI and bad codes, skips what follows EOI, and knows baseline, extended and
+// progressive Huffman coding of 8 bits with 1, 3 or 4 components.
+func decodeJPEG(ctx context.Context, data []byte, h header) (decoded, error) {
 	reduce := 1
-	if h.orientation <= 1 && target.X > 0 && target.Y > 0 {
-		for reduce < 8 && h.width/(2*reduce) >= enlargement*target.X && h.height/(2*reduce) >= enlargement*target.Y {
+	if h.orientation <= 1 && h.target.X > 0 && h.target.Y > 0 {
+		for reduce < 8 && h.width/(2*reduce) >= enlargement*h.target.X && h.height/(2*reduce) >= enlargement*h.target.Y {
 			reduce *= 2
 		}
 	}
-	p, err := lumajpeg.Decode(data, reduce, visible/2)
-	if err != nil {
-		return nil, seen{}, 0
+	if p, err := lumajpeg.Decode(data, reduce, visible/2); err == nil {
+		return decoded{grey: p.Gray, seen: seen{coloured: p.ColouredBlocks, of: p.ChromaBlocks}, reduced: reduce, pooled: true}, nil
 	}
-	return p.Gray, seen{coloured: p.ColouredBlocks, of: p.ChromaBlocks}, reduce
-}
-
-// decodeJPEG uses the standard library's decoder. It reports missing data, missing
-// EOI and bad codes, skips what follows EOI, and knows baseline, extended and
-// progressive Huffman coding of 8 bits with 1, 3 or 4 components.
-func decodeJPEG(data []byte) (image.Image, error) {
-	picture, err := jpeg.Decode(bytes.NewReader(data))
+	picture, err := jpeg.Decode(interruptible(ctx, data))
 	var unsupported jpeg.UnsupportedError
 	if errors.As(err, &unsupported) {
-		return nil, fmt.Errorf("%w: %w", ErrUnknownFormat, err)
+		return decoded{}, fmt.Errorf("%w: %w", ErrUnknownFormat, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: damaged or truncated: %w", ErrNotPicture, err)
+		return decoded{}, fmt.Errorf("%w: damaged or truncated: %w", ErrNotPicture, err)
 	}
-	return picture, nil
+	return inGrey(picture, h)
 }
 
 // JPEG markers, ITU-T T.81 table B.1.
@@ -97,7 +92,8 @@ const unsent = 0xff
 // image/jpeg would not object to: components of which no scan, or only the
 // coarse scans of a progressive file, are there (half a picture), scans sent
 // twice, and so many scans that decoding would take minutes.
-func readJPEG(data []byte, maxPixels int64) (header, error) {
+func readJPEG(data []byte, limits Limits) (header, error) {
+	maxPixels := int64(limits.MaxPixels)
 	frame := jpegFrame{}
 	at := 2
 	for {

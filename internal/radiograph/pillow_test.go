@@ -1,6 +1,7 @@
 package radiograph
 
 import (
+	"context"
 	"encoding/json"
 	"image"
 	"os"
@@ -41,7 +42,7 @@ func TestGreyLikePillow(t *testing.T) {
 	}
 	for name, want := range golden.Grey {
 		t.Run(name, func(t *testing.T) {
-			p, err := Decode(fixture(t, name), Limits{WebP: true})
+			p, err := Decode(context.Background(), fixture(t, name), Limits{WebP: true})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,11 +1,10 @@
 package radiograph
 
 import (
-	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"image"
 	"image/png"
 )
 
@@ -16,21 +15,21 @@ var pngCodec = codec{name: "png", read: readPNG, decode: decodePNG}
 // maxDeflateRatio is the most bytes that one byte of deflated data can become.
 const maxDeflateRatio = 1032
 
-func decodePNG(data []byte) (image.Image, error) {
-	picture, err := png.Decode(bytes.NewReader(data))
+func decodePNG(ctx context.Context, data []byte, h header) (decoded, error) {
+	picture, err := png.Decode(interruptible(ctx, data))
 	var unsupported png.UnsupportedError
 	if errors.As(err, &unsupported) {
-		return nil, fmt.Errorf("%w: %w", ErrUnknownFormat, err)
+		return decoded{}, fmt.Errorf("%w: %w", ErrUnknownFormat, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: damaged or truncated: %w", ErrNotPicture, err)
+		return decoded{}, fmt.Errorf("%w: damaged or truncated: %w", ErrNotPicture, err)
 	}
-	return picture, nil
+	return inGrey(picture, h)
 }
 
 // readPNG reads the IHDR chunk, which must come first, and looks through the others
 // for transparency and EXIF data.
-func readPNG(data []byte, _ int64) (header, error) {
+func readPNG(data []byte, _ Limits) (header, error) {
 	const headerEnd = len(pngMagic) + 8 + 13 + 4
 	if len(data) < headerEnd || string(data[12:16]) != "IHDR" {
 		return header{}, fmt.Errorf("%w: truncated: no IHDR chunk", ErrNotPicture)

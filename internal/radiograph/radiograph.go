@@ -9,9 +9,12 @@
 package radiograph
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
+	"io"
 
 	"github.com/spikeray/spikeray/internal/radiograph/lumajpeg"
 )
@@ -98,78 +101,146 @@ func (p *Picture) Release() {
 // codec is one supported format.
 type codec struct {
 	name string
-	// read checks the file's structure as far as it can without decoding pixels.
-	// maxPixels is for work that grows with the picture; the caller checks the size.
-	read   func(data []byte, maxPixels int64) (header, error)
-	decode func(data []byte) (image.Image, error)
-	// quick decodes ordinary files faster, for a target if there is one, and counts coloured
-	// pixels itself; it returns nil for a picture that is left to decode. It is nil for most
-	// formats.
-	quick func(data []byte, h header, target image.Point) (grey *image.Gray, s seen, reduced int)
+	// read checks the file's structure as far as it can without decoding pixels, in a time that
+	// grows with the file's length alone. MaxPixels of the limits is set; the caller checks the
+	// size against it.
+	read func(data []byte, limits Limits) (header, error)
+	// decode decodes a file whose header has been checked. It looks at ctx every few
+	// milliseconds and returns its cause when it has ended.
+	decode func(ctx context.Context, data []byte, h header) (decoded, error)
 }
 
 // header is what is known of a picture before its pixels are decoded.
 type header struct {
 	width, height int
-	memory        int64 // bytes that decoding and converting it will take
+	memory        int64 // bytes that decoding it and holding the grey picture take at most
+	work          int64 // time that decoding takes, in nanoseconds of an ordinary core; 0 for a usual amount
 	leastBytes    int64 // no file shorter than this can hold such a picture
 	orientation   int   // EXIF's 1 to 8, 0 if unknown
+	target        image.Point
 }
 
 func (h header) pixels() int64 { return int64(h.width) * int64(h.height) }
+
+// decoded is a picture in grey as it is stored, not yet turned.
+type decoded struct {
+	grey    image.Image // *image.Gray or *image.Gray16, its bounds from the origin
+	seen    seen
+	reduced int  // 2, 4 or 8 when grey is that much smaller than the picture, else 0
+	pooled  bool // grey is lumajpeg's own
+}
 
 // bytesPerPixel is the memory that decoding may take for each pixel of
 // Limits.MaxPixels.
 const bytesPerPixel = 8
 
-// Decode decodes a picture of grey or colour and returns it in grey. Colour becomes
-// ITU-R 601 luma as in Pillow's convert("L"); transparency is composited over black,
-// the colour of air in a radiograph. Errors wrap ErrNotPicture, ErrTooLarge,
-// ErrUnknownFormat or ErrNotRadiograph.
-func Decode(data []byte, limits Limits) (*Picture, error) {
-	maxPixels := int64(limits.MaxPixels)
-	if maxPixels <= 0 {
-		maxPixels = DefaultMaxPixels
+// Header is what a file's headers say of its picture.
+type Header struct {
+	// Format is as in Picture.
+	Format string
+	// Width and Height are the size in pixels as stored.
+	Width, Height int
+	// Memory is the most bytes that decoding and then holding the grey picture take, beside the
+	// file's own.
+	Memory int64
+	// Work is about how long decoding will take, in nanoseconds of an ordinary core.
+	Work int64
+
+	codec  *codec
+	header header
+}
+
+// Inspect reads the headers of a file, and nothing that costs memory or much time. Its errors
+// are those of Decode that can be told so early, and a file that it accepts is within the
+// limits.
+func Inspect(data []byte, limits Limits) (Header, error) {
+	if limits.MaxPixels <= 0 {
+		limits.MaxPixels = DefaultMaxPixels
 	}
 	c, err := sniff(data, limits)
 	if err != nil {
-		return nil, err
+		return Header{}, err
 	}
-	h, err := c.read(data, maxPixels)
+	h, err := c.read(data, limits)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.name, err)
+		return Header{}, fmt.Errorf("%s: %w", c.name, err)
 	}
-	if err := h.check(int64(len(data)), maxPixels); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.name, err)
+	if err := h.check(int64(len(data)), int64(limits.MaxPixels)); err != nil {
+		return Header{}, fmt.Errorf("%s: %w", c.name, err)
 	}
-	p, seen, err := c.pixels(data, h, limits.Target)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", c.name, err)
+	h.target = limits.Target
+	if h.work == 0 {
+		h.work = usualWork*h.pixels() + int64(len(data))
 	}
-	if err := checkContrast(p.Image, &seen); err != nil {
-		return nil, fmt.Errorf("%s: %w", c.name, err)
-	}
-	p.Image, p.pooled = upright(p.Image, h.orientation), p.pooled && h.orientation <= 1
-	p.Format, p.Width, p.Height, p.Warnings = c.name, h.width, h.height, h.warnings(seen)
-	return p, nil
+	return Header{Format: c.name, Width: h.width, Height: h.height, Memory: h.memory, Work: h.work, codec: c, header: h}, nil
 }
 
-// pixels decodes a picture whose header has been checked, and makes it grey, as it is stored.
-func (c *codec) pixels(data []byte, h header, target image.Point) (*Picture, seen, error) {
-	if c.quick != nil {
-		if grey, s, reduced := c.quick(data, h, target); grey != nil {
-			return &Picture{Image: grey, Reduced: reduced, pooled: true}, s, nil
-		}
-	}
-	decoded, err := c.decode(data)
+// usualWork is the nanoseconds that decoding a pixel takes where a codec knows no better.
+const usualWork = 10
+
+// Decode decodes a picture of grey or colour and returns it in grey. Colour becomes
+// ITU-R 601 luma as in Pillow's convert("L"); transparency is composited over black,
+// the colour of air in a radiograph. Errors wrap ErrNotPicture, ErrTooLarge,
+// ErrUnknownFormat or ErrNotRadiograph, or are the context's cause: decoding stops within
+// milliseconds when ctx ends.
+func Decode(ctx context.Context, data []byte, limits Limits) (*Picture, error) {
+	h, err := Inspect(data, limits)
 	if err != nil {
-		return nil, seen{}, err
+		return nil, err
 	}
-	if size := decoded.Bounds().Size(); size.X != h.width || size.Y != h.height {
-		return nil, seen{}, fmt.Errorf("%w: %d x %d pixels where the header says %d x %d", ErrNotPicture, size.X, size.Y, h.width, h.height)
+	return h.Decode(ctx, data)
+}
+
+// Decode is the function of that name, for the file that was inspected.
+func (h Header) Decode(ctx context.Context, data []byte) (*Picture, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	grey, s, err := toGrey(decoded)
-	return &Picture{Image: grey, Reduced: 1}, s, err
+	d, err := h.codec.decode(ctx, data, h.header)
+	if ctx.Err() != nil {
+		// A decoder that was stopped may have called the file damaged.
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Format, err)
+	}
+	if err := checkContrast(d.grey, &d.seen); err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Format, err)
+	}
+	return &Picture{
+		Image:  upright(d.grey, h.header.orientation),
+		Format: h.Format, Width: h.Width, Height: h.Height,
+		Reduced:  max(d.reduced, 1),
+		Warnings: h.header.warnings(d.seen),
+		pooled:   d.pooled && h.header.orientation <= 1,
+	}, nil
+}
+
+// inGrey ends the decode of a codec that decodes pictures whole, in whatever colours they have.
+func inGrey(picture image.Image, h header) (decoded, error) {
+	if size := picture.Bounds().Size(); size.X != h.width || size.Y != h.height {
+		return decoded{}, fmt.Errorf("%w: %d x %d pixels where the header says %d x %d", ErrNotPicture, size.X, size.Y, h.width, h.height)
+	}
+	grey, s, err := toGrey(picture)
+	return decoded{grey: grey, seen: s}, err
+}
+
+// interruptible is a reader of data that fails when ctx has ended, for decoders that know
+// nothing of contexts.
+func interruptible(ctx context.Context, data []byte) io.Reader {
+	return &contextReader{ctx, bytes.NewReader(data)}
+}
+
+type contextReader struct {
+	ctx  context.Context
+	data *bytes.Reader
+}
+
+func (r *contextReader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.data.Read(p)
 }
 
 // check holds a picture's header against the limits and the file's own length.

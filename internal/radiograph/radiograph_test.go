@@ -2,6 +2,7 @@ package radiograph
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -112,7 +113,7 @@ func TestDecodesEveryKindOfPixel(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			p, err := Decode(c.data, Limits{TIFF: true})
+			p, err := Decode(context.Background(), c.data, Limits{TIFF: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +135,7 @@ func TestDecodesEveryKindOfPixel(t *testing.T) {
 		})
 	}
 	for name, data := range map[string][]byte{"png": asPNG(t, grey16), "tiff": asTIFF(t, grey16, tiff.Uncompressed)} {
-		p, err := Decode(data, Limits{TIFF: true})
+		p, err := Decode(context.Background(), data, Limits{TIFF: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -215,7 +216,7 @@ func TestTurnsUpright(t *testing.T) {
 			"16-bit png": withPNGChunk(t, grey16, "eXIf", big),
 			"jpeg":       withJPEGSegment(t, grey, 0xe1, jpegExif),
 		} {
-			p, err := Decode(data, Limits{})
+			p, err := Decode(context.Background(), data, Limits{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -253,12 +254,12 @@ func TestNamesWhatItDoesNotDecode(t *testing.T) {
 		"AVIF": []byte("\x00\x00\x00\x18ftypavif"), "TIFF is switched off": asTIFF(t, greyRamp(), tiff.Uncompressed),
 		"WebP is switched off": fixture(t, "lossy.webp"), "arithmetic": sof(0xc9), "lossless": sof(0xc3), "JPEG-LS": sof(0xf7), "12 bits": twelveBits,
 	} {
-		_, err := Decode(data, Limits{})
+		_, err := Decode(context.Background(), data, Limits{})
 		if !errors.Is(err, ErrUnknownFormat) || !bytes.Contains([]byte(err.Error()), bytes.TrimSpace([]byte(want))) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	if _, err := Decode(animated, Limits{WebP: true}); !errors.Is(err, ErrUnknownFormat) {
+	if _, err := Decode(context.Background(), animated, Limits{WebP: true}); !errors.Is(err, ErrUnknownFormat) {
 		t.Errorf("animated WebP: %v", err)
 	}
 }
@@ -281,11 +282,11 @@ func TestRefusesWhatCannotBeARadiograph(t *testing.T) {
 		"nearly flat png": asPNG(t, flat8), "flat jpeg": asJPEG(t, image.NewGray(testBounds)), "flat 16-bit": asPNG(t, flat16),
 		"transparent": asPNG(t, image.NewNRGBA(testBounds)),
 	} {
-		if _, err := Decode(data, Limits{}); !errors.Is(err, ErrNotRadiograph) {
+		if _, err := Decode(context.Background(), data, Limits{}); !errors.Is(err, ErrNotRadiograph) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	p, err := Decode(asPNG(t, size(16, 90)), Limits{})
+	p, err := Decode(context.Background(), asPNG(t, size(16, 90)), Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +295,7 @@ func TestRefusesWhatCannotBeARadiograph(t *testing.T) {
 	}
 	dark := image.NewGray16(testBounds)
 	ramp(func(x, y int, v uint8) { dark.SetGray16(x, y, color.Gray16{Y: uint16(v) * 16}) })
-	if p, err = Decode(asPNG(t, dark), Limits{}); err != nil || !warned(p, "contrast") {
+	if p, err = Decode(context.Background(), asPNG(t, dark), Limits{}); err != nil || !warned(p, "contrast") {
 		t.Errorf("12 bits in 16: %v, %v", p, err)
 	}
 }

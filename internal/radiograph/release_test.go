@@ -1,6 +1,7 @@
 package radiograph
 
 import (
+	"context"
 	"encoding/binary"
 	"image"
 	"math/rand/v2"
@@ -30,7 +31,7 @@ func TestOnlyWhatTheNextJPEGCanTakeIsKept(t *testing.T) {
 		"jpeg": {asJPEG(t, picture), true}, "upright jpeg": {withJPEGSegment(t, picture, markerAPP1, exif(1)), true},
 		"turned jpeg": {withJPEGSegment(t, picture, markerAPP1, exif(6)), false}, "png": {asPNG(t, picture), false}, "bmp": {asBMP(t, picture), false},
 	} {
-		p, err := Decode(c.data, Limits{})
+		p, err := Decode(context.Background(), c.data, Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +56,7 @@ func TestReleasedPNGsAreNotKept(t *testing.T) {
 	runtime.ReadMemStats(&m)
 	before := m.HeapAlloc
 	for i := range 600 {
-		p, err := Decode(data, Limits{})
+		p, err := Decode(context.Background(), data, Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}

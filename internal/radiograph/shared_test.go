@@ -1,6 +1,7 @@
 package radiograph
 
 import (
+	"context"
 	"errors"
 	"image"
 	"os"
@@ -46,7 +47,7 @@ func TestOriginals(t *testing.T) {
 	var colourCoded int
 	for i := 0; i < len(list); i += stride {
 		path := list[i]
-		p, err := Decode(read(t, path), Limits{})
+		p, err := Decode(context.Background(), read(t, path), Limits{})
 		if err != nil {
 			t.Errorf("%s: %v", filepath.Base(path), err)
 			continue
@@ -68,7 +69,7 @@ func TestOriginals(t *testing.T) {
 
 func TestResizedTrainingPictures(t *testing.T) {
 	for _, path := range files(t, filepath.Join(shared(t, "kermany"), "val", "*", "*.jpeg")) {
-		p, err := Decode(read(t, path), Limits{})
+		p, err := Decode(context.Background(), read(t, path), Limits{})
 		if err != nil {
 			t.Errorf("%s: %v", filepath.Base(path), err)
 			continue
@@ -85,7 +86,7 @@ func TestOtherPictures(t *testing.T) {
 	for _, path := range append(files(t, filepath.Join(folder, "photos", "*")), files(t, filepath.Join(folder, "limbs", "*"))...) {
 		name := filepath.Base(path)
 		data := read(t, path)
-		p, err := Decode(data, Limits{})
+		p, err := Decode(context.Background(), data, Limits{})
 		if !errors.Is(err, want[name]) {
 			t.Errorf("%s: %v, want %v", name, err, want[name])
 		}
@@ -93,7 +94,7 @@ func TestOtherPictures(t *testing.T) {
 			t.Logf("%s: %T, warnings %q", name, p.Image, p.Warnings)
 		}
 		if strings.HasSuffix(name, ".tif") {
-			p, err := Decode(data, Limits{TIFF: true})
+			p, err := Decode(context.Background(), data, Limits{TIFF: true})
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
@@ -106,7 +107,7 @@ func TestOtherPictures(t *testing.T) {
 
 func TestDICOMIsNamed(t *testing.T) {
 	for _, path := range files(t, filepath.Join(shared(t, "dicom"), "*", "*.dcm")) {
-		if _, err := Decode(read(t, path), Limits{}); !errors.Is(err, ErrUnknownFormat) || !strings.Contains(err.Error(), "DICOM") {
+		if _, err := Decode(context.Background(), read(t, path), Limits{}); !errors.Is(err, ErrUnknownFormat) || !strings.Contains(err.Error(), "DICOM") {
 			t.Errorf("%s: %v", filepath.Base(path), err)
 		}
 	}

@@ -1,6 +1,7 @@
 package radiograph
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"image"
@@ -31,11 +32,11 @@ func TestTargetSaysHowFarToReduce(t *testing.T) {
 		{"png", asPNG(t, greyRamp()), image.Pt(5, 4), 1, image.Pt(120, 104)},
 		{"turned", withJPEGSegment(t, greyRamp(), 0xe1, append([]byte("Exif\x00\x00"), orientationTIFF(binary.BigEndian, 6)...)), image.Pt(5, 4), 1, image.Pt(104, 120)},
 	} {
-		full, err := Decode(c.data, Limits{})
+		full, err := Decode(context.Background(), c.data, Limits{})
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
-		p, err := Decode(c.data, Limits{Target: c.target})
+		p, err := Decode(context.Background(), c.data, Limits{Target: c.target})
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}
@@ -79,7 +80,7 @@ func TestTargetRefusesTheSame(t *testing.T) {
 	for _, name := range []string{"grey.jpg", "colour_420.jpg", "restart.jpg"} {
 		file := fixture(t, name)
 		for n := range file {
-			if _, err := Decode(file[:n], Limits{Target: image.Pt(8, 8)}); !errors.Is(err, ErrNotPicture) {
+			if _, err := Decode(context.Background(), file[:n], Limits{Target: image.Pt(8, 8)}); !errors.Is(err, ErrNotPicture) {
 				t.Fatalf("%s cut to %d of %d bytes: %v", name, n, len(file), err)
 			}
 		}
@@ -95,11 +96,11 @@ func TestReducedOriginals(t *testing.T) {
 	for i := 0; i < len(list); i += stride {
 		path := list[i]
 		data := read(t, path)
-		full, err := Decode(data, Limits{})
+		full, err := Decode(context.Background(), data, Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := Decode(data, Limits{Target: target})
+		p, err := Decode(context.Background(), data, Limits{Target: target})
 		if err != nil {
 			t.Fatal(err)
 		}

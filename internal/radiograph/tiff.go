@@ -2,9 +2,9 @@ package radiograph
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"image"
 	"image/color"
 
 	"golang.org/x/image/tiff"
@@ -13,10 +13,13 @@ import (
 // tiffCodec reads the first page of a TIFF file. Off unless Limits.TIFF is set.
 var tiffCodec = codec{name: "tiff", read: readTIFF, decode: decodeTIFF}
 
-func decodeTIFF(data []byte) (picture image.Image, err error) {
+func decodeTIFF(ctx context.Context, data []byte, h header) (d decoded, err error) {
 	defer recoverDecoder(&err)
-	picture, err = tiff.Decode(bytes.NewReader(data))
-	return picture, tiffError(err)
+	picture, err := tiff.Decode(interruptible(ctx, data))
+	if err != nil {
+		return decoded{}, tiffError(err)
+	}
+	return inGrey(picture, h)
 }
 
 func tiffError(err error) error {
@@ -30,7 +33,7 @@ func tiffError(err error) error {
 	return nil
 }
 
-func readTIFF(data []byte, _ int64) (h header, err error) {
+func readTIFF(data []byte, _ Limits) (h header, err error) {
 	defer recoverDecoder(&err)
 	config, err := tiff.DecodeConfig(bytes.NewReader(data))
 	if err != nil {

@@ -2,6 +2,7 @@ package radiograph
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"image"
@@ -12,11 +13,11 @@ import (
 // webpCodec reads still WebP pictures. Off unless Limits.WebP is set.
 var webpCodec = codec{name: "webp", read: readWebP, decode: decodeWebP}
 
-func decodeWebP(data []byte) (picture image.Image, err error) {
+func decodeWebP(ctx context.Context, data []byte, h header) (d decoded, err error) {
 	defer recoverDecoder(&err)
-	picture, err = webp.Decode(bytes.NewReader(data))
+	picture, err := webp.Decode(interruptible(ctx, data))
 	if err != nil {
-		return nil, fmt.Errorf("%w: damaged or truncated: %w", ErrNotPicture, err)
+		return decoded{}, fmt.Errorf("%w: damaged or truncated: %w", ErrNotPicture, err)
 	}
 	// VP8 holds luma from 16 (black) to 235 (white); JPEG, and image.YCbCr with
 	// it, from 0 to 255.
@@ -26,7 +27,7 @@ func decodeWebP(data []byte) (picture image.Image, err error) {
 	case *image.NYCbCrA:
 		fullRange(p.Y)
 	}
-	return picture, nil
+	return inGrey(picture, h)
 }
 
 func fullRange(luma []byte) {
@@ -39,7 +40,7 @@ func fullRange(luma []byte) {
 	}
 }
 
-func readWebP(data []byte, _ int64) (h header, err error) {
+func readWebP(data []byte, _ Limits) (h header, err error) {
 	defer recoverDecoder(&err)
 	const flagAnimated = 1 << 1
 	// The decoder sets memory aside for chunks as long as they say they are, so
