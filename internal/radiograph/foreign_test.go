@@ -46,7 +46,7 @@ func TestNamesDICOMHoweverItComes(t *testing.T) {
 		"explicit with a sequence": join(element(little, 8, 5, "CS", "ISO_IR 6"), element(little, 8, 6, "SQ", ""), element(little, 8, 0x16, "UI", ct)),
 	}
 	for name, data := range files {
-		_, err := Decode(data, everything)
+		_, err := Decode(t.Context(), data, everything)
 		if !errors.Is(err, ErrUnknownFormat) || !strings.Contains(err.Error(), "DICOM") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -58,7 +58,7 @@ func TestNamesDICOMHoweverItComes(t *testing.T) {
 		"cut short":      element(little, 8, 5, "CS", "ISO_IR 100"),
 		"zeros":          make([]byte, 300),
 	} {
-		if _, err := Decode(data, everything); !errors.Is(err, ErrNotPicture) {
+		if _, err := Decode(t.Context(), data, everything); !errors.Is(err, ErrNotPicture) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -86,7 +86,7 @@ func TestNamesOtherFormatsByContent(t *testing.T) {
 		{"https://example.org/chest.png", "URL"}, {"--boundary\r\nContent-Disposition: form-data\r\n", "form"},
 		{"P5\n16 16\n255\n" + pad, "Netpbm"}, {"P2 16 16 255 " + pad, "Netpbm"}, {"\x93NUMPY\x01\x00" + pad, "NumPy"}, {"\x89HDF\r\n\x1a\n" + pad, "HDF5"},
 	} {
-		_, err := Decode([]byte(c.data), everything)
+		_, err := Decode(t.Context(), []byte(c.data), everything)
 		if !errors.Is(err, ErrUnknownFormat) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.20q: %v, want %s", c.data, err, c.want)
 		}
@@ -95,7 +95,7 @@ func TestNamesOtherFormatsByContent(t *testing.T) {
 		{"", "no bytes"}, {"just a line of text", "text"}, {"\n" + string(asPNG(t, greyRamp())), "PNG begins at byte 1"},
 		{"\xef\xbb\xbf" + string(asJPEG(t, greyRamp())), "JPEG begins at byte 3"}, {"\x01\x02\x03\x04", "neither JPEG, PNG, TIFF, WebP nor BMP"},
 	} {
-		_, err := Decode([]byte(c.data), everything)
+		_, err := Decode(t.Context(), []byte(c.data), everything)
 		if !errors.Is(err, ErrNotPicture) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%.20q: %v, want %s", c.data, err, c.want)
 		}
@@ -107,7 +107,7 @@ func TestSaysHowToSwitchAFormatOn(t *testing.T) {
 		data []byte
 		want string
 	}{{[]byte("II*\x00\x08\x00\x00\x00"), "--tiff or SPIKERAY_TIFF"}, {fixture(t, "lossy.webp"), "--webp or SPIKERAY_WEBP"}} {
-		if _, err := Decode(c.data, Limits{}); !errors.Is(err, ErrUnknownFormat) || !strings.Contains(err.Error(), c.want) {
+		if _, err := Decode(t.Context(), c.data, Limits{}); !errors.Is(err, ErrUnknownFormat) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, want %s", err, c.want)
 		}
 	}
