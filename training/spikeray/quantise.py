@@ -1,7 +1,8 @@
 """Whole-number weights for a model: `python -m spikeray.quantise MODEL OUT [--pictures FOLDER]`.
 
-Each output channel of a layer that takes pixels or spike counts gets weights of -127..127 and a scale of its own, the
-largest weight over 127. Counts and pixels are whole numbers already, so nothing needs calibrating: the weights' rounding
+Each output channel of a layer that takes pixels or spike counts gets weights of -127..127 and a scale of its own: the
+finest power of two that the channel fits into if all its weights are multiples of it, so that weights that are on a grid
+already stay as they are; otherwise the largest weight over 127. Counts and pixels are whole numbers already, so nothing needs calibrating: the weights' rounding
 is all that changes. Layers that take anything else keep float32. With --pictures (NORMAL/ and PNEUMONIA/ below it), the
 two models' answers are compared.
 """
@@ -23,8 +24,7 @@ def quantise(description: dict, tensors: dict[str, np.ndarray]) -> tuple[dict, d
         layer = dict(layer)
         if "weights" in layer and "scale" not in layer and modelfile.whole_numbers(description["layers"], i, axis):
             weights = tensors[layer["weights"]].astype(np.float64)
-            step = np.abs(weights).max(axis=tuple(range(weights.ndim - 1))) / 127
-            step[step == 0] = 1  # a channel of zeros
+            step = _step(weights.reshape(-1, weights.shape[-1]))
             layer["scale"] = f"{layer['name']}.scale"
             out[layer["weights"]] = np.rint(weights / step).astype(np.int8)
             out[layer["scale"]] = (step * unit).astype(np.float32)
@@ -32,6 +32,15 @@ def quantise(description: dict, tensors: dict[str, np.ndarray]) -> tuple[dict, d
             unit = 1 / layer["dt"] if layer["model"] == "spiking_relu" else layer["amplitude"]
         layers.append(layer)
     return {**description, "layers": layers}, out
+
+
+def _step(weights: np.ndarray) -> np.ndarray:
+    """What 1 stands for in each column of weights, float64."""
+    step = np.abs(weights).max(axis=0) / 127
+    step[step == 0] = 1  # a channel of zeros
+    power = np.exp2(np.ceil(np.log2(step)))
+    on_grid = (weights / power == np.rint(weights / power)).all(axis=0)
+    return np.where(on_grid, power, step)
 
 
 def dequantise(description: dict, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

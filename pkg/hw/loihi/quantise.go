@@ -13,11 +13,15 @@ import (
 // shifted by 6 bits: one step of the weights is 128 steps of the membrane potential, and two of the threshold.
 const potentialSteps = 2 << shift
 
+// gridTolerance, in steps, is more than float32 rounds a multiple of at most 127 of any step by.
+const gridTolerance = 1.0 / (1 << 16)
+
 // quantise turns a stage into the chip's numbers, or adds to the refusal why it cannot. The layer is the depth-th, from 1:
 // so many steps pass before the first spikes can reach its neurons.
 //
-// A layer of the chip has one scale. Where the network has int8 weights with one scale for all outputs, they are taken as
-// they are; otherwise the largest weight becomes 127 steps, and every other the nearest whole number of them.
+// A layer of the chip has one scale. int8 weights with one scale for all outputs are taken as they are. Other weights keep
+// the grid that they lie on, if there is one (see commonStep); if not, the largest becomes 127 steps, and every other the
+// nearest whole number of them.
 func quantise(s *hw.Stage, depth, steps int, refusal *hw.Refusal) (l Layer, q simulated, r hw.LayerReport) {
 	before := len(refusal.Reasons)
 	r = hw.LayerReport{
@@ -111,17 +115,17 @@ func wholeWeights(s *hw.Stage, r *hw.LayerReport) []int32 {
 		}
 		return float64(w.Float32[i]) * float64(s.Value)
 	}
-	largest := 0.0
+	lowest, highest := 0.0, 0.0
 	for i := range whole {
-		c := math.Abs(current(i))
+		c := current(i)
 		if math.IsNaN(c) || math.IsInf(c, 0) {
 			return nil
 		}
-		largest = max(largest, c)
+		lowest, highest = min(lowest, c), max(highest, c)
 	}
-	r.Scale = largest / 127
-	if largest == 0 {
-		r.Scale = r.Threshold
+	r.Scale = r.Threshold
+	if lowest != 0 || highest != 0 {
+		r.Scale = commonStep(len(whole), current, lowest, highest, float64(s.Value))
 	}
 	for i := range whole {
 		exact := current(i) / r.Scale
@@ -133,6 +137,37 @@ func wholeWeights(s *hw.Stage, r *hw.LayerReport) []int32 {
 		}
 	}
 	return whole
+}
+
+// commonStep gives the step of a layer's weights. Weights that lie on a grid of at most eight bits keep it, so that none of
+// them is rounded: first the finest power of two that the chip has room for (in what a spike stands for, too), then any
+// part of the largest weight. Otherwise the largest weight becomes 127 steps.
+func commonStep(n int, current func(int) float64, lowest, highest, value float64) float64 {
+	largest := max(highest, -lowest)
+	fits := func(step, tolerance float64) bool {
+		for i := range n {
+			if exact := current(i) / step; math.Abs(exact-math.Round(exact)) > tolerance {
+				return false
+			}
+		}
+		return true
+	}
+	for _, unit := range []float64{1, value} {
+		_, exponent := math.Frexp(largest / unit)
+		step := math.Ldexp(unit, exponent-8) // the largest is 128 to 256 of these
+		if highest/step > 127 || lowest/step < -128 || lowest/step < -127 && highest <= 0 {
+			step *= 2
+		}
+		if fits(step, 0) {
+			return step
+		}
+	}
+	for m := 127.0; m > 1; m-- {
+		if fits(largest/m, gridTolerance) {
+			return largest / m
+		}
+	}
+	return largest / 127
 }
 
 // setBias gives the neurons mantissas with the smallest exponent that they all fit, and reports false when none does.

@@ -95,6 +95,30 @@ def nearest(x):
     return np.trunc(x + np.copysign(0.5, x))
 
 
+def common_step(current, value):
+    """The step of a layer's weights, 0 for zeros. Weights on a grid of at most eight bits keep it: first the finest power of
+    two (in what a spike stands for, too), then any part of the largest weight; otherwise the largest becomes 127 steps."""
+    lowest, highest = min(float(current.min()), 0.0), max(float(current.max()), 0.0)
+    largest = max(highest, -lowest)
+    if largest == 0:
+        return 0.0
+
+    def fits(step, tolerance):
+        for part in (current.flat[:1000], current):  # most steps fail at the first few
+            exact = part / step
+            if (abs(exact - nearest(exact)) > tolerance).any():
+                return False
+        return True
+
+    for unit in (1.0, value):
+        step = math.ldexp(unit, math.frexp(largest / unit)[1] - 8)
+        if highest / step > 127 or lowest / step < -128 or (lowest / step < -127 and highest <= 0):
+            step *= 2
+        if fits(step, 0):
+            return step
+    return next((largest / m for m in range(127, 1, -1) if fits(largest / m, 2.0**-16)), largest / 127)
+
+
 class Layer:
     """A stage in the chip's numbers; part becomes its part of the report."""
 
@@ -140,7 +164,8 @@ class Layer:
                     board_decay=1 - self.dv / 4096, reach=self.reach, exact=bool(exact))
 
     def whole(self, part):
-        """Weights in steps of one scale for the whole layer: int8 ones as they are where they share a scale."""
+        """Weights in steps of one scale for the whole layer: int8 ones as they are where they share a scale, others on their
+        own grid where they have one."""
         w = self.stage.weighted
         if w.scale is not None and w.scale[0] > 0 and np.isfinite(w.scale[0]) and (w.scale == w.scale[0]).all():
             part["rounded_weights"] = 0
@@ -148,7 +173,7 @@ class Layer:
         current = w.weights.astype(np.float64) * (np.float64(self.stage.value) if w.scale is None else w.scale.astype(np.float64))
         if not np.isfinite(current).all():
             raise Refused((w.name, "its weights or scales are not finite"))
-        scale = float(abs(current).max()) / 127 or float(self.stage.neurons.threshold)
+        scale = common_step(current, float(self.stage.value)) or float(self.stage.neurons.threshold)
         exact = current / scale
         whole = nearest(exact)
         off = abs(exact - whole)
