@@ -18,6 +18,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/spikeray/spikeray/pkg/model"
@@ -162,11 +163,18 @@ func file(name string, time map[string]any, activation func(name string, seed in
 			},
 		}
 	}
-	sum := sha256.Sum256(data.Bytes())
-	description["tensors_sha256"] = hex.EncodeToString(sum[:])
-	header["__metadata__"] = map[string]string{"spikeray": string(encode(description))}
-	head := encode(header)
-	return slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head, data.Bytes())
+	return Sealed(func(digest string) []byte {
+		description["file_sha256"] = digest
+		header["__metadata__"] = map[string]string{"spikeray": string(encode(description))}
+		head := encode(header)
+		return slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head, data.Bytes())
+	})
+}
+
+// Sealed is a model file with its digest: file makes it for any 64 digits.
+func Sealed(file func(digest string) []byte) []byte {
+	sum := sha256.Sum256(file(strings.Repeat("0", 64)))
+	return file(hex.EncodeToString(sum[:]))
 }
 
 func share(low, value, high float64) layer { return layer{"low": low, "value": value, "high": high} }

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/spikeray/spikeray/pkg/spike"
 )
@@ -29,7 +30,8 @@ type Description struct {
 	OperatingPoints []OperatingPoint `json:"operating_points,omitempty"`
 	Gate            *Gate            `json:"gate,omitempty"`
 	Training        json.RawMessage  `json:"training,omitempty"`
-	TensorsSHA256   string           `json:"tensors_sha256"`
+	FileSHA256      string           `json:"file_sha256"` // of the file with 0 for each of these 64 digits
+
 }
 
 // Preparation is how a picture becomes the network's input.
@@ -118,6 +120,9 @@ func (d *Description) architecture() architecture {
 func parseDescription(text string) (*Description, error) {
 	d := new(Description)
 	if err := strictDecode([]byte(text), d); err != nil {
+		if strings.Contains(text, `"tensors_sha256":`) && !strings.Contains(text, `"file_sha256":`) {
+			return nil, formatError("tensors_sha256", "a file of a version before 1.3, whose digest leaves out the header: spikeray.reseal, in training, writes it anew")
+		}
 		return nil, formatError("description", "%v", err)
 	}
 	return d, d.check()
@@ -139,8 +144,8 @@ func (d *Description) check() error {
 		return formatError("training", "longer than %d bytes", maxProvenance)
 	case len(d.Training) > 0 && bytes.TrimSpace(d.Training)[0] != '{':
 		return formatError("training", "not a JSON object")
-	case !digestPattern.MatchString(d.TensorsSHA256):
-		return formatError("tensors_sha256", "not 64 hexadecimal digits")
+	case !digestPattern.MatchString(d.FileSHA256):
+		return formatError("file_sha256", "not 64 lower-case hexadecimal digits")
 	}
 	p := d.Preparation
 	switch {

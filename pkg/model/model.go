@@ -37,8 +37,8 @@ func Decode(file []byte, backend spike.Backend) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if got := c.digest(); got != d.TensorsSHA256 {
-		return nil, formatError("tensors_sha256", "the tensors' is %s: the file is damaged", got)
+	if err := c.checkDigest(d.FileSHA256); err != nil {
+		return nil, err
 	}
 	own, gate, err := build(d, c)
 	if err != nil {

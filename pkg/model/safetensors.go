@@ -32,9 +32,9 @@ type tensor struct {
 // container is a safetensors file taken apart: 8 bytes of header length (little-endian), the header (JSON), the data.
 // See the format's description by its authors, github.com/huggingface/safetensors.
 type container struct {
-	description string
-	tensors     map[string]tensor
-	data        []byte
+	description  string
+	tensors      map[string]tensor
+	header, data []byte // the header with its length before it
 }
 
 func openContainer(file []byte) (*container, error) {
@@ -48,7 +48,7 @@ func openContainer(file []byte) (*container, error) {
 	if n > maxHeaderBytes || n > uint64(len(file)-8) {
 		return nil, formatError("header", "%d bytes long, by its own word; the file has %d after that and at most %d are read", n, len(file)-8, maxHeaderBytes)
 	}
-	c := &container{data: file[8+n:]}
+	c := &container{header: file[:8+n], data: file[8+n:]}
 	var err error
 	if c.description, c.tensors, err = parseHeader(file[8 : 8+n]); err != nil {
 		return nil, err
@@ -148,9 +148,23 @@ func (c *container) check() error {
 	return nil
 }
 
-func (c *container) digest() string {
-	sum := sha256.Sum256(c.data)
-	return hex.EncodeToString(sum[:])
+// checkDigest compares the file with the SHA-256 that its description says of it: over all its bytes, with a 0 for each
+// of the 64 digits. They can stand in the header only once, so that there is one place to put the zeros.
+func (c *container) checkDigest(said string) error {
+	const field = "file_sha256"
+	if n := bytes.Count(c.header, []byte(said)); n != 1 {
+		return formatError(field, "its digits stand in the header %d times, once is wanted", n)
+	}
+	at := bytes.Index(c.header, []byte(said))
+	h := sha256.New()
+	h.Write(c.header[:at])
+	h.Write(bytes.Repeat([]byte{'0'}, len(said)))
+	h.Write(c.header[at+len(said):])
+	h.Write(c.data)
+	if got := hex.EncodeToString(h.Sum(nil)); got != said {
+		return formatError(field, "the file says %s of itself and its bytes have %s: it is damaged, or was changed by hand", said, got)
+	}
+	return nil
 }
 
 // take takes a tensor's bytes out of the container; each is taken once.

@@ -156,7 +156,7 @@ def random_model(rng, reset="zero", leaky=False, whole=True, uniform=False) -> t
     tensors["out.weights"] = numbers(size, 2)
     description = {"format": 1, "name": "random", "version": "1.0.0", "summary": "random", "labels": ["a", "b"], "positive": "b",
                    "preparation": {"width": w, "height": h, "resize": "bilinear_antialiased", "scale": 256},
-                   "time": {"axis": "steps", "steps": 12}, "layers": layers, "threshold": 0.5, "training": {}, "tensors_sha256": "0" * 64}
+                   "time": {"axis": "steps", "steps": 12}, "layers": layers, "threshold": 0.5, "training": {}, "file_sha256": "0" * 64}
     return description, tensors
 
 

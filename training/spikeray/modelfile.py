@@ -35,6 +35,7 @@ _LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,63}")
 _VERSION = re.compile(r"[0-9]{1,6}\.[0-9]{1,6}\.[0-9]{1,6}(-[0-9A-Za-z.-]{1,32})?")
 _POINT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _RESETS = ("subtract", "zero")
+_NO_DIGEST = "0" * 64
 _DTYPES = {"F32": "<f4", "I8": "i1"}
 
 
@@ -61,19 +62,27 @@ class Geometry:
 
 
 def write(path, description: dict, tensors: dict[str, np.ndarray]) -> bytes:
-    """Checks and writes a model; gives back the file's bytes. `tensors_sha256` is filled in here.
+    """Checks and writes a model; gives back the file's bytes. `file_sha256` is filled in here.
 
     The same description and tensors give the same bytes.
     """
-    tensors = {k: np.ascontiguousarray(v, np.int8 if v.dtype == np.int8 else np.float32) for k, v in tensors.items()}
-    bare = safetensors.numpy.save(tensors)
-    data = bare[8 + int.from_bytes(bare[:8], "little"):]
-    description = {**description, "tensors_sha256": hashlib.sha256(data).hexdigest()}
-    check(description, tensors)
-    text = json.dumps(description, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    file = safetensors.numpy.save(tensors, {KEY: text})
-    decode(file)
+    file = encode(description, tensors)
     pathlib.Path(path).write_bytes(file)
+    return file
+
+
+def encode(description: dict, tensors: dict[str, np.ndarray]) -> bytes:
+    """The bytes that `write` writes."""
+    tensors = {k: np.ascontiguousarray(v, np.int8 if v.dtype == np.int8 else np.float32) for k, v in tensors.items()}
+
+    def saying(digest):
+        described = {**description, "file_sha256": digest}
+        check(described, tensors)
+        text = json.dumps(described, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return safetensors.numpy.save(tensors, {KEY: text})
+
+    file = saying(hashlib.sha256(saying(_NO_DIGEST)).hexdigest())
+    decode(file)
     return file
 
 
@@ -96,6 +105,19 @@ def decode(file: bytes) -> tuple[dict, dict[str, np.ndarray]]:
     metadata = header.get("__metadata__")
     if not isinstance(metadata, dict) or set(metadata) != {KEY} or not isinstance(metadata[KEY], str):
         raise ModelFileError("header.__metadata__", f"exactly one key, {KEY!r}, is wanted")
+    tensors = tensors_of(file)
+    description = _json(KEY, metadata[KEY])
+    check(description, tensors)
+    header, digest = file[:8 + length], description["file_sha256"].encode()
+    if header.count(digest) != 1:
+        raise ModelFileError("file_sha256", f"its digits stand in the header {header.count(digest)} times, once is wanted")
+    if hashlib.sha256(header.replace(digest, _NO_DIGEST.encode()) + file[8 + length:]).hexdigest().encode() != digest:
+        raise ModelFileError("file_sha256", "is not the digest of this file: it is damaged, or was changed by hand")
+    return description, tensors
+
+
+def tensors_of(file: bytes) -> dict[str, np.ndarray]:
+    """The tensors of a safetensors file by name, each float32 or int8."""
     try:
         raw = safetensors.deserialize(file)
     except safetensors.SafetensorError as e:
@@ -105,20 +127,18 @@ def decode(file: bytes) -> tuple[dict, dict[str, np.ndarray]]:
         if entry["dtype"] not in _DTYPES:
             raise ModelFileError(f"tensors.{name}", f"is {entry['dtype']}, one of {sorted(_DTYPES)} is wanted")
         tensors[name] = np.frombuffer(bytes(entry["data"]), _DTYPES[entry["dtype"]]).reshape(entry["shape"])
-    description = _json(KEY, metadata[KEY])
-    check(description, tensors)
-    if hashlib.sha256(file[8 + length:]).hexdigest() != description["tensors_sha256"]:
-        raise ModelFileError("tensors_sha256", "the tensors are not the ones that were written")
-    return description, tensors
+    return tensors
 
 
 def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
     """Raises ModelFileError unless the description is whole, within the limits, and the tensors fit it."""
-    _keys("description", d, "format name version summary labels positive preparation layers training tensors_sha256",
+    if "tensors_sha256" in d and "file_sha256" not in d:
+        raise ModelFileError("tensors_sha256", "a file of a version before 1.3, whose digest leaves out the header: spikeray.reseal writes it anew")
+    _keys("description", d, "format name version summary labels positive preparation layers training file_sha256",
           "time calibration threshold operating_points gate")
     if d["format"] != 1 or isinstance(d["format"], bool):
         raise ModelFileError("format", f"is {d['format']!r}, 1 is wanted")
-    for key, pattern in (("name", _NAME), ("version", _VERSION), ("tensors_sha256", re.compile("[0-9a-f]{64}"))):
+    for key, pattern in (("name", _NAME), ("version", _VERSION), ("file_sha256", re.compile("[0-9a-f]{64}"))):
         if not isinstance(d[key], str) or not pattern.fullmatch(d[key]):
             raise ModelFileError(key, f"{d[key]!r} is not of the form wanted")
     if not isinstance(d["summary"], str) or len(d["summary"]) > 1000 or "\n" in d["summary"]:

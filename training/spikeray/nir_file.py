@@ -104,7 +104,7 @@ def export(description: dict, tensors: dict[str, np.ndarray], time_step: float =
     names = list(nodes)
     sidecar = {
         "format": 1, "nir": nir.version,
-        "model": {k: description[k] for k in ("name", "version", "tensors_sha256")},
+        "model": {k: description[k] for k in ("name", "version", "file_sha256")},
         "time_step": time_step, "steps": description["time"]["steps"], "fires": ">", "order": ORDER, "nodes": open_,
     }
     return nir.NIRGraph(nodes=nodes, edges=list(zip(names, names[1:]))), sidecar

@@ -42,12 +42,12 @@ def into_model(nodes: list[Node], sidecar: dict, around: tuple[dict, dict], name
             for k in ("weights", "scale", "bias") if k in layer}
     if taken := sorted(kept & set(graph.tensors)):
         raise NIRError(f"tensor {taken[0]!r} is also one of the model around it")
-    description = {k: v for k, v in old.items() if k not in ("calibration", "operating_points", "tensors_sha256")}
+    description = {k: v for k, v in old.items() if k not in ("calibration", "operating_points", "file_sha256")}
     description |= {
         "name": name, "version": version, "summary": "Its spiking layers are an imported NIR graph",
         "time": {"axis": "steps", "steps": sidecar.get("steps", old["time"]["steps"])},
         "layers": front + graph.layers + readout, "threshold": old.get("threshold", 0.5),
-        "training": {**(provenance or {}), "around": {k: old[k] for k in ("name", "version", "tensors_sha256")}},
+        "training": {**(provenance or {}), "around": {k: old[k] for k in ("name", "version", "file_sha256")}},
     }
     return description, {k: old_tensors[k] for k in kept} | graph.tensors
 

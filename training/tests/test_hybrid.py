@@ -91,10 +91,10 @@ def test_the_file_says_what_keras_says(activation):
         model(pixels, training=True)
     model = hybrid.folded(model, activation, 4)
     description, tensors = deliver.describe(model, "small", "1.0.0", "small", {})
-    modelfile.check({**description, "tensors_sha256": "0" * 64}, tensors)
+    modelfile.check({**description, "file_sha256": "0" * 64}, tensors)
     spikes = keras.Model(model.inputs, [model.get_layer(f"act{i}").output for i in range(1 + len(hybrid.BODY))])
     for i in range(len(x)):
-        answer = reference.run({**description, "tensors_sha256": "0" * 64}, tensors, x[i])
+        answer = reference.run({**description, "file_sha256": "0" * 64}, tensors, x[i])
         want = keras.ops.softmax(model(pixels[i:i + 1]))[0]
         np.testing.assert_allclose(answer.probabilities, want, atol=0.02)
         for j, train in enumerate(spikes(pixels[i:i + 1])):  # sums are rounded in another order: a spike at a threshold may move

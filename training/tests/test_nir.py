@@ -96,7 +96,7 @@ def simple():
     tensors = {k: np.ones(s, np.float32) for k, s in (("front.weights", (1, 1)), ("body.weights", (1, 1)), ("out.weights", (1, 2)))}
     return {"format": 1, "name": "simple", "version": "1.0.0", "summary": "s", "labels": ["a", "b"], "positive": "b",
             "preparation": {"width": 1, "height": 1, "resize": "bilinear_antialiased", "scale": 255}, "time": {"axis": "steps", "steps": 8},
-            "layers": layers, "threshold": 0.5, "training": {}, "tensors_sha256": "0" * 64}, tensors
+            "layers": layers, "threshold": 0.5, "training": {}, "file_sha256": "0" * 64}, tensors
 
 
 def _rows():

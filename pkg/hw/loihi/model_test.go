@@ -2,9 +2,7 @@ package loihi
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"image/png"
 	"math/rand/v2"
@@ -15,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/spikeray/spikeray/internal/testmodel"
 	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/model"
@@ -215,16 +214,17 @@ func steppedModel(t *testing.T) []byte {
 		},
 		"threshold": 0.5, "training": object{"recipe": "none"},
 	}
-	sum := sha256.Sum256(data.Bytes())
-	description["tensors_sha256"] = hex.EncodeToString(sum[:])
-	text, err := json.Marshal(description)
-	if err != nil {
-		t.Fatal(err)
-	}
-	header["__metadata__"] = map[string]string{"spikeray": string(text)}
-	head, err := json.Marshal(header)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head, data.Bytes())
+	return testmodel.Sealed(func(digest string) []byte {
+		description["file_sha256"] = digest
+		text, err := json.Marshal(description)
+		if err != nil {
+			t.Fatal(err)
+		}
+		header["__metadata__"] = map[string]string{"spikeray": string(text)}
+		head, err := json.Marshal(header)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Concat(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head, data.Bytes())
+	})
 }
