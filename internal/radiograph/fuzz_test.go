@@ -67,7 +67,7 @@ func seeded(f *testing.F, formats ...string) {
 }
 
 func FuzzPNG(f *testing.F) { seeded(f, "png") }
-func FuzzBMP(f *testing.F) { seeded(f, "bmp") }
+func FuzzBMP(f *testing.F) { seeded(f, "bmp", "bmp runs", "bmp masks", "bmp os2") }
 func FuzzJPEG(f *testing.F) {
 	seeded(f, "jpeg", "colour_420.jpg", "grey_progressive.jpg", "colour_progressive.jpg", "restart.jpg", "cmyk.jpg", "rgb.jpg")
 }
