@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -110,7 +111,9 @@ func run(ctx context.Context, args []string, std *streams) int {
 	case errors.Is(err, errSilent):
 		return 1
 	default:
-		fmt.Fprintf(std.err, "spikeray: %v\n", err)
+		last := telemetry.NewSpool(std.err, 1<<20, nil, nil) // nobody may read what a server that ends has to say
+		fmt.Fprintf(last, "spikeray: %v\n", err)
+		last.Close(time.Second)
 		return 1
 	}
 }

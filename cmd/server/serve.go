@@ -64,15 +64,17 @@ const gcPercent = 60
 
 // Run serves until ctx ends and all that was in flight has been answered.
 func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
-	log, err := telemetry.NewLogger(std.err, c.LogFormat, c.LogLevel)
-	if err != nil {
-		return err
-	}
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
 	build := telemetry.ReadBuild(version)
 	metrics := telemetry.NewMetrics(build)
+	signal.Ignore(syscall.SIGPIPE) // that nobody reads the log is no reason to end
+	log, flush, err := telemetry.NewServiceLogger(std.err, c.LogFormat, c.LogLevel, metrics)
+	if err != nil {
+		return err
+	}
+	defer flush()
 	supervisor, err := c.boardFlags.open(log, c.watcher(metrics))
 	if err != nil {
 		return err

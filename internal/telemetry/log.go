@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 )
 
 // Formats that [NewLogger] writes.
@@ -23,4 +24,25 @@ func NewLogger(w io.Writer, format string, level slog.Level) (*slog.Logger, erro
 		return slog.New(slog.NewJSONHandler(w, options)), nil
 	}
 	return nil, fmt.Errorf("log format %q: want %q or %q", format, FormatText, FormatJSON)
+}
+
+// What waits to be logged at most, and how long the end of the program waits for it.
+const (
+	logBacklog  = 1 << 20 // bytes
+	logPatience = time.Second
+)
+
+// NewServiceLogger is [NewLogger] for a service, which must neither wait nor end because nobody takes its records: they
+// pass through a [Spool] of 1 MiB, and what does not fit is dropped, counted, and told of once w takes records again.
+// flush ends it, after at most a second. The pipe's signal has to be ignored by the program.
+func NewServiceLogger(w io.Writer, format string, level slog.Level, metrics *Metrics) (log *slog.Logger, flush func(), err error) {
+	direct, err := NewLogger(w, format, level)
+	if err != nil {
+		return nil, nil, err
+	}
+	spool := NewSpool(w, logBacklog, metrics.logDropped.Inc, func(n int) {
+		direct.Warn("log records were dropped here: nobody took them in time", "records", n)
+	})
+	log, err = NewLogger(spool, format, level)
+	return log, func() { spool.Close(logPatience) }, err
 }

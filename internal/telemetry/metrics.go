@@ -39,6 +39,7 @@ type Metrics struct {
 	requests         *prometheus.CounterVec
 	requestsInFlight prometheus.Gauge
 	panics           prometheus.Counter
+	logDropped       prometheus.Counter
 
 	stages      *prometheus.HistogramVec
 	rejections  *prometheus.CounterVec
@@ -68,6 +69,10 @@ func NewMetrics(build Build) *Metrics {
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "spikeray_panics_total",
 			Help: "Panics caught while answering; each is a bug.",
+		}),
+		logDropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "spikeray_log_records_dropped_total",
+			Help: "Log records that were dropped because standard error took them too slowly or not at all.",
 		}),
 		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:                            "spikeray_stage_duration_seconds",
@@ -129,7 +134,7 @@ func NewMetrics(build Build) *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		buildInfo, m.requests, m.requestsInFlight, m.panics, m.stages, m.rejections,
+		buildInfo, m.requests, m.requestsInFlight, m.panics, m.logDropped, m.stages, m.rejections,
 		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.modelInfo, m.degraded,
 	)
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
