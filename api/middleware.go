@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -28,6 +29,13 @@ var methods = []string{
 	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch,
 	http.MethodDelete, http.MethodConnect, http.MethodOptions, http.MethodTrace,
 }
+
+// What stands for a route or a method that a client made up.
+const (
+	routeUnmatched  = "unmatched"
+	routeUnreadable = "unreadable" // not a request that can be read
+	methodOther     = "other"
+)
 
 // exchange is what is known about a request besides what was sent, for its one
 // line in the log. It belongs to the request's own goroutine.
@@ -78,11 +86,11 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			}
 			route := chi.RouteContext(r.Context()).RoutePattern()
 			if route == "" {
-				route = "unmatched"
+				route = routeUnmatched
 			}
 			method := r.Method
 			if !slices.Contains(methods, method) {
-				method = "other"
+				method = methodOther
 			}
 			s.config.Metrics.Request(route, method, status)
 			s.log(r.Context(), x, route, method, status, time.Since(begin))
@@ -101,6 +109,14 @@ func (s *Server) log(ctx context.Context, x *exchange, route, method string, sta
 	case status < 400 && (route == "/healthz" || route == "/readyz" || route == "/metrics"):
 		level = slog.LevelDebug
 	}
+	var missed int64
+	// What was answered for a picture and what failed are always told. Anything else can be had in any number by asking.
+	if !(status < 400 && x.pictures > 0) && status != http.StatusInternalServerError && s.config.Log.Enabled(ctx, level) {
+		var ok bool
+		if missed, ok = s.lines.allow(strconv.Itoa(status)); !ok {
+			return
+		}
+	}
 	attrs := []slog.Attr{
 		slog.String("request_id", x.id),
 		slog.String("method", method),
@@ -113,6 +129,9 @@ func (s *Server) log(ctx context.Context, x *exchange, route, method string, sta
 	}
 	if x.problem != "" {
 		attrs = append(attrs, slog.String("problem", x.problem))
+	}
+	if missed > 0 {
+		attrs = append(attrs, slog.Int64("not_logged", missed))
 	}
 	if status == http.StatusInternalServerError && x.err != nil {
 		attrs = append(attrs, slog.Any("error", x.err))

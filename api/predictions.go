@@ -97,6 +97,9 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer s.predictions.leave()
 
+	if s.origins != nil && s.origins.Check(r) != nil {
+		return refuse(crossSite, "a page of another site may not send pictures here, unless --trusted-origin names it")
+	}
 	q, err := s.readQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
@@ -104,9 +107,8 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 	x := exchangeOf(r.Context())
 	x.model = q.model.Name()
 
-	held := &lease{budget: s.uploads}
+	uploads, held, err := s.receive(w, r)
 	defer held.release()
-	uploads, err := s.readUploads(w, r, held)
 	if err != nil {
 		return err
 	}

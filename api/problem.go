@@ -35,7 +35,10 @@ var (
 	invalidParameter  = kind{"invalid-parameter", 400, "A query parameter is not understood"}
 	malformedRequest  = kind{"malformed-request", 400, "The request's body is not understood"}
 	notAPicture       = kind{"not-a-picture", 400, "The data is not a whole picture"}
+	crossSite         = kind{"cross-site", 403, "A page of another site sent the request"}
 	unknownModel      = kind{"unknown-model", 404, "No such model"}
+	malformedHTTP     = kind{"malformed-http", 400, "The request is not well-formed HTTP"}
+	headersTooLarge   = kind{"headers-too-large", 431, "The request's header fields are too large"}
 	notFound          = kind{"not-found", 404, "No such resource"}
 	methodNotAllowed  = kind{"method-not-allowed", 405, "The resource does not take this method"}
 	uploadTimeout     = kind{"upload-timeout", 408, "The request took too long to arrive"}
@@ -52,6 +55,17 @@ var (
 // retryAfter is the Retry-After of every 503, in seconds. A queue of pictures
 // empties in about that.
 const retryAfter = 1
+
+// kindOfStatus is the kind of problem of what is not a request that can be read.
+func kindOfStatus(status int) kind {
+	switch status {
+	case malformedHTTP.status:
+		return malformedHTTP
+	case headersTooLarge.status:
+		return headersTooLarge
+	}
+	return kind{"unsupported-http", status, "The request asks for a part of HTTP that is not supported"}
+}
 
 // refusal is an error that carries its kind of problem.
 type refusal struct {
@@ -73,6 +87,8 @@ var (
 	errNotReady = errors.New("not ready")
 	// errUploadMemory says that bodies already hold all the memory they may.
 	errUploadMemory = errors.New("uploads hold all the memory they may")
+	// errConnections says that there is no room for one more connection.
+	errConnections = errors.New("no room for a connection")
 )
 
 // problemOf is the one place that turns an error into a kind of problem and a
@@ -102,7 +118,8 @@ func problemOf(err error) (kind, string) {
 		return invalidParameter, err.Error()
 	case errors.Is(err, pipeline.ErrUnknownModel):
 		return unknownModel, "no model of that name; /v1/models lists them"
-	case errors.Is(err, ErrQueueFull), errors.Is(err, errUploadMemory), errors.Is(err, errPredictTimeout):
+	case errors.Is(err, ErrQueueFull), errors.Is(err, errUploadMemory), errors.Is(err, errConnections),
+		errors.Is(err, errPredictTimeout):
 		return overloaded, err.Error()
 	case errors.Is(err, ErrQueueClosed), errors.Is(err, errDraining):
 		return draining, err.Error()
@@ -120,7 +137,7 @@ func problemOf(err error) (kind, string) {
 }
 
 // rejections are all that rejection can return.
-var rejections = []string{"queue_full", "upload_memory", "timeout", "board", "draining"}
+var rejections = []string{"queue_full", "upload_memory", "connections", "timeout", "board", "draining"}
 
 // rejection names why a request was turned away with 503, for the metrics.
 func rejection(err error) string {
@@ -129,6 +146,8 @@ func rejection(err error) string {
 		return "queue_full"
 	case errors.Is(err, errUploadMemory):
 		return "upload_memory"
+	case errors.Is(err, errConnections):
+		return "connections"
 	case errors.Is(err, errPredictTimeout):
 		return "timeout"
 	case errors.As(err, new(*board.Error)):

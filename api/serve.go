@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/spikeray/spikeray/internal/wire"
 )
 
 const (
@@ -23,24 +25,36 @@ const (
 
 // Serve answers on l until ctx ends, then drains: /readyz answers 503;
 // predictions are still taken for DrainDelay; then new ones are refused with
-// 503 while those in flight finish, and l is closed. It returns nil when all of
+// 503 while those in flight finish, and l is closed. A picture that has not
+// arrived by half of ShutdownTimeout is refused too. It returns nil when all of
 // them did, or an error when ShutdownTimeout passed first and some were cut
 // off. It closes the queue too. A Server serves once.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	requests, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
+	connections := wire.Listen(l, wire.Config{
+		MaxHead:        maxHeaderBytes,
+		MaxConnections: s.maxConnections(),
+		Linger:         min(lingerTime, s.config.ReadTimeout),
+		Refuse:         s.unreadable,
+		Evicted:        s.config.Metrics.Evicted,
+		AcceptFailed:   s.acceptFailed,
+	})
+	s.connections.Store(connections)
 	server := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       s.config.ReadTimeout,
 		WriteTimeout:      s.config.ReadTimeout + s.config.PredictTimeout + writeMargin,
 		IdleTimeout:       s.config.IdleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
+		MaxHeaderBytes:    2 * maxHeaderBytes, // connections refuses longer ones first
+		ConnState:         connections.ConnState,
+		ConnContext:       wire.WithConn,
 		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
 		BaseContext:       func(net.Listener) context.Context { return requests },
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
+	go func() { served <- server.Serve(connections) }()
 
 	select {
 	case err := <-served:
@@ -55,20 +69,24 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	case <-time.After(s.config.DrainDelay):
 	}
 
-	err := s.shutdown(server, cut)
+	err := s.shutdown(server, connections, cut)
 	<-served
 	return err
 }
 
-func (s *Server) shutdown(server *http.Server, cut context.CancelCauseFunc) error {
+func (s *Server) shutdown(server *http.Server, connections *wire.Listener, cut context.CancelCauseFunc) error {
 	patience, cancel := context.WithTimeout(context.Background(), s.config.ShutdownTimeout)
 	defer cancel()
+	// A picture that still arrives then would not be answered in time.
+	late := time.AfterFunc(s.config.ShutdownTimeout/2, func() { s.uploads.cutAll(errDraining) })
+	defer late.Stop()
 	// Until the last prediction is answered the listener stays open, so that
 	// /readyz and /metrics still tell how it goes.
 	select {
 	case <-s.predictions.shut():
 	case <-patience.Done():
 	}
+	connections.Drain()
 	err := server.Shutdown(patience)
 	if err == nil {
 		return s.config.Queue.Close(patience)
@@ -82,4 +100,12 @@ func (s *Server) shutdown(server *http.Server, cut context.CancelCauseFunc) erro
 		server.Shutdown(margin),
 		server.Close(),
 	)
+}
+
+// acceptFailed tells of an error of the operating system's accept; net/http tries again.
+func (s *Server) acceptFailed(err error) {
+	s.config.Metrics.AcceptFailed()
+	if missed, ok := s.lines.allow("accept"); ok {
+		s.config.Log.Warn("a connection could not be accepted", "error", err, "not_logged", missed)
+	}
 }

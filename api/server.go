@@ -20,6 +20,7 @@ import (
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/internal/telemetry"
+	"github.com/spikeray/spikeray/internal/wire"
 )
 
 // Notice is in every prediction.
@@ -52,6 +53,8 @@ type Config struct {
 	// MaxUploadMemory bounds the bytes of all bodies held at a time, whatever
 	// the number of clients: 256 MiB. A body takes its share as it arrives.
 	MaxUploadMemory int64
+	// MaxConnections bounds the connections at a time: 1024, or as many as the process's descriptors allow.
+	MaxConnections int
 	// MaxImages bounds the pictures of one request: 16, and never more than
 	// Queue can hold.
 	MaxImages int
@@ -61,6 +64,12 @@ type Config struct {
 	PredictTimeout time.Duration
 	// ReadTimeout bounds reading a request, its body included: 60 s.
 	ReadTimeout time.Duration
+	// MinUploadRate is how many bytes of a body must come in a second, taken over
+	// uploadWindow; a slower one is answered 408: 4 KiB.
+	MinUploadRate int64
+	// TrustedOrigins are those whose pages may send pictures from a browser beside
+	// the service's own, as "https://example.org"; "*" is any.
+	TrustedOrigins []string
 	// IdleTimeout bounds how long a connection may wait for its next request:
 	// 2 min.
 	IdleTimeout time.Duration
@@ -81,8 +90,10 @@ func (c Config) withDefaults() Config {
 	or(&c.MaxRequestBytes, 64<<20)
 	or(&c.MaxUploadMemory, 256<<20)
 	or(&c.MaxImages, 16)
+	or(&c.MaxConnections, 1024)
 	or(&c.PredictTimeout, 30*time.Second)
 	or(&c.ReadTimeout, time.Minute)
+	or(&c.MinUploadRate, 4<<10)
 	or(&c.IdleTimeout, 2*time.Minute)
 	or(&c.ShutdownTimeout, 30*time.Second)
 	c.MaxImages = min(c.MaxImages, c.Queue.Workers()+c.Queue.Capacity())
@@ -101,6 +112,9 @@ func or[T comparable](field *T, standard T) {
 type Server struct {
 	config      Config
 	uploads     *budget
+	origins     *http.CrossOriginProtection // nil: any
+	lines       *sampler
+	connections atomic.Pointer[wire.Listener]
 	handler     http.Handler
 	draining    atomic.Bool
 	predictions gate
@@ -116,11 +130,22 @@ func New(config Config) (*Server, error) {
 		return nil, fmt.Errorf("api: %w", err)
 	}
 	s := &Server{config: config.withDefaults()}
-	s.uploads = &budget{limit: s.config.MaxUploadMemory}
+	s.uploads = newBudget(s.config.MaxUploadMemory)
+	s.lines = newSampler(s.config.Metrics.NotLogged)
+	var err error
+	if s.origins, err = trust(s.config.TrustedOrigins); err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
 
 	queue := s.config.Queue
 	s.config.Metrics.Queue(queue.Depth, queue.Capacity, queue.Workers, queue.Busy)
 	s.config.Metrics.Rejections(rejections...)
+	s.config.Metrics.Connections(func() int {
+		if l := s.connections.Load(); l != nil {
+			return l.Open()
+		}
+		return 0
+	}, s.maxConnections)
 	s.config.Metrics.Uploads(s.uploads.held.Load, func() int64 { return s.uploads.limit })
 	for _, e := range s.config.Models.All() {
 		d := e.Description()
@@ -141,7 +166,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 func (s *Server) routes() *chi.Mux {
 	r := chi.NewRouter()
-	r.Use(s.linger, s.observe, s.recoverPanics, unescape, middleware.GetHead)
+	r.Use(s.oneAnswer, s.observe, s.recoverPanics, unescape, middleware.GetHead)
 	r.NotFound(s.notFound)
 	r.MethodNotAllowed(s.methodNotAllowed)
 
@@ -154,3 +179,6 @@ func (s *Server) routes() *chi.Mux {
 	r.Get("/openapi.yaml", s.openapi)
 	return r
 }
+
+// maxConnections is how many connections there may be: with too few descriptors, fewer than was said.
+func (s *Server) maxConnections() int { return min(s.config.MaxConnections, descriptors()) }

@@ -7,7 +7,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strings"
-	"sync/atomic"
+	"time"
 )
 
 // upload is one picture of a request: its bytes, or why it cannot be taken.
@@ -16,33 +16,25 @@ type upload struct {
 	err  error
 }
 
-// budget bounds the memory that bodies hold together.
-type budget struct {
-	limit int64
-	held  atomic.Int64
-}
-
-// lease is one request's share of a budget. It belongs to one goroutine.
-type lease struct {
-	budget *budget
-	held   int64
-}
-
-func (l *lease) take(n int64) error {
-	if l.budget.held.Add(n) > l.budget.limit {
-		l.budget.held.Add(-n)
-		return errUploadMemory
+// receive reads the request's pictures at the pace that is asked of it. The lease holds the memory they are in, and must
+// be released, whatever the error.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request) ([]upload, *lease, error) {
+	flow := &inflow{
+		ReadCloser: r.Body,
+		control:    http.NewResponseController(w),
+		end:        time.Now().Add(s.config.ReadTimeout),
+		ended:      r.ContentLength == 0,
+		least:      int(s.config.MinUploadRate * int64(uploadWindow/time.Second)),
 	}
-	l.held += n
-	return nil
+	r.Body = flow
+	held := s.uploads.lease(callerOf(r), flow)
+	uploads, err := s.readUploads(w, r, held)
+	if cut := flow.finish(); cut != nil && err != nil {
+		err = cut
+	}
+	held.received()
+	return uploads, held, err
 }
-
-func (l *lease) give(n int64) {
-	l.budget.held.Add(-n)
-	l.held -= n
-}
-
-func (l *lease) release() { l.give(l.held) }
 
 // readUploads reads the request's pictures, one or more. The error is that of
 // the request as a whole; a picture of a form that is too long has its own.
@@ -96,13 +88,21 @@ func isForm(contentType string) (bool, error) {
 }
 
 func (s *Server) readForm(r *http.Request, held *lease) ([]upload, error) {
+	between := &bounded{ReadCloser: r.Body}
+	r.Body = between
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return nil, refuse(malformedRequest, "the form has no usable boundary")
 	}
+	if err := held.take(partHeaderMemory); err != nil {
+		return nil, err
+	}
+	defer held.give(partHeaderMemory)
 	var uploads []upload
 	for {
+		between.limit(maxPartHeader)
 		part, err := parts.NextRawPart()
+		between.unlimited()
 		if errors.Is(err, io.EOF) {
 			break
 		}
@@ -124,7 +124,41 @@ func (s *Server) readForm(r *http.Request, held *lease) ([]upload, error) {
 	if len(uploads) == 0 {
 		return nil, refuse(malformedRequest, "the form has no field \"image\"")
 	}
+	// What follows the form's end belongs to the request too, which is only then known to be whole.
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		return nil, bodyError(err)
+	}
 	return uploads, nil
+}
+
+const (
+	// maxPartHeader bounds what is read of a form from the end of one picture to the beginning of the next: a boundary and
+	// a part's header, with what the form's reader takes in advance.
+	maxPartHeader = 16 << 10
+	// partHeaderMemory is what a part's header of that length takes at most, in its smallest fields.
+	partHeaderMemory = 512 << 10
+)
+
+// bounded is a body of which, at times, only so much may be read.
+type bounded struct {
+	io.ReadCloser
+	on   bool
+	left int
+}
+
+func (b *bounded) limit(n int) { b.on, b.left = true, n }
+func (b *bounded) unlimited()  { b.on = false }
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if !b.on {
+		return b.ReadCloser.Read(p)
+	}
+	if b.left == 0 {
+		return 0, refuse(malformedRequest, "a part of the form has a header of more than %d bytes", maxPartHeader)
+	}
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 func (s *Server) readPart(part *multipart.Part, held *lease) (upload, error) {

@@ -19,8 +19,8 @@ func TestAnUploadTakesNoMoreMemoryThanAnnouncedNorTwiceWhatItSends(t *testing.T)
 		"little":             {10, 10, 11},
 		"nothing":            {0, 0, 1},
 	} {
-		uploads := &budget{limit: 4 * limit}
-		held := &lease{budget: uploads}
+		uploads := newBudget(4 * limit)
+		held := uploads.lease(caller{}, &inflow{})
 		data, err := readBounded(bytes.NewReader(make([]byte, c.sent)), c.announced, limit, held)
 		if err != nil || int64(len(data)) != c.sent || int64(cap(data)) != c.held || held.held != c.held || uploads.held.Load() != c.held {
 			t.Errorf("%s: %d bytes in memory for %d, %d of them leased, %v", name, len(data), cap(data), held.held, err)
@@ -29,7 +29,7 @@ func TestAnUploadTakesNoMoreMemoryThanAnnouncedNorTwiceWhatItSends(t *testing.T)
 			t.Errorf("%s: %d bytes are still held", name, uploads.held.Load())
 		}
 	}
-	held := &lease{budget: &budget{limit: 4 * limit}}
+	held := newBudget(4*limit).lease(caller{}, &inflow{})
 	if _, err := readBounded(bytes.NewReader(make([]byte, limit+1)), -1, limit, held); !errors.Is(err, errTooLong) || held.held != 0 {
 		t.Errorf("%v, %d bytes are still held", err, held.held)
 	}

@@ -28,13 +28,17 @@ type serveCommand struct {
 	Queue           int  `default:"64" help:"Pictures that may wait for a worker; more are answered 503."`
 	MaxImages       int  `default:"16" help:"Most pictures in one request."`
 	MaxRequestBytes size `default:"64M" help:"Longest body of a request."`
+	MaxConnections  int  `default:"1024" help:"Most connections at a time; fewer where descriptors are short. A new one takes the place of an idle one, or is answered 503."`
 	MaxUploadMemory size `default:"256M" help:"Memory for all bodies being received; more are answered 503."`
 
 	PredictTimeout  time.Duration `default:"30s" help:"Longest wait and work from the moment a request was read; then it is answered 503. Looked at between decoding, preparing and the network, which are not interrupted."`
 	ReadTimeout     time.Duration `default:"60s" help:"Longest time that a client may take to send a request."`
+	MinUploadRate   size          `default:"4K" help:"Fewest bytes a second in which a picture must arrive, over 5 s; a slower one is answered 408."`
 	IdleTimeout     time.Duration `default:"2m" help:"Longest time that a connection may wait for its next request."`
 	DrainDelay      time.Duration `default:"0s" help:"On SIGTERM, how long to go on taking predictions while /readyz says 503, for load balancers to notice."`
 	ShutdownTimeout time.Duration `default:"30s" help:"After that, how long predictions in flight may take to finish; new ones are answered 503."`
+
+	TrustedOrigin []string `placeholder:"ORIGIN" help:"Site whose pages may send pictures from a browser, as https://example.org; * is any. Pages of other sites than the service's own are answered 403."`
 
 	LogFormat string     `default:"text" enum:"text,json" help:"Format of the logs on standard error: ${enum}."`
 	LogLevel  slog.Level `default:"info" help:"Least level that is logged: debug, info, warn, error."`
@@ -42,8 +46,8 @@ type serveCommand struct {
 
 // Validate is called by kong once the flags are read.
 func (c *serveCommand) Validate() error {
-	if c.Workers < 1 || c.Queue < 0 || c.MaxImages < 1 {
-		return errors.New("--workers and --max-images must be above 0, --queue not below")
+	if c.Workers < 1 || c.Queue < 0 || c.MaxImages < 1 || c.MaxConnections < 1 {
+		return errors.New("--workers, --max-images and --max-connections must be above 0, --queue not below")
 	}
 	if c.PredictTimeout <= 0 || c.ReadTimeout <= 0 || c.IdleTimeout <= 0 || c.ShutdownTimeout <= 0 || c.DrainDelay < 0 {
 		return errors.New("timeouts must be above 0, --drain-delay not below")
@@ -105,6 +109,9 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 		MaxRequestBytes: int64(c.MaxRequestBytes),
 		MaxUploadMemory: int64(c.MaxUploadMemory),
 		MaxImages:       c.MaxImages,
+		MaxConnections:  c.MaxConnections,
+		MinUploadRate:   int64(c.MinUploadRate),
+		TrustedOrigins:  c.TrustedOrigin,
 		PredictTimeout:  c.PredictTimeout,
 		ReadTimeout:     c.ReadTimeout,
 		IdleTimeout:     c.IdleTimeout,

@@ -40,6 +40,9 @@ type Metrics struct {
 	requestsInFlight prometheus.Gauge
 	panics           prometheus.Counter
 	logDropped       prometheus.Counter
+	evicted          prometheus.Counter
+	acceptErrors     prometheus.Counter
+	notLogged        prometheus.Counter
 
 	stages      *prometheus.HistogramVec
 	rejections  *prometheus.CounterVec
@@ -73,6 +76,18 @@ func NewMetrics(build Build) *Metrics {
 		logDropped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "spikeray_log_records_dropped_total",
 			Help: "Log records that were dropped because standard error took them too slowly or not at all.",
+		}),
+		evicted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "spikeray_connections_evicted_total",
+			Help: "Idle connections closed to make room for new ones.",
+		}),
+		acceptErrors: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "spikeray_accept_errors_total",
+			Help: "Connections that the operating system failed to hand over, for want of descriptors for example.",
+		}),
+		notLogged: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "spikeray_log_lines_sampled_out_total",
+			Help: "Lines left out of the log because too many of their kind came in a short time.",
 		}),
 		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:                            "spikeray_stage_duration_seconds",
@@ -134,7 +149,8 @@ func NewMetrics(build Build) *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		buildInfo, m.requests, m.requestsInFlight, m.panics, m.logDropped, m.stages, m.rejections,
+		buildInfo, m.requests, m.requestsInFlight, m.panics, m.logDropped, m.evicted, m.acceptErrors, m.notLogged,
+		m.stages, m.rejections,
 		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.modelInfo, m.degraded,
 	)
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
@@ -182,6 +198,27 @@ func (m *Metrics) Uploads(held, limit func() int64) {
 		}, func() float64 { return float64(limit()) }),
 	)
 }
+
+// Connections tells at each scrape how many connections there are and how many there may be. Call it once.
+func (m *Metrics) Connections(open, limit func() int) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "spikeray_connections", Help: "Connections of clients.",
+		}, func() float64 { return float64(open()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "spikeray_connections_limit", Help: "Connections of clients that there may be.",
+		}, func() float64 { return float64(limit()) }),
+	)
+}
+
+// Evicted counts an idle connection that was closed to make room.
+func (m *Metrics) Evicted() { m.evicted.Inc() }
+
+// AcceptFailed counts a connection that could not be accepted.
+func (m *Metrics) AcceptFailed() { m.acceptErrors.Inc() }
+
+// NotLogged counts a line that was left out of the log.
+func (m *Metrics) NotLogged() { m.notLogged.Inc() }
 
 // RequestStarted counts a request in flight; the returned function counts its
 // end.
