@@ -14,7 +14,7 @@ import (
 func TestAnswerTellsCalibrationPointPrevalenceAndGate(t *testing.T) {
 	s := start(t, nil)
 	picture := testmodel.PNG(64, 64, 1)
-	var plain, p predictionDocument
+	var plain, p decided
 	s.post("?model=tiny-plain", picture).decode(t, &plain)
 	if plain.RawProbability != plain.Probability || plain.OperatingPoint != nil || plain.Prevalence != nil || plain.Gate != nil {
 		t.Errorf("%+v", plain)
@@ -29,7 +29,7 @@ func TestAnswerTellsCalibrationPointPrevalenceAndGate(t *testing.T) {
 	if p.Gate == nil || !p.Gate.Accepted || p.Gate.Reason != nil || p.Gate.Probability < 0.5 {
 		t.Errorf("gate %+v", p.Gate)
 	}
-	var at predictionDocument
+	var at decided
 	s.post("?model=tiny-gated&operating_point=screening&prevalence=0.05", picture).decode(t, &at)
 	if *at.OperatingPoint != "screening" || at.Threshold != 0.2 || at.Probability != p.Probability {
 		t.Errorf("%+v", at)
@@ -37,7 +37,7 @@ func TestAnswerTellsCalibrationPointPrevalenceAndGate(t *testing.T) {
 	if v := at.Prevalence; v.Stated != 0.05 || v.Probability >= p.Probability || v.PPV == nil || v.NPV == nil || v.PPV.Low >= v.PPV.High {
 		t.Errorf("%+v", v)
 	}
-	var by predictionDocument
+	var by decided
 	s.post("?model=tiny-gated&threshold=0.2&prevalence=0.05", picture).decode(t, &by)
 	if by.OperatingPoint != nil || by.Prevalence.PPV != nil || by.Prevalence.NPV != nil || by.Prevalence.Probability != at.Prevalence.Probability {
 		t.Errorf("%+v, %+v", by, by.Prevalence)
@@ -53,7 +53,7 @@ func TestUnknownOperatingPointsAreToldTheKnown(t *testing.T) {
 
 func TestGateFlagsAPicture(t *testing.T) {
 	s := start(t, nil)
-	var p predictionDocument
+	var p decided
 	s.post("?model=tiny-gated", testmodel.Shade(300, 300, 1, 0.1)).decode(t, &p)
 	if p.Gate == nil || p.Gate.Accepted || *p.Gate.Reason != "turned" || len(p.Input.Warnings) == 0 ||
 		!strings.Contains(strings.Join(p.Input.Warnings, "\n"), "turned") {
@@ -84,7 +84,7 @@ func TestGateRefusesAPicture(t *testing.T) {
 
 func TestGateThatIsOffIsNotAsked(t *testing.T) {
 	s := start(t, func(c *Config) { c.Gate = pipeline.GateOff })
-	var p predictionDocument
+	var p decided
 	s.post("?model=tiny-gated", testmodel.Shade(300, 300, 1, 0.1)).decode(t, &p)
 	if p.Gate != nil || p.Probability == 0 {
 		t.Errorf("%+v", p)

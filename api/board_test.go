@@ -81,7 +81,7 @@ type boardPrediction struct {
 	Probability float64
 	Backend     struct{ Name string }
 	Degraded    *string
-	Board       *boardDocument
+	Board       *pipeline.BoardAnswer
 	Input       struct{ Warnings []string }
 }
 

@@ -9,25 +9,22 @@ import (
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
-type backendDocument struct {
-	Name string `json:"name"`
-}
-
 type modelSummary struct {
-	Name      string          `json:"name"`
-	Version   string          `json:"version"`
-	Digest    string          `json:"digest"`
-	Summary   string          `json:"summary"`
-	Default   bool            `json:"default"`
-	Backend   backendDocument `json:"backend"`
-	Kernel    string          `json:"kernel"`
-	Labels    []string        `json:"labels"`
-	Positive  string          `json:"positive"`
-	Threshold float64         `json:"threshold"`
-	MaxSteps  int             `json:"max_steps"`
+	Name      string           `json:"name"`
+	Version   string           `json:"version"`
+	Digest    string           `json:"digest"`
+	Summary   string           `json:"summary"`
+	Default   bool             `json:"default"`
+	Backend   pipeline.Backend `json:"backend"`
+	Kernel    string           `json:"kernel"`
+	Labels    []string         `json:"labels"`
+	Positive  string           `json:"positive"`
+	Threshold float64          `json:"threshold"`
+	MaxSteps  int              `json:"max_steps"`
 
 	Calibration     *model.Calibration     `json:"calibration"`
 	OperatingPoints []model.OperatingPoint `json:"operating_points"`
+	Early           []model.Early          `json:"early"`
 	Gate            *gateSummary           `json:"gate"`
 }
 
@@ -51,7 +48,7 @@ func (s *Server) summary(e *pipeline.Entry) modelSummary {
 		Digest:    e.Digest(),
 		Summary:   d.Summary,
 		Default:   e == s.config.Models.Default(),
-		Backend:   backendDocument{e.Backend()},
+		Backend:   pipeline.Backend{Name: e.Backend()},
 		Kernel:    e.Kernel(),
 		Labels:    d.Labels,
 		Positive:  d.Positive,
@@ -60,6 +57,7 @@ func (s *Server) summary(e *pipeline.Entry) modelSummary {
 
 		Calibration:     d.Calibration,
 		OperatingPoints: append([]model.OperatingPoint{}, d.OperatingPoints...),
+		Early:           append([]model.Early{}, d.Early...),
 	}
 	if g := d.Gate; g != nil {
 		summary.Gate = &gateSummary{g.Labels, g.Accept, g.Threshold}

@@ -11,59 +11,12 @@ import (
 	"github.com/spikeray/spikeray/internal/telemetry"
 )
 
+// predictionDocument is an answer for one picture of a request.
 type predictionDocument struct {
-	ID             string               `json:"id"`
-	Model          modelReference       `json:"model"`
-	Backend        backendDocument      `json:"backend"`
-	Degraded       *string              `json:"degraded"`
-	Probability    float64              `json:"probability"`
-	RawProbability float64              `json:"raw_probability"`
-	Label          string               `json:"label"`
-	Threshold      float64              `json:"threshold"`
-	OperatingPoint *string              `json:"operating_point"`
-	Probabilities  map[string]float64   `json:"probabilities"`
-	Prevalence     *pipeline.Prevalence `json:"prevalence"`
-	Gate           *gateDocument        `json:"gate"`
-	Input          inputDocument        `json:"input"`
-	Spikes         *spikesDocument      `json:"spikes"`
-	Board          *boardDocument       `json:"board"`
-	Timing         timingDocument       `json:"timing_ms"`
-	Notice         string               `json:"notice"`
-}
-
-type gateDocument struct {
-	Accepted    bool    `json:"accepted"`
-	Probability float64 `json:"probability"`
-	Reason      *string `json:"reason"`
-}
-
-type modelReference struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	Digest  string `json:"digest"`
-}
-
-type inputDocument struct {
-	Format   string   `json:"format"`
-	Width    int      `json:"width"`
-	Height   int      `json:"height"`
-	Warnings []string `json:"warnings"`
-}
-
-type spikesDocument struct {
-	Steps              int     `json:"steps"`
-	Total              uint64  `json:"total"`
-	Rate               float64 `json:"rate"`
-	SynapticOperations uint64  `json:"synaptic_operations"`
-}
-
-// boardDocument has what was measured on a board, where it was.
-type boardDocument struct {
-	Steps      int      `json:"steps"`
-	Saturated  uint64   `json:"saturated"`
-	Lost       uint64   `json:"lost"`
-	Energy     *float64 `json:"energy_joules,omitempty"`
-	DeviceTime *float64 `json:"device_time_ms,omitempty"`
+	ID string `json:"id"`
+	pipeline.Answer
+	Timing timingDocument `json:"timing_ms"`
+	Notice string         `json:"notice"`
 }
 
 // timingDocument is in milliseconds.
@@ -218,7 +171,11 @@ func (s *Server) count(name string, o outcome) {
 		metrics.Failed(name, k.name)
 		return
 	}
-	metrics.Predicted(name, p.Label, p.Probability)
+	if p.Label == "" {
+		metrics.Undecided(name)
+	} else {
+		metrics.Predicted(name, p.Label, p.Probability)
+	}
 	if p.Degraded != "" {
 		metrics.Degraded(name, p.Degraded)
 	}
@@ -230,59 +187,19 @@ func (s *Server) count(name string, o outcome) {
 func pictureID(request string, i int) string { return fmt.Sprintf("%s.%d", request, i) }
 
 func newPrediction(id string, m *pipeline.Entry, o outcome) predictionDocument {
-	d, p := m.Description(), o.prediction
-	probabilities := make(map[string]float64, len(d.Labels))
-	for i, label := range d.Labels {
-		probabilities[label] = p.Probabilities[i]
-	}
-	doc := predictionDocument{
-		ID:             id,
-		Model:          modelReference{d.Name, d.Version, m.Digest()},
-		Backend:        backendDocument{p.Backend},
-		Probability:    p.Probability,
-		RawProbability: p.RawProbability,
-		Label:          p.Label,
-		Threshold:      p.Threshold,
-		Probabilities:  probabilities,
-		Prevalence:     p.Prevalence,
-		Input:          inputDocument{p.Input.Format, p.Input.Width, p.Input.Height, p.Warnings},
+	timing := o.prediction.Timing
+	return predictionDocument{
+		ID:     id,
+		Answer: m.Answer(o.prediction),
 		Timing: timingDocument{
 			Queue:   milliseconds(o.waited),
-			Decode:  milliseconds(p.Timing.Decode),
-			Prepare: milliseconds(p.Timing.Prepare),
-			Infer:   milliseconds(p.Timing.Infer),
+			Decode:  milliseconds(timing.Decode),
+			Prepare: milliseconds(timing.Prepare),
+			Infer:   milliseconds(timing.Infer),
 			Total:   milliseconds(o.total),
 		},
 		Notice: Notice,
 	}
-	if p.OperatingPoint != nil {
-		doc.OperatingPoint = &p.OperatingPoint.Name
-	}
-	if g := p.Gate; g != nil {
-		doc.Gate = &gateDocument{Accepted: g.Accepted, Probability: g.Probability}
-		if !g.Accepted {
-			doc.Gate.Reason = &g.Reason
-		}
-	}
-	if p.Degraded != "" {
-		doc.Degraded = &p.Degraded
-	}
-	if b := p.Board; b != nil {
-		doc.Board = &boardDocument{Steps: b.BoardSteps, Saturated: p.Spikes.Saturated, Lost: b.Lost, Energy: b.Energy}
-		if b.DeviceTime != nil {
-			took := milliseconds(*b.DeviceTime)
-			doc.Board.DeviceTime = &took
-		}
-	}
-	if p.Spikes != nil {
-		doc.Spikes = &spikesDocument{
-			Steps:              p.Steps,
-			Total:              p.Spikes.Total,
-			Rate:               p.Spikes.Rate,
-			SynapticOperations: p.Spikes.SynapticOperations,
-		}
-	}
-	return doc
 }
 
 // milliseconds is d to the microsecond.

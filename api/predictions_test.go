@@ -31,7 +31,7 @@ func TestPredictionIsThePipelines(t *testing.T) {
 			t.Fatal(err)
 		}
 		a := s.post("?model="+entry.Name(), picture)
-		var got predictionDocument
+		var got decided
 		a.decode(t, &got)
 		if got.Probability != want.Probability || got.Label != want.Label || got.Threshold != 0.5 {
 			t.Errorf("%s: got %v %s, want %v %s", entry.Name(), got.Probability, got.Label, want.Probability, want.Label)
@@ -64,7 +64,7 @@ func TestPredictionIsThePipelines(t *testing.T) {
 
 func TestOnePictureOfAFormAnswersAnObject(t *testing.T) {
 	s := start(t, nil)
-	var raw, part predictionDocument
+	var raw, part decided
 	s.post("", testmodel.PNG(64, 64, 1)).decode(t, &raw)
 	s.postForm("", testmodel.PNG(64, 64, 1)).decode(t, &part)
 	if part.Probability != raw.Probability || part.ID == "" {
@@ -76,7 +76,7 @@ func TestOnePictureOfAFormAnswersAnObject(t *testing.T) {
 }
 
 type listed struct {
-	predictionDocument
+	decided
 	Error *Problem
 }
 
@@ -104,7 +104,7 @@ func TestSeveralPicturesAnswerInOrderEachForItself(t *testing.T) {
 			}
 			continue
 		}
-		var alone predictionDocument
+		var alone decided
 		s.post("", pictures[i]).decode(t, &alone)
 		if got.Error != nil || got.Probability != alone.Probability {
 			t.Errorf("%d: %v together and %v alone (%+v)", i, got.Probability, alone.Probability, got.Error)
@@ -115,12 +115,12 @@ func TestSeveralPicturesAnswerInOrderEachForItself(t *testing.T) {
 func TestThresholdDecidesTheLabel(t *testing.T) {
 	s := start(t, nil)
 	picture := testmodel.PNG(64, 64, 1)
-	var p predictionDocument
+	var p decided
 	s.post("", picture).decode(t, &p)
 	for threshold, want := range map[float64]string{
 		0: "PNEUMONIA", p.Probability: "PNEUMONIA", math.Nextafter(p.Probability, 1): "NORMAL", 1: "NORMAL",
 	} {
-		var got predictionDocument
+		var got decided
 		s.post(fmt.Sprintf("?threshold=%v", threshold), picture).decode(t, &got)
 		if got.Label != want || got.Threshold != threshold {
 			t.Errorf("threshold %v: %s at %v, want %s", threshold, got.Label, got.Threshold, want)

@@ -21,7 +21,7 @@ var parameters = []string{"model", "threshold", "operating_point", "prevalence",
 // readQuery reads a prediction's parameters. One that is not known, not well
 // formed, given twice or does not apply to the model is refused.
 func (s *Server) readQuery(rawQuery string) (question, error) {
-	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate}}
+	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}}
 	values, err := url.ParseQuery(rawQuery)
 	if err != nil {
 		return q, refuse(invalidParameter, "the query is malformed")
@@ -54,9 +54,6 @@ func (s *Server) readQuery(rawQuery string) (question, error) {
 			return q, refuse(invalidParameter, "operating_point must be a name")
 		}
 	}
-	if err := q.options.Check(q.model.Description()); err != nil {
-		return q, err
-	}
 	if values.Has("steps") {
 		most := q.model.MaxSteps()
 		if most == 0 {
@@ -68,5 +65,5 @@ func (s *Server) readQuery(rawQuery string) (question, error) {
 		}
 		q.options.Steps = steps
 	}
-	return q, nil
+	return q, q.options.Check(q.model.Description())
 }

@@ -44,6 +44,9 @@ type Config struct {
 	// Gate is what becomes of a picture that the model's gate does not accept: it
 	// is flagged by default.
 	Gate pipeline.GateMode
+	// Standard is what is decided by where a request does not say. It must apply to
+	// the default model.
+	Standard pipeline.Standard
 	// Board runs the default model; nil for the simulator.
 	Board *board.Supervisor
 	// MaxImageBytes bounds one picture: 32 MiB.
@@ -126,7 +129,8 @@ func New(config Config) (*Server, error) {
 	if config.Models == nil || config.Metrics == nil || config.Log == nil {
 		return nil, errors.New("api: Models, Metrics and Log must be given")
 	}
-	if err := (pipeline.Options{Gate: config.Gate}).Check(config.Models.Default().Description()); err != nil {
+	standard := pipeline.Options{Gate: config.Gate, Threshold: config.Standard.Threshold, OperatingPoint: config.Standard.OperatingPoint}
+	if err := standard.Check(config.Models.Default().Description()); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
 	s := &Server{config: config.withDefaults()}
@@ -150,6 +154,9 @@ func New(config Config) (*Server, error) {
 	for _, e := range s.config.Models.All() {
 		d := e.Description()
 		s.config.Metrics.Model(d.Name, d.Version, e.Digest(), e.Backend(), e.Kernel(), e == s.config.Models.Default(), d.Labels)
+		if e.MaxSteps() > 1 {
+			s.config.Metrics.Decidable(d.Name)
+		}
 		if d.Gate != nil {
 			s.config.Metrics.Gate(d.Name, d.Gate.Reasons()...)
 		}

@@ -57,8 +57,17 @@ func entries(t testing.TB) *pipeline.Catalogue {
 		&pipeline.Entry{Model: testmodel.Steps(t, 8)},
 		&pipeline.Entry{Model: testmodel.Plain(t)},
 		&pipeline.Entry{Model: testmodel.Gated(t)},
+		&pipeline.Entry{Model: testmodel.Early(t)},
 		&pipeline.Entry{Model: testmodel.Broken(t)},
 	)
+}
+
+// decided is a prediction that has a probability, as all have but those after fewer steps than a model is calibrated for.
+type decided struct {
+	predictionDocument
+	Probability float64 `json:"probability"`
+	Label       string  `json:"label"`
+	Threshold   float64 `json:"threshold"`
 }
 
 func newServer(t testing.TB, change func(*Config)) (*Server, *lines) {

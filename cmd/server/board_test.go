@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/testmodel"
 	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/hw"
@@ -75,10 +76,10 @@ func TestPredictOnABoard(t *testing.T) {
 	}
 	differ := 0
 	for i := range board {
-		if want := onQuantised(t, uint64(i)); *board[i].Probability != want || board[i].Backend != "loihi" || board[i].Degraded != "" {
+		if want := onQuantised(t, uint64(i)); *board[i].Probability != want || board[i].Backend.Name != "loihi" || board[i].Degraded != "" {
 			t.Errorf("%+v, %v is wanted", board[i], want)
 		}
-		if simulator[i].Backend != "simulator" {
+		if simulator[i].Backend.Name != "simulator" {
 			t.Errorf("%+v", simulator[i])
 		}
 		if *simulator[i].Probability != *board[i].Probability {
@@ -192,7 +193,7 @@ func TestTheSimulatorAnswersForABoardThatIsNotThere(t *testing.T) {
 	if r.status != 0 || len(got) != 1 {
 		t.Fatalf("%+v", r)
 	}
-	if want := onQuantised(t, 2); *got[0].Probability != want || got[0].Backend != "simulator" || got[0].Degraded != "unavailable" {
+	if want := onQuantised(t, 2); *got[0].Probability != want || got[0].Backend.Name != "simulator" || got[0].Degraded != "unavailable" {
 		t.Errorf("%+v, %v is wanted", got[0], want)
 	}
 }
@@ -270,9 +271,12 @@ func TestEvaluateOnABoard(t *testing.T) {
 		{"remote", "--board=remote", "--board-fallback=request", "--board-option=url=http://127.0.0.1:1", "--board-option=like=loihi"},
 	} {
 		r := spikeray(t, nil, append([]string{"evaluate", "--json", "--bootstrap=0", "--model", file, dir + "/set"}, c[1:]...)...)
-		var e struct{ Model evaluatedModel }
-		if err := json.Unmarshal([]byte(r.out), &e); err != nil || r.status != 0 || e.Model.Backend != c[0] ||
-			(e.Model.Degraded["unavailable"] == 4) != slices.Contains(c, "--board=remote") {
+		var e struct {
+			Backend  pipeline.Backend
+			Degraded map[string]int
+		}
+		if err := json.Unmarshal([]byte(r.out), &e); err != nil || r.status != 0 || e.Backend.Name != c[0] ||
+			(e.Degraded["unavailable"] == 4) != slices.Contains(c, "--board=remote") {
 			t.Errorf("%q: %v, %+v, %+v", c, err, e, r)
 		}
 	}

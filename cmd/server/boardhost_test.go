@@ -273,7 +273,7 @@ func TestEmulatorLavaAndSimulatorAnswerTheSame(t *testing.T) {
 		if r.status != 0 || len(got) != 1 {
 			t.Fatalf("%s: %+v", name, r)
 		}
-		if want := onQuantised(t, 5); *got[0].Probability != want || got[0].Backend != name || got[0].Degraded != "" {
+		if want := onQuantised(t, 5); *got[0].Probability != want || got[0].Backend.Name != name || got[0].Degraded != "" {
 			t.Errorf("%s: %+v, %v is wanted", name, got[0], want)
 		}
 	}

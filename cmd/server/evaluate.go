@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,10 +13,9 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/term"
-
 	"github.com/spikeray/spikeray/internal/evaluate"
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/pkg/model"
 )
 
 // The classes, by the names of their sub-folders.
@@ -31,9 +29,10 @@ type evaluateCommand struct {
 	boardFlags
 	answerFlags
 	pictureFlags
-	JSON      bool   `help:"Print the report as JSON."`
+	formatFlags
+	Rows      bool   `help:"With --json, print an object for each picture before the report, which stays the last line."`
 	Bootstrap int    `default:"1000" help:"Bootstrap samples behind the 95% intervals, drawn of pictures and not of patients; 0 leaves them out."`
-	Folder    string `arg:"" type:"existingdir" help:"Folder with the sub-folders NORMAL and PNEUMONIA."`
+	Folder    string `arg:"" type:"existingdir" help:"Folder with the sub-folders NORMAL and PNEUMONIA. With --json the report is printed as JSON; with --csv the pictures are, and the report goes to standard error."`
 }
 
 // unread is a picture that could not be scored.
@@ -42,13 +41,20 @@ type unread struct {
 	Error string `json:"error"`
 }
 
-// evaluated is what evaluate --json prints.
+// evaluated is the report, what evaluate --json prints last.
 type evaluated struct {
 	*evaluate.Report
-	OperatingPoint *string        `json:"operating_point"` // whose threshold the report's is
-	Gate           *gated         `json:"gate"`            // nil when none was asked
-	Model          evaluatedModel `json:"model"`
-	Unread         []unread       `json:"unread"`
+	OperatingPoint *string                 `json:"operating_point"` // whose threshold the report's is
+	Steps          *int                    `json:"steps"`           // as an answer's
+	Gate           *gated                  `json:"gate"`            // nil when none was asked
+	Model          pipeline.ModelReference `json:"model"`
+	Backend        pipeline.Backend        `json:"backend"`
+	// Degraded counts pictures that the simulator answered in a board's place.
+	Degraded map[string]int `json:"degraded"`
+	Unread   []unread       `json:"unread"`
+	// Skipped counts hidden files and desktops' own, and Ignored names what lies beside the classes' folders.
+	Skipped int      `json:"skipped"`
+	Ignored []string `json:"ignored"`
 }
 
 // gated is what the model's gate said of the pictures.
@@ -58,21 +64,15 @@ type gated struct {
 	Reasons map[string]int    `json:"reasons"`
 }
 
-type evaluatedModel struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	Digest  string `json:"digest"`
-	Backend string `json:"backend"`
-	// Degraded counts pictures that the simulator answered in a board's place.
-	Degraded map[string]int `json:"degraded,omitempty"`
-}
-
 // Validate is called by kong once the flags are read.
 func (c *evaluateCommand) Validate() error {
 	if c.Bootstrap < 0 || c.Bootstrap > 1_000_000 {
 		return errors.New("--bootstrap must be from 0 to 1000000")
 	}
-	return errors.Join(c.answerFlags.Validate(), c.boardFlags.Validate())
+	if c.Rows && !c.JSON {
+		return errors.New("--rows is for --json; --csv has the rows")
+	}
+	return errors.Join(c.answerFlags.Validate(), c.boardFlags.Validate(), c.formatFlags.Validate())
 }
 
 // Run scores the model on the folder's pictures and fails if one of them
@@ -94,65 +94,82 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams) (err error) {
 	if d.Positive != pneumonia {
 		return fmt.Errorf("the model %s tells %s from %q, not %s from %s", d.Name, d.Positive, d.Labels, pneumonia, normal)
 	}
+	options := c.options()
+	if err := options.Check(d); err != nil {
+		return err
+	}
+	decision := d.DecisionAt(c.Steps)
+	if decision == nil {
+		return fmt.Errorf("%s is not calibrated for %d of its %d steps: there are no answers to score; predict --json has the raw probabilities", d.Name, c.Steps, d.MaxSteps())
+	}
 	files, err := findPictures(c.Folder)
 	if err != nil {
 		return err
 	}
 
-	options := c.options()
-	if err := options.Check(d); err != nil {
-		return err
+	out := evaluated{
+		Model: m.Reference(), Backend: pipeline.Backend{Name: m.Backend()}, Degraded: map[string]int{},
+		Unread: []unread{}, Skipped: files.skipped, Ignored: files.ignored,
 	}
-	var gate *gated
 	if d.Gate != nil && c.Gate != pipeline.GateOff {
-		gate = &gated{Mode: c.Gate, Reasons: map[string]int{}}
+		out.Gate = &gated{Mode: c.Gate, Reasons: map[string]int{}}
 	}
-
-	degraded := map[string]int{}
-	cases, failed := c.predict(ctx, std, m, files, gate, degraded)
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	for _, f := range failed {
-		fmt.Fprintf(std.err, "%s: %s\n", f.File, f.Error)
-	}
-	if len(failed) > 0 {
-		fmt.Fprintf(std.err, "spikeray: %d of %d pictures could not be read and are not in the report\n", len(failed), len(files))
-	}
-	if len(cases) == 0 && gate != nil && gate.Mode == pipeline.GateRefuse && gate.Flagged > 0 {
-		return fmt.Errorf("no picture is left to score: the gate refused %d of %d%s", gate.Flagged, len(files), gate.reasons())
-	}
-	threshold, point := options.Decide(d)
-	var points []evaluate.Point
-	for _, p := range d.OperatingPoints {
-		points = append(points, evaluate.Point{Name: p.Name, Threshold: p.Threshold})
-	}
-	report, err := evaluate.Score(cases, threshold, c.Bootstrap, evaluate.DefaultSeed, points...)
+	cases, err := c.predict(ctx, std, m, files.pictures, &out)
 	if err != nil {
 		return err
 	}
-	out := evaluated{report, nil, gate, evaluatedModel{d.Name, d.Version, m.Digest(), m.Backend(), degraded}, failed}
+	if err := out.explain(std.err, c.Folder, len(files.pictures), c.JSON); err != nil {
+		return err
+	}
+	if err := bothClasses(cases, &out); err != nil {
+		return err
+	}
+	threshold, point := options.Decide(d)
 	if point != nil {
 		out.OperatingPoint = &point.Name
 	}
-	if err := c.print(std.out, out); err != nil {
+	if out.Report, err = evaluate.Score(cases, threshold, c.Bootstrap, evaluate.DefaultSeed, points(decision)...); err != nil {
 		return err
 	}
-	if len(failed) > 0 {
+	if err := c.print(std, out); err != nil {
+		return err
+	}
+	if len(out.Unread) > 0 {
 		return errSilent
 	}
 	return nil
 }
 
+func points(d *model.Decision) (out []evaluate.Point) {
+	for _, p := range d.OperatingPoints {
+		out = append(out, evaluate.Point{Name: p.Name, Threshold: p.Threshold})
+	}
+	return out
+}
+
+// bothClasses fails when a class has no picture with an answer: half of the statistics would mean nothing.
+func bothClasses(cases []evaluate.Case, out *evaluated) error {
+	for _, class := range []string{normal, pneumonia} {
+		if !slices.ContainsFunc(cases, func(c evaluate.Case) bool { return c.Positive == (class == pneumonia) }) {
+			refused := ""
+			if g := out.Gate; g != nil && g.Mode == pipeline.GateRefuse && g.Flagged > 0 {
+				refused = fmt.Sprintf("; the gate refused %d pictures%s", g.Flagged, g.reasons())
+			}
+			return fmt.Errorf("no picture of %s is left to score%s", class, refused)
+		}
+	}
+	return nil
+}
+
 // predict answers the files in parallel; the cases are in the files' order. What
-// the gate flags is counted in gate unless that is nil, and what no board answered in degraded.
-func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *pipeline.Entry, files []labelled, gate *gated, degraded map[string]int) ([]evaluate.Case, []unread) {
+// the gate flags, what no board answered and what could not be read is put down in out.
+func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *pipeline.Entry, files []labelled, out *evaluated) ([]evaluate.Case, error) {
 	type answer struct {
 		pipeline.Prediction
 		err error
 	}
 	work := func(i int) answer {
-		if err := ctx.Err(); err != nil {
+		if err := errors.Join(ctx.Err(), files[i].err); err != nil {
 			return answer{err: err}
 		}
 		data, err := c.read(std, files[i].path)
@@ -163,42 +180,105 @@ func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *pipeline
 		return answer{p, err}
 	}
 	var cases []evaluate.Case
-	failed := []unread{}
-	progress := newCounter(std.err, len(files))
+	print, flush := c.printer(std)
+	progress := newCounter(std.progress, len(files))
+	var printing error
 	pipeline.InOrder(len(files), runtime.GOMAXPROCS(0), work, func(i int, a answer) {
+		if ctx.Err() != nil {
+			return
+		}
+		progress.clear()
+		if printing == nil {
+			line := row{File: files[i].path, Truth: files[i].class, Model: out.Model}
+			line.fill(m, a.Prediction, a.err)
+			printing = print(line)
+		}
 		progress.step()
-		if gate != nil && a.Gate != nil && !a.Gate.Accepted {
-			gate.Flagged++
-			gate.Reasons[a.Gate.Reason]++
+		if out.Gate != nil && a.Gate != nil && !a.Gate.Accepted {
+			out.Gate.Flagged++
+			out.Gate.Reasons[a.Gate.Reason]++
 		}
 		if refused := (*pipeline.RefusedError)(nil); errors.As(a.err, &refused) {
 			return
 		}
 		if a.err != nil {
-			failed = append(failed, unread{files[i].path, a.err.Error()})
+			out.Unread = append(out.Unread, unread{files[i].path, a.err.Error()})
 			return
 		}
 		if a.Degraded != "" {
-			degraded[a.Degraded]++
+			out.Degraded[a.Degraded]++
 		}
-		cases = append(cases, evaluate.Case{Positive: files[i].positive, Probability: a.Probability, Raw: a.RawProbability})
+		if a.Spikes != nil {
+			out.Steps = &a.Steps
+		}
+		cases = append(cases, evaluate.Case{Positive: files[i].class == pneumonia, Probability: a.Probability, Raw: a.RawProbability})
 	})
-	progress.end()
-	return cases, failed
+	progress.clear()
+	if printing == nil {
+		printing = flush()
+	}
+	return cases, errors.Join(ctx.Err(), printing)
 }
 
-func (c *evaluateCommand) print(w io.Writer, e evaluated) error {
+// printer gives what prints a picture's row, and what is to be called after the last.
+func (c *evaluateCommand) printer(std *streams) (print func(row) error, flush func() error) {
+	none := func() error { return nil }
+	switch {
+	case c.CSV:
+		table := newTable(std.out, true)
+		return table.write, table.flush
+	case c.Rows:
+		encoder := json.NewEncoder(std.out)
+		return func(r row) error { return encoder.Encode(r) }, none
+	}
+	return func(row) error { return nil }, none
+}
+
+// explain says what is not in the report; what was left alone by rule is in the JSON.
+func (e *evaluated) explain(w io.Writer, folder string, files int, asJSON bool) (err error) {
+	say := func(format string, args ...any) {
+		if err == nil {
+			_, err = fmt.Fprintf(w, format, args...)
+		}
+	}
+	for _, f := range e.Unread {
+		say("%s: %s\n", f.File, f.Error)
+	}
+	if len(e.Unread) > 0 {
+		say("spikeray: %d of %d pictures could not be read and are not in the report\n", len(e.Unread), files)
+	}
+	if asJSON {
+		return err
+	}
+	if e.Skipped > 0 {
+		say("spikeray: %d hidden files and desktops' own (Thumbs.db and the like) were skipped\n", e.Skipped)
+	}
+	if n := len(e.Ignored); n > 0 {
+		say("spikeray: %d files or folders of %s lie beside %s and %s and are not in the report: %s\n", n, folder, normal, pneumonia, strings.Join(e.Ignored[:min(n, 10)], ", "))
+	}
+	return err
+}
+
+func (c *evaluateCommand) print(std *streams, e evaluated) error {
+	w := std.out
 	if c.JSON {
 		return json.NewEncoder(w).Encode(e)
 	}
-	if _, err := fmt.Fprintf(w, "%s %s on %s, %s\n\n", e.Model.Name, e.Model.Version, e.Model.Backend, c.Folder); err != nil {
+	if c.CSV {
+		w = std.err
+	}
+	steps := ""
+	if e.Steps != nil && c.Steps > 0 {
+		steps = fmt.Sprintf(", %d steps", *e.Steps)
+	}
+	if _, err := fmt.Fprintf(w, "%s %s (%.19s) on %s%s, %s\n\n", e.Model.Name, e.Model.Version, e.Model.Digest, e.Backend.Name, steps, c.Folder); err != nil {
 		return err
 	}
 	if err := e.WriteText(w); err != nil {
 		return err
 	}
-	for _, reason := range slices.Sorted(maps.Keys(e.Model.Degraded)) {
-		if _, err := fmt.Fprintf(w, "\nanswered by the simulator in the board's place: %d (%s)\n", e.Model.Degraded[reason], reason); err != nil {
+	for _, reason := range slices.Sorted(maps.Keys(e.Degraded)) {
+		if _, err := fmt.Fprintf(w, "\nanswered by the simulator in the board's place: %d (%s)\n", e.Degraded[reason], reason); err != nil {
 			return err
 		}
 	}
@@ -225,62 +305,47 @@ func (g *gated) reasons() string {
 }
 
 type labelled struct {
-	path     string
-	positive bool
+	source
+	class string
 }
 
-// findPictures lists the files under the two sub-folders, sorted by path, but
-// for those whose names begin with a dot.
-func findPictures(folder string) ([]labelled, error) {
-	var out []labelled
+// pictureSet is what a folder of the two classes holds.
+type pictureSet struct {
+	pictures []labelled
+	skipped  int
+	ignored  []string // files and folders beside the classes'
+}
+
+// findPictures lists the files under the two sub-folders, each in the order of its paths. A class that is missing, or has
+// no file, is an error.
+func findPictures(folder string) (set pictureSet, err error) {
+	set.ignored = []string{}
 	for _, class := range []string{normal, pneumonia} {
 		root := filepath.Join(folder, class)
-		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-			switch {
-			case err != nil:
-				return err
-			case path != root && strings.HasPrefix(entry.Name(), "."):
-				if entry.IsDir() {
-					return fs.SkipDir
-				}
-			case !entry.IsDir():
-				out = append(out, labelled{path, class == pneumonia})
-			}
-			return nil
-		})
+		found, skipped, err := walk(root)
 		if err != nil {
-			return nil, fmt.Errorf("evaluate wants a folder with the sub-folders %s and %s: %w", normal, pneumonia, err)
+			return set, fmt.Errorf("evaluate wants a folder with the sub-folders %s and %s: %w", normal, pneumonia, err)
+		}
+		if len(found) == 0 {
+			return set, fmt.Errorf("no pictures in %s (%d files skipped)", root, skipped)
+		}
+		for _, f := range found {
+			set.pictures = append(set.pictures, labelled{f, class})
+		}
+		set.skipped += skipped
+	}
+	beside, err := os.ReadDir(folder)
+	if err != nil {
+		return set, err
+	}
+	for _, entry := range beside {
+		switch name := entry.Name(); {
+		case name == normal || name == pneumonia:
+		case stray(name):
+			set.skipped++
+		default:
+			set.ignored = append(set.ignored, name)
 		}
 	}
-	if len(out) == 0 {
-		return nil, fmt.Errorf("no pictures in %s", folder)
-	}
-	return out, nil
-}
-
-// counter shows how far the work is, on a terminal only.
-type counter struct {
-	w           io.Writer // nil when nobody looks
-	done, total int
-}
-
-func newCounter(w io.Writer, total int) *counter {
-	c := &counter{total: total}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		c.w = w
-	}
-	return c
-}
-
-func (c *counter) step() {
-	c.done++
-	if c.w != nil {
-		fmt.Fprintf(c.w, "\r%d of %d pictures", c.done, c.total)
-	}
-}
-
-func (c *counter) end() {
-	if c.w != nil {
-		fmt.Fprint(c.w, "\r\x1b[K")
-	}
+	return set, nil
 }

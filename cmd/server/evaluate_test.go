@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/testmodel"
 	"github.com/spikeray/spikeray/models"
 )
@@ -36,7 +37,7 @@ func TestEvaluateIsWhatPredictSays(t *testing.T) {
 		Accuracy, Brier       float64
 		Confusion             [2][2]int
 		Intervals             map[string][2]float64
-		Model                 evaluatedModel
+		Model                 pipeline.ModelReference
 		Unread                []unread
 		Sensitivity           *float64
 		Specificity, AUC, ECE *float64

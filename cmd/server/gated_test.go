@@ -38,7 +38,7 @@ func TestPredictTellsPointPrevalenceAndGate(t *testing.T) {
 		}
 	}
 	refused := predict("--gate=refuse", light, dark)
-	if refused[0].Error != "" || refused[1].Probability != nil || !strings.Contains(refused[1].Error, "turned") || refused[1].Gate.Reason != "turned" {
+	if refused[0].Error != "" || refused[1].Probability != nil || !strings.Contains(refused[1].Error, "turned") || *refused[1].Gate.Reason != "turned" {
 		t.Errorf("%+v", refused)
 	}
 	if off := predict("--gate=off", dark); off[0].Gate != nil || *off[0].Probability != *got[1].Probability {
@@ -154,7 +154,7 @@ func TestEvaluateTellsThatTheGateRefusedAll(t *testing.T) {
 	write(t, testmodel.Shade(300, 300, 1, 0.65), dir, pneumonia, "light.png")
 	bad := write(t, []byte("no picture"), dir, normal, "bad.png")
 	r := spikeray(t, nil, "evaluate", "--model", model, "--gate=refuse", dir)
-	if r.status != 1 || r.out != "" || !strings.Contains(r.err, bad) || !strings.Contains(r.err, "the gate refused 3 of 4 (1 other_part, 2 turned)") {
+	if r.status != 1 || r.out != "" || !strings.Contains(r.err, bad) || !strings.Contains(r.err, "the gate refused 3 pictures (1 other_part, 2 turned)") {
 		t.Errorf("%+v", r)
 	}
 }

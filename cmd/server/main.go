@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"golang.org/x/term"
 
 	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/kernel"
@@ -64,6 +65,18 @@ var defaults = kong.Vars{
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	// progress is the terminal that is told how far the work is, nil for none.
+	progress      io.Writer
+	outIsTerminal bool
+}
+
+// processStreams are the process's own.
+func processStreams() *streams {
+	std := &streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, outIsTerminal: term.IsTerminal(int(os.Stdout.Fd()))}
+	if term.IsTerminal(int(os.Stderr.Fd())) {
+		std.progress = os.Stderr
+	}
+	return std
 }
 
 func main() {
@@ -71,12 +84,15 @@ func main() {
 	// After the first signal the next one has its usual effect, so that who is
 	// tired of waiting can end the program.
 	context.AfterFunc(ctx, stop)
-	std := &streams{os.Stdin, os.Stdout, os.Stderr}
-	os.Exit(run(ctx, os.Args[1:], std))
+	os.Exit(run(ctx, os.Args[1:], processStreams()))
 }
 
 // run is the program; it returns the exit status.
 func run(ctx context.Context, args []string, std *streams) int {
+	out, errs := &printable{w: std.out}, &printable{w: std.err}
+	defer out.end()
+	defer errs.end()
+	std = &streams{std.in, out, errs, std.progress, std.outIsTerminal}
 	var c commands
 	exit := -1
 	parser, err := kong.New(&c,

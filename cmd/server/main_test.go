@@ -33,7 +33,7 @@ type ran struct {
 func spikeray(t *testing.T, stdin []byte, args ...string) ran {
 	t.Helper()
 	var out, err bytes.Buffer
-	status := run(context.Background(), args, &streams{bytes.NewReader(stdin), &out, &err})
+	status := run(context.Background(), args, &streams{in: bytes.NewReader(stdin), out: &out, err: &err})
 	return ran{status, out.String(), err.String()}
 }
 

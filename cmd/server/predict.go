@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/pkg/model"
@@ -16,29 +18,28 @@ type predictCommand struct {
 	boardFlags
 	answerFlags
 	pictureFlags
+	formatFlags
 	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from: the probability for it is told too, and how much the operating point's answers are worth there."`
-	JSON       bool     `help:"Print a line of JSON for each file: file, probability, label and more, or error."`
-	Files      []string `arg:"" name:"file" help:"Pictures; - is standard input."`
+	Files      []string `arg:"" name:"file" help:"Pictures, and folders of them with all their sub-folders; - is standard input."`
+}
+
+// formatFlags choose how answers are printed.
+type formatFlags struct {
+	JSON bool `help:"Print JSON, an object a line."`
+	CSV  bool `name:"csv" help:"Print a row of CSV for each picture, below a row of names."`
+}
+
+// Validate is called by kong once the flags are read.
+func (f formatFlags) Validate() error {
+	if f.JSON && f.CSV {
+		return errors.New("--json and --csv are both given, where either can be")
+	}
+	return nil
 }
 
 // Validate is called by kong once the flags are read.
 func (c *predictCommand) Validate() error {
-	return errors.Join(c.answerFlags.Validate(), c.boardFlags.Validate())
-}
-
-// predicted is one file's line.
-type predicted struct {
-	File           string               `json:"file"`
-	Probability    *float64             `json:"probability,omitempty"`
-	RawProbability *float64             `json:"raw_probability,omitempty"`
-	Label          string               `json:"label,omitempty"`
-	OperatingPoint string               `json:"operating_point,omitempty"`
-	Prevalence     *pipeline.Prevalence `json:"prevalence,omitempty"`
-	Gate           *model.GateResult    `json:"gate,omitempty"`
-	Backend        string               `json:"backend,omitempty"`
-	Degraded       string               `json:"degraded,omitempty"`
-	Warnings       []string             `json:"warnings,omitempty"`
-	Error          string               `json:"error,omitempty"`
+	return errors.Join(c.answerFlags.Validate(), c.boardFlags.Validate(), c.formatFlags.Validate())
 }
 
 // Run prints a line for each file, in their order, and fails if one has no
@@ -62,46 +63,64 @@ func (c *predictCommand) Run(ctx context.Context, std *streams) (err error) {
 	if count(c.Files, "-") > 1 {
 		return errors.New("standard input can be read once only")
 	}
-	failed := 0
+	files, skipped, err := sources(c.Files)
+	if err != nil {
+		return err
+	}
+
+	print, flush := c.printer(std)
+	var progress *counter
+	if !std.outIsTerminal { // there, the lines are the progress
+		progress = newCounter(std.progress, len(files))
+	} else {
+		progress = newCounter(nil, len(files))
+	}
+	answered, failed := 0, 0
 	var printing error
-	work := func(i int) predicted {
-		line := predicted{File: c.Files[i]}
-		p, err := c.predict(ctx, std, m, c.Files[i])
-		line.Gate = p.Gate
-		if err != nil {
-			line.Error = err.Error()
-			return line
-		}
-		line.Probability, line.RawProbability, line.Label = &p.Probability, &p.RawProbability, p.Label
-		if p.OperatingPoint != nil {
-			line.OperatingPoint = p.OperatingPoint.Name
-		}
-		line.Prevalence, line.Warnings = p.Prevalence, p.Warnings
-		line.Backend, line.Degraded = p.Backend, p.Degraded
+	work := func(i int) row {
+		line := row{File: files[i].path, Model: m.Reference()}
+		p, err := c.predict(ctx, std, m, files[i])
+		line.fill(m, p, err)
 		return line
 	}
-	pipeline.InOrder(len(c.Files), runtime.GOMAXPROCS(0), work, func(_ int, line predicted) {
-		if line.Error != "" {
+	pipeline.InOrder(len(files), runtime.GOMAXPROCS(0), work, func(_ int, line row) {
+		switch {
+		case line.Answer != nil:
+			answered++
+		case ctx.Err() != nil:
+			return // told once, below
+		default:
 			failed++
 		}
+		progress.clear()
 		if printing == nil {
-			printing = c.print(std, line)
+			printing = print(line)
 		}
+		progress.step()
 	})
+	progress.clear()
+	if printing == nil {
+		printing = flush()
+	}
+	if skipped > 0 {
+		fmt.Fprintf(std.err, "spikeray: %d hidden files and desktops' own (Thumbs.db and the like) were skipped\n", skipped)
+	}
 	switch {
 	case printing != nil:
 		return printing
+	case ctx.Err() != nil:
+		return fmt.Errorf("interrupted: %d of %d pictures answered", answered, len(files))
 	case failed > 0:
 		return errSilent
 	}
 	return nil
 }
 
-func (c *predictCommand) predict(ctx context.Context, std *streams, m *pipeline.Entry, path string) (pipeline.Prediction, error) {
-	if err := ctx.Err(); err != nil {
+func (c *predictCommand) predict(ctx context.Context, std *streams, m *pipeline.Entry, file source) (pipeline.Prediction, error) {
+	if err := errors.Join(ctx.Err(), file.err); err != nil {
 		return pipeline.Prediction{}, err
 	}
-	data, err := c.read(std, path)
+	data, err := c.read(std, file.path)
 	if err != nil {
 		return pipeline.Prediction{}, err
 	}
@@ -124,31 +143,63 @@ func count(files []string, name string) int {
 	return n
 }
 
+// printer gives what prints a line, and what is to be called after the last.
+func (c *predictCommand) printer(std *streams) (print func(row) error, flush func() error) {
+	none := func() error { return nil }
+	switch {
+	case c.JSON:
+		encoder := json.NewEncoder(std.out)
+		return func(r row) error { return encoder.Encode(r) }, none
+	case c.CSV:
+		table := newTable(std.out, false)
+		return table.write, table.flush
+	}
+	return func(r row) error { return printLine(std, r) }, none
+}
+
+// printLine prints an answer for people.
+func printLine(std *streams, line row) error {
+	a := line.Answer
+	if a == nil {
+		_, err := fmt.Fprintf(std.err, "%s: %s\n", line.File, line.Error)
+		return err
+	}
+	more := ""
+	if v := a.Prevalence; v != nil {
+		more += fmt.Sprintf("  (%.4f at a prevalence of %g%s%s)", v.Probability, v.Stated, worth("PPV", v.PPV), worth("NPV", v.NPV))
+	}
+	if g := a.Gate; g != nil && !g.Accepted {
+		more += fmt.Sprintf("  (gate: %s)", *g.Reason)
+	}
+	if a.Degraded != nil {
+		more += fmt.Sprintf("  (from the %s, board: %s)", a.Backend.Name, *a.Degraded)
+	}
+	if codes := warningCodes(a.Input.Warnings); len(codes) > 0 {
+		more += fmt.Sprintf("  (warnings: %s)", strings.Join(codes, ", "))
+	}
+	probability, label := a.RawProbability, "raw"
+	if a.Probability != nil {
+		probability, label = *a.Probability, *a.Label
+	}
+	_, err := fmt.Fprintf(std.out, "%.4f  %-9s  %s%s\n", probability, label, line.File, more)
+	return err
+}
+
+// warningCodes are the words that warnings begin with, but for the gate's, which is told otherwise.
+func warningCodes(warnings []string) []string {
+	var codes []string
+	for _, w := range warnings {
+		code, _, _ := strings.Cut(w, ":")
+		if code != "gate" && !slices.Contains(codes, code) {
+			codes = append(codes, code)
+		}
+	}
+	return codes
+}
+
 func worth(name string, e *model.Estimate) string {
 	if e == nil {
 		return ""
 	}
 	return fmt.Sprintf(", %s %.3f", name, e.Value)
-}
-
-func (c *predictCommand) print(std *streams, line predicted) error {
-	if c.JSON {
-		return json.NewEncoder(std.out).Encode(line)
-	}
-	if line.Error != "" {
-		_, err := fmt.Fprintf(std.err, "%s: %s\n", line.File, line.Error)
-		return err
-	}
-	more := ""
-	if v := line.Prevalence; v != nil {
-		more += fmt.Sprintf("  (%.4f at a prevalence of %g%s%s)", v.Probability, v.Stated, worth("PPV", v.PPV), worth("NPV", v.NPV))
-	}
-	if g := line.Gate; g != nil && !g.Accepted {
-		more += fmt.Sprintf("  (gate: %s)", g.Reason)
-	}
-	if line.Degraded != "" {
-		more += fmt.Sprintf("  (from the %s, board: %s)", line.Backend, line.Degraded)
-	}
-	_, err := fmt.Fprintf(std.out, "%.4f  %-9s  %s%s\n", *line.Probability, line.Label, line.File, more)
-	return err
 }

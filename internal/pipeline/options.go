@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -23,6 +24,14 @@ const (
 	GateOff    GateMode = "off"    // the gate is not asked
 )
 
+// Standard is what a server decides by where a request does not say. Unlike what a request asks for, it is let go of
+// where it does not apply: a model without the operating point decides by its own default, and says so in a warning.
+type Standard struct {
+	// At most one of them is given.
+	Threshold      *float64
+	OperatingPoint string
+}
+
 // Options change how one picture is answered.
 type Options struct {
 	// Threshold is the calibrated probability, in [0, 1], from which the positive
@@ -31,23 +40,35 @@ type Options struct {
 	// OperatingPoint is one of the model's by name, "" for its default. It does not
 	// go with a Threshold.
 	OperatingPoint string
+	// Standard stands in where neither is given.
+	Standard Standard
 	// Prevalence is the share of the positive label, between 0 and 1, where the
 	// picture comes from; nil states none. The model must be calibrated.
 	Prevalence *float64
 	Gate       GateMode
-	// Steps is the number of time steps to simulate, 0 for all of them. Only
-	// models with MaxSteps above 0 take another number, others answer
-	// [model.ErrSteps].
+	// Steps is the number of time steps to simulate, 0 for all of them. Fewer
+	// than all have a decision of their own in the model, or none, and then
+	// neither a Threshold, an OperatingPoint nor a Prevalence.
 	Steps int
 }
 
-// Check tells, with an error that wraps [ErrOptions], what does not apply to a
-// model. Steps are looked at by the model itself.
+// Check tells, with an error that wraps [ErrOptions] or [model.ErrSteps], what
+// does not apply to a model.
 func (o Options) Check(d *model.Description) error {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("%w: %s", ErrOptions, fmt.Sprintf(format, args...))
 	}
+	most := d.MaxSteps()
 	switch {
+	case most == 0 && o.Steps != 0:
+		return fmt.Errorf("%w: %s is not shown its picture for a number of steps", model.ErrSteps, d.Name)
+	case o.Steps < 0 || o.Steps > most:
+		return fmt.Errorf("%w: %d; %s is shown its picture for 1 to %d", model.ErrSteps, o.Steps, d.Name, most)
+	}
+	switch {
+	case d.DecisionAt(o.Steps) == nil && (o.Threshold != nil || o.OperatingPoint != "" || o.Prevalence != nil):
+		return fail("%s is not calibrated for %d of its %d steps: no threshold, operating point or prevalence applies to its answer, which has the raw probability alone",
+			d.Name, o.Steps, most)
 	case !slices.Contains([]GateMode{"", GateFlag, GateRefuse, GateOff}, o.Gate):
 		return fail("the gate flags, refuses or is off, %.80q is unknown", o.Gate)
 	case o.Threshold != nil && !(*o.Threshold >= 0 && *o.Threshold <= 1):
@@ -71,15 +92,33 @@ func (o Options) Check(d *model.Description) error {
 }
 
 // Decide gives the threshold that the options take of a model, and the operating
-// point that it is of, nil for none.
+// point that it is of, nil for none. The threshold is NaN where the model has no
+// decision for so few steps.
 func (o Options) Decide(d *model.Description) (float64, *model.OperatingPoint) {
-	if o.Threshold != nil {
-		return *o.Threshold, nil
+	decision := d.DecisionAt(o.Steps)
+	name, threshold := o.OperatingPoint, o.Threshold
+	if threshold == nil && name == "" {
+		name, threshold = o.Standard.OperatingPoint, o.Standard.Threshold
 	}
-	if p := d.OperatingPoint(o.OperatingPoint); p != nil {
+	switch {
+	case decision == nil:
+		return math.NaN(), nil
+	case threshold != nil:
+		return *threshold, nil
+	}
+	if o.strayed(d) {
+		name = ""
+	}
+	if p := decision.OperatingPoint(name); p != nil {
 		return p.Threshold, p
 	}
-	return d.DefaultThreshold(), nil
+	return decision.DefaultThreshold(), nil
+}
+
+// strayed tells whether the standard's operating point is asked for and not the model's.
+func (o Options) strayed(d *model.Description) bool {
+	name := o.Standard.OperatingPoint
+	return o.Threshold == nil && o.OperatingPoint == "" && name != "" && d.OperatingPoint(name) == nil
 }
 
 // RefusedError is a picture that the model's gate does not accept.

@@ -49,6 +49,39 @@ func TestLabelFollowsTheOperatingPoint(t *testing.T) {
 	}
 }
 
+// Fewer steps than a model is calibrated for have the raw probability alone, and take nothing that needs another.
+func TestFewerStepsDecideByTheirOwnOrNotAtAll(t *testing.T) {
+	m := testmodel.Early(t)
+	picture := testmodel.PNG(300, 300, 3)
+	stated := 0.1
+	two := predict(t, m, picture, pipeline.Options{Steps: 2, OperatingPoint: "screening", Prevalence: &stated})
+	c := m.Description().DecisionAt(2).Calibration
+	if two.Threshold != 0.3 || two.OperatingPoint.Sensitivity.Value != 0.92 || two.Prevalence.Probability != c.AtPrevalence(two.Probability, two.Probabilities[0], stated) {
+		t.Errorf("%+v, %+v", two, two.Prevalence)
+	}
+	one := predict(t, m, picture, pipeline.Options{Steps: 1, Standard: pipeline.Standard{OperatingPoint: "screening"}})
+	if !math.IsNaN(one.Probability) || !math.IsNaN(one.Threshold) || one.Label != "" || one.OperatingPoint != nil || one.Probabilities != nil ||
+		!(one.RawProbability > 0) || len(one.Warnings) != 1 || !strings.HasPrefix(one.Warnings[0], "uncalibrated: ") {
+		t.Errorf("%+v", one)
+	}
+	if all := predict(t, m, picture, pipeline.Options{Steps: 4}); all.Probability != predict(t, m, picture, pipeline.Options{}).Probability || len(all.Warnings) != 0 {
+		t.Errorf("%+v", all)
+	}
+	threshold := 0.5
+	for name, o := range map[string]pipeline.Options{
+		"threshold": {Steps: 1, Threshold: &threshold}, "point": {Steps: 3, OperatingPoint: "balanced"}, "prevalence": {Steps: 1, Prevalence: &stated},
+	} {
+		if err := o.Check(m.Description()); !errors.Is(err, pipeline.ErrOptions) || !strings.Contains(err.Error(), "not calibrated") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for steps, m := range map[int]*model.Model{5: m, -1: m, 1: testmodel.Rows(t)} {
+		if err := (pipeline.Options{Steps: steps}).Check(m.Description()); !errors.Is(err, model.ErrSteps) {
+			t.Errorf("%d steps of %s: %v", steps, m.Description().Name, err)
+		}
+	}
+}
+
 func TestPrevalenceMovesTheProbabilityNotTheLabel(t *testing.T) {
 	m := testmodel.Gated(t)
 	picture := testmodel.PNG(64, 64, 1)

@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"slices"
 	"time"
@@ -28,7 +29,9 @@ type Input struct {
 // Prediction is a model's answer for one picture.
 type Prediction struct {
 	// Probability is that of the model's positive label, calibrated if the model
-	// is, and RawProbability what the network said.
+	// is, and RawProbability what the network said. Where the model has no
+	// decision for so few steps, Probability and Threshold are NaN, Label is empty
+	// and Probabilities is nil.
 	Probability, RawProbability float64
 	// Label is the positive label when Probability is at least Threshold, else
 	// the most probable of the other labels.
@@ -108,10 +111,19 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 	out.Threshold, out.OperatingPoint = opt.Decide(description)
 	out.Probability, out.RawProbability = result.Probability, result.RawProbability
 	out.Probabilities = result.Probabilities
-	out.Label = label(description, result, out.Threshold)
+	if result.Probabilities == nil {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("uncalibrated: %s has no calibration for %d of its %d steps; there is the raw probability alone",
+			description.Name, opt.Steps, description.MaxSteps()))
+	} else {
+		out.Label = label(description, result, out.Threshold)
+	}
+	if opt.strayed(description) && result.Probabilities != nil {
+		out.Warnings = append(out.Warnings, fmt.Sprintf("operating-point: %s has no operating point %s, which is the server's; it decided by its own default",
+			description.Name, opt.Standard.OperatingPoint))
+	}
 	if opt.Prevalence != nil {
 		other := out.Probabilities[1-slices.Index(description.Labels, description.Positive)] // who is calibrated has two
-		out.Prevalence = newPrevalence(description.Calibration, out.Probability, other, *opt.Prevalence, out.OperatingPoint)
+		out.Prevalence = newPrevalence(description.DecisionAt(opt.Steps).Calibration, out.Probability, other, *opt.Prevalence, out.OperatingPoint)
 	}
 	out.Warnings = append(out.Warnings, result.Warnings...)
 	out.Steps = result.Steps

@@ -54,6 +54,7 @@ type Metrics struct {
 	operations  *prometheus.CounterVec
 	modelInfo   *prometheus.GaugeVec
 	degraded    *prometheus.CounterVec
+	undecided   *prometheus.CounterVec
 }
 
 // NewMetrics makes the metrics, those of the Go runtime and of the process
@@ -133,6 +134,10 @@ func NewMetrics(build Build) *Metrics {
 			Name: "spikeray_degraded_answers_total",
 			Help: "Pictures that the simulator answered in a board's place, by model and what kept the board from it.",
 		}, []string{"model", "reason"}),
+		undecided: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spikeray_undecided_answers_total",
+			Help: "Pictures answered without a label, by model: for fewer time steps than the model is calibrated for.",
+		}, []string{"model"}),
 		modelInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "spikeray_model_info",
 			Help: "1 for each model that answers; the labels tell which.",
@@ -151,7 +156,7 @@ func NewMetrics(build Build) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo, m.requests, m.requestsInFlight, m.panics, m.logDropped, m.evicted, m.acceptErrors, m.notLogged,
 		m.stages, m.rejections,
-		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.modelInfo, m.degraded,
+		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.modelInfo, m.degraded, m.undecided,
 	)
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
 		m.stages.WithLabelValues(string(s))
@@ -256,6 +261,13 @@ func (m *Metrics) Predicted(model, label string, probability float64) {
 	m.predictions.WithLabelValues(model, label).Inc()
 	m.probability.WithLabelValues(model).Observe(probability)
 }
+
+// Decidable announces a model that may be asked for fewer steps, so that its count of such answers is there, at 0, from
+// the start.
+func (m *Metrics) Decidable(model string) { m.undecided.WithLabelValues(model) }
+
+// Undecided counts an answer without a label.
+func (m *Metrics) Undecided(model string) { m.undecided.WithLabelValues(model).Inc() }
 
 // Failed counts a picture that got no answer.
 func (m *Metrics) Failed(model, problem string) {

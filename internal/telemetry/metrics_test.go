@@ -24,6 +24,8 @@ func used() *Metrics {
 	m.Panic()
 	m.Rejected("queue_full")
 	m.Failed("net", "not-a-picture")
+	m.Decidable("net")
+	m.Undecided("net")
 	m.Predicted("net", "PNEUMONIA", 0.97)
 	m.Gate("net", "other", "rotated")
 	m.Flagged("net", "rotated")

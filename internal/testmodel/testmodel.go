@@ -57,6 +57,10 @@ func Plain(t testing.TB) *model.Model { return decode(t, File("tiny-plain", nil)
 // "balanced" and "screening", and a gate: see [GatedFile].
 func Gated(t testing.TB) *model.Model { return decode(t, GatedFile("tiny-gated")) }
 
+// Early is a spiking model of 4 steps with what [Gated] has, and with a calibration and points of its own for 2 steps, but
+// none for 1 and 3: see [EarlyFile].
+func Early(t testing.TB) *model.Model { return decode(t, EarlyFile("tiny-early")) }
+
 // Broken is a model whose back end fails on every picture.
 func Broken(t testing.TB) *model.Model {
 	return decodeFor(t, File("tiny-broken", map[string]any{"axis": "rows"}), broken{})
@@ -87,14 +91,15 @@ type layer = map[string]any
 // File is a model file of that name with random but fixed weights. Its
 // activations spike along the time that is given, or are ReLUs for nil.
 func File(name string, time map[string]any) []byte {
-	activation := func(name string, seed int) layer {
-		return layer{"type": "neurons", "name": name, "model": "spiking_relu", "dt": 2,
-			"start": layer{"kind": "uniform", "seed": seed}}
-	}
+	activation := spiking
 	if time == nil {
 		activation = relu
 	}
 	return file(name, time, activation, false)
+}
+
+func spiking(name string, seed int) layer {
+	return layer{"type": "neurons", "name": name, "model": "spiking_relu", "dt": 2, "start": layer{"kind": "uniform", "seed": seed}}
 }
 
 func relu(name string, _ int) layer { return layer{"type": "relu", "name": name} }
@@ -102,6 +107,11 @@ func relu(name string, _ int) layer { return layer{"type": "relu", "name": name}
 // GatedFile is the file of [Gated] by that name. The gate goes by the picture's
 // mean: light it is "chest", dim "other_part" and dark "turned".
 func GatedFile(name string) []byte { return file(name, nil, relu, true) }
+
+// EarlyFile is the file of [Early] by that name.
+func EarlyFile(name string) []byte {
+	return file(name, map[string]any{"axis": "steps", "steps": 4}, spiking, true)
+}
 
 func file(name string, time map[string]any, activation func(name string, seed int) layer, gated bool) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
@@ -152,6 +162,14 @@ func file(name string, time map[string]any, activation func(name string, seed in
 		description["operating_points"] = []layer{
 			{"name": "balanced", "threshold": 0.5, "sensitivity": share(0.85, 0.9, 0.95), "specificity": share(0.75, 0.8, 0.85)},
 			{"name": "screening", "threshold": 0.2, "sensitivity": share(0.95, 0.97, 1), "specificity": share(0.5, 0.6, 0.7)},
+		}
+		if time != nil {
+			description["early"] = []layer{{"steps": 2,
+				"calibration": layer{"method": "logistic", "slope": 0.5, "intercept": 0.75, "prevalence": 0.5},
+				"operating_points": []layer{
+					{"name": "balanced", "threshold": 0.6, "sensitivity": share(0.7, 0.75, 0.8), "specificity": share(0.65, 0.7, 0.75)},
+					{"name": "screening", "threshold": 0.3, "sensitivity": share(0.9, 0.92, 1), "specificity": share(0.3, 0.4, 0.5)},
+				}}}
 		}
 		description["gate"] = layer{
 			"width": 8, "height": 8, "scale": 255, "labels": []string{"other_part", "chest", "turned"}, "accept": "chest", "threshold": 0.5,

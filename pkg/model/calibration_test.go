@@ -2,6 +2,7 @@ package model_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -41,6 +42,66 @@ func TestCalibrationOfACertainNetwork(t *testing.T) {
 	r, err := decode(t, p).Infer(t.Context(), make([]byte, 12*14), model.Options{})
 	if err != nil || r.RawProbability != 1 || math.Abs(r.Probability-1/(1+math.Exp(-1))) > 1e-15 {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// Fewer steps are another network: they have a decision of their own, or none.
+func TestFewerStepsHaveTheirOwnDecisionOrNone(t *testing.T) {
+	p := gated(spike.Steps)
+	p.description["early"] = []map[string]any{early(1, 0.5, "balanced", "screening"), early(3, 3, "balanced", "screening")}
+	m := decode(t, p)
+	for steps, slope := range map[int]float64{0: 1.5, 1: 0.5, 2: 0, 3: 3, 4: 1.5} {
+		r, err := m.Infer(t.Context(), picture(m), model.Options{Steps: steps})
+		if err != nil {
+			t.Fatal(err)
+		}
+		decision := m.Description().DecisionAt(steps)
+		if sum := r.RawProbabilities[0] + r.RawProbabilities[1]; math.Abs(sum-1) > 1e-6 || r.RawProbability != r.RawProbabilities[1] {
+			t.Errorf("%d steps: %+v", steps, r)
+		}
+		if slope == 0 {
+			if decision != nil || r.Probabilities != nil || !math.IsNaN(r.Probability) {
+				t.Errorf("%d steps: %+v by %+v", steps, r, decision)
+			}
+			continue
+		}
+		intercept := 0.25
+		if steps%4 == 0 {
+			intercept = -0.5
+		}
+		want := 1 / (1 + math.Exp(-(slope*math.Log(r.RawProbability/(1-r.RawProbability)) + intercept)))
+		if math.Abs(r.Probability-want) > 1e-6 || r.Probability != r.Probabilities[1] {
+			t.Errorf("%d steps: %v, the calibration makes %v", steps, r.Probability, want)
+		}
+		if c := decision.Calibration; c.Slope != slope || decision.OperatingPoint("screening") == nil {
+			t.Errorf("%d steps: %+v", steps, decision)
+		}
+	}
+	if at := m.Description().DecisionAt(1); at.DefaultThreshold() != 0.6 || at.OperatingPoint("screening").Threshold != 0.5 {
+		t.Errorf("%+v", at)
+	}
+}
+
+// What a description says, it says again: the decisions' keys are its own.
+func TestDescriptionKeepsItsKeys(t *testing.T) {
+	p := gated(spike.Steps)
+	p.description["early"] = []map[string]any{early(2, 0.5, "balanced", "screening")}
+	m := decode(t, p)
+	text, err := json.Marshal(m.Description())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]json.RawMessage
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"calibration", "operating_points", "early", "gate", "time"} {
+		if got[key] == nil {
+			t.Errorf("no %s in %s", key, text)
+		}
+	}
+	if got["Decision"] != nil || got["threshold"] != nil {
+		t.Errorf("%s", text)
 	}
 }
 

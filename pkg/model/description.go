@@ -15,22 +15,20 @@ import (
 
 // Description is what a model file says of its model: the JSON of docs/MODEL_FILE.md.
 type Description struct {
-	Format      int          `json:"format"`
-	Name        string       `json:"name"`
-	Version     string       `json:"version"`
-	Summary     string       `json:"summary"`
-	Labels      []string     `json:"labels"`
-	Positive    string       `json:"positive"`
-	Preparation Preparation  `json:"preparation"`
-	Time        *Time        `json:"time,omitempty"`
-	Layers      []Layer      `json:"layers"`
-	Calibration *Calibration `json:"calibration,omitempty"`
-	// Threshold is there if and only if there are no OperatingPoints, the first of which is the default.
-	Threshold       *float64         `json:"threshold,omitempty"`
-	OperatingPoints []OperatingPoint `json:"operating_points,omitempty"`
-	Gate            *Gate            `json:"gate,omitempty"`
-	Training        json.RawMessage  `json:"training,omitempty"`
-	FileSHA256      string           `json:"file_sha256"` // of the file with 0 for each of these 64 digits
+	Format      int             `json:"format"`
+	Name        string          `json:"name"`
+	Version     string          `json:"version"`
+	Summary     string          `json:"summary"`
+	Labels      []string        `json:"labels"`
+	Positive    string          `json:"positive"`
+	Preparation Preparation     `json:"preparation"`
+	Time        *Time           `json:"time,omitempty"`
+	Layers      []Layer         `json:"layers"`
+	Decision                    // for all steps
+	Early       []Early         `json:"early,omitempty"` // for fewer steps, by ascending number of them
+	Gate        *Gate           `json:"gate,omitempty"`
+	Training    json.RawMessage `json:"training,omitempty"`
+	FileSHA256  string          `json:"file_sha256"` // of the file with 0 for each of these 64 digits
 
 }
 
@@ -157,17 +155,15 @@ func (d *Description) check() error {
 	if err := checkScale("preparation.scale", p.Scale); err != nil {
 		return err
 	}
-	if err := d.checkThresholds(); err != nil {
-		return err
-	}
 	a := d.architecture()
 	if err := a.check(); err != nil {
 		return err
 	}
-	if d.Calibration != nil {
-		if err := d.Calibration.check(len(d.Labels)); err != nil {
-			return err
-		}
+	if err := d.Decision.check(len(d.Labels)); err != nil {
+		return err
+	}
+	if err := d.checkEarly(); err != nil {
+		return err
 	}
 	if d.Gate == nil {
 		return nil

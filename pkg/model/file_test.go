@@ -327,6 +327,59 @@ func TestDecodeRefusesSpoiledCalibrationsPointsAndGates(t *testing.T) {
 	}
 }
 
+// early is a decision for so many steps, with the gated model's points by name.
+func early(steps int, slope float64, names ...string) map[string]any {
+	share := map[string]any{"value": 0.7, "low": 0.6, "high": 0.8}
+	var points []map[string]any
+	for i, name := range names {
+		points = append(points, map[string]any{"name": name, "threshold": 0.6 - 0.1*float64(i), "sensitivity": share, "specificity": share})
+	}
+	return map[string]any{"steps": steps, "operating_points": points,
+		"calibration": map[string]any{"method": "logistic", "slope": slope, "intercept": 0.25, "prevalence": 0.5}}
+}
+
+func TestDecodeRefusesSpoiledEarlyDecisions(t *testing.T) {
+	set := func(key string, v any) func(parts) {
+		return func(p parts) { p.description["early"].([]map[string]any)[1][key] = v }
+	}
+	of := func(entries ...any) func(parts) {
+		return func(p parts) { p.description["early"] = append([]any{}, entries...) }
+	}
+	entry := func(steps int) any { return early(steps, 1, "balanced", "screening") }
+	for name, c := range map[string]struct {
+		spoil func(parts)
+		field string
+	}{
+		"none":              {of(), "early"},
+		"null":              {func(p parts) { p.description["early"] = nil }, "description"},
+		"too many":          {of(entry(1), entry(2), entry(3), entry(3)), "early"},
+		"no steps":          {func(p parts) { delete(p.description["early"].([]map[string]any)[1], "steps") }, "description"},
+		"step 0":            {of(entry(0)), "early[0].steps"},
+		"all steps":         {set("steps", 4), "early[1].steps"},
+		"twice":             {set("steps", 1), "early[1].steps"},
+		"descending":        {of(entry(2), entry(1)), "early[1].steps"},
+		"more":              {set("gate", map[string]any{}), "description"},
+		"threshold too":     {set("threshold", 0.5), "early[1].threshold"},
+		"no calibration":    {func(p parts) { delete(p.description["early"].([]map[string]any)[1], "calibration") }, "early[1].calibration"},
+		"calibration alone": {func(p parts) { delete(p.description, "calibration") }, "early[0].calibration"},
+		"slope":             {of(early(2, 0, "balanced", "screening")), "early[0].calibration.slope"},
+		"a point less":      {of(early(2, 1, "balanced")), "early[0].operating_points"},
+		"another point":     {of(early(2, 1, "balanced", "other")), "early[0].operating_points"},
+		"another order":     {of(early(2, 1, "screening", "balanced")), "early[0].operating_points"},
+		"point twice":       {of(early(2, 1, "balanced", "balanced")), "early[0].operating_points.name"},
+		"rows":              {func(p parts) { p.description["time"] = map[string]any{"axis": "rows"} }, "early"},
+	} {
+		p := gated(spike.Steps)
+		p.description["early"] = []map[string]any{early(1, 1, "balanced", "screening"), early(3, 1, "balanced", "screening")}
+		c.spoil(p)
+		_, err := model.Decode(p.file(), nil)
+		var bad *model.FormatError
+		if !errors.As(err, &bad) || bad.Field != c.field {
+			t.Errorf("%s: %v; a FormatError of %q is wanted", name, err, c.field)
+		}
+	}
+}
+
 // Work is counted over both networks, poolings among it: each of these looks at close to 16 Mi elements 961 times.
 func TestDecodeBoundsTheWorkOfTheWholeFile(t *testing.T) {
 	for _, c := range []struct {

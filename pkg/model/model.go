@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/spikeray/spikeray/internal/kernel"
@@ -84,20 +85,23 @@ type Options struct {
 	Steps int
 	// Recorder, if not nil, is told of every layer's spikes.
 	Recorder *spike.Recorder
-	// OnStep, if not nil, is given the answer after each step, from 1; the slice is the callee's to keep. Its error ends
-	// the inference and is returned. Models without steps do not take it.
-	OnStep func(step int, probabilities []float64) error
+	// OnStep, if not nil, is given the network's probabilities after each step, from 1, before any calibration; the slice
+	// is the callee's to keep. Its error ends the inference and is returned. Models without steps do not take it.
+	OnStep func(step int, raw []float64) error
 }
 
 // Result is an answer.
 type Result struct {
-	Probabilities  []float64 // by label, in the description's order; calibrated if the model has a calibration
-	Probability    float64   // of the description's Positive
-	RawProbability float64   // Probability before the calibration
-	Steps          int       // time steps run: rows of the first layer of neurons, or steps shown; 0 without neurons
-	Spikes         *SpikeStats
-	Account        *spike.Account // nil on the simulator
-	Warnings       []string
+	// Probabilities are by label, in the description's order, calibrated if the model is. They are nil for fewer steps than
+	// the model's own that it has no decision for: see [Description.DecisionAt].
+	Probabilities    []float64
+	Probability      float64   // of the description's Positive; NaN where there are no Probabilities
+	RawProbabilities []float64 // as the network gives them
+	RawProbability   float64   // of the description's Positive
+	Steps            int       // time steps run: rows of the first layer of neurons, or steps shown; 0 without neurons
+	Spikes           *SpikeStats
+	Account          *spike.Account // nil on the simulator
+	Warnings         []string
 }
 
 // SpikeStats is what the answer took in spikes, the gate's left out; a Result of a model without neurons has none.
@@ -123,22 +127,22 @@ func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Resul
 	}
 	var onStep func(int, []float32) error
 	if opt.OnStep != nil {
-		onStep = func(step int, logits []float32) error { return opt.OnStep(step, m.result(logits).Probabilities) }
+		onStep = func(step int, logits []float32) error { return opt.OnStep(step, softmax(logits)) }
 	}
 	r, err := m.own.infer(ctx, picture, opt.Steps, opt.Recorder, onStep)
 	if err != nil {
 		return nil, err
 	}
-	res := m.result(r.logits)
+	res := m.result(r.logits, opt.Steps)
 	res.Steps, res.Spikes, res.Account = r.steps, r.spikes, r.account
 	if r.spikes != nil && r.spikes.Clipped > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("%d times a neuron had more than 255 spikes in a step and held the rest back", r.spikes.Clipped))
+		res.Warnings = append(res.Warnings, fmt.Sprintf("clipped: %d times a neuron had more than 255 spikes in a step and held the rest back", r.spikes.Clipped))
 	}
 	if r.spikes != nil && r.spikes.Saturated > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("%d times a current or a membrane potential ran into the end of the board's range: its spikes may differ from the simulator's", r.spikes.Saturated))
+		res.Warnings = append(res.Warnings, fmt.Sprintf("saturated: %d times a current or a membrane potential ran into the end of the board's range: its spikes may differ from the simulator's", r.spikes.Saturated))
 	}
 	if r.account != nil && r.account.Lost > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("%d spikes, or packets of them, were lost or late on the way to the board and back", r.account.Lost))
+		res.Warnings = append(res.Warnings, fmt.Sprintf("lost: %d spikes, or packets of them, were lost or late on the way to the board and back", r.account.Lost))
 	}
 	return res, nil
 }
@@ -150,10 +154,15 @@ func (m *Model) checkPicture(picture []uint8) error {
 	return nil
 }
 
-func (m *Model) result(logits []float32) *Result {
+func (m *Model) result(logits []float32, steps int) *Result {
 	p := softmax(logits)
-	res := &Result{Probabilities: p, RawProbability: p[m.positive]}
-	if c := m.description.Calibration; c != nil {
+	res := &Result{RawProbabilities: p, RawProbability: p[m.positive], Probability: math.NaN()}
+	decision := m.description.DecisionAt(steps)
+	if decision == nil {
+		return res
+	}
+	res.Probabilities = p
+	if c := decision.Calibration; c != nil {
 		res.Probabilities = c.apply(logits, m.positive)
 	}
 	res.Probability = res.Probabilities[m.positive]

@@ -39,7 +39,7 @@ func TestAnswerAfterEachStep(t *testing.T) {
 	}
 	for k := 1; k <= 4; k++ {
 		r, err := m.Infer(t.Context(), p, model.Options{Steps: k})
-		if err != nil || r.Steps != k || !cmp.Equal(r.Probabilities, after[k-1]) {
+		if err != nil || r.Steps != k || !cmp.Equal(r.RawProbabilities, after[k-1]) || (r.Probabilities == nil) != (k < 4) || math.IsNaN(r.Probability) != (k < 4) {
 			t.Errorf("%d steps: %+v, %v; the answer after that step was %v", k, r, err, after[k-1])
 		}
 	}

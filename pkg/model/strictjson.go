@@ -65,6 +65,9 @@ func strictObject(dec *json.Decoder, t reflect.Type) error {
 	var wanted []string // in the fields' order
 	if t != nil && t.Kind() == reflect.Struct {
 		for _, f := range reflect.VisibleFields(t) {
+			if f.Anonymous { // its fields are among them
+				continue
+			}
 			name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 			fields[name] = f.Type
 			if options == "" {

@@ -135,7 +135,7 @@ def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
     if "tensors_sha256" in d and "file_sha256" not in d:
         raise ModelFileError("tensors_sha256", "a file of a version before 1.3, whose digest leaves out the header: spikeray.reseal writes it anew")
     _keys("description", d, "format name version summary labels positive preparation layers training file_sha256",
-          "time calibration threshold operating_points gate")
+          "time calibration threshold operating_points early gate")
     if d["format"] != 1 or isinstance(d["format"], bool):
         raise ModelFileError("format", f"is {d['format']!r}, 1 is wanted")
     for key, pattern in (("name", _NAME), ("version", _VERSION), ("file_sha256", re.compile("[0-9a-f]{64}"))):
@@ -155,13 +155,13 @@ def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
     _number("preparation.scale", p["scale"], above=0)
     if not isinstance(p.get("reduced_decoding", False), bool):
         raise ModelFileError("preparation.reduced_decoding", "true or false is wanted")
-    _thresholds(d)
-    if "calibration" in d:
-        _calibration(d["calibration"], labels)
+    _decision("", d, labels)
     if not isinstance(d["training"], dict) or len(json.dumps(d["training"]).encode()) > MAX_TRAINING:
         raise ModelFileError("training", f"an object of at most {MAX_TRAINING} bytes is wanted")
     used = set()
     own = _network("", d, tensors, (height, width, 1), used)
+    if "early" in d:
+        _early(d, labels)
     if "gate" in d:
         gate = _gate(d["gate"], tensors, used)
         if len(d["layers"]) + len(d["gate"]["layers"]) > MAX_LAYERS:
@@ -179,40 +179,72 @@ def threshold(d: dict) -> float:
     return d["operating_points"][0]["threshold"] if "operating_points" in d else d["threshold"]
 
 
-def _thresholds(d):
+def decision_at(d: dict, steps: int) -> dict | None:
+    """What holds `calibration`, `threshold` and `operating_points` for an answer after so many steps: the description
+    itself for all of them, an entry of `early`, or None where there is none."""
+    if d.get("time", {}).get("steps", steps) == steps:
+        return d
+    return next((e for e in d.get("early", []) if e["steps"] == steps), None)
+
+
+def _decision(part, d, labels):
+    """The calibration and the thresholds of the description or of an entry of `early`; `part` stands before their names in complaints."""
     if ("threshold" in d) == ("operating_points" in d):
-        raise ModelFileError("threshold", "either it or operating_points is wanted")
+        raise ModelFileError(f"{part}threshold", "either it or operating_points is wanted")
     if "threshold" in d:
-        _share("threshold", d["threshold"])
-        return
-    points = d["operating_points"]
+        _share(f"{part}threshold", d["threshold"])
+    else:
+        _points(f"{part}operating_points", d["operating_points"])
+    if "calibration" in d:
+        _calibration(f"{part}calibration", d["calibration"], labels)
+
+
+def _points(field, points):
     if not isinstance(points, list) or not 1 <= len(points) <= MAX_POINTS:
-        raise ModelFileError("operating_points", f"1 to {MAX_POINTS} of them are wanted")
+        raise ModelFileError(field, f"1 to {MAX_POINTS} of them are wanted")
     names = set()
     for p in points:
-        _keys("operating_points", p, "name threshold sensitivity specificity")
+        _keys(field, p, "name threshold sensitivity specificity")
         if not isinstance(p["name"], str) or not _POINT_NAME.fullmatch(p["name"]) or p["name"] in names:
-            raise ModelFileError("operating_points.name", f"{p['name']!r} is not a name of its own")
+            raise ModelFileError(f"{field}.name", f"{p['name']!r} is not a name of its own")
         names.add(p["name"])
-        _share("operating_points.threshold", p["threshold"])
+        _share(f"{field}.threshold", p["threshold"])
         for key in ("sensitivity", "specificity"):
-            at = f"operating_points.{key}"
+            at = f"{field}.{key}"
             _keys(at, p[key], "value low high")
             low, value, high = (_share(at, p[key][k]) for k in ("low", "value", "high"))
             if not low <= value <= high:
                 raise ModelFileError(at, "low <= value <= high is wanted")
 
 
-def _calibration(c, labels):
-    _keys("calibration", c, "method slope intercept prevalence")
+def _calibration(field, c, labels):
+    _keys(field, c, "method slope intercept prevalence")
     if len(labels) != 2:
-        raise ModelFileError("calibration", "is for models of two labels")
+        raise ModelFileError(field, "is for models of two labels")
     if c["method"] != "logistic":
-        raise ModelFileError("calibration.method", f"is {c['method']!r}, 'logistic' is wanted")
-    _number("calibration.slope", c["slope"], above=0)
-    _number("calibration.intercept", c["intercept"])
-    if not 0 < _number("calibration.prevalence", c["prevalence"]) < 1:
-        raise ModelFileError("calibration.prevalence", "a number in (0, 1) is wanted")
+        raise ModelFileError(f"{field}.method", f"is {c['method']!r}, 'logistic' is wanted")
+    _number(f"{field}.slope", c["slope"], above=0)
+    _number(f"{field}.intercept", c["intercept"])
+    if not 0 < _number(f"{field}.prevalence", c["prevalence"]) < 1:
+        raise ModelFileError(f"{field}.prevalence", "a number in (0, 1) is wanted")
+
+
+def _early(d, labels):
+    if d.get("time", {}).get("axis") != "steps":
+        raise ModelFileError("early", "is for models whose time is steps")
+    early, most = d["early"], d["time"]["steps"] - 1
+    if not isinstance(early, list) or not 1 <= len(early) <= most:
+        raise ModelFileError("early", f"1 to {most} of them are possible for a model of {most + 1} steps")
+    least = 1
+    for i, e in enumerate(early):
+        at = f"early[{i}]"
+        _keys(at, e, "steps", "calibration threshold operating_points")
+        least = _whole(f"{at}.steps", e["steps"], least, most) + 1
+        _decision(f"{at}.", e, labels)
+        if ("calibration" in e) != ("calibration" in d):
+            raise ModelFileError(f"{at}.calibration", "is wanted if and only if the model has one for all steps")
+        if [p["name"] for p in e.get("operating_points", [])] != [p["name"] for p in d.get("operating_points", [])]:
+            raise ModelFileError(f"{at}.operating_points", "the names of those for all steps, in their order, are wanted")
 
 
 def _gate(g, tensors, used) -> Geometry:

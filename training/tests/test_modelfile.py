@@ -151,6 +151,43 @@ def test_calibrations_points_and_gates_that_do_not_hold(i):
     assert e.value.field == field
 
 
+def early(steps, *names):
+    return {"steps": steps, "calibration": {"method": "logistic", "slope": 0.5, "intercept": 0.1, "prevalence": 0.5},
+            "operating_points": [{"name": n, "threshold": 0.5, "sensitivity": dict(SHARE), "specificity": dict(SHARE)} for n in names]}
+
+
+BOTH = ("balanced", "screening")
+EARLY = GATED | {"time": {"axis": "steps", "steps": 4}, "early": [early(1, *BOTH), early(3, *BOTH)]}
+WRONG_EARLY = [
+    (put(["early"], []), "early"), (put(["early"], None), "early"), (put(["early"], [early(1, *BOTH)] * 4), "early"),
+    (put(["early", 1, "steps"], KeyError), "early[1].steps"), (put(["early", 0, "steps"], 0), "early[0].steps"),
+    (put(["early", 1, "steps"], 4), "early[1].steps"), (put(["early", 1, "steps"], 1), "early[1].steps"),
+    (put(["early"], [early(2, *BOTH), early(1, *BOTH)]), "early[1].steps"), (put(["early", 1, "gate"], {}), "early[1].gate"),
+    (put(["early", 1, "threshold"], 0.5), "early[1].threshold"), (put(["early", 1, "calibration"], KeyError), "early[1].calibration"),
+    (put(["calibration"], KeyError), "early[0].calibration"), (put(["early", 0, "calibration", "slope"], 0), "early[0].calibration.slope"),
+    (put(["early"], [early(2, "balanced")]), "early[0].operating_points"), (put(["early"], [early(2, "balanced", "other")]), "early[0].operating_points"),
+    (put(["early"], [early(2, "screening", "balanced")]), "early[0].operating_points"),
+    (put(["early"], [early(2, "balanced", "balanced")]), "early[0].operating_points.name"), (put(["time"], {"axis": "rows"}), "early"),
+]
+
+
+@pytest.mark.parametrize("i", range(len(WRONG_EARLY)))
+def test_early_decisions_that_do_not_hold(i):
+    change, field = WRONG_EARLY[i]
+    description = {**copy.deepcopy(EARLY), "file_sha256": "0" * 64}
+    change(description)
+    with pytest.raises(ModelFileError) as e:
+        modelfile.check(description, GATED_TENSORS)
+    assert e.value.field == field
+
+
+def test_decisions_by_steps(tmp_path):
+    description, _ = modelfile.decode(modelfile.write(tmp_path / "m.safetensors", EARLY, GATED_TENSORS))
+    assert modelfile.decision_at(description, 4) is description and modelfile.decision_at(description, 3) == description["early"][1]
+    assert modelfile.decision_at(description, 2) is None
+    assert modelfile.decision_at(GATED, 7) is GATED
+
+
 def test_the_gate_counts_towards_the_limits(tmp_path):
     modelfile.write(tmp_path / "m.safetensors", GATED, GATED_TENSORS)
     own = modelfile.check({**DESCRIPTION, "file_sha256": "0" * 64}, TENSORS)

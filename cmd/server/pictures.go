@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// source is a picture to be read, or why it cannot be.
+type source struct {
+	path string
+	err  error
+}
+
+// strays are files, in lower case, that desktops leave in folders of pictures.
+var strays = []string{"thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "__macosx"}
+
+func stray(name string) bool {
+	return strings.HasPrefix(name, ".") || slices.Contains(strays, strings.ToLower(name))
+}
+
+// walk lists the files under a folder in lexical order of their paths, and counts the strays and the hidden that it skips. A link to a file
+// is followed, one to a folder is not; what is no file, which might be read for ever, has an error, and so has a folder
+// that cannot be listed.
+func walk(root string) (found []source, skipped int, err error) {
+	// With a separator at its end, a root that is a link to a folder is the folder.
+	top := root + string(filepath.Separator)
+	err = filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
+		name := ""
+		if entry != nil {
+			name = entry.Name()
+		}
+		switch {
+		case path == top:
+			return err
+		case stray(name):
+			skipped++
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+		case err != nil:
+			found = append(found, source{path, err})
+			return fs.SkipDir
+		case !entry.IsDir():
+			found = append(found, source{path, regular(path)})
+		}
+		return nil
+	})
+	return found, skipped, err
+}
+
+// regular says why a path is not one of a file, if it is not.
+func regular(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return err
+	case info.IsDir():
+		return errors.New("a link to a folder, which is not followed")
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("not a file but a %s", kindOf(info.Mode()))
+	}
+	return nil
+}
+
+func kindOf(mode fs.FileMode) string {
+	switch {
+	case mode&fs.ModeNamedPipe != 0:
+		return "named pipe"
+	case mode&fs.ModeSocket != 0:
+		return "socket"
+	}
+	return "device"
+}
+
+// sources lists what predict was given: files as they are, and the files under each folder.
+func sources(args []string) (found []source, skipped int, err error) {
+	for _, arg := range args {
+		if info, err := os.Stat(arg); arg == "-" || err != nil || !info.IsDir() {
+			found = append(found, source{path: arg}) // what is wrong with it is told when it is read
+			continue
+		}
+		under, strays, err := walk(arg)
+		if err != nil {
+			return nil, 0, err
+		}
+		if len(under) == 0 {
+			return nil, 0, fmt.Errorf("no pictures in the folder %s (%d files skipped)", arg, strays)
+		}
+		found, skipped = append(found, under...), skipped+strays
+	}
+	return found, skipped, nil
+}

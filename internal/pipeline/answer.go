@@ -1,0 +1,135 @@
+package pipeline
+
+import "math"
+
+// Answer is a prediction as it is told in JSON, over HTTP and by the command line alike; api/openapi.yaml describes it.
+type Answer struct {
+	Model          ModelReference     `json:"model"`
+	Backend        Backend            `json:"backend"`
+	Degraded       *string            `json:"degraded"`
+	Probability    *float64           `json:"probability"`
+	RawProbability float64            `json:"raw_probability"`
+	Label          *string            `json:"label"`
+	Threshold      *float64           `json:"threshold"`
+	OperatingPoint *string            `json:"operating_point"`
+	Probabilities  map[string]float64 `json:"probabilities"`
+	Prevalence     *Prevalence        `json:"prevalence"`
+	Gate           *GateAnswer        `json:"gate"`
+	Input          InputAnswer        `json:"input"`
+	Steps          *int               `json:"steps"`
+	Spikes         *SpikesAnswer      `json:"spikes"`
+	Board          *BoardAnswer       `json:"board"`
+}
+
+// ModelReference says which model answered.
+type ModelReference struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Digest  string `json:"digest"`
+}
+
+// Backend says what runs a model's spiking layers.
+type Backend struct {
+	Name string `json:"name"`
+}
+
+// GateAnswer is what a model's gate says of a picture.
+type GateAnswer struct {
+	Accepted    bool    `json:"accepted"`
+	Probability float64 `json:"probability"`
+	Reason      *string `json:"reason"` // nil when accepted
+}
+
+// InputAnswer is the picture as it came, and what was unusual about it or its way.
+type InputAnswer struct {
+	Format   string   `json:"format"`
+	Width    int      `json:"width"`
+	Height   int      `json:"height"`
+	Warnings []string `json:"warnings"`
+}
+
+// SpikesAnswer is what the spiking layers did.
+type SpikesAnswer struct {
+	Steps              int     `json:"steps"`
+	Total              uint64  `json:"total"`
+	Rate               float64 `json:"rate"`
+	SynapticOperations uint64  `json:"synaptic_operations"`
+}
+
+// BoardAnswer has what was measured on a board, where it was.
+type BoardAnswer struct {
+	Steps      int      `json:"steps"`
+	Saturated  uint64   `json:"saturated"`
+	Lost       uint64   `json:"lost"`
+	Energy     *float64 `json:"energy_joules,omitempty"`
+	DeviceTime *float64 `json:"device_time_ms,omitempty"`
+}
+
+// Reference names the model.
+func (e *Entry) Reference() ModelReference {
+	d := e.Description()
+	return ModelReference{d.Name, d.Version, e.Digest()}
+}
+
+// Answer tells a prediction of this model. What a prediction does not have is null.
+func (e *Entry) Answer(p Prediction) Answer {
+	a := Answer{
+		Model:          e.Reference(),
+		Backend:        Backend{p.Backend},
+		Degraded:       nonEmpty(p.Degraded),
+		Probability:    number(p.Probability),
+		RawProbability: p.RawProbability,
+		Label:          nonEmpty(p.Label),
+		Threshold:      number(p.Threshold),
+		Prevalence:     p.Prevalence,
+		Gate:           p.GateAnswer(),
+		Input:          InputAnswer{p.Input.Format, p.Input.Width, p.Input.Height, p.Warnings},
+	}
+	if p.OperatingPoint != nil {
+		a.OperatingPoint = &p.OperatingPoint.Name
+	}
+	if p.Probabilities != nil {
+		a.Probabilities = make(map[string]float64, len(p.Probabilities))
+		for i, label := range e.Description().Labels {
+			a.Probabilities[label] = p.Probabilities[i]
+		}
+	}
+	if p.Spikes != nil {
+		a.Steps = &p.Steps
+		a.Spikes = &SpikesAnswer{p.Steps, p.Spikes.Total, p.Spikes.Rate, p.Spikes.SynapticOperations}
+	}
+	if b := p.Board; b != nil {
+		a.Board = &BoardAnswer{Steps: b.BoardSteps, Saturated: p.Spikes.Saturated, Lost: b.Lost, Energy: b.Energy}
+		if b.DeviceTime != nil {
+			took := float64(b.DeviceTime.Microseconds()) / 1000
+			a.Board.DeviceTime = &took
+		}
+	}
+	return a
+}
+
+// GateAnswer is nil when no gate was asked.
+func (p *Prediction) GateAnswer() *GateAnswer {
+	if p.Gate == nil {
+		return nil
+	}
+	g := &GateAnswer{Accepted: p.Gate.Accepted, Probability: p.Gate.Probability}
+	if !g.Accepted {
+		g.Reason = &p.Gate.Reason
+	}
+	return g
+}
+
+func nonEmpty(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func number(v float64) *float64 {
+	if math.IsNaN(v) {
+		return nil
+	}
+	return &v
+}
