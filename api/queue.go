@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/spikeray/spikeray/internal/board"
 )
 
 // Errors of [Queue.Do] for work that was not taken.
@@ -37,7 +39,8 @@ type Queue struct {
 	slots    chan struct{} // one element for each task that runs
 
 	mu      sync.Mutex
-	taken   int // tasks that wait or run
+	taken   int // tasks that wait or run, or are away
+	away    int // tasks that wait for a board, with neither a worker nor a place
 	closed  bool
 	drained chan struct{} // closed when closed and nothing is taken
 }
@@ -111,7 +114,7 @@ func (q *Queue) Busy() int { return len(q.slots) }
 func (q *Queue) Depth() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return max(0, q.taken-len(q.slots))
+	return max(0, q.taken-q.away-len(q.slots))
 }
 
 func (q *Queue) admit(n int) error {
@@ -120,11 +123,18 @@ func (q *Queue) admit(n int) error {
 	if q.closed {
 		return ErrQueueClosed
 	}
-	if q.taken+n > q.workers+q.capacity {
+	if q.taken-q.away+n > q.workers+q.capacity {
 		return ErrQueueFull
 	}
 	q.taken += n
 	return nil
+}
+
+// step notes a task that is away, or back.
+func (q *Queue) step(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.away += n
 }
 
 func (q *Queue) leave() {
@@ -147,7 +157,30 @@ func (q *Queue) run(ctx context.Context, admitted time.Time, task Task) (err err
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	defer func() { <-q.slots }()
+	holds := true
+	defer func() {
+		if holds {
+			<-q.slots
+		}
+	}()
+	// Who waits for a board does nothing meanwhile: neither a worker nor a place is kept from the other models.
+	ctx = board.WithWaiting(ctx, func(wait func()) error {
+		<-q.slots
+		holds = false
+		q.step(+1)
+		defer q.step(-1)
+		wait()
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		select {
+		case q.slots <- struct{}{}:
+			holds = true
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	})
 	defer func() {
 		if v := recover(); v != nil {
 			err = &PanicError{Value: v, Stack: debug.Stack()}

@@ -37,10 +37,11 @@ func (f boardFlag) given() bool { return f.Board != "" || len(f.BoardOption) > 0
 type boardFlags struct {
 	boardFlag
 	BoardFallback        board.Fallback `default:"off" enum:"off,start,request" placeholder:"WHEN" help:"When the simulator answers in the board's place, on the network with the board's own numbers: off is never, start while the board has not been reached since the start, request whenever it does not answer. The default is ${default}."`
-	BoardQueue           int            `default:"16" help:"Runs that may wait for the board."`
+	BoardQueue           int            `default:"64" help:"Runs that may wait for the board; more are answered as when it is busy."`
 	BoardTimeout         time.Duration  `default:"10s" help:"Longest time that a run on the board may take."`
 	BoardStartTimeout    time.Duration  `default:"1m" help:"Longest time to connect, to load the network and to try it."`
 	BoardFailures        int            `default:"3" help:"Failures in a row after which the board is not asked until it answers a known input rightly."`
+	BoardSilence         time.Duration  `placeholder:"DURATION" help:"How long a board that is asked may answer nothing at all until it is not asked any more, however few have failed; the default is one and a half times --board-timeout."`
 	BoardRetry           time.Duration  `default:"5s" help:"How long it is then left alone; twice as long after each try, up to 16 times."`
 	BoardCanary          time.Duration  `default:"1m" help:"How often a board that works is shown the known input; 0 for never. A wrong answer puts it into quarantine, until SIGHUP or a restart."`
 	BoardCanaryTolerance float64        `default:"0" placeholder:"SHARE" help:"Share of the known input's spikes, from 0 to below 1, that may be too many or too few before that counts as wrong, for a board that is not exact."`
@@ -51,6 +52,8 @@ func (f boardFlags) Validate() error {
 	switch {
 	case f.BoardQueue < 0 || f.BoardFailures < 1:
 		return errors.New("--board-failures must be above 0, --board-queue not below")
+	case f.BoardSilence < 0:
+		return errors.New("--board-silence must be above 0")
 	case f.BoardTimeout <= 0 || f.BoardStartTimeout <= 0 || f.BoardRetry <= 0 || f.BoardCanary < 0:
 		return errors.New("the board's timeouts and --board-retry must be above 0, --board-canary not below")
 	case !(f.BoardCanaryTolerance >= 0 && f.BoardCanaryTolerance < 1):
@@ -69,7 +72,7 @@ func (f boardFlags) open(log *slog.Logger, watcher board.Watcher) (*board.Superv
 		return nil, err
 	}
 	o.Fallback, o.Queue, o.Timeout, o.StartTimeout = f.BoardFallback, f.BoardQueue, f.BoardTimeout, f.BoardStartTimeout
-	o.Failures, o.Retry, o.Canary, o.Tolerance = f.BoardFailures, f.BoardRetry, f.BoardCanary, f.BoardCanaryTolerance
+	o.Silence, o.Failures, o.Retry, o.Canary, o.Tolerance = f.BoardSilence, f.BoardFailures, f.BoardRetry, f.BoardCanary, f.BoardCanaryTolerance
 	if o.Queue == 0 {
 		o.Queue = -1
 	}

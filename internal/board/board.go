@@ -109,6 +109,9 @@ type Options struct {
 	StartTimeout time.Duration
 	// Failures in a row open the breaker: 3.
 	Failures int
+	// Silence is how long a board that is asked may answer nothing at all until the breaker opens: one and a half times
+	// Timeout. It bounds how long requests wait for a board that hangs, however many failures it may have.
+	Silence time.Duration
 	// Retry is how long an open breaker waits to try the canary, twice as long after each failure up to 16 times: 5 s.
 	Retry time.Duration
 	// Canary is how often the canary is tried while the board works: 1 min; never if below 0.
@@ -127,6 +130,7 @@ func (o Options) withDefaults() (Options, error) {
 		}
 	}
 	or(&o.Timeout, 10*time.Second)
+	or(&o.Silence, o.Timeout+o.Timeout/2)
 	or(&o.StartTimeout, time.Minute)
 	or(&o.Retry, 5*time.Second)
 	or(&o.Canary, time.Minute)
@@ -148,7 +152,7 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errors.New("board: Name, Open and Log must be given")
 	case o.Fallback != Off && o.Fallback != Start && o.Fallback != Request:
 		return o, fmt.Errorf("board: fallback %q; there are %s, %s and %s", o.Fallback, Off, Start, Request)
-	case o.Runs < 1 || o.Failures < 1 || o.Timeout < 0 || o.StartTimeout < 0 || o.Retry < 0 || !(o.Tolerance >= 0 && o.Tolerance < 1):
+	case o.Runs < 1 || o.Failures < 1 || o.Timeout < 0 || o.Silence < 0 || o.StartTimeout < 0 || o.Retry < 0 || !(o.Tolerance >= 0 && o.Tolerance < 1):
 		return o, errors.New("board: runs, failures and times must be above 0, the canary's tolerance from 0 to 1")
 	}
 	return o, nil

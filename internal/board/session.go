@@ -20,10 +20,14 @@ type session struct {
 	most    uint8         // spikes that an output can have in a step
 	slots   chan struct{} // one element for each run
 	over    chan struct{} // closed when no more runs are taken
+	silent  chan struct{} // closed when it has been silent for too long
 
 	mu    sync.Mutex
 	ended bool
 	runs  sync.WaitGroup
+
+	asked   int         // runs that are out; needs the supervisor's mu, as what follows
+	silence *time.Timer // since the first of them without a sign of life; nil without any
 }
 
 // answer is what a run came to.
@@ -142,7 +146,7 @@ func (s *Supervisor) connect(ctx context.Context) (made *session, err error) {
 		return nil, err
 	}
 	return &session{
-		board: b, program: program, most: most(s.net), slots: make(chan struct{}, s.opt.Runs), over: make(chan struct{}),
+		board: b, program: program, most: most(s.net), slots: make(chan struct{}, s.opt.Runs), over: make(chan struct{}), silent: make(chan struct{}),
 	}, nil
 }
 

@@ -172,7 +172,9 @@ func (s *Supervisor) retire(old *session) {
 func (s *Supervisor) try(ctx context.Context, on *session, timeout time.Duration, stuck func()) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	s.asks(on)
 	a := <-on.start(ctx, s.canary.in, s.canary.out, nil, patience(timeout), func(a answer) {
+		s.hears(on, a)
 		if a.late {
 			stuck()
 		}
@@ -260,13 +262,25 @@ func (s *Supervisor) fit(in, out spike.Train) (int, error) {
 // ask gives the board's answer. What the board did wrong is an *Error; the context's error is the context's. A run that
 // nobody waits for any more has the time that others have, since a board that hangs is known by no other sign.
 func (s *Supervisor) ask(ctx context.Context, in, out spike.Train, rec *spike.Recorder) (answer, error) {
+	var a answer
+	var err error
+	if why := waiting(ctx, func() { a, err = s.asked(ctx, in, out, rec) }); why != nil {
+		return answer{}, why
+	}
+	return a, err
+}
+
+// asked is ask, without a word of who waits.
+func (s *Supervisor) asked(ctx context.Context, in, out spike.Train, rec *spike.Recorder) (answer, error) {
 	on, err := s.turn(ctx)
 	if err != nil {
 		return answer{}, err
 	}
+	s.asks(on)
 	running, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.opt.Timeout)
 	result := on.start(running, in, out, rec, patience(s.opt.Timeout), func(a answer) {
 		cancel()
+		s.hears(on, a)
 		if err := a.failure(); err != nil {
 			s.lose(on, kindOf(err), err)
 		} else {
@@ -280,6 +294,8 @@ func (s *Supervisor) ask(ctx context.Context, in, out spike.Train, rec *spike.Re
 			return a, &Error{s.opt.Name, kindOf(err), err}
 		}
 		return a, nil
+	case <-on.silent:
+		return answer{}, &Error{s.opt.Name, TimedOut, errSilent}
 	case <-ctx.Done():
 		return answer{}, ctx.Err()
 	}
