@@ -45,6 +45,7 @@ var (
 	tooLarge          = kind{"too-large", 413, "The request or the picture is too large"}
 	unsupportedFormat = kind{"unsupported-format", 415, "The format is not supported"}
 	notARadiograph    = kind{"not-a-radiograph", 422, "The picture cannot be a radiograph"}
+	sampleDepth       = kind{"sample-depth", 422, "How many bits of the picture's samples are significant is not known, or not what was said"}
 	gateRefused       = kind{"gate-refused", 422, "The picture is not of the kind that the model is for"}
 	overloaded        = kind{"overloaded", 503, "The server has too much to do"}
 	draining          = kind{"draining", 503, "The server is shutting down"}
@@ -112,6 +113,8 @@ func problemOf(err error) (kind, string) {
 		return unsupportedFormat, err.Error()
 	case errors.Is(err, radiograph.ErrNotRadiograph), errors.Is(err, model.ErrPicture):
 		return notARadiograph, err.Error()
+	case errors.Is(err, radiograph.ErrDepth):
+		return sampleDepth, err.Error()
 	case errors.As(err, &byGate):
 		return gateRefused, err.Error()
 	case errors.Is(err, model.ErrSteps), errors.Is(err, pipeline.ErrOptions):

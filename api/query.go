@@ -16,7 +16,7 @@ type question struct {
 }
 
 // parameters are all that a prediction takes.
-var parameters = []string{"model", "threshold", "operating_point", "prevalence", "steps"}
+var parameters = []string{"model", "threshold", "operating_point", "prevalence", "steps", "bits"}
 
 // readQuery reads a prediction's parameters. One that is not known, not well
 // formed, given twice or does not apply to the model is refused.
@@ -53,6 +53,13 @@ func (s *Server) readQuery(rawQuery string) (question, error) {
 		if q.options.OperatingPoint = values.Get("operating_point"); q.options.OperatingPoint == "" {
 			return q, refuse(invalidParameter, "operating_point must be a name")
 		}
+	}
+	if values.Has("bits") {
+		bits, err := strconv.Atoi(values.Get("bits"))
+		if err != nil || bits < 8 || bits > 16 {
+			return q, refuse(invalidParameter, "bits must be a whole number from 8 to 16")
+		}
+		q.options.Bits = bits
 	}
 	if values.Has("steps") {
 		most := q.model.MaxSteps()

@@ -79,6 +79,7 @@ type answerFlags struct {
 	Threshold      *float64 `placeholder:"P" help:"Probability, 0 to 1, from which the answer is PNEUMONIA. The operating point's when not given."`
 	OperatingPoint string   `placeholder:"NAME" help:"One of the model's operating points, in place of a threshold; its first when not given."`
 	gateFlag
+	Bits  int `placeholder:"N" help:"Significant bits of the pictures' samples, 8 to 16, for pictures of 16 bits that have fewer and do not say so (PNG's sBIT chunk). A picture that has not such samples is an error."`
 	Steps int `placeholder:"N" help:"Time steps to simulate, for a model shown its picture for steps. All when not given."`
 }
 
@@ -87,6 +88,9 @@ func (f answerFlags) Validate() error {
 	if t := f.Threshold; t != nil && !(*t >= 0 && *t <= 1) {
 		return fmt.Errorf("--threshold must be from 0 to 1, not %v", *t)
 	}
+	if f.Bits != 0 && (f.Bits < 8 || f.Bits > 16) {
+		return fmt.Errorf("--bits must be from 8 to 16, not %d", f.Bits)
+	}
 	if f.Steps < 0 {
 		return fmt.Errorf("--steps must be above 0, not %d", f.Steps)
 	}
@@ -94,7 +98,7 @@ func (f answerFlags) Validate() error {
 }
 
 func (f answerFlags) options() pipeline.Options {
-	return pipeline.Options{Threshold: f.Threshold, OperatingPoint: f.OperatingPoint, Gate: f.Gate, Steps: f.Steps}
+	return pipeline.Options{Threshold: f.Threshold, OperatingPoint: f.OperatingPoint, Gate: f.Gate, Steps: f.Steps, Bits: f.Bits}
 }
 
 func defaultWorkers() string { return strconv.Itoa(runtime.GOMAXPROCS(0)) }

@@ -50,6 +50,9 @@ type Options struct {
 	// than all have a decision of their own in the model, or none, and then
 	// neither a Threshold, an OperatingPoint nor a Prevalence.
 	Steps int
+	// Bits is how many bits of the picture's samples are significant, from 8 to 16; 0 leaves it to the file. See
+	// [radiograph.Limits].
+	Bits int
 }
 
 // Check tells, with an error that wraps [ErrOptions] or [model.ErrSteps], what
@@ -83,6 +86,8 @@ func (o Options) Check(d *model.Description) error {
 			names = append(names, p.Name)
 		}
 		return fail("the operating points of %s are %s", d.Name, strings.Join(names, ", "))
+	case o.Bits != 0 && (o.Bits < 8 || o.Bits > 16):
+		return fail("bits is a whole number from 8 to 16")
 	case o.Prevalence != nil && !(*o.Prevalence > 0 && *o.Prevalence < 1):
 		return fail("a prevalence is a number between 0 and 1, neither of them")
 	case o.Prevalence != nil && d.Calibration == nil:

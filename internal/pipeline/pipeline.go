@@ -80,6 +80,7 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 	if p := description.Preparation; p.ReducedDecoding {
 		limits.Target = image.Pt(p.Width, p.Height)
 	}
+	limits.Bits = opt.Bits
 	picture, err := radiograph.Decode(ctx, data, limits)
 	out.Timing.Decode = lap()
 	if err != nil {

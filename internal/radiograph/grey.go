@@ -11,7 +11,8 @@ type seen struct {
 	coloured    int64 // pixels, or chroma samples, that are visibly not grey
 	of          int64 // of how many
 	transparent bool
-	span        int // levels of 256 between the darkest and the lightest pixel looked at
+	depth       string // what was done about the samples' depth, as a warning
+	span        int    // levels of 256 between the darkest and the lightest pixel looked at
 }
 
 // visible is the difference between channels, of 255, from which a pixel counts as
@@ -31,8 +32,9 @@ func luma(r, g, b uint32) uint8 { return uint8((r*19595 + g*38470 + b*7471 + 0x8
 // over composites a grey pixel over black.
 func over(v uint8, alpha uint32) uint8 { return uint8((uint32(v)*alpha + 127) / 255) }
 
-// toGrey converts what the decoders return. Bounds of the result start at the origin.
-func toGrey(picture image.Image) (image.Image, seen, error) {
+// toGrey converts what the decoders return. Bounds of the result start at the origin. Samples of 16 bits stay on the scale
+// that they came in.
+func toGrey(picture image.Image, t told) (image.Image, seen, error) {
 	var s seen
 	switch p := picture.(type) {
 	case *image.Gray:
@@ -62,15 +64,12 @@ func toGrey(picture image.Image) (image.Image, seen, error) {
 	case *image.NRGBA:
 		return s.rows(p.Rect, p.Pix, p.Stride, 4, s.straight), s, nil
 	case *image.RGBA64:
-		return s.rows(p.Rect, p.Pix, p.Stride, 8, func(c []byte) uint8 {
-			s.rgb(uint32(c[0]), uint32(c[2]), uint32(c[4]))
-			s.transparent = s.transparent || c[6] != 255
-			return luma(uint32(c[0]), uint32(c[2]), uint32(c[4]))
-		}), s, nil
+		// Multiplied by its alpha, as it is to be over black.
+		grey := s.deepRows(p.Rect, p.Pix, p.Stride, true, t)
+		return grey, s, nil
 	case *image.NRGBA64:
-		return s.rows(p.Rect, p.Pix, p.Stride, 8, func(c []byte) uint8 {
-			return s.straight([]byte{c[0], c[2], c[4], c[6]})
-		}), s, nil
+		grey := s.deepRows(p.Rect, p.Pix, p.Stride, false, t)
+		return grey, s, nil
 	case *image.CMYK:
 		return s.rows(p.Rect, p.Pix, p.Stride, 4, func(c []byte) uint8 {
 			r, g, b := color.CMYKToRGB(c[0], c[1], c[2], c[3])
@@ -85,7 +84,11 @@ func origin(r image.Rectangle) image.Rectangle { return image.Rect(0, 0, r.Dx(),
 
 // straight converts a pixel whose colour is not multiplied by its alpha yet.
 func (s *seen) straight(c []byte) uint8 {
-	r, g, b, a := uint32(c[0]), uint32(c[1]), uint32(c[2]), uint32(c[3])
+	return s.over(uint32(c[0]), uint32(c[1]), uint32(c[2]), uint32(c[3]))
+}
+
+// over is the luma of a pixel of 8-bit samples over black.
+func (s *seen) over(r, g, b, a uint32) uint8 {
 	v := luma(r, g, b)
 	if a != 255 {
 		s.transparent = true

@@ -71,6 +71,9 @@ func (h header) warnings(s seen) []string {
 	if s.transparent {
 		warn("alpha: transparent pixels composited over black")
 	}
+	if s.depth != "" {
+		list = append(list, s.depth)
+	}
 	if s.span < faint {
 		warn("contrast: grey levels span only %d of 255", s.span)
 	}

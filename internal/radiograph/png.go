@@ -2,80 +2,63 @@ package radiograph
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"image/png"
 )
 
-const pngMagic = "\x89PNG\r\n\x1a\n"
-
+// Our own reader takes the rows straight to grey, so that it needs the grey picture and two rows, whatever the file holds.
 var pngCodec = codec{name: "png", read: readPNG, decode: decodePNG}
 
-// maxDeflateRatio is the most bytes that one byte of deflated data can become.
-const maxDeflateRatio = 1032
+// Nanoseconds that a byte of a row takes to inflate and unfilter, and a byte of the file when it yields as little as it can.
+const (
+	pngRowWork  = 8
+	pngFileWork = 20
+)
 
-func decodePNG(ctx context.Context, data []byte, h header) (decoded, error) {
-	picture, err := png.Decode(interruptible(ctx, data))
-	var unsupported png.UnsupportedError
-	if errors.As(err, &unsupported) {
-		return decoded{}, fmt.Errorf("%w: %w", ErrUnknownFormat, err)
-	}
+func readPNG(data []byte, limits Limits) (header, error) {
+	f, err := readPNGChunks(data)
 	if err != nil {
-		return decoded{}, fmt.Errorf("%w: damaged or truncated: %w", ErrNotPicture, err)
+		return header{}, err
 	}
-	return inGrey(picture, h)
-}
-
-// readPNG reads the IHDR chunk, which must come first, and looks through the others
-// for transparency and EXIF data.
-func readPNG(data []byte, _ Limits) (header, error) {
-	const headerEnd = len(pngMagic) + 8 + 13 + 4
-	if len(data) < headerEnd || string(data[12:16]) != "IHDR" {
-		return header{}, fmt.Errorf("%w: truncated: no IHDR chunk", ErrNotPicture)
+	h := header{width: f.width, height: f.height, orientation: exifOrientation(f.exif), fileBits: f.bits}
+	if raw := f.rawBytes(); h.pixels() <= int64(limits.MaxPixels) && raw > f.idatBytes*maxDeflateRatio {
+		return h, fmt.Errorf("%w: truncated: %d bytes of IDAT cannot hold %d x %d pixels", ErrNotPicture, f.idatBytes, f.width, f.height)
 	}
-	width, height := binary.BigEndian.Uint32(data[16:]), binary.BigEndian.Uint32(data[20:])
-	if width > MaxSide || height > MaxSide {
-		return header{}, fmt.Errorf("%w: %d x %d pixels, at most %d a side", ErrTooLarge, width, height, MaxSide)
-	}
-	depth, colour, interlaced := int64(data[24]), data[25], data[28] != 0
-	channels, ok := map[byte]int64{0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
-	if !ok || depth > 16 {
-		return header{}, fmt.Errorf("%w: colour type %d of %d bits", ErrNotPicture, colour, depth)
-	}
-
-	h := header{width: int(width), height: int(height)}
-	transparent := false
-	for rest := data[len(pngMagic):]; len(rest) >= 12; {
-		length := int64(binary.BigEndian.Uint32(rest))
-		if length > int64(len(rest))-12 {
-			break
-		}
-		switch string(rest[4:8]) {
-		case "tRNS":
-			transparent = true
-		case "eXIf":
-			h.orientation = exifOrientation(rest[8 : 8+length])
-		}
-		rest = rest[12+length:]
-	}
-
-	sampleBytes := max(depth/8, 1)
-	pixelBytes := sampleBytes
-	if colour != 0 && colour != 3 || transparent && colour != 3 {
-		pixelBytes = 4 * sampleBytes
-	}
-	h.memory = h.pixels() * pixelBytes
-	if interlaced {
-		// Each pass is decoded into a picture of its own; the last is half of the whole.
-		h.memory += h.memory / 2
-	}
-	if colour != 0 || transparent {
-		h.memory += h.pixels()
+	sampleBytes := max(int64(f.depth)/8, 1)
+	h.memory = h.pixels()*sampleBytes + 2*int64(f.rowBytes(f.width)) + inflaterBytes
+	if f.depth == 16 {
+		h.memory += histogramBytes
 	}
 	if h.orientation > 1 {
 		h.memory += h.pixels() * sampleBytes
 	}
-	h.leastBytes = ceilDiv(int64(width)*depth*channels, 8) * int64(height) / maxDeflateRatio
+	h.work = pngRowWork*f.rawBytes() + pngFileWork*f.idatBytes + int64(len(data))
 	return h, nil
+}
+
+// inflaterBytes is what inflating takes beside the rows: the window and the tables of codes.
+const inflaterBytes = 160 << 10
+
+func decodePNG(ctx context.Context, data []byte, h header) (decoded, error) {
+	f, err := readPNGChunks(data)
+	if err != nil {
+		return decoded{}, err
+	}
+	deep := newDeepSamples(h.told())
+	for {
+		g := newPNGGreys(f)
+		g.deep = deep
+		err := f.inflate(ctx, g.row)
+		if errors.Is(err, errAboveWhite) {
+			deep = g.deep.widen()
+			continue
+		}
+		if err != nil {
+			return decoded{}, err
+		}
+		if g.grey16 != nil {
+			return decoded{grey: g.grey16, seen: g.seen}, nil
+		}
+		return decoded{grey: g.grey, seen: g.seen}, nil
+	}
 }

@@ -33,6 +33,9 @@ var (
 	// ErrNotRadiograph reports a picture that was decoded but cannot be a
 	// radiograph: smaller than MinSide a side, or all one grey.
 	ErrNotRadiograph = errors.New("radiograph: cannot be a radiograph")
+	// ErrDepth reports a picture of 16-bit samples that may have fewer significant bits, where
+	// nobody says how many, and a picture that contradicts Limits.Bits.
+	ErrDepth = errors.New("radiograph: significant bits")
 )
 
 const (
@@ -62,12 +65,16 @@ type Limits struct {
 	// 1/2, 1/4 or 1/8 of its size as long as it stays twice the target's either way; see
 	// Picture.Reduced. The zero Target decodes all pixels.
 	Target image.Point
+	// Bits is how many bits of a picture's samples are significant, from 8 to 16, in the low bits of
+	// samples of 16. It is needed for pictures of 16 bits that have fewer and do not say so (ErrDepth).
+	// A picture whose samples are not of that kind is ErrDepth. 0 leaves it to the file.
+	Bits int
 }
 
 // Picture is a decoded picture.
 type Picture struct {
-	// Image is an *image.Gray16 where the file held 16-bit grey without alpha and an
-	// *image.Gray otherwise, upright: an orientation in the file's EXIF data has been
+	// Image is an *image.Gray16 where the file held samples of 16 bits that are not those of an
+	// 8-bit picture, scaled to the full range, and an *image.Gray otherwise, upright: an orientation in the file's EXIF data has been
 	// applied. Its bounds start at the origin.
 	Image image.Image
 	// Format is the file's format: "jpeg", "png", "bmp", "tiff" or "webp".
@@ -83,7 +90,7 @@ type Picture struct {
 	Reduced int
 	// Warnings say what was noticed about the picture or done to it, each a code,
 	// a colon and a sentence: "alpha", "aspect", "colour", "contrast",
-	// "orientation", "small".
+	// "depth", "orientation", "small".
 	Warnings []string
 
 	pooled bool // Image is lumajpeg's own
@@ -118,7 +125,11 @@ type header struct {
 	leastBytes    int64 // no file shorter than this can hold such a picture
 	orientation   int   // EXIF's 1 to 8, 0 if unknown
 	target        image.Point
+	bits          int // of Limits
+	fileBits      int // significant bits of 16-bit samples as the file states them, else 0
 }
+
+func (h header) told() told { return told{caller: h.bits, file: h.fileBits} }
 
 func (h header) pixels() int64 { return int64(h.width) * int64(h.height) }
 
@@ -168,7 +179,7 @@ func Inspect(data []byte, limits Limits) (Header, error) {
 	if err := h.check(int64(len(data)), int64(limits.MaxPixels)); err != nil {
 		return Header{}, fmt.Errorf("%s: %w", c.name, err)
 	}
-	h.target = limits.Target
+	h.target, h.bits = limits.Target, limits.Bits
 	if h.work == 0 {
 		h.work = usualWork*h.pixels() + int64(len(data))
 	}
@@ -181,7 +192,7 @@ const usualWork = 10
 // Decode decodes a picture of grey or colour and returns it in grey. Colour becomes
 // ITU-R 601 luma as in Pillow's convert("L"); transparency is composited over black,
 // the colour of air in a radiograph. Errors wrap ErrNotPicture, ErrTooLarge,
-// ErrUnknownFormat or ErrNotRadiograph, or are the context's cause: decoding stops within
+// ErrUnknownFormat, ErrNotRadiograph or ErrDepth, or are the context's cause: decoding stops within
 // milliseconds when ctx ends.
 func Decode(ctx context.Context, data []byte, limits Limits) (*Picture, error) {
 	h, err := Inspect(data, limits)
@@ -204,6 +215,9 @@ func (h Header) Decode(ctx context.Context, data []byte) (*Picture, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Format, err)
 	}
+	if err := d.settle(ctx, h.header.told()); err != nil {
+		return nil, fmt.Errorf("%s: %w", h.Format, err)
+	}
 	if err := checkContrast(d.grey, &d.seen); err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Format, err)
 	}
@@ -221,7 +235,7 @@ func inGrey(picture image.Image, h header) (decoded, error) {
 	if size := picture.Bounds().Size(); size.X != h.width || size.Y != h.height {
 		return decoded{}, fmt.Errorf("%w: %d x %d pixels where the header says %d x %d", ErrNotPicture, size.X, size.Y, h.width, h.height)
 	}
-	grey, s, err := toGrey(picture)
+	grey, s, err := toGrey(picture, h.told())
 	return decoded{grey: grey, seen: s}, err
 }
 
@@ -241,6 +255,19 @@ func (r *contextReader) Read(p []byte) (int, error) {
 		return 0, context.Cause(r.ctx)
 	}
 	return r.data.Read(p)
+}
+
+// settle brings 16-bit samples to the full range; see settleDepth.
+func (d *decoded) settle(ctx context.Context, t told) (err error) {
+	deep, ok := d.grey.(*image.Gray16)
+	switch {
+	case ok:
+		d.grey, d.seen.depth, err = settleDepth(ctx, deep, t)
+		return err
+	case t.caller > 8:
+		return fmt.Errorf("%w: bits=%d, but the file's samples have no more than 8", ErrDepth, t.caller)
+	}
+	return nil
 }
 
 // check holds a picture's header against the limits and the file's own length.

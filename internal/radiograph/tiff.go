@@ -51,7 +51,7 @@ func readTIFF(data []byte, _ Limits) (h header, err error) {
 	case color.Gray16Model:
 		perPixel = 4
 	case color.RGBA64Model, color.NRGBA64Model:
-		perPixel = 2*8 + 1
+		perPixel = 2*8 + 2
 	}
 	if h.orientation > 1 {
 		perPixel += 2
