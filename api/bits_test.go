@@ -40,9 +40,9 @@ func TestBitsSayWhatSamplesMean(t *testing.T) {
 		}
 		return p
 	}
-	want := answered("", eight).Probability
+	want := answered("", eight).RawProbability
 	for _, bits := range []string{"", "?bits=12"} {
-		if got := answered(bits, inBits(t, grey, 12, false)).Probability; got != want {
+		if got := answered(bits, inBits(t, grey, 12, false)).RawProbability; got != want {
 			t.Errorf("%q: %v, and %v for the 8-bit picture", bits, got, want)
 		}
 	}
