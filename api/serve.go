@@ -37,7 +37,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		MaxConnections: s.maxConnections(),
 		Linger:         min(lingerTime, s.config.ReadTimeout),
 		Refuse:         s.unreadable,
-		Evicted:        s.config.Metrics.Evicted,
+		Evicted:        s.evicted,
 		AcceptFailed:   s.acceptFailed,
 	})
 	s.connections.Store(connections)
@@ -86,7 +86,7 @@ func (s *Server) shutdown(server *http.Server, connections *wire.Listener, cut c
 	case <-s.predictions.shut():
 	case <-patience.Done():
 	}
-	connections.Drain()
+	connections.Drain(patience)
 	err := server.Shutdown(patience)
 	if err == nil {
 		return s.config.Queue.Close(patience)
@@ -100,6 +100,15 @@ func (s *Server) shutdown(server *http.Server, connections *wire.Listener, cut c
 		server.Shutdown(margin),
 		server.Close(),
 	)
+}
+
+// evicted tells of a connection that was closed to make room for another.
+func (s *Server) evicted() {
+	s.config.Metrics.Evicted()
+	if missed, ok := s.lines.allow("evicted"); ok {
+		s.config.Log.Warn("a connection that waited was closed to make room for another",
+			"limit", s.maxConnections(), "not_logged", missed)
+	}
 }
 
 // acceptFailed tells of an error of the operating system's accept; net/http tries again.

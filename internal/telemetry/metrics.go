@@ -80,7 +80,7 @@ func NewMetrics(build Build) *Metrics {
 		}),
 		evicted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "spikeray_connections_evicted_total",
-			Help: "Idle connections closed to make room for new ones.",
+			Help: "Connections that waited for their client and were closed to make room for new ones.",
 		}),
 		acceptErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "spikeray_accept_errors_total",

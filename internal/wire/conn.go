@@ -16,10 +16,8 @@ const (
 	lingerQuiet = 5 * time.Second
 	// maxLinger is how many bytes are dropped at most: a client that sends more is cut off.
 	maxLinger = 256 << 20
-	// drainTime is how long a connection without a request is still borne while the listener drains.
-	drainTime = time.Second
-	// turnAwayTime bounds the writing of the answer to a connection for which there is no room.
-	turnAwayTime = 100 * time.Millisecond
+	// drainTime is how long a connection without a request is kept while the listener drains.
+	drainTime = 250 * time.Millisecond
 )
 
 // errEnded is what reads give once nothing more of a connection may be taken for a request.
@@ -36,6 +34,9 @@ type Conn struct {
 	// These belong to the goroutine that reads; net/http has one at a time.
 	frame   frame
 	pending []byte // read already, of the requests that follow
+
+	// waiting is when the read began that waits for what the client owes, in nanoseconds; 0 while none does.
+	waiting atomic.Int64
 
 	begun atomic.Bool // a handler has the request
 	ended atomic.Bool // no more requests
@@ -80,6 +81,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if c.frame.err != nil {
 		return 0, c.frame.err
 	}
+	owes := true
 	// net/http reads one byte, and no other time, while it waits for a handler whose request has come whole.
 	if c.frame.phase == done {
 		if len(p) > 1 {
@@ -87,12 +89,20 @@ func (c *Conn) Read(p []byte) (int, error) {
 			return 0, io.ErrUnexpectedEOF
 		}
 		c.frame = frame{maxHead: c.frame.maxHead, line: c.frame.line[:0]}
+		owes = false
 	}
 	n, err := len(c.pending), error(nil)
 	if n > 0 {
 		n = copy(p, c.pending)
-	} else if n, err = c.Conn.Read(p); n == 0 {
-		return 0, err
+	} else {
+		if owes {
+			c.waiting.Store(time.Now().UnixNano())
+		}
+		n, err = c.Conn.Read(p)
+		c.waiting.Store(0)
+		if n == 0 {
+			return 0, err
+		}
 	}
 	held := len(c.pending)
 	used, refused := c.frame.feed(p[:n])
@@ -173,7 +183,7 @@ func readRefusal(answer []byte) *Refusal {
 // client that may not have read its answer.
 func (c *Conn) CloseWrite() error {
 	c.End()
-	c.linger()
+	c.linger(c.listener.config.Linger)
 	return nil
 }
 
@@ -185,12 +195,13 @@ func (c *Conn) Close() error {
 		return c.Conn.Close()
 	}
 	if c.ended.Load() {
-		c.linger()
+		c.linger(c.listener.config.Linger)
 	}
 	return c.Conn.Close()
 }
 
-func (c *Conn) linger() {
+// linger says that no more will be sent and drops what comes, for so long at most.
+func (c *Conn) linger(longest time.Duration) {
 	if c.lingered.Swap(true) {
 		return
 	}
@@ -198,18 +209,20 @@ func (c *Conn) linger() {
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	end := time.Now().Add(c.listener.config.Linger)
+	end := time.Now().Add(longest)
 	var scratch [16 << 10]byte
 	for dropped := 0; dropped < maxLinger; {
 		now, quiet := time.Now(), lingerQuiet
 		if c.listener.closing.Load() {
-			quiet = min(quiet, drainTime)
-			end = earlier(end, now.Add(drainTime))
+			quiet = min(quiet, time.Second)
+			end = earlier(end, now.Add(time.Second))
 		}
 		if !now.Before(end) || c.Conn.SetReadDeadline(earlier(end, now.Add(quiet))) != nil {
 			return
 		}
+		c.waiting.Store(now.UnixNano())
 		n, err := c.Conn.Read(scratch[:])
+		c.waiting.Store(0)
 		if err != nil {
 			return
 		}
@@ -239,11 +252,4 @@ func (c *Conn) drain() {
 	if !c.begun.Load() || c.ended.Load() {
 		_ = c.Conn.SetReadDeadline(time.Now().Add(drainTime))
 	}
-}
-
-// turnAway answers 503 and closes, without waiting.
-func (c *Conn) turnAway() {
-	_ = c.Conn.SetWriteDeadline(time.Now().Add(turnAwayTime))
-	_, _ = c.Conn.Write(c.listener.config.Refuse(503, "there are as many connections as there may be"))
-	_ = c.Conn.Close()
 }

@@ -5,6 +5,7 @@ package wire
 
 import (
 	"container/list"
+	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -18,14 +19,15 @@ type Config struct {
 	// MaxHead bounds the request line and the header fields, in bytes.
 	MaxHead int
 	// MaxConnections bounds the connections at a time. When all are taken a new one takes the place of the one that has
-	// waited longest for its next request, or is refused with 503.
+	// waited longest for its next request, or else of one whose client has sent nothing for a second, or is refused
+	// with 503.
 	MaxConnections int
 	// Linger bounds how long a connection is read and dropped after an answer that came before the request's end.
 	Linger time.Duration
 	// Refuse makes the whole answer, head and body, to what is not a request that can be read, or to a connection for
 	// which there is no room (503). It is called once for each.
 	Refuse func(status int, detail string) []byte
-	// Evicted is called for each idle connection that was closed to make room.
+	// Evicted is called for each connection that was closed to make room.
 	Evicted func()
 	// AcceptFailed is called for each error of the operating system's accept.
 	AcceptFailed func(error)
@@ -37,6 +39,10 @@ type Listener struct {
 	config Config
 
 	closing atomic.Bool
+	drained chan struct{} // closed when closing and no connection is left
+	shut    chan struct{} // closed by Close
+	once    sync.Once
+	turning chan struct{} // one element for each connection that is being turned away
 
 	mu   sync.Mutex
 	open map[*Conn]struct{}
@@ -45,17 +51,24 @@ type Listener struct {
 
 // Listen wraps l.
 func Listen(l net.Listener, config Config) *Listener {
-	return &Listener{Listener: l, config: config, open: map[*Conn]struct{}{}}
+	return &Listener{
+		Listener: l, config: config, open: map[*Conn]struct{}{},
+		drained: make(chan struct{}), shut: make(chan struct{}), turning: make(chan struct{}, maxTurning),
+	}
 }
 
 // Accept waits for the next connection for which there is room.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		accepted, err := l.Listener.Accept()
-		if err != nil {
-			if !errors.Is(err, net.ErrClosed) {
-				l.config.AcceptFailed(err)
+		if errors.Is(err, net.ErrClosed) {
+			if l.closing.Load() {
+				<-l.shut // what is open is still served
 			}
+			return nil, err
+		}
+		if err != nil {
+			l.config.AcceptFailed(err)
 			return nil, err
 		}
 		c := &Conn{Conn: accepted, listener: l, frame: frame{maxHead: l.config.MaxHead}}
@@ -63,11 +76,45 @@ func (l *Listener) Accept() (net.Conn, error) {
 			l.config.Evicted()
 			_ = evicted.Close()
 		} else if !ok {
-			c.turnAway()
+			l.turnAway(c)
 			continue
 		}
 		return c, nil
 	}
+}
+
+// Close ends Accept.
+func (l *Listener) Close() error {
+	l.once.Do(func() { close(l.shut) })
+	if err := l.Listener.Close(); !errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return nil
+}
+
+const (
+	// maxTurning is how many connections are turned away at a time with an answer; others are closed without.
+	maxTurning = 16
+	// turnAwayTime is how long one has to read that answer.
+	turnAwayTime = time.Second
+)
+
+// turnAway answers 503 and closes.
+func (l *Listener) turnAway(c *Conn) {
+	answer := l.config.Refuse(http.StatusServiceUnavailable, "there are as many connections as there may be")
+	select {
+	case l.turning <- struct{}{}:
+	default:
+		_ = c.Conn.Close()
+		return
+	}
+	go func() {
+		defer func() { <-l.turning }()
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(turnAwayTime))
+		_, _ = c.Conn.Write(answer)
+		c.linger(turnAwayTime)
+		_ = c.Conn.Close()
+	}()
 }
 
 // add makes room for c if it can, and tells what had to go for it.
@@ -75,18 +122,30 @@ func (l *Listener) add(c *Conn) (evicted *Conn, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.open) >= l.config.MaxConnections {
-		longest := l.idle.Front()
-		if longest == nil {
+		if longest := l.idle.Front(); longest != nil {
+			evicted = longest.Value.(*Conn)
+			l.idle.Remove(longest)
+			evicted.place = nil
+		} else if evicted = l.stalled(); evicted == nil {
 			return nil, false
 		}
-		evicted = longest.Value.(*Conn)
-		l.idle.Remove(longest)
-		evicted.place = nil
 		delete(l.open, evicted)
 	}
 	l.open[c] = struct{}{}
 	c.place = l.idle.PushBack(c)
 	return evicted, true
+}
+
+// stalled is the connection that has waited longest for what its client owes, a second at least.
+func (l *Listener) stalled() *Conn {
+	var worst *Conn
+	longest := time.Now().Add(-time.Second).UnixNano()
+	for c := range l.open {
+		if since := c.waiting.Load(); since != 0 && since < longest {
+			worst, longest = c, since
+		}
+	}
+	return worst
 }
 
 // ConnState is for [http.Server.ConnState].
@@ -100,7 +159,7 @@ func (l *Listener) ConnState(conn net.Conn, state http.ConnState) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c.place != nil {
+	if c.place != nil && state != http.StateNew { // a new one is idle too
 		l.idle.Remove(c.place)
 		c.place = nil
 	}
@@ -111,6 +170,19 @@ func (l *Listener) ConnState(conn net.Conn, state http.ConnState) {
 		}
 	case http.StateClosed, http.StateHijacked:
 		delete(l.open, c)
+		l.tellDrained()
+	}
+}
+
+// tellDrained is called under mu.
+func (l *Listener) tellDrained() {
+	if !l.closing.Load() || len(l.open) > 0 {
+		return
+	}
+	select {
+	case <-l.drained:
+	default:
+		close(l.drained)
 	}
 }
 
@@ -121,13 +193,20 @@ func (l *Listener) Open() int {
 	return len(l.open)
 }
 
-// Drain ends the connections on which no request has come whole to its head, and those that only wait for a client to
-// close, within a second. Call it when no more requests are to be taken.
-func (l *Listener) Drain() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+// Drain takes no more connections and has those that are open end: one on which no request comes whole to its head within
+// a quarter of a second is closed, as is one that only waits for a client to close, and every answer must now say Connection: close. It
+// returns when none is left or ctx ends. Accept goes on waiting until Close. Call it once.
+func (l *Listener) Drain(ctx context.Context) {
 	l.closing.Store(true)
+	_ = l.Listener.Close()
+	l.mu.Lock()
 	for c := range l.open {
 		c.drain()
+	}
+	l.tellDrained()
+	l.mu.Unlock()
+	select {
+	case <-l.drained:
+	case <-ctx.Done():
 	}
 }
