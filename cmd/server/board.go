@@ -44,6 +44,8 @@ type boardFlags struct {
 	BoardSilence         time.Duration  `placeholder:"DURATION" help:"How long a board that is asked may answer nothing at all until it is not asked any more, however few have failed; the default is one and a half times --board-timeout."`
 	BoardRetry           time.Duration  `default:"5s" help:"How long it is then left alone; twice as long after each try, up to 16 times."`
 	BoardCanary          time.Duration  `default:"1m" help:"How often a board that works is shown the known input; 0 for never. A wrong answer puts it into quarantine, until SIGHUP or a restart."`
+	BoardCanaryAnswers   int            `default:"100" placeholder:"N" help:"After how many answers it is shown that input as well; 0 for never."`
+	BoardCheck           float64        `default:"1" placeholder:"SHARE" help:"Share of the board's answers, from 0 to 1, that are computed again on the simulator, where that knows the board's network exactly. A wrong one is not given, and puts the board into quarantine."`
 	BoardCanaryTolerance float64        `default:"0" placeholder:"SHARE" help:"Share of the known input's spikes, from 0 to below 1, that may be too many or too few before that counts as wrong, for a board that is not exact."`
 }
 
@@ -56,6 +58,8 @@ func (f boardFlags) Validate() error {
 		return errors.New("--board-silence must be above 0")
 	case f.BoardTimeout <= 0 || f.BoardStartTimeout <= 0 || f.BoardRetry <= 0 || f.BoardCanary < 0:
 		return errors.New("the board's timeouts and --board-retry must be above 0, --board-canary not below")
+	case f.BoardCanaryAnswers < 0 || !(f.BoardCheck >= 0 && f.BoardCheck <= 1):
+		return errors.New("--board-check must be from 0 to 1, --board-canary-answers not below 0")
 	case !(f.BoardCanaryTolerance >= 0 && f.BoardCanaryTolerance < 1):
 		return errors.New("--board-canary-tolerance must be from 0 to below 1")
 	}
@@ -78,6 +82,12 @@ func (f boardFlags) open(log *slog.Logger, watcher board.Watcher) (*board.Superv
 	}
 	if o.Canary == 0 {
 		o.Canary = -1
+	}
+	if o.CanaryAnswers, o.Check = f.BoardCanaryAnswers, f.BoardCheck; o.CanaryAnswers == 0 {
+		o.CanaryAnswers = -1
+	}
+	if o.Check == 0 {
+		o.Check = -1
 	}
 	o.Log, o.Watcher = log, watcher
 	return board.New(o)

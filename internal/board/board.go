@@ -116,6 +116,11 @@ type Options struct {
 	Retry time.Duration
 	// Canary is how often the canary is tried while the board works: 1 min; never if below 0.
 	Canary time.Duration
+	// CanaryAnswers is after how many answers it is tried as well: 100; never if below 0.
+	CanaryAnswers int
+	// Check is the share of the answers that are computed again on the simulator, where the board's network is known
+	// exactly: all. None if below 0.
+	Check float64
 	// Tolerance is the share of the canary's spikes that may be too many or too few: 0.
 	Tolerance float64
 
@@ -144,6 +149,12 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Runs == 0 {
 		o.Runs = 1
 	}
+	if o.CanaryAnswers == 0 {
+		o.CanaryAnswers = 100
+	}
+	if o.Check == 0 {
+		o.Check = 1
+	}
 	if o.Failures == 0 {
 		o.Failures = 3
 	}
@@ -152,8 +163,8 @@ func (o Options) withDefaults() (Options, error) {
 		return o, errors.New("board: Name, Open and Log must be given")
 	case o.Fallback != Off && o.Fallback != Start && o.Fallback != Request:
 		return o, fmt.Errorf("board: fallback %q; there are %s, %s and %s", o.Fallback, Off, Start, Request)
-	case o.Runs < 1 || o.Failures < 1 || o.Timeout < 0 || o.Silence < 0 || o.StartTimeout < 0 || o.Retry < 0 || !(o.Tolerance >= 0 && o.Tolerance < 1):
-		return o, errors.New("board: runs, failures and times must be above 0, the canary's tolerance from 0 to 1")
+	case o.Runs < 1 || o.Failures < 1 || o.Timeout < 0 || o.Silence < 0 || o.StartTimeout < 0 || o.Retry < 0 || !(o.Check <= 1) || !(o.Tolerance >= 0 && o.Tolerance < 1):
+		return o, errors.New("board: runs, failures and times must be above 0, the canary's tolerance and the share checked from 0 to 1")
 	}
 	return o, nil
 }

@@ -89,22 +89,22 @@ func (s *Supervisor) mind() {
 		switch s.Status().State {
 		case Closed:
 			backoff = 1
-			if s.sleep(s.opt.Canary) {
+			if s.sleep(s.opt.Canary, s.due) {
 				s.again()
 			}
 		case Open:
-			if s.sleep(backoff * s.opt.Retry) {
+			if s.sleep(backoff*s.opt.Retry, nil) {
 				backoff = min(2*backoff, maxBackoff)
 				s.reconnect()
 			}
 		default:
-			s.sleep(-1)
+			s.sleep(-1, nil)
 		}
 	}
 }
 
-// sleep waits that long, for ever if below 0, and reports whether it was not woken.
-func (s *Supervisor) sleep(d time.Duration) bool {
+// sleep waits that long, for ever if below 0, or until due, and reports whether it was not woken.
+func (s *Supervisor) sleep(d time.Duration, due <-chan struct{}) bool {
 	var elapsed <-chan time.Time
 	if d >= 0 {
 		timer := time.NewTimer(d)
@@ -113,6 +113,8 @@ func (s *Supervisor) sleep(d time.Duration) bool {
 	}
 	select {
 	case <-elapsed:
+		return true
+	case <-due:
 		return true
 	case <-s.wake:
 	case <-s.ctx.Done():

@@ -135,7 +135,7 @@ func placeWith(open func(context.Context) (hw.Board, error)) func(*spike.Network
 // kindOf tells what an error of a board or of its connection is.
 func kindOf(err error) Kind {
 	switch {
-	case errors.Is(err, errImpossible), errors.Is(err, remote.ErrAnswer):
+	case errors.Is(err, hw.ErrImpossible), errors.Is(err, remote.ErrAnswer):
 		return WrongAnswer
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errStuck), errors.Is(err, remote.ErrLate), errors.Is(err, spinnaker.ErrSilent):
 		return TimedOut

@@ -98,7 +98,7 @@ func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
 	c.saturates = canSaturate(report)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.reference, s.canary = reference, c
+	s.reference, s.exact, s.canary = reference, exact, c
 	if on != nil {
 		s.placement, s.planned = &report, nil
 	} else {

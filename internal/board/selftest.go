@@ -205,23 +205,28 @@ func compare(ctx context.Context, board hw.Program, simulator spike.Runner, n *s
 	}
 	t.Spikes, t.Steps = spikes(in.Counts), in.Steps()
 	began := time.Now()
+	var stats spike.Stats
 	err = guard(func() (err error) {
-		_, t.Telemetry, err = board.Measure(ctx, in, got, spike.RunOptions{Recorder: theirs})
+		stats, t.Telemetry, err = board.Measure(ctx, in, got, spike.RunOptions{Recorder: theirs})
 		return err
 	})
 	t.Time = time.Since(began)
 	if err != nil {
 		return t, nil, err
 	}
-	if err := possible(got.Counts, most(n)); err != nil {
+	holds, err := hw.NewInvariants(n)
+	if err == nil {
+		err = holds.Check(in, got, stats, t.Telemetry)
+	}
+	if err != nil {
 		return t, nil, err
 	}
 	if len(theirs.Layers) != len(ours.Layers) {
-		return t, nil, fmt.Errorf("%w: it tells of %d layers, and the network has %d", errImpossible, len(theirs.Layers), len(ours.Layers))
+		return t, nil, fmt.Errorf("%w: it tells of %d layers, and the network has %d", hw.ErrImpossible, len(theirs.Layers), len(ours.Layers))
 	}
 	for i, l := range ours.Layers {
 		if r := theirs.Layers[i]; r.Name != l.Name || len(r.Raster.Counts) != len(l.Raster.Counts) {
-			return t, nil, fmt.Errorf("%w: %d counts of %q, and %d of %q are wanted", errImpossible, len(r.Raster.Counts), r.Name, len(l.Raster.Counts), l.Name)
+			return t, nil, fmt.Errorf("%w: %d counts of %q, and %d of %q are wanted", hw.ErrImpossible, len(r.Raster.Counts), r.Name, len(l.Raster.Counts), l.Name)
 		}
 		t.Layers = append(t.Layers, difference(l.Name, theirs.Layers[i].Raster.Counts, l.Raster.Counts, l.Raster.Shape.Len()))
 	}

@@ -17,7 +17,7 @@ import (
 type session struct {
 	board   hw.Board
 	program hw.Program
-	most    uint8         // spikes that an output can have in a step
+	holds   *hw.Invariants
 	slots   chan struct{} // one element for each run
 	over    chan struct{} // closed when no more runs are taken
 	silent  chan struct{} // closed when it has been silent for too long
@@ -37,7 +37,7 @@ type answer struct {
 	seen  hw.Telemetry
 	rec   *spike.Recorder
 	err   error
-	name  string
+	on    *session
 	late  bool // and nothing else is known
 }
 
@@ -84,7 +84,7 @@ func (s *session) start(ctx context.Context, in, out spike.Train, rasters *spike
 		})
 		a.stats.Saturated = a.seen.Saturated
 		if a.err == nil {
-			a.err = possible(a.out, s.most)
+			a.err = s.holds.Check(in, out, a.stats, a.seen)
 		}
 		<-s.slots
 		if timer.Stop() {
@@ -96,19 +96,6 @@ func (s *session) start(ctx context.Context, in, out spike.Train, rasters *spike
 
 // errOver is the error of a run that has come to its turn as the session ended.
 var errOver = errors.New("the connection is over")
-
-// errImpossible is wrapped by what is wrong with an answer in itself.
-var errImpossible = errors.New("impossible answer")
-
-// possible says whether neurons that emit at most so many spikes can have emitted the counts.
-func possible(counts []uint8, most uint8) error {
-	for _, n := range counts {
-		if n > most {
-			return fmt.Errorf("%w: %d spikes of a neuron in a step, at most %d are possible", errImpossible, n, most)
-		}
-	}
-	return nil
-}
 
 // guard makes an error of a panic.
 func guard(f func() error) (err error) {
@@ -145,21 +132,11 @@ func (s *Supervisor) connect(ctx context.Context) (made *session, err error) {
 	if err := ctx.Err(); err != nil { // nobody waits any more
 		return nil, err
 	}
+	holds, err := hw.NewInvariants(s.net)
+	if err != nil {
+		return nil, err
+	}
 	return &session{
-		board: b, program: program, most: most(s.net), slots: make(chan struct{}, s.opt.Runs), over: make(chan struct{}), silent: make(chan struct{}),
+		board: b, program: program, holds: holds, slots: make(chan struct{}, s.opt.Runs), over: make(chan struct{}), silent: make(chan struct{}),
 	}, nil
-}
-
-// most is the spikes that a network's outputs can have in a step.
-func most(n *spike.Network) uint8 {
-	last := n.Source
-	for _, l := range n.Layers {
-		if neurons, ok := l.(*spike.Neurons); ok {
-			last = neurons
-		}
-	}
-	if last.Dynamics == spike.SpikingReLU {
-		return 255
-	}
-	return 1
 }

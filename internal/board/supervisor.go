@@ -21,6 +21,7 @@ type Supervisor struct {
 	stop  context.CancelFunc
 	owner chan struct{} // full while the board is held: by an attempt to connect, by a session until all of it is over
 	wake  chan struct{} // the state is another
+	due   chan struct{} // there were enough answers for a canary
 	work  sync.WaitGroup
 
 	mu        sync.Mutex
@@ -33,7 +34,10 @@ type Supervisor struct {
 	placement *hw.Report       // of the board, once it has placed the network
 	planned   []hw.LayerReport // of a placement without the board, until there is one
 	reference spike.Runner     // the quantised network on the simulator; nil where it is not known
+	exact     bool             // and gives the board's spikes as long as no state saturates
 	canary    *canary
+	credit    float64 // of Options.Check; an answer is computed again at 1
+	answers   int     // since the last canary
 }
 
 // New gives a supervisor that has not looked for its board yet: Compile does, once.
@@ -42,7 +46,7 @@ func New(o Options) (*Supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Supervisor{opt: o, state: Open, owner: make(chan struct{}, 1), wake: make(chan struct{}, 1)}
+	s := &Supervisor{opt: o, state: Open, owner: make(chan struct{}, 1), wake: make(chan struct{}, 1), due: make(chan struct{}, 1)}
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -182,7 +186,7 @@ func (s *Supervisor) try(ctx context.Context, on *session, timeout time.Duration
 	switch {
 	case a.late:
 		return errStuck
-	case a.err != nil && !errors.Is(a.err, errImpossible):
+	case a.err != nil && !errors.Is(a.err, hw.ErrImpossible):
 		return a.err
 	case a.err == nil:
 		a.err = s.canary.check(a.out, a.stats.Saturated, s.opt.Tolerance)
@@ -205,6 +209,9 @@ func (s *Supervisor) Run(ctx context.Context, in, out spike.Train, opt spike.Run
 		return spike.Stats{}, err
 	}
 	a, err := s.ask(ctx, in, out, opt.Recorder)
+	if err == nil {
+		err = s.recompute(ctx, in, a)
+	}
 	var lost *Error
 	switch {
 	case errors.As(err, &lost):
@@ -227,7 +234,7 @@ func (s *Supervisor) Run(ctx context.Context, in, out spike.Train, opt spike.Run
 	}
 	if opt.Account != nil {
 		*opt.Account = spike.Account{
-			Backend: a.name, BoardSteps: a.seen.BoardSteps, Energy: a.seen.Energy, DeviceTime: a.seen.DeviceTime,
+			Backend: a.on.board.Name(), BoardSteps: a.seen.BoardSteps, Energy: a.seen.Energy, DeviceTime: a.seen.DeviceTime,
 		}
 		if l := a.seen.Link; l != nil {
 			opt.Account.Lost = l.LostIn + l.LostOut + l.Late + l.Foreign
@@ -285,11 +292,12 @@ func (s *Supervisor) asked(ctx context.Context, in, out spike.Train, rec *spike.
 			s.lose(on, kindOf(err), err)
 		} else {
 			s.well(on)
+			s.answered()
 		}
 	})
 	select {
 	case a := <-result:
-		a.name = on.board.Name()
+		a.on = on
 		if err := a.failure(); err != nil {
 			return a, &Error{s.opt.Name, kindOf(err), err}
 		}

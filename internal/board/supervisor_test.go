@@ -712,7 +712,7 @@ func TestAnotherPlacementTellsTheNetwork(t *testing.T) {
 func TestKinds(t *testing.T) {
 	for err, want := range map[error]Kind{
 		context.DeadlineExceeded: TimedOut, remote.ErrLate: TimedOut, spinnaker.ErrSilent: TimedOut, errStuck: TimedOut,
-		remote.ErrAnswer: WrongAnswer, remote.ErrNetworkDiffers: WrongAnswer, errImpossible: WrongAnswer,
+		remote.ErrAnswer: WrongAnswer, remote.ErrNetworkDiffers: WrongAnswer, hw.ErrImpossible: WrongAnswer,
 		remote.ErrNoAnswer: Failed, hw.ErrClosed: Failed, remote.ErrOwned: Failed,
 	} {
 		if got := kindOf(fmt.Errorf("run: %w", err)); got != want {

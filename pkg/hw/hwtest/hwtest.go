@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) hw.Board) {
 		{"Refusals", refusals},
 		{"Spikes", spikes},
 		{"Quantised", quantised},
+		{"Invariants", invariants},
 		{"RunsDoNotMeet", runsDoNotMeet},
 		{"FewerSteps", fewerSteps},
 		{"Stops", stops},
@@ -320,6 +321,35 @@ func quantised(t *testing.T, b hw.Board) {
 		got, want := run(t, p, n, in), run(t, simulator, q, in)
 		if exact && got.Stats.Saturated == 0 && !cmp.Equal(got, want) {
 			t.Errorf("seed %d: %+v, on the quantised network the simulator has %+v", seed, got.Stats, want.Stats)
+		}
+	}
+}
+
+// invariants has the board keep to [hw.Invariants], for inputs from none to all spikes and for every length; they are the
+// only word on an answer of a board that is not exact.
+func invariants(t *testing.T, b hw.Board) {
+	n := Network()
+	p := Load(t, b, n)
+	holds, err := hw.NewInvariants(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for seed, fill := range []func(i int) uint8{
+		func(int) uint8 { return 0 }, func(int) uint8 { return 1 }, func(i int) uint8 { return uint8(i & 1) },
+		func(i int) uint8 { return uint8(i / n.Input.Len() & 1) },
+	} {
+		in := Input(n, uint64(seed))
+		for i := range in.Counts {
+			in.Counts[i] = fill(i)
+		}
+		in.Counts = in.Counts[:(n.Steps-seed)*n.Input.Len()]
+		out := Output(t, n, in)
+		stats, seen, err := p.Measure(t.Context(), in, out, spike.RunOptions{})
+		if err == nil {
+			err = holds.Check(in, out, stats, seen)
+		}
+		if err != nil {
+			t.Errorf("input %d: %v", seed, err)
 		}
 	}
 }
