@@ -17,8 +17,6 @@ var foreign = []signature{
 	{0, "\x00\x00\x00\x0cJXL \r\n\x87\n", "JPEG XL"},
 	{0, "\xff\x0a", "JPEG XL"},
 	{0, "II\xbc\x01", "JPEG XR"},
-	{0, "II+\x00", "BigTIFF"},
-	{0, "MM\x00+", "BigTIFF"},
 	{0, "8BPS", "a Photoshop document"},
 	{0, "\x00\x00\x01\x00", "ICO"},
 	{0, "\x00\x00\x02\x00", "CUR"},

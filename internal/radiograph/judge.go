@@ -68,6 +68,9 @@ func (h header) warnings(s seen) []string {
 	if s.coloured*1000 > s.of {
 		warn("colour: %.1f%% of the picture is coloured; luma was used", 100*float64(s.coloured)/float64(s.of))
 	}
+	if h.pages > 1 {
+		warn("pages: the file holds %d pages; the first was read", h.pages)
+	}
 	if s.transparent {
 		warn("alpha: transparent pixels composited over black")
 	}

@@ -22,6 +22,8 @@ var supported = []struct {
 	{signature{0, "BM", "BMP"}, &bmpCodec},
 	{signature{0, "II*\x00", "TIFF"}, &tiffCodec},
 	{signature{0, "MM\x00*", "TIFF"}, &tiffCodec},
+	{signature{0, "II+\x00", "BigTIFF"}, &tiffCodec},
+	{signature{0, "MM\x00+", "BigTIFF"}, &tiffCodec},
 	{signature{8, "WEBP", "WebP"}, &webpCodec},
 }
 

@@ -78,3 +78,14 @@ func readWebP(data []byte, _ Limits) (h header, err error) {
 	h.memory = 8 * h.pixels()
 	return h, nil
 }
+
+// recoverDecoder turns a panic of a decoder into an error. It is for WebP's alone, which
+// has had panics that a file could trigger, and is safe for it: it runs in the caller's
+// goroutine, holds no locks and shares no state with anything, so what a panic leaves
+// behind is garbage and no more. The other decoders are left to panic, as a bug there
+// should be seen.
+func recoverDecoder(err *error) {
+	if r := recover(); r != nil {
+		*err = fmt.Errorf("%w: the decoder gave up: %v", ErrNotPicture, r)
+	}
+}
