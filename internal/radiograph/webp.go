@@ -19,30 +19,48 @@ func decodeWebP(ctx context.Context, data []byte, h header) (d decoded, err erro
 	if err != nil {
 		return decoded{}, fmt.Errorf("%w: damaged or truncated: %w", ErrNotPicture, err)
 	}
-	// VP8 holds luma from 16 (black) to 235 (white); JPEG, and image.YCbCr with
-	// it, from 0 to 255.
+	var colours *image.YCbCr
+	var alpha []byte
 	switch p := picture.(type) {
 	case *image.YCbCr:
-		fullRange(p.Y)
+		colours = p
 	case *image.NYCbCrA:
-		fullRange(p.Y)
+		colours, alpha = &p.YCbCr, p.A
+	default:
+		return inGrey(picture, h)
 	}
-	return inGrey(picture, h)
+	if colours.Rect.Dx() != h.width || colours.Rect.Dy() != h.height {
+		return decoded{}, fmt.Errorf("%w: %d x %d pixels where the header says %d x %d", ErrNotPicture, colours.Rect.Dx(), colours.Rect.Dy(), h.width, h.height)
+	}
+	grey := image.NewGray(image.Rect(0, 0, h.width, h.height))
+	for y := range h.height {
+		if y%16 == 0 && ctx.Err() != nil {
+			return decoded{}, context.Cause(ctx)
+		}
+		var over []byte
+		if alpha != nil {
+			over = alpha[y*h.width:][:h.width]
+		}
+		vp8Row(grey.Pix[y*grey.Stride:][:h.width], over, colours, y, &d.seen)
+	}
+	d.grey = grey
+	return d, nil
 }
 
-func fullRange(luma []byte) {
-	var table [256]byte
-	for v := range table {
-		table[v] = byte((max(min(v, 235)-16, 0)*255 + 219/2) / 219)
-	}
-	for i, v := range luma {
-		luma[i] = table[v]
-	}
-}
+const (
+	// vp8lNodeBytes is the most that the tables of codes take for each byte of a lossless picture: a symbol costs half a
+	// bit where it repeats the one before, and takes two nodes of 12 bytes.
+	vp8lNodeBytes = 400
+	// vp8lTables is the most that they take in all: 2,600 groups of five codes of the largest alphabets.
+	vp8lTables = 2600 * (5*560 + 2*12*(3*256+24+2048+256+40))
+)
 
 func readWebP(data []byte, _ Limits) (h header, err error) {
 	defer recoverDecoder(&err)
 	const flagAnimated = 1 << 1
+	if len(data) < 12 || string(data[:4]) != "RIFF" {
+		return header{}, fmt.Errorf("%w: no RIFF file", ErrNotPicture)
+	}
 	// The decoder sets memory aside for chunks as long as they say they are, so
 	// none may be longer than the file.
 	chunks := data[12:]
@@ -50,6 +68,7 @@ func readWebP(data []byte, _ Limits) (h header, err error) {
 		return header{}, fmt.Errorf("%w: truncated: %d bytes of %d", ErrNotPicture, len(data), size+8)
 	}
 	orientation := 0
+	lossless, lossy := int64(-1), int64(-1) // bytes
 	for len(chunks) >= 8 {
 		length := int64(binary.LittleEndian.Uint32(chunks[4:]))
 		if length > int64(len(chunks))-8 {
@@ -61,8 +80,14 @@ func readWebP(data []byte, _ Limits) (h header, err error) {
 			if length > 0 && body[0]&flagAnimated != 0 {
 				return header{}, fmt.Errorf("%w: animated WebP", ErrUnknownFormat)
 			}
+		case "ANIM", "ANMF":
+			return header{}, fmt.Errorf("%w: animated WebP", ErrUnknownFormat)
 		case "EXIF":
 			orientation = exifOrientation(bytes.TrimPrefix(body, exifPrefix))
+		case "VP8 ":
+			lossy = max(lossy, length)
+		case "VP8L", "ALPH":
+			lossless = max(lossless, length)
 		}
 		chunks = chunks[min(8+length+length&1, int64(len(chunks))):]
 	}
@@ -74,8 +99,20 @@ func readWebP(data []byte, _ Limits) (h header, err error) {
 	if h.width > MaxSide || h.height > MaxSide {
 		return h, nil
 	}
-	// Alpha is decoded as a picture of four channels of its own.
-	h.memory = 8 * h.pixels()
+	h.memory = h.pixels()
+	if lossy >= 0 {
+		// Macroblocks of 16 x 16 pixels with their chroma, and the chunk again.
+		h.memory += ceilDiv(int64(h.width), 16)*ceilDiv(int64(h.height), 16)*(384+64) + lossy
+		h.work += 30 * h.pixels()
+	}
+	if lossless >= 0 {
+		// Four channels twice, as indices and as colours, and alpha on its own.
+		h.memory += 9*h.pixels() + min(vp8lTables, vp8lNodeBytes*lossless)
+		h.work += 40*h.pixels() + 20*lossless
+	}
+	if h.orientation > 1 {
+		h.memory += h.pixels()
+	}
 	return h, nil
 }
 
