@@ -129,7 +129,7 @@ func (d *bmpDecoder) transparentPixels(out []uint8, in []byte) {
 	n := d.bits / 8
 	for x := range out {
 		p := pixel(in[n*x:], n)
-		out[x] = d.seen.straight([]byte{byte(d.channels[0].of(p)), byte(d.channels[1].of(p)), byte(d.channels[2].of(p)), byte(d.alpha.of(p))})
+		out[x] = d.seen.over(d.channels[0].of(p), d.channels[1].of(p), d.channels[2].of(p), d.alpha.of(p))
 	}
 }
 

@@ -71,7 +71,9 @@ func FuzzBMP(f *testing.F) { seeded(f, "bmp", "bmp runs", "bmp masks", "bmp os2"
 func FuzzJPEG(f *testing.F) {
 	seeded(f, "jpeg", "colour_420.jpg", "grey_progressive.jpg", "colour_progressive.jpg", "restart.jpg", "cmyk.jpg", "rgb.jpg")
 }
-func FuzzTIFF(f *testing.F) { seeded(f, "tiff", "tiff deflated") }
+func FuzzTIFF(f *testing.F) {
+	seeded(f, "tiff", "tiff deflated", "tiff tiled", "tiff planes", "tiff pages")
+}
 func FuzzWebP(f *testing.F) { seeded(f, "lossless.webp", "lossy.webp", "alpha.webp") }
 
 func FuzzOrientation(f *testing.F) {

@@ -31,6 +31,13 @@ func everyFormat(t testing.TB) map[string][]byte {
 		}
 		files[name] = w.encode(rand.New(rand.NewPCG(1, 1)), small.(*image.Gray))
 	}
+	for name, w := range map[string]tiffWay{
+		"tiff tiled":  {bits: 16, colours: 1, photometric: 0, compression: tiffLZW, predicted: true, tiled: true, width: 16, height: 16},
+		"tiff planes": {bits: 8, colours: 3, extra: 1, alpha: 2, photometric: 2, compression: tiffPackBits, separate: true, big: true, height: 7},
+		"tiff pages":  {bits: 12, colours: 1, photometric: 1, compression: tiffDeflate, motorola: true, lowBitFirst: true, fullBelow: true, height: 20},
+	} {
+		files[name] = w.encode(rand.New(rand.NewPCG(1, 1)), small.(*image.Gray))
+	}
 	for _, name := range []string{"colour_420.jpg", "grey_progressive.jpg", "colour_progressive.jpg", "restart.jpg", "cmyk.jpg", "rgb.jpg", "lossless.webp", "lossy.webp", "alpha.webp"} {
 		files[name] = fixture(t, name)
 	}

@@ -90,7 +90,7 @@ type Picture struct {
 	Reduced int
 	// Warnings say what was noticed about the picture or done to it, each a code,
 	// a colon and a sentence: "alpha", "aspect", "colour", "contrast",
-	// "depth", "orientation", "small".
+	// "depth", "orientation", "pages", "small".
 	Warnings []string
 
 	pooled bool // Image is lumajpeg's own
@@ -124,6 +124,7 @@ type header struct {
 	work          int64 // time that decoding takes, in nanoseconds of an ordinary core; 0 for a usual amount
 	leastBytes    int64 // no file shorter than this can hold such a picture
 	orientation   int   // EXIF's 1 to 8, 0 if unknown
+	pages         int   // how many pictures the file holds, where it may hold several
 	target        image.Point
 	bits          int // of Limits
 	fileBits      int // significant bits of 16-bit samples as the file states them, else 0
@@ -139,6 +140,8 @@ type decoded struct {
 	seen    seen
 	reduced int  // 2, 4 or 8 when grey is that much smaller than the picture, else 0
 	pooled  bool // grey is lumajpeg's own
+	// inverted says of 16-bit samples that 0 is white; their depth is settled first.
+	inverted bool
 }
 
 // bytesPerPixel is the memory that decoding may take for each pixel of
@@ -263,11 +266,28 @@ func (d *decoded) settle(ctx context.Context, t told) (err error) {
 	switch {
 	case ok:
 		d.grey, d.seen.depth, err = settleDepth(ctx, deep, t)
+		if err == nil && d.inverted {
+			invert(d.grey)
+		}
 		return err
 	case t.caller > 8:
 		return fmt.Errorf("%w: bits=%d, but the file's samples have no more than 8", ErrDepth, t.caller)
 	}
 	return nil
+}
+
+// invert makes white of black, in place.
+func invert(picture image.Image) {
+	var pix []uint8
+	switch p := picture.(type) {
+	case *image.Gray:
+		pix = p.Pix
+	case *image.Gray16:
+		pix = p.Pix
+	}
+	for i, v := range pix {
+		pix[i] = ^v
+	}
 }
 
 // check holds a picture's header against the limits and the file's own length.

@@ -69,11 +69,8 @@ func readTIFF(data []byte, limits Limits) (header, error) {
 	if h.pixels() > int64(limits.MaxPixels) {
 		return h, nil // left to the caller's check, which names the limit
 	}
-	// Tiles may go beyond the picture.
-	padded := int64(f.across) * int64(f.segmentWidth) * int64(f.down) * int64(f.segmentHeight)
-	if f.down == 1 && f.offsets == tagStripOffsets {
-		padded = h.pixels()
-	}
+	// Tiles may go beyond the picture's right edge.
+	padded := int64(f.across) * int64(f.segmentWidth) * int64(f.height)
 	if padded > max(int64(limits.MaxPixels), 1<<20) {
 		return h, fmt.Errorf("%w: tiles of %d pixels for a picture of %d x %d", ErrTooLarge, padded, f.width, f.height)
 	}
