@@ -105,7 +105,7 @@ func (s *Server) unreadable(status int, detail string) []byte {
 		"Cache-Control: no-store\r\nDate: %s\r\nX-Content-Type-Options: nosniff\r\n%s: %s\r\n",
 		status, http.StatusText(status), len(body)+1, begin.UTC().Format(http.TimeFormat), requestIDHeader, x.id)
 	if status == http.StatusServiceUnavailable {
-		fmt.Fprintf(&out, "Retry-After: %d\r\n", retryAfter)
+		fmt.Fprintf(&out, "Retry-After: %d\r\n", s.retryAfter(err))
 	}
 	fmt.Fprintf(&out, "\r\n%s\n", body)
 	k, _ := problemOf(err)

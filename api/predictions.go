@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/telemetry"
 )
@@ -69,7 +70,7 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 
 	ctx, cancel := context.WithTimeoutCause(r.Context(), s.config.PredictTimeout, errPredictTimeout)
 	defer cancel()
-	outcomes, err := s.work(ctx, q, uploads)
+	outcomes, err := s.work(ctx, callerOf(r), q, uploads)
 	if err != nil {
 		return err
 	}
@@ -103,25 +104,43 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 }
 
 // work puts the pictures through the queue. Its error is that of all of them.
-func (s *Server) work(ctx context.Context, q question, uploads []upload) ([]outcome, error) {
+func (s *Server) work(ctx context.Context, who caller, q question, uploads []upload) ([]outcome, error) {
 	outcomes := make([]outcome, len(uploads))
 	var tasks []Task
 	var places []int // the upload of each task
 	read := time.Now()
+	inference := s.inference[q.model.Name()]
 	for i, u := range uploads {
+		o := &outcomes[i]
 		if u.err != nil {
-			outcomes[i].err = u.err
+			o.err = u.err
+			continue
+		}
+		header, err := pipeline.Inspect(q.model.Model, u.data, s.config.Limits, q.options)
+		if err != nil {
+			o.err = err
 			continue
 		}
 		places = append(places, i)
-		tasks = append(tasks, func(ctx context.Context, waited time.Duration) error {
-			o := &outcomes[i]
+		run := func(ctx context.Context, waited time.Duration) error {
 			o.waited = waited
 			defer func() { o.total = time.Since(read) }()
 			var err error
-			o.prediction, err = pipeline.Predict(ctx, q.model.Model, u.data, s.config.Limits, q.options)
+			o.prediction, err = pipeline.PredictInspected(ctx, q.model.Model, u.data, header, q.options)
+			if err == nil {
+				inference.learn(o.prediction.Timing.Prepare + o.prediction.Timing.Infer)
+			}
 			return err
+		}
+		tasks = append(tasks, Task{
+			Run:    run,
+			Work:   time.Duration(header.Work) + inference.value(),
+			Memory: header.Memory + memory.Task,
+			caller: who,
 		})
+	}
+	if len(tasks) == 0 {
+		return outcomes, nil
 	}
 	errs, err := s.config.Queue.Do(ctx, tasks...)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"strconv"
@@ -53,9 +54,15 @@ var (
 	internalError     = kind{"internal", 500, "The server failed"}
 )
 
-// retryAfter is the Retry-After of every 503, in seconds. A queue of pictures
-// empties in about that.
-const retryAfter = 1
+// retryAfter is the Retry-After of a 503, in whole seconds, at least 1: by when the work that waited then should be
+// done.
+func (s *Server) retryAfter(err error) int {
+	after := s.config.Queue.Backlog()
+	if busy := (*BusyError)(nil); errors.As(err, &busy) {
+		after = busy.After
+	}
+	return max(1, int(math.Ceil(after.Seconds())))
+}
 
 // kindOfStatus is the kind of problem of what is not a request that can be read.
 func kindOfStatus(status int) kind {
@@ -140,11 +147,14 @@ func problemOf(err error) (kind, string) {
 }
 
 // rejections are all that rejection can return.
-var rejections = []string{"queue_full", "upload_memory", "connections", "timeout", "board", "draining"}
+var rejections = []string{"queue_full", "queue_time", "upload_memory", "connections", "timeout", "board", "draining"}
 
 // rejection names why a request was turned away with 503, for the metrics.
 func rejection(err error) string {
+	busy := (*BusyError)(nil)
 	switch {
+	case errors.As(err, &busy) && busy.TooLong:
+		return "queue_time"
 	case errors.Is(err, ErrQueueFull):
 		return "queue_full"
 	case errors.Is(err, errUploadMemory):
@@ -181,7 +191,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		if !errors.Is(err, errNotReady) {
 			s.config.Metrics.Rejected(rejection(err))
 		}
-		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
+		w.Header().Set("Retry-After", strconv.Itoa(s.retryAfter(err)))
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	writeJSON(w, k.status, problem(err, x.id))

@@ -5,17 +5,35 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/spikeray/spikeray/internal/board"
 )
 
-// Errors of [Queue.Do] for work that was not taken.
+// Errors of [Queue.Do] for work that was not taken. The first comes as a [*BusyError].
 var (
 	ErrQueueFull   = errors.New("the queue is full")
 	ErrQueueClosed = errors.New("the queue is closed")
 )
+
+// BusyError is the ErrQueueFull of a queue without room.
+type BusyError struct {
+	// TooLong tells that there were places, but the wait for a worker would have been too long.
+	TooLong bool
+	// After is about how long it takes until the work that was there is done.
+	After time.Duration
+}
+
+func (e *BusyError) Error() string {
+	if e.TooLong {
+		return "the wait for a worker would be too long"
+	}
+	return ErrQueueFull.Error()
+}
+
+func (e *BusyError) Is(target error) bool { return target == ErrQueueFull }
 
 // PanicError is the error of a task that panicked.
 type PanicError struct {
@@ -26,23 +44,59 @@ type PanicError struct {
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// Task is a piece of work for a [Queue]. It is told how long it waited for a
-// worker.
-type Task func(ctx context.Context, waited time.Duration) error
+// Task is a piece of work for a [Queue].
+type Task struct {
+	// Run does the work. It is told how long it waited for a worker.
+	Run func(ctx context.Context, waited time.Duration) error
+	// Work is about how long it will take, by some constant measure; 0 is as long as others took.
+	Work time.Duration
+	// Memory is the most bytes that it will hold while it runs.
+	Memory int64
 
-// Queue lets a fixed number of tasks run at a time and a bounded number wait,
-// first come first served. It has no goroutines of its own: a task runs on
-// its caller's.
+	caller caller
+}
+
+// Queue lets a fixed number of tasks run at a time, as many of them as memory allows, and a
+// bounded number wait. Workers are shared fairly: the next to run is of the caller that has had
+// least of their time, and among a caller's tasks, cheap ones do not wait behind many costly
+// ones; see flow. A Queue has no goroutines of its own: a task runs on its caller's.
+//
+// Set the fields before the first task.
 type Queue struct {
+	// Memory is the most bytes that running tasks hold together; 0 is no bound. A task that
+	// alone exceeds it runs alone.
+	Memory int64
+	// Wait is the longest that a task may be expected to wait for a worker; 0 adapts it, see
+	// pressure.
+	Wait time.Duration
+
 	workers  int
 	capacity int
-	slots    chan struct{} // one element for each task that runs
 
-	mu      sync.Mutex
-	taken   int // tasks that wait or run, or are away
-	away    int // tasks that wait for a board, with neither a worker nor a place
-	closed  bool
-	drained chan struct{} // closed when closed and nothing is taken
+	mu       sync.Mutex
+	running  int
+	waiting  int
+	away     int       // tasks that wait for a board, with neither a worker nor a place
+	back     []*ticket // of those, which have what they waited for
+	held     int64     // bytes that running tasks hold
+	flows    []*flow
+	parties  map[caller]*party
+	estimate estimate
+	pressure pressure
+	backlog  time.Duration // cost of what waits
+	closed   bool
+	drained  chan struct{} // closed when closed and nothing is taken
+}
+
+// ticket is a task that was taken.
+type ticket struct {
+	Task
+	flow     *flow
+	cost     time.Duration
+	admitted time.Time
+	begun    time.Time
+	ready    chan struct{} // closed when the task may run, and made again for one that was away
+	working  bool          // has a worker
 }
 
 // NewQueue makes a queue for workers tasks at a time, with room for capacity
@@ -54,28 +108,28 @@ func NewQueue(workers, capacity int) *Queue {
 	return &Queue{
 		workers:  workers,
 		capacity: capacity,
-		slots:    make(chan struct{}, workers),
+		parties:  map[caller]*party{},
 		drained:  make(chan struct{}),
 	}
 }
 
 // Do runs the tasks and returns their errors, in order, once all have ended.
-// They are taken together or, with [ErrQueueFull] or [ErrQueueClosed], not at
+// They are taken together or, with a [*BusyError] or [ErrQueueClosed], not at
 // all. A task whose context ends while it waits is not run: it gives its place
 // up and its error is the context's cause. One that panics has a [*PanicError].
 func (q *Queue) Do(ctx context.Context, tasks ...Task) ([]error, error) {
-	if err := q.admit(len(tasks)); err != nil {
+	tickets, err := q.admit(tasks)
+	if err != nil {
 		return nil, err
 	}
-	admitted := time.Now()
-	errs := make([]error, len(tasks))
+	errs := make([]error, len(tickets))
 	var rest sync.WaitGroup
-	for i, task := range tasks {
-		if i == len(tasks)-1 {
-			errs[i] = q.run(ctx, admitted, task)
+	for i, t := range tickets {
+		if i == len(tickets)-1 {
+			errs[i] = q.run(ctx, t)
 			break
 		}
-		rest.Go(func() { errs[i] = q.run(ctx, admitted, task) })
+		rest.Go(func() { errs[i] = q.run(ctx, t) })
 	}
 	rest.Wait()
 	return errs, nil
@@ -88,9 +142,7 @@ func (q *Queue) Close(ctx context.Context) error {
 	q.mu.Lock()
 	if !q.closed {
 		q.closed = true
-		if q.taken == 0 {
-			close(q.drained)
-		}
+		q.drain()
 	}
 	q.mu.Unlock()
 	select {
@@ -108,83 +160,211 @@ func (q *Queue) Workers() int { return q.workers }
 func (q *Queue) Capacity() int { return q.capacity }
 
 // Busy is how many tasks run now.
-func (q *Queue) Busy() int { return len(q.slots) }
+func (q *Queue) Busy() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.running
+}
 
 // Depth is how many tasks wait now.
 func (q *Queue) Depth() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return max(0, q.taken-q.away-len(q.slots))
+	return q.waiting
 }
 
-func (q *Queue) admit(n int) error {
+// Held is how many bytes the tasks that run may hold.
+func (q *Queue) Held() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.held
+}
+
+// Backlog is about how long the workers take for what waits now.
+func (q *Queue) Backlog() time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.backlog / time.Duration(q.workers)
+}
+
+func (q *Queue) admit(tasks []Task) ([]*ticket, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
-		return ErrQueueClosed
+		return nil, ErrQueueClosed
 	}
-	if q.taken-q.away+n > q.workers+q.capacity {
-		return ErrQueueFull
+	now := time.Now()
+	if refused := q.refusal(tasks, now); refused != nil {
+		return nil, refused
 	}
-	q.taken += n
+	tickets := make([]*ticket, len(tasks))
+	for i, task := range tasks {
+		t := &ticket{Task: task, cost: q.estimate.of(task.Work), admitted: now, ready: make(chan struct{})}
+		t.flow = q.flow(task)
+		t.flow.push(t)
+		q.waiting++
+		q.backlog += t.cost
+		tickets[i] = t
+	}
+	q.dispatch()
+	return tickets, nil
+}
+
+// refusal is why the tasks cannot be taken now, or nil. q.mu is held.
+func (q *Queue) refusal(tasks []Task, now time.Time) error {
+	busy := &BusyError{After: q.backlog / time.Duration(q.workers)}
+	free := q.capacity - q.waiting
+	if len(tasks) > free+q.workers-q.running {
+		return busy
+	}
+	mine := map[flowKey]int{}
+	for _, task := range tasks {
+		mine[keyOf(task)]++
+	}
+	for key, n := range mine {
+		f := q.find(key)
+		// As many places as are left, so that there are always some for the next flow.
+		if f != nil && len(f.waiting) > 0 && key.caller != (caller{}) && len(f.waiting)+n > free {
+			return busy
+		}
+	}
+	for _, task := range tasks {
+		ahead := q.ahead(q.find(keyOf(task)), q.estimate.of(task.Work))
+		if !q.pressure.admits(ahead/time.Duration(q.workers), q.Wait, q.estimate.service, now) {
+			busy.TooLong = true
+			return busy
+		}
+	}
 	return nil
 }
 
-// step notes a task that is away, or back.
-func (q *Queue) step(n int) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.away += n
-}
-
-func (q *Queue) leave() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.taken--
-	if q.closed && q.taken == 0 {
-		close(q.drained)
+// dispatch starts what may run. q.mu is held.
+func (q *Queue) dispatch() {
+	// What is done but for a little comes first.
+	for q.running < q.workers && len(q.back) > 0 {
+		t := q.back[0]
+		q.back = q.back[1:]
+		q.away--
+		q.running++
+		t.working = true
+		close(t.ready)
+	}
+	for q.running < q.workers {
+		f := q.next()
+		if f == nil {
+			break
+		}
+		t := f.waiting[0]
+		if q.Memory > 0 && q.held > 0 && q.held+t.Memory > q.Memory {
+			break // in turn, or small ones would keep a large one from ever running
+		}
+		q.remove(t)
+		q.running++
+		q.held += t.Memory
+		f.running++
+		f.charge(t.cost)
+		t.begun, t.working = time.Now(), true
+		close(t.ready)
+	}
+	if q.backlog/time.Duration(q.workers) <= q.pressure.bound(q.Wait, q.estimate.service) {
+		q.pressure.relieved()
 	}
 }
 
-func (q *Queue) run(ctx context.Context, admitted time.Time, task Task) (err error) {
-	defer q.leave()
-	// select chooses at random when both are ready.
+// remove takes a ticket that waits out of the line. q.mu is held.
+func (q *Queue) remove(t *ticket) {
+	t.flow.remove(t)
+	q.waiting--
+	q.backlog -= t.cost
+}
+
+// leave ends a ticket, whether it ran or only waited.
+func (q *Queue) leave(t *ticket, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if t.begun.IsZero() {
+		q.remove(t)
+	} else {
+		took := time.Since(t.begun)
+		if t.working {
+			q.running--
+			q.held -= t.Memory
+		} else {
+			q.away--
+		}
+		t.flow.running--
+		t.flow.charge(took - t.cost)
+		if err == nil {
+			q.estimate.learn(t.Work, took)
+		}
+	}
+	q.forget(t.flow)
+	q.dispatch()
+	q.drain()
+}
+
+// drain tells Close when the last task has ended. q.mu is held.
+func (q *Queue) drain() {
+	if q.closed && q.running+q.waiting+q.away == 0 {
+		select {
+		case <-q.drained:
+		default:
+			close(q.drained)
+		}
+	}
+}
+
+func (q *Queue) run(ctx context.Context, t *ticket) (err error) {
+	defer func() { q.leave(t, err) }()
+	select {
+	case <-t.ready:
+	case <-ctx.Done():
+	}
+	// select chooses at random when both are ready. What was started meanwhile gives its worker up.
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	select {
-	case q.slots <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	holds := true
-	defer func() {
-		if holds {
-			<-q.slots
-		}
-	}()
-	// Who waits for a board does nothing meanwhile: neither a worker nor a place is kept from the other models.
-	ctx = board.WithWaiting(ctx, func(wait func()) error {
-		<-q.slots
-		holds = false
-		q.step(+1)
-		defer q.step(-1)
-		wait()
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		select {
-		case q.slots <- struct{}{}:
-			holds = true
-			return nil
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	})
 	defer func() {
 		if v := recover(); v != nil {
 			err = &PanicError{Value: v, Stack: debug.Stack()}
 		}
 	}()
-	return task(ctx, time.Since(admitted))
+	waited := t.begun.Sub(t.admitted)
+	return t.Run(board.WithWaiting(ctx, func(wait func()) error { return q.stepAside(ctx, t, wait) }), waited)
+}
+
+// stepAside has a task wait for a board. Meanwhile it does nothing, and keeps neither a worker nor a place nor memory from
+// the other models: its picture was decoded and let go.
+func (q *Queue) stepAside(ctx context.Context, t *ticket, wait func()) error {
+	left := time.Now()
+	q.mu.Lock()
+	q.running--
+	q.held -= t.Memory
+	q.away++
+	t.working, t.Memory = false, 0
+	t.ready = make(chan struct{})
+	q.dispatch()
+	q.mu.Unlock()
+
+	wait()
+	q.mu.Lock()
+	if ctx.Err() != nil {
+		q.mu.Unlock()
+		return context.Cause(ctx)
+	}
+	t.begun = t.begun.Add(time.Since(left)) // none of it was work
+	q.back = append(q.back, t)
+	q.dispatch()
+	q.mu.Unlock()
+	select {
+	case <-t.ready:
+		return nil
+	case <-ctx.Done():
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !t.working {
+		q.back = slices.DeleteFunc(q.back, func(other *ticket) bool { return other == t })
+	}
+	return context.Cause(ctx)
 }

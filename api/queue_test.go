@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // block is a task that runs until release is closed.
 func block(release <-chan struct{}) Task {
-	return func(context.Context, time.Duration) error { <-release; return nil }
+	return Task{Run: func(context.Context, time.Duration) error { <-release; return nil }}
 }
 
 func TestQueueRunsAsManyAsItHasWorkers(t *testing.T) {
@@ -25,7 +25,7 @@ func TestQueueRunsAsManyAsItHasWorkers(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			_, err := q.Do(context.Background(), func(context.Context, time.Duration) error {
+			_, err := q.Do(context.Background(), Task{Run: func(context.Context, time.Duration) error {
 				now := running.Add(1)
 				defer running.Add(-1)
 				for {
@@ -36,7 +36,7 @@ func TestQueueRunsAsManyAsItHasWorkers(t *testing.T) {
 				}
 				time.Sleep(time.Millisecond)
 				return nil
-			})
+			}})
 			if err != nil {
 				t.Error(err)
 			}
@@ -86,7 +86,7 @@ func TestQueueTellsHowLongATaskWaited(t *testing.T) {
 			close(release)
 		}()
 		var waited time.Duration
-		_, err := q.Do(t.Context(), func(_ context.Context, w time.Duration) error { waited = w; return nil })
+		_, err := q.Do(t.Context(), Task{Run: func(_ context.Context, w time.Duration) error { waited = w; return nil }})
 		if err != nil || waited != 3*time.Second {
 			t.Errorf("waited %v (%v), want 3s", waited, err)
 		}
@@ -105,7 +105,7 @@ func TestQueueFreesThePlaceOfACallerThatLeft(t *testing.T) {
 		ran := false
 		result := make(chan error, 1)
 		go func() {
-			errs, err := q.Do(ctx, func(context.Context, time.Duration) error { ran = true; return nil })
+			errs, err := q.Do(ctx, Task{Run: func(context.Context, time.Duration) error { ran = true; return nil }})
 			result <- errors.Join(append(errs, err)...)
 		}()
 		synctest.Wait()
@@ -126,8 +126,8 @@ func TestQueueFreesThePlaceOfACallerThatLeft(t *testing.T) {
 func TestQueueRunsTasksOfOneCallerSideBySide(t *testing.T) {
 	q := NewQueue(2, 0)
 	meet := make(chan struct{})
-	one := func(context.Context, time.Duration) error { meet <- struct{}{}; return errors.New("one") }
-	two := func(context.Context, time.Duration) error { <-meet; return nil }
+	one := Task{Run: func(context.Context, time.Duration) error { meet <- struct{}{}; return errors.New("one") }}
+	two := Task{Run: func(context.Context, time.Duration) error { <-meet; return nil }}
 	errs, err := q.Do(context.Background(), one, two)
 	if err != nil || errs[0] == nil || errs[1] != nil {
 		t.Errorf("got %v, %v", errs, err)
@@ -136,8 +136,8 @@ func TestQueueRunsTasksOfOneCallerSideBySide(t *testing.T) {
 
 func TestQueueSurvivesAPanic(t *testing.T) {
 	q := NewQueue(1, 1)
-	boom := func(context.Context, time.Duration) error { panic("boom") }
-	fine := func(context.Context, time.Duration) error { return nil }
+	boom := Task{Run: func(context.Context, time.Duration) error { panic("boom") }}
+	fine := Task{Run: func(context.Context, time.Duration) error { return nil }}
 	errs, err := q.Do(context.Background(), boom, fine)
 	var p *PanicError
 	if err != nil || !errors.As(errs[0], &p) || p.Value != "boom" || len(p.Stack) == 0 {

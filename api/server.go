@@ -17,6 +17,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/internal/telemetry"
@@ -37,7 +38,7 @@ type Config struct {
 	Log     *slog.Logger
 
 	// Queue bounds the pictures that are worked on or wait: as many workers as
-	// GOMAXPROCS and 64 places by default.
+	// GOMAXPROCS and 64 places by default. Its Memory, if set, bounds a single picture too.
 	Queue *Queue
 	// Limits are what a picture may be.
 	Limits radiograph.Limits
@@ -119,6 +120,7 @@ type Server struct {
 	lines       *sampler
 	connections atomic.Pointer[wire.Listener]
 	handler     http.Handler
+	inference   map[string]*average // by model
 	draining    atomic.Bool
 	predictions gate
 }
@@ -143,6 +145,12 @@ func New(config Config) (*Server, error) {
 
 	queue := s.config.Queue
 	s.config.Metrics.Queue(queue.Depth, queue.Capacity, queue.Workers, queue.Busy)
+	s.config.Metrics.Backlog(queue.Backlog)
+	s.config.Metrics.Pictures(queue.Held, func() int64 { return queue.Memory })
+	if most := queue.Memory - memory.Task; queue.Memory > 0 && (s.config.Limits.MaxMemory <= 0 || s.config.Limits.MaxMemory > most) {
+		s.config.Limits.MaxMemory = max(most, 1)
+	}
+	s.inference = map[string]*average{}
 	s.config.Metrics.Rejections(rejections...)
 	s.config.Metrics.Connections(func() int {
 		if l := s.connections.Load(); l != nil {
@@ -153,6 +161,7 @@ func New(config Config) (*Server, error) {
 	s.config.Metrics.Uploads(s.uploads.held.Load, func() int64 { return s.uploads.limit })
 	for _, e := range s.config.Models.All() {
 		d := e.Description()
+		s.inference[d.Name] = new(average)
 		s.config.Metrics.Model(d.Name, d.Version, e.Digest(), e.Backend(), e.Kernel(), e == s.config.Models.Default(), d.Labels)
 		if e.MaxSteps() > 1 {
 			s.config.Metrics.Decidable(d.Name)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spikeray/spikeray/api"
+	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/telemetry"
 )
@@ -24,14 +25,16 @@ type serveCommand struct {
 	gateFlag
 	pictureFlags
 
-	Workers         int  `default:"${workers}" help:"Pictures worked on at a time. The default is the number of cores."`
-	Queue           int  `default:"64" help:"Pictures that may wait for a worker; more are answered 503."`
-	MaxImages       int  `default:"16" help:"Most pictures in one request."`
-	MaxRequestBytes size `default:"64M" help:"Longest body of a request."`
-	MaxConnections  int  `default:"1024" help:"Most connections at a time; fewer where descriptors are short. A new one takes the place of an idle one, or is answered 503."`
-	MaxUploadMemory size `default:"256M" help:"Memory for all bodies being received; more are answered 503."`
+	Workers         int           `default:"${workers}" help:"Pictures worked on at a time. The default is the number of cores."`
+	Queue           int           `default:"64" help:"Pictures that may wait for a worker; more are answered 503."`
+	QueueTime       time.Duration `placeholder:"TIME" help:"Longest time that a picture may be expected to wait for a worker; else it is answered 503 at once. By default any burst that fits the queue may wait, and in an overload that lasts no longer than a picture takes."`
+	MaxImages       int           `default:"16" help:"Most pictures in one request."`
+	MaxRequestBytes size          `default:"64M" help:"Longest body of a request."`
+	MaxConnections  int           `default:"1024" help:"Most connections at a time; fewer where descriptors are short. A new one takes the place of an idle one, or is answered 503."`
+	Memory          size          `placeholder:"SIZE" help:"Memory that the process may take. The default is the limit of its control group (a container's), else the machine's memory. What pictures may hold follows from it, and Go's memory limit unless GOMEMLIMIT says otherwise."`
+	MaxUploadMemory size          `placeholder:"SIZE" help:"Memory for all bodies being received; more are answered 503. The default is a share of --memory, at most 256M."`
 
-	PredictTimeout  time.Duration `default:"30s" help:"Longest wait and work from the moment a request was read; then it is answered 503. Looked at between decoding, preparing and the network, which are not interrupted."`
+	PredictTimeout  time.Duration `default:"30s" help:"Longest wait and work from the moment a request was read; then it is answered 503. Decoding is interrupted; the network is not."`
 	ReadTimeout     time.Duration `default:"60s" help:"Longest time that a client may take to send a request."`
 	MinUploadRate   size          `default:"4K" help:"Fewest bytes a second in which a picture must arrive, over 5 s; a slower one is answered 408."`
 	IdleTimeout     time.Duration `default:"2m" help:"Longest time that a connection may wait for its next request."`
@@ -97,17 +100,23 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err := onBoard(supervisor, models.Default().Name()); err != nil {
 		return err
 	}
+	plan, err := c.plan()
+	if err != nil {
+		return err
+	}
+	queue := api.NewQueue(c.Workers, c.Queue)
+	queue.Memory, queue.Wait = plan.Pictures, c.QueueTime
 	server, err := api.New(api.Config{
 		Models:          models,
 		Metrics:         metrics,
 		Board:           supervisor,
 		Log:             log,
-		Queue:           api.NewQueue(c.Workers, c.Queue),
+		Queue:           queue,
 		Gate:            c.Gate,
 		Limits:          c.limits(),
-		MaxImageBytes:   int64(c.MaxBytes),
+		MaxImageBytes:   min(int64(c.MaxBytes), plan.Uploads/3*2), // a buffer is copied as it grows
 		MaxRequestBytes: int64(c.MaxRequestBytes),
-		MaxUploadMemory: int64(c.MaxUploadMemory),
+		MaxUploadMemory: plan.Uploads,
 		MaxImages:       c.MaxImages,
 		MaxConnections:  c.MaxConnections,
 		MinUploadRate:   int64(c.MinUploadRate),
@@ -129,12 +138,35 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	log.Info("serving",
 		"model", model.Name(), "version", model.Description().Version, "digest", model.Digest(),
 		"backend", model.Backend(), "kernel", model.Kernel(), "addr", listener.Addr().String(),
-		"workers", c.Workers, "queue", c.Queue, "build", build.Version)
+		"workers", c.Workers, "queue", c.Queue,
+		"memory", plan.Bytes, "memory_source", plan.Source, "picture_memory", plan.Pictures, "upload_memory", plan.Uploads, "build", build.Version)
 	if err := server.Serve(ctx, listener); err != nil {
 		return err
 	}
 	log.Info("stopped")
 	return nil
+}
+
+// plan shares out the memory that the process may take, and sets Go's limit.
+func (c *serveCommand) plan() (memory.Plan, error) {
+	limit := memory.Find(os.DirFS("/"))
+	if c.Memory > 0 {
+		limit = memory.Limit{Bytes: int64(c.Memory), Source: "--memory"}
+	}
+	plan, err := memory.Share(limit)
+	if err != nil {
+		return plan, err
+	}
+	plan.Apply()
+	if c.MaxUploadMemory > 0 {
+		if int64(c.MaxUploadMemory) > plan.Uploads+plan.Pictures/2 {
+			return plan, fmt.Errorf("--max-upload-memory of %d MiB leaves too little of %d MiB (%s) for pictures: at most %d MiB",
+				c.MaxUploadMemory>>20, plan.Bytes>>20, plan.Source, (plan.Uploads+plan.Pictures/2)>>20)
+		}
+		plan.Pictures += plan.Uploads - int64(c.MaxUploadMemory)
+		plan.Uploads = int64(c.MaxUploadMemory)
+	}
+	return plan, nil
 }
 
 // onHangup calls f at each SIGHUP until stop is called.

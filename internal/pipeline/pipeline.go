@@ -67,7 +67,7 @@ type Prediction struct {
 // Predict decodes the picture, prepares it as the model was trained and runs
 // the network. The errors are those of [Options.Check], [radiograph.Decode],
 // [model.Model.Prepare] and [model.Model.Infer], a [*RefusedError], and the
-// context's: it is looked at between the stages. The timing of the stages that were reached is in the result even
+// context's: it is looked at while the picture is decoded and between the stages. The timing of the stages that were reached is in the result even
 // when err is not nil.
 func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph.Limits, opt Options) (Prediction, error) {
 	var out Prediction
@@ -75,18 +75,34 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 	if err := opt.Check(description); err != nil {
 		return out, err
 	}
-	lap := stopwatch()
-
-	if p := description.Preparation; p.ReducedDecoding {
-		limits.Target = image.Pt(p.Width, p.Height)
-	}
-	limits.Bits = opt.Bits
-	picture, err := radiograph.Decode(ctx, data, limits)
-	out.Timing.Decode = lap()
+	header, err := Inspect(m, data, limits, opt)
 	if err != nil {
 		return out, err
 	}
-	if err := ctx.Err(); err != nil {
+	return PredictInspected(ctx, m, data, header, opt)
+}
+
+// Inspect reads a picture's headers, which tell what decoding it for the model will take. The errors are those of
+// [radiograph.Inspect].
+func Inspect(m *model.Model, data []byte, limits radiograph.Limits, opt Options) (radiograph.Header, error) {
+	if p := m.Description().Preparation; p.ReducedDecoding {
+		limits.Target = image.Pt(p.Width, p.Height)
+	}
+	limits.Bits = opt.Bits
+	return radiograph.Inspect(data, limits)
+}
+
+// PredictInspected is [Predict] for a picture that was inspected, for the same model and with the same options.
+func PredictInspected(ctx context.Context, m *model.Model, data []byte, header radiograph.Header, opt Options) (Prediction, error) {
+	var out Prediction
+	description := m.Description()
+	if err := opt.Check(description); err != nil {
+		return out, err
+	}
+	lap := stopwatch()
+	picture, err := header.Decode(ctx, data)
+	out.Timing.Decode = lap()
+	if err != nil {
 		return out, err
 	}
 	out.Input = Input{Format: picture.Format, Width: picture.Width, Height: picture.Height}

@@ -57,6 +57,9 @@ type Limits struct {
 	// needs more because of how it is coded (progressive, or 16 bits a channel) is
 	// ErrTooLarge at a smaller size.
 	MaxPixels int
+	// MaxMemory is the most bytes that decoding a picture and holding it in grey may take; 0 is what MaxPixels
+	// implies. A picture that needs more is ErrTooLarge.
+	MaxMemory int64
 	// TIFF and WebP switch these formats on. Their decoders have had bugs that
 	// files could trigger, so they are off unless asked for.
 	TIFF, WebP bool
@@ -148,6 +151,9 @@ type decoded struct {
 // Limits.MaxPixels.
 const bytesPerPixel = 8
 
+// tables is what a decoder may take beside, whatever the picture's size.
+const tables = 1 << 20
+
 // Header is what a file's headers say of its picture.
 type Header struct {
 	// Format is as in Picture.
@@ -179,7 +185,7 @@ func Inspect(data []byte, limits Limits) (Header, error) {
 	if err != nil {
 		return Header{}, fmt.Errorf("%s: %w", c.name, err)
 	}
-	if err := h.check(int64(len(data)), int64(limits.MaxPixels)); err != nil {
+	if err := h.check(int64(len(data)), limits); err != nil {
 		return Header{}, fmt.Errorf("%s: %w", c.name, err)
 	}
 	h.target, h.bits = limits.Target, limits.Bits
@@ -291,7 +297,12 @@ func invert(picture image.Image) {
 }
 
 // check holds a picture's header against the limits and the file's own length.
-func (h header) check(fileBytes, maxPixels int64) error {
+func (h header) check(fileBytes int64, limits Limits) error {
+	maxPixels := int64(limits.MaxPixels)
+	maxMemory := bytesPerPixel*maxPixels + tables
+	if limits.MaxMemory > 0 {
+		maxMemory = min(maxMemory, limits.MaxMemory)
+	}
 	switch {
 	case h.width < 1 || h.height < 1:
 		return fmt.Errorf("%w: %d x %d pixels", ErrNotPicture, h.width, h.height)
@@ -299,8 +310,8 @@ func (h header) check(fileBytes, maxPixels int64) error {
 		return fmt.Errorf("%w: %d x %d pixels, at most %d a side", ErrTooLarge, h.width, h.height, MaxSide)
 	case h.pixels() > maxPixels:
 		return fmt.Errorf("%w: %d x %d pixels, at most %d in all", ErrTooLarge, h.width, h.height, maxPixels)
-	case h.memory > bytesPerPixel*maxPixels:
-		return fmt.Errorf("%w: %d x %d pixels as coded take %d bytes to decode, at most %d", ErrTooLarge, h.width, h.height, h.memory, bytesPerPixel*maxPixels)
+	case h.memory > maxMemory:
+		return fmt.Errorf("%w: %d x %d pixels as coded take %d bytes to decode, at most %d", ErrTooLarge, h.width, h.height, h.memory, maxMemory)
 	case fileBytes < h.leastBytes:
 		return fmt.Errorf("%w: %d bytes cannot hold %d x %d pixels", ErrNotPicture, fileBytes, h.width, h.height)
 	case h.width < MinSide || h.height < MinSide:

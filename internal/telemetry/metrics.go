@@ -191,6 +191,26 @@ func (m *Metrics) Queue(depth, capacity, workers, busy func() int) {
 	gauge("spikeray_workers_busy", "Pictures being worked on.", busy)
 }
 
+// Backlog tells at each scrape how long the workers will take for what waits. Call it once.
+func (m *Metrics) Backlog(backlog func() time.Duration) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "spikeray_queue_backlog_seconds", Help: "Time that the workers will take for the pictures that wait, estimated.",
+	}, func() float64 { return backlog().Seconds() }))
+}
+
+// Pictures tells at each scrape how many bytes pictures being worked on have leased, and how many they may, 0 for no
+// bound. Call it once.
+func (m *Metrics) Pictures(held, limit func() int64) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "spikeray_picture_memory_bytes", Help: "Memory leased to pictures being decoded and worked on.",
+		}, func() float64 { return float64(held()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "spikeray_picture_memory_limit_bytes", Help: "Memory that pictures may lease; 0 is no bound.",
+		}, func() float64 { return float64(limit()) }),
+	)
+}
+
 // Uploads tells at each scrape how many bytes of pictures are held in memory
 // and how many may be. Call it once.
 func (m *Metrics) Uploads(held, limit func() int64) {

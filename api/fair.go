@@ -1,0 +1,141 @@
+package api
+
+import (
+	"math/bits"
+	"slices"
+	"time"
+)
+
+// flow is the tasks of one caller that cost about the same. A caller's costly pictures are thus
+// another flow than its cheap ones, and many callers behind one proxy, who look like one, do not
+// all wait for the one among them who sends pictures that take seconds.
+type flow struct {
+	key     flowKey
+	party   *party
+	waiting []*ticket // first come first served
+	running int
+	spent   time.Duration
+	cost    time.Duration // of what waits
+}
+
+// flowKey tells flows apart. Costs of one class differ by a factor of four at most.
+type flowKey struct {
+	caller caller
+	class  int
+}
+
+func keyOf(t Task) flowKey { return flowKey{t.caller, bits.Len64(uint64(max(t.Work, 0))) / 2} }
+
+// party is a caller with tasks that wait or run.
+type party struct {
+	flows int
+	spent time.Duration // workers' time, from what the least of the others had when it came
+}
+
+func (f *flow) push(t *ticket) {
+	f.waiting = append(f.waiting, t)
+	f.cost += t.cost
+}
+
+func (f *flow) remove(t *ticket) {
+	i := slices.Index(f.waiting, t)
+	f.waiting = slices.Delete(f.waiting, i, i+1)
+	f.cost -= t.cost
+}
+
+func (f *flow) charge(cost time.Duration) {
+	f.spent += cost
+	f.party.spent += cost
+}
+
+func (q *Queue) find(key flowKey) *flow {
+	for _, f := range q.flows {
+		if f.key == key {
+			return f
+		}
+	}
+	return nil
+}
+
+// flow finds a task's flow or begins it. Who comes new has had as much of the workers' time as
+// the one with the least, so that it neither waits for what others had before nor makes up for
+// what it did not ask for.
+func (q *Queue) flow(t Task) *flow {
+	key := keyOf(t)
+	if f := q.find(key); f != nil {
+		return f
+	}
+	p := q.parties[t.caller]
+	if p == nil {
+		p = &party{}
+		first := true
+		for _, other := range q.parties {
+			if first || other.spent < p.spent {
+				p.spent, first = other.spent, false
+			}
+		}
+		q.parties[t.caller] = p
+	}
+	f := &flow{key: key, party: p}
+	first := true
+	for _, other := range q.flows {
+		if other.party == p && (first || other.spent < f.spent) {
+			f.spent, first = other.spent, false
+		}
+	}
+	p.flows++
+	q.flows = append(q.flows, f)
+	return f
+}
+
+// forget drops a flow of which nothing is left, and its caller with its last.
+func (q *Queue) forget(f *flow) {
+	if len(f.waiting) > 0 || f.running > 0 {
+		return
+	}
+	i := slices.Index(q.flows, f)
+	if i < 0 {
+		return
+	}
+	q.flows = slices.Delete(q.flows, i, i+1)
+	if f.party.flows--; f.party.flows == 0 {
+		delete(q.parties, f.key.caller)
+	}
+}
+
+// next is the flow whose turn it is: of those that wait, of the caller who had least, the one
+// that had least; of equals, the one that has waited longest. It is nil when nothing waits.
+func (q *Queue) next() *flow {
+	var best *flow
+	for _, f := range q.flows {
+		if len(f.waiting) > 0 && (best == nil || f.before(best)) {
+			best = f
+		}
+	}
+	return best
+}
+
+func (f *flow) before(g *flow) bool {
+	if f.party != g.party && f.party.spent != g.party.spent {
+		return f.party.spent < g.party.spent
+	}
+	if f.party == g.party && f.spent != g.spent {
+		return f.spent < g.spent
+	}
+	return f.waiting[0].admitted.Before(g.waiting[0].admitted)
+}
+
+// ahead is about the work that is done before a newcomer of such a cost in flow f, nil for a new
+// one: all that waits in its flow, and of each other flow as much as its own share by then.
+func (q *Queue) ahead(f *flow, cost time.Duration) time.Duration {
+	var own, sum time.Duration
+	if f != nil {
+		own = f.cost
+	}
+	for _, other := range q.flows {
+		if other != f {
+			sum += min(other.cost, own+cost)
+		}
+	}
+	return own + sum
+}

@@ -1,0 +1,250 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func someone(n byte) caller {
+	return caller{netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, n}), 32)}
+}
+
+// sleeper is a task that takes as long as it says.
+func sleeper(c caller, took time.Duration, memory int64) Task {
+	return Task{Work: took, Memory: memory, caller: c, Run: func(context.Context, time.Duration) error { time.Sleep(took); return nil }}
+}
+
+// order runs the tasks, given to the queue one after the other while it is busy, and tells in which order they ran.
+func order(t *testing.T, q *Queue, tasks map[string]Task, names []string) []string {
+	t.Helper()
+	release := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = q.Do(t.Context(), block(release)) })
+	synctest.Wait()
+	var mu sync.Mutex
+	var ran []string
+	for _, name := range names {
+		task := tasks[name]
+		run := task.Run
+		task.Run = func(ctx context.Context, waited time.Duration) error {
+			mu.Lock()
+			ran = append(ran, name)
+			mu.Unlock()
+			return run(ctx, waited)
+		}
+		wg.Go(func() {
+			if _, err := q.Do(t.Context(), task); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+		synctest.Wait()
+		time.Sleep(time.Microsecond)
+	}
+	close(release)
+	wg.Wait()
+	return ran
+}
+
+func TestQueueSharesWorkersByTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// One asks for eight times as much, and comes first.
+		tasks := map[string]Task{"hog": sleeper(someone(1), 80*time.Millisecond, 0), "normal": sleeper(someone(2), 10*time.Millisecond, 0)}
+		ran := order(t, NewQueue(1, 64), tasks, slices.Concat(slices.Repeat([]string{"hog"}, 8), slices.Repeat([]string{"normal"}, 8)))
+		if hogs := slices.Index(ran, "normal"); hogs > 1 {
+			t.Errorf("%d of the hog's ran before the first of the other's: %v", hogs, ran)
+		}
+		if at := len(ran) - 1 - slices.Index(reversed(ran), "normal"); at > 10 {
+			t.Errorf("the other's last ran as number %d: %v", at, ran)
+		}
+	})
+}
+
+func reversed(s []string) []string {
+	s = slices.Clone(s)
+	slices.Reverse(s)
+	return s
+}
+
+func TestQueueHasCheapTasksOfACallerNotWaitForItsCostly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tasks := map[string]Task{"costly": sleeper(someone(1), 500*time.Millisecond, 0), "cheap": sleeper(someone(1), 10*time.Millisecond, 0)}
+		ran := order(t, NewQueue(1, 64), tasks, slices.Concat(slices.Repeat([]string{"costly"}, 8), []string{"cheap", "cheap"}))
+		if at := slices.Index(ran, "cheap"); at > 1 {
+			t.Errorf("the first cheap one ran as number %d: %v", at, ran)
+		}
+	})
+}
+
+// What a task said of itself is corrected by what it took: who understates gains nothing.
+func TestQueueChargesWhatATaskTook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		liar := sleeper(someone(1), 80*time.Millisecond, 0)
+		liar.Work = 10 * time.Millisecond
+		tasks := map[string]Task{"liar": liar, "honest": sleeper(someone(2), 10*time.Millisecond, 0)}
+		var names []string
+		for range 8 {
+			names = append(names, "liar", "honest")
+		}
+		ran := order(t, NewQueue(1, 64), tasks, names)
+		if last := len(ran) - 1 - slices.Index(reversed(ran), "honest"); last > 10 {
+			t.Errorf("the honest one's last ran as number %d: %v", last, ran)
+		}
+	})
+}
+
+func TestACallerCannotTakeEveryPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := NewQueue(1, 16)
+		release := make(chan struct{})
+		refused := 0
+		var mu sync.Mutex
+		flood := func(c caller) {
+			for range 40 {
+				task := block(release)
+				task.caller = c
+				go func() {
+					if _, err := q.Do(t.Context(), task); errors.Is(err, ErrQueueFull) {
+						mu.Lock()
+						refused++
+						mu.Unlock()
+					}
+				}()
+			}
+			synctest.Wait()
+		}
+		flood(someone(1))
+		if q.Depth() != 8 || refused != 40-1-8 {
+			t.Errorf("one caller: %d wait, %d refused", q.Depth(), refused)
+		}
+		flood(someone(2))
+		if q.Depth() != 12 {
+			t.Errorf("two callers: %d wait", q.Depth())
+		}
+		flood(someone(3))
+		if q.Depth() != 14 {
+			t.Errorf("three callers: %d wait", q.Depth())
+		}
+		close(release)
+		synctest.Wait()
+		if len(q.flows) != 0 || len(q.parties) != 0 || q.backlog != 0 || q.Held() != 0 {
+			t.Errorf("at rest: %d flows, %d callers, backlog %v, %d bytes", len(q.flows), len(q.parties), q.backlog, q.Held())
+		}
+	})
+}
+
+func TestQueueStartsNoMoreThanMemoryAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := NewQueue(8, 64)
+		q.Memory = 100
+		var held, most int64
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for i := range 40 {
+			task := sleeper(someone(byte(i%3)), time.Duration(1+i%4)*time.Millisecond, []int64{10, 60, 100, 300}[i%4])
+			run := task.Run
+			task.Run = func(ctx context.Context, waited time.Duration) error {
+				mu.Lock()
+				held += min(task.Memory, 100)
+				most = max(most, held)
+				mu.Unlock()
+				err := run(ctx, waited)
+				mu.Lock()
+				held -= min(task.Memory, 100)
+				mu.Unlock()
+				return err
+			}
+			wg.Go(func() { _, _ = q.Do(t.Context(), task) })
+		}
+		wg.Wait()
+		if most > 100 || most < 60 {
+			t.Errorf("%d bytes were held at a time, of 100", most)
+		}
+		if q.Held() != 0 || q.Busy() != 0 || q.Depth() != 0 {
+			t.Errorf("at the end %d bytes, %d busy, %d waiting", q.Held(), q.Busy(), q.Depth())
+		}
+	})
+}
+
+// In twice the load that there are workers for, who is taken does not wait for long, and the workers are not idle.
+func TestAnOverloadDoesNotBecomeAQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const took, workers = 20 * time.Millisecond, 2
+		q := NewQueue(workers, 64)
+		var waits []time.Duration
+		refused := 0
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		for i := range 4000 {
+			task := Task{Work: took, caller: someone(byte(i % 5)), Run: func(_ context.Context, waited time.Duration) error {
+				time.Sleep(took)
+				mu.Lock()
+				defer mu.Unlock()
+				waits = append(waits, waited)
+				return nil
+			}}
+			wg.Go(func() {
+				_, err := q.Do(t.Context(), task)
+				if busy := (*BusyError)(nil); errors.As(err, &busy) {
+					mu.Lock()
+					defer mu.Unlock()
+					refused++
+					if busy.After > time.Second {
+						t.Errorf("told to come back in %v", busy.After)
+					}
+				}
+			})
+			time.Sleep(took / workers / 2)
+		}
+		wg.Wait()
+		slices.Sort(waits)
+		if p99 := waits[len(waits)*99/100]; p99 > 2*took {
+			t.Errorf("99%% waited up to %v for work of %v", p99, took)
+		}
+		if len(waits) < 1950 || len(waits)+refused != 4000 {
+			t.Errorf("%d ran, %d refused", len(waits), refused)
+		}
+	})
+}
+
+// What is sent at once, and fits, is answered.
+func TestABurstMayWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := NewQueue(2, 64)
+		var wg sync.WaitGroup
+		for range 5 {
+			for range 30 {
+				wg.Go(func() {
+					if _, err := q.Do(t.Context(), sleeper(someone(1), 20*time.Millisecond, 0)); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			time.Sleep(time.Second)
+		}
+		wg.Wait()
+		fixed := NewQueue(1, 64)
+		fixed.Wait = 50 * time.Millisecond
+		refused := 0
+		var mu sync.Mutex
+		for range 30 {
+			wg.Go(func() {
+				_, err := fixed.Do(t.Context(), sleeper(someone(1), 20*time.Millisecond, 0))
+				if busy := (*BusyError)(nil); errors.As(err, &busy) && busy.TooLong {
+					mu.Lock()
+					defer mu.Unlock()
+					refused++
+				}
+			})
+		}
+		wg.Wait()
+		if refused != 30-4 {
+			t.Errorf("%d of 30 refused where up to 50 ms may be waited for", refused)
+		}
+	})
+}

@@ -1,0 +1,72 @@
+package memory
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"runtime/debug"
+)
+
+// Least is the least memory that a server can do with.
+const Least = 128 << 20
+
+// ErrTooLittle reports a limit below Least.
+var ErrTooLittle = errors.New("too little memory")
+
+// Task is what a picture takes beside its pixels: the network's workspace, and what the picture
+// is prepared in.
+const Task = 2 << 20
+
+// Plan shares a limit out. Uploads and Pictures bound what callers can make the process hold.
+type Plan struct {
+	Limit
+	// Go is the soft limit of Go's runtime. What is left over is for the program itself, whose
+	// pages count as well, for what the system buffers, and for the collector to be late.
+	Go int64
+	// Uploads is for bodies being received, and kept until they are answered.
+	Uploads int64
+	// Pictures is for decoded pixels, the state of their decoders and the networks' workspaces.
+	Pictures int64
+}
+
+const (
+	// resting is what the heap and the stacks hold without any request.
+	resting = 24 << 20
+	// MaxUploads is the most that a plan has for uploads: enough for any number of ordinary ones.
+	MaxUploads = 256 << 20
+	// MaxPictures likewise.
+	MaxPictures = 4 << 30
+)
+
+// Share makes a plan of a limit. A process is killed for one byte too many while Go's limit is a
+// soft one, so that is set well below; and what can be live at a time is less again, or the
+// collector would run all the time.
+func Share(limit Limit) (Plan, error) {
+	if limit.Bytes < Least {
+		return Plan{}, fmt.Errorf("%w: %d MiB (%s), at least %d MiB", ErrTooLittle, limit.Bytes>>20, limit.Source, Least>>20)
+	}
+	p := Plan{Limit: limit, Go: limit.Bytes / 100 * 65}
+	p.share()
+	return p, nil
+}
+
+// share divides what Go's limit leaves.
+func (p *Plan) share() {
+	live := max(p.Go/100*85-resting, 16<<20)
+	p.Uploads = min(live/100*35, MaxUploads)
+	p.Pictures = min(live-p.Uploads, MaxPictures)
+}
+
+// Apply sets Go's memory limit, unless GOMEMLIMIT has: then the plan is made to fit that, where
+// it is lower.
+func (p *Plan) Apply() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(p.Go)
+		return
+	}
+	if set := debug.SetMemoryLimit(-1); set < math.MaxInt64 {
+		p.Go = min(p.Go, set)
+		p.share()
+	}
+}
