@@ -1,147 +1,138 @@
-"""A Keras HDF5 file from elsewhere into a model file: `python -m spikeray.convert FILE.h5 OUT.safetensors`.
+"""A Keras file from elsewhere into a model file: `python -m spikeray.convert FILE OUT.safetensors`.
 
-Made for the `imageClassificationModel.h5` of the article's notebook, whose spiking layers are of class SNNActivation.
-Neither Keras nor the notebook's own package is needed.
+FILE is an HDF5 file (.h5) or an archive (.keras). Made for the `imageClassificationModel.h5` of the article's notebook,
+whose spiking layers are of class SNNActivation. Neither Keras nor the notebook's own package is needed.
 """
 
 import argparse
 import hashlib
-import json
+import math
 import pathlib
 import sys
 
-from . import export, hdf5, modelfile
-from .translate import Record, bare
+from . import data, export, hdf5, keras_archive, keras_config
+from .keras_config import ConvertError
+from .translate import Record
 
-_SPIKING = {"SNNActivation", "SpikingActivation"}  # the notebook's name, and that of the library it follows
+# The notebook's name, and that of the library it follows, with what they write into a configuration.
+_SPIKING = {"SNNActivation": "length snntraining", "SpikingActivation": "spiking_aware_training"}
+_SPIKING_KEYS = set("""name trainable dtype autocast activity_regularizer batch_input_shape batch_shape activation dt seed return_sequences return_state stateful unroll
+    time_major""".split())
+_PACKAGES = {"SpikingActivation": (None, "keras_spiking", "keras-spiking", "KerasSpiking")}  # SNNActivation: anybody's copy of the notebook
 
 
-class ConvertError(ValueError):
-    """A Keras model that is damaged, or that a model file cannot hold."""
-
-
-def convert(path, out, name="converted", version="1.0.0", dt=None, seed=0, summary=None) -> list[str]:
-    """Writes the model file of a Keras HDF5 model; gives back what the user should know about it.
+def convert(path, out, name="converted", version="1.0.0", dt=None, seed=0, summary=None, labels=None, positive=None, scale=None,
+            offset=0.0, steps=None) -> list[str]:
+    """Writes the model file of a Keras model; gives back what the user should know about it.
 
     dt: the length of a time step, for a file that does not say (default 2, the article's best).
     seed: for layers that the file gives none: the i-th of them, from 1, gets 1000 * seed + i, as in our recipes.
+    labels: the classes in the order of the network's units (default NORMAL, PNEUMONIA); one sigmoid is the probability of
+        the second. positive: one of them (default PNEUMONIA).
+    scale, offset: the network is fed pixels (0 to 255) / scale + offset (default 255 and 0, unless the file tells).
+    steps: for how many steps the picture is shown, for a network over steps whose file does not say.
     """
-    contents = hdf5.read(path)
+    contents = keras_archive.read(path) if keras_archive.is_archive(path) else hdf5.read(path)
     notes = ["pixels are prepared with antialiased bilinear; the article's notebook took the nearest pixel, so "
              "probabilities can differ a little from those seen there"]
+    assumed = {}
+    records, shape = keras_config.records(contents, notes)
+    records = _over_steps(records, shape, steps, assumed)
+    records = _spiking(records, dt, seed, notes, steps=len(shape) == 4)
+    labels, positive = _classes(labels, positive, assumed)
+    if scale is None:
+        scale = _scale(records, assumed)
+    elif not math.isfinite(scale) or not scale > 0:
+        raise ConvertError(f"--scale {scale}: pixels are divided by it, so a number above 0 is wanted")
+    if not math.isfinite(offset):
+        raise ConvertError(f"--offset {offset}: a finite number is wanted")
+    precisions = sorted({p for p in map(_precision, records) if p != "float32"})
+    if precisions:
+        notes.append(f"the file computes in {', '.join(precisions)}, a model file in float32: answers differ by roundings")
     provenance = {"converted_from": {"sha256": _digest(path), **{
         key: contents.texts[key][:64] for key in ("keras_version", "backend") if key in contents.texts}}}
-    records, shape = _records(contents)
-    records = _spiking(records, dt, seed, notes)
-    export.write((records, shape), out, name, version, provenance, summary or "Converted from a Keras HDF5 model")
-    return notes
+    if assumed:
+        provenance["converted_from"]["assumed"] = assumed
+    export.write((records, shape[-3:]), out, name, version, provenance, summary or "Converted from a Keras model",
+                 labels=labels, positive=positive, scale=scale, offset=offset)
+    return notes + [f"assumed, since it was not told: {text}" for text in assumed.values()]
 
 
-def _records(contents) -> tuple[list[Record], tuple[int, int, int]]:
-    try:
-        model = json.loads(contents.texts["model_config"])
-    except (ValueError, RecursionError) as e:
-        raise ConvertError(f"its model_config is not JSON: {e}") from e
-    layers = _layers(model)
-    records = []
-    for layer in layers:
-        kind, config = bare(layer.get("class_name")), layer.get("config")
-        if not isinstance(config, dict):
-            raise ConvertError(f"layer {layer.get('name')!r} has no configuration")
-        name = config.get("name") or layer.get("name")
-        if not isinstance(name, str) or not name or len(name) > 256:
-            raise ConvertError("a layer has no name")
-        records.append(Record(kind, name, config, contents.weights.get(name, [])))
-    return records, _input_shape(model, layers)
+def _classes(labels, positive, assumed) -> tuple[list[str], str]:
+    told = labels is not None
+    labels = list(labels) if told else list(data.LABELS)
+    if not told:
+        assumed["labels"] = f"the units are {', '.join(labels)} in this order (one sigmoid: the probability of {labels[1]}); if not, say --labels"
+    if positive is None:
+        named = [x for x in labels if x.lower() == data.LABELS[1].lower()]
+        if len(named) != 1:
+            raise ConvertError(f"which of {', '.join(labels)} is the positive class? say --positive")
+        positive = named[0]
+        assumed["positive"] = f"{positive} is the positive class; if not, say --positive"
+    if positive not in labels:
+        raise ConvertError(f"--positive {positive}: it is none of the labels {', '.join(labels)}")
+    return labels, positive
 
 
-def _layers(model) -> list[dict]:
-    """The layers' configurations in the order that a picture goes through them."""
-    if not isinstance(model, dict) or model.get("class_name") not in ("Sequential", "Functional", "Model"):
-        raise ConvertError("its model is neither Sequential nor Functional")
-    config = model.get("config")
-    layers = config.get("layers") if isinstance(config, dict) else config  # before Keras 2.3 a plain list
-    if not isinstance(layers, list) or not 0 < len(layers) <= modelfile.MAX_LAYERS:
-        raise ConvertError(f"a model of 1 to {modelfile.MAX_LAYERS} layers is wanted")
-    if not all(isinstance(layer, dict) for layer in layers):
-        raise ConvertError("a layer is not an object")
-    if sum(bare(layer.get("class_name")) == "InputLayer" for layer in layers) > 1:
-        raise ConvertError("it has several inputs; one picture is wanted")
-    return layers if model["class_name"] == "Sequential" else _chain(layers)
+def _scale(records, assumed) -> float:
+    """What pixels are divided by, where the caller does not say: from what the network itself does first."""
+    scale, why = 255.0, "the network is fed pixels / 255, from 0 to 1"
+    for r in records:
+        c = r.config
+        if r.kind == "InputLayer" and str(c.get("dtype")).startswith(("uint", "int")):
+            scale, why = 1.0, "the network is fed pixels from 0 to 255, since its input is of whole numbers"
+        if r.kind in ("Rescaling", "Normalization"):
+            values = [c.get("scale")] if r.kind == "Rescaling" else [v for a in r.weights[:1] for v in a.reshape(-1)] or [c.get("mean")]
+            first = values[0][0] if isinstance(values[0], list) and values[0] else values[0]
+            while isinstance(first, list) and first:
+                first = first[0]
+            raw = isinstance(first, (int, float)) or hasattr(first, "dtype")
+            if raw and (abs(first) < 1 / 64 if r.kind == "Rescaling" else first > 2):
+                scale, why = 1.0, f"the network is fed pixels from 0 to 255, since its layer {r.name} is made for those"
+        if r.kind not in ("InputLayer", "ShowForSteps") and not r.kind.startswith("Random"):
+            break
+    assumed["scale"] = f"{why}; if not, say --scale"
+    return scale
 
 
-def _chain(layers):
-    after = {}
-    for layer in layers:
-        parents = _parents(layer)
-        if len(parents) != (bare(layer.get("class_name")) != "InputLayer"):
-            raise ConvertError(f"layer {layer.get('name')!r} has {len(parents)} inputs; a chain of layers is wanted")
-        key = parents[0] if parents else None
-        if key in after:
-            raise ConvertError(f"layer {key!r} leads to several layers; a chain of layers is wanted")
-        after[key] = layer
-    chain, name = [], None
-    while name in after:
-        layer = after.pop(name)
-        chain.append(layer)
-        name = layer.get("name")
-        if not isinstance(name, str):
-            raise ConvertError("a layer has no name")
-    if after:
-        raise ConvertError("the network is not one chain of layers")
-    return chain
+def _over_steps(records, shape, steps, assumed) -> list[Record]:
+    """A network whose input has steps before height, width and channels is one that shows a picture for so many."""
+    if len(shape) == 3:
+        if steps is not None:
+            raise ConvertError("--steps: the network has no axis for steps; its rows are its time, if it spikes")
+        return records
+    if shape[0] not in (None, 1, steps) and steps is not None:
+        raise ConvertError(f"--steps {steps}: the file says {shape[0]}")
+    if steps is None:
+        steps = shape[0]
+        if steps is None:
+            raise ConvertError("for how many steps is the picture shown? the file leaves it open: say --steps")
+        if steps == 1:
+            assumed["steps"] = "the picture is shown for one step, as the file has it; if for more, say --steps"
+    return [Record("ShowForSteps", "steps", {"steps": steps}), *records]
 
 
-def _parents(layer) -> list[str]:
-    """Names of the layers that a layer of a Functional model takes its input from, Keras 2 and 3."""
-    nodes = layer.get("inbound_nodes")
-    if not isinstance(nodes, list) or len(nodes) > 1:
-        raise ConvertError(f"layer {layer.get('name')!r} is not used just once")
-    found = []
-
-    def walk(value, depth=0):
-        if depth > 16:
-            raise ConvertError(f"layer {layer.get('name')!r} has inputs nested too deep")
-        if isinstance(value, dict):
-            history = value.get("keras_history")
-            found.extend(history[:1] if isinstance(history, list) else [])
-            for v in value.values():
-                if isinstance(v, (dict, list)):
-                    walk(v, depth + 1)
-        elif isinstance(value, list):
-            if len(value) in (3, 4) and isinstance(value[0], str) and isinstance(value[1], int):
-                found.append(value[0])  # Keras 2: [name, node, tensor, keywords]
-            else:
-                for v in value:
-                    walk(v, depth + 1)
-
-    for node in nodes:
-        walk({"args": node.get("args")} if isinstance(node, dict) else node)
-    if not all(isinstance(name, str) for name in found):
-        raise ConvertError(f"layer {layer.get('name')!r} has an input without a name")
-    return list(dict.fromkeys(found))
+def _precision(record) -> str:
+    policy = record.config.get("dtype", "float32")
+    policy = policy.get("config", {}).get("name") if isinstance(policy, dict) else policy
+    return "float32" if record.kind == "InputLayer" or policy is None else str(policy)[:32]
 
 
-def _input_shape(model, layers) -> tuple[int, int, int]:
-    first = layers[0]["config"]
-    shape = first.get("batch_input_shape") or first.get("batch_shape")
-    if shape is None and isinstance(model["config"], dict):
-        shape = model["config"].get("build_input_shape")
-    if (not isinstance(shape, list) or len(shape) != 4
-            or not all(isinstance(n, int) and 1 <= n <= modelfile.MAX_SIDE for n in shape[1:])):
-        raise ConvertError(f"its input is of shape {str(shape)[:80]}; [batch, height, width, 1] with sides up to "
-                           f"{modelfile.MAX_SIDE} is wanted")
-    return tuple(shape[1:])
-
-
-def _spiking(records, dt, seed, notes) -> list[Record]:
+def _spiking(records, dt, seed, notes, steps=False) -> list[Record]:
     out, given, i = [], set(), 0
     for r in records:
-        if r.kind not in _SPIKING or "time_axis" in r.config:
+        if r.kind not in _SPIKING or r.package == "spikeray" or "time_axis" in r.config and r.package is None:
             out.append(r)
             continue
         i += 1
         c = r.config
+        if unknown := sorted(set(c) - _SPIKING_KEYS - set(_SPIKING[r.kind].split())):
+            raise ConvertError(f"layer {r.name}: {unknown[0][:64]} {str(c[unknown[0]])[:64]} in its configuration is not one of {r.kind}'s keys, "
+                               "so it is another class of that name")
+        if r.weights:
+            raise ConvertError(f"layer {r.name}: it has {len(r.weights)} weights; {r.kind} has none, so it is another class of that name")
+        if r.package not in _PACKAGES.get(r.kind, (r.package,)):
+            raise ConvertError(f"layer {r.name}: {r.kind} of package {r.package[:64]!r}; that of keras_spiking is wanted")
         activation = c.get("activation", "relu")
         activation = activation.get("config") if isinstance(activation, dict) else activation
         if activation != "relu":
@@ -161,7 +152,7 @@ def _spiking(records, dt, seed, notes) -> list[Record]:
         elif not isinstance(own, int):
             raise ConvertError(f"layer {r.name}: seed {own!r} is not a whole number")
         out.append(Record("SpikingActivation", r.name,
-                          {"dt": length, "seed": own % (1 << 64), "time_axis": "rows"}, r.weights))
+                          {"dt": length, "seed": own % (1 << 64), "time_axis": "steps" if steps else "rows"}))
     if "dt" in given:
         notes.append(f"the file does not say how long a time step is: {2.0 if dt is None else dt} was taken")
     if "seed" in given:
@@ -177,23 +168,32 @@ def _digest(path):
 
 
 def main():
-    ap = argparse.ArgumentParser(description="Convert a Keras HDF5 model, such as the article's notebook saves.")
-    ap.add_argument("file", type=pathlib.Path, help="the .h5 file")
+    ap = argparse.ArgumentParser(description="Convert a Keras model, such as the article's notebook saves.")
+    ap.add_argument("file", type=pathlib.Path, help="the .h5 or .keras file")
     ap.add_argument("out", type=pathlib.Path, help="model file to write, .safetensors")
     ap.add_argument("--name", default="converted")
     ap.add_argument("--version", default="1.0.0", help="semantic version (default 1.0.0)")
     ap.add_argument("--dt", type=float, help="length of a time step, when the file does not say (default 2)")
     ap.add_argument("--seed", type=int, default=0, help="of the starting voltages, when the file does not say")
+    ap.add_argument("--labels", help="the classes in the order of the network's units, with commas between (default NORMAL,PNEUMONIA); "
+                                     "one sigmoid is the probability of the second")
+    ap.add_argument("--positive", help="the class whose probability the service gives (default PNEUMONIA)")
+    ap.add_argument("--scale", type=float, help="what pixels (0 to 255) are divided by: 255 for a network fed 0 to 1 (the default, unless the "
+                                                "file tells), 1 for one fed 0 to 255, 127.5 with --offset -1 for -1 to 1")
+    ap.add_argument("--offset", type=float, default=0.0, help="what is then added (default 0)")
+    ap.add_argument("--steps", type=int, help="steps that the picture is shown for, when the network is over steps and the file does not say")
     a = ap.parse_args()
+    labels = None if a.labels is None else [x.strip() for x in a.labels.split(",")]
     try:
-        notes = convert(a.file, a.out, a.name, a.version, a.dt, a.seed)
+        notes = convert(a.file, a.out, a.name, a.version, a.dt, a.seed, labels=labels, positive=a.positive, scale=a.scale, offset=a.offset,
+                        steps=a.steps)
     # A configuration with values of the wrong kind fails in any of these ways.
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as e:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError, IndexError, RecursionError) as e:
         print(f"{a.file}: {' '.join(str(e).split())[:500]}", file=sys.stderr)
         sys.exit(2)
     print(f"wrote {a.out}")
     for note in notes:
-        print(f"note: {note}")
+        print(f"note: {note}", file=sys.stderr)
 
 
 if __name__ == "__main__":

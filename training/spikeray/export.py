@@ -27,19 +27,26 @@ def export(checkpoint, out, name, version, run=None, summary=None, reduced_decod
     return write(records_of(load(checkpoint)), out, name, version, provenance, summary, reduced_decoding)
 
 
-def write(records_and_shape, out, name, version, provenance, summary=None, reduced_decoding=False) -> bytes:
-    """Writes the model file of (records, input shape (H, W, 1)), as `records_of` gives them."""
+def write(records_and_shape, out, name, version, provenance, summary=None, reduced_decoding=False, labels=data.LABELS, positive=None,
+          scale=255, offset=0) -> bytes:
+    """Writes the model file of (records, input shape (H, W, 1)), as `records_of` gives them.
+
+    labels: in the order of the read-out's units; one sigmoid is the probability of the second. positive: one of them, by
+    default the second. scale, offset: the network is fed pixels / scale + offset.
+    """
     records, (height, width, channels) = records_and_shape
     if channels != 1:
         raise UnsupportedError("input", f"{channels} channels, 1 (grey) is wanted")
-    network = translate(records)
+    network = translate(records, scale, offset)
+    if network.units != len(labels):
+        raise UnsupportedError("output", f"{network.units} classes, so as many labels are wanted in the order of its units, not {list(labels)}")
     kind = {None: "Convolutional network", "rows": "Spiking network, rows as time",
             "steps": "Spiking network, steps as time"}[network.time and network.time["axis"]]
     description = {
         "format": 1, "name": name, "version": version,
         "summary": summary or f"{kind}: pneumonia in children's chest X-rays",
-        "labels": list(data.LABELS), "positive": data.LABELS[1],
-        "preparation": {"width": width, "height": height, "resize": "bilinear_antialiased", "scale": 255,
+        "labels": list(labels), "positive": labels[1] if positive is None else positive,
+        "preparation": {"width": width, "height": height, "resize": "bilinear_antialiased", "scale": network.scale,
                         **({"reduced_decoding": True} if reduced_decoding else {})},
         **({"time": network.time} if network.time else {}),
         "layers": network.layers, "threshold": 0.5, "training": provenance,
@@ -82,8 +89,8 @@ def main():
     a = ap.parse_args()
     try:
         export(a.checkpoint, a.out, a.name, a.version, a.run, a.summary)
-    except (OSError, ValueError) as e:  # UnsupportedError and ModelFileError are ValueErrors
-        print(f"{a.checkpoint}: {' '.join(str(e).split())}", file=sys.stderr)
+    except Exception as e:  # Keras answers a file that it cannot load with nearly any exception
+        print(f"{a.checkpoint}: {' '.join(str(e).split())[:500] or type(e).__name__}", file=sys.stderr)
         sys.exit(2)
 
 

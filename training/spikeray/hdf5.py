@@ -2,7 +2,7 @@
 
 The HDF5 library can loop for ever, crash or ask for any amount of memory on a damaged file, so a child process reads
 it, with limits on time and memory, and hands on what it found as safetensors. Nothing in the file is run.
-`in_child` and `serve` are for other kinds of HDF5 file too: spikeray.nir_file.
+`in_child` and `serve` are for other kinds of file too: spikeray.keras_archive and spikeray.nir_read.
 """
 
 import json
@@ -36,31 +36,44 @@ class HDF5Error(ValueError):
 @dataclass(frozen=True)
 class Contents:
     """texts: those of model_config, keras_version and backend that the file has. weights: float32, by layer, in
-    Keras's order."""
+    Keras's order. names: what the file calls them."""
 
     texts: dict[str, str]
     weights: dict[str, list[np.ndarray]]
+    names: dict[str, list[str]]
+
+    def of(self, layer: str, layers: list) -> list[np.ndarray]:
+        """A layer's weights. `layers` are the configurations beside it, in the file's order."""
+        return self.weights.get(layer, [])
+
+    def inside(self, layer: str, layers: list) -> "Contents":
+        """The weights of a model that stands in another as a layer: Keras lists them all under that one's name."""
+        weights, names = {}, {}
+        for name, values in zip(self.names.get(layer, []), self.weights.get(layer, [])):
+            *path, _ = name.split("/")
+            for part in path[-1:]:
+                weights.setdefault(part, []).append(values)
+                names.setdefault(part, []).append(name)
+        return Contents(self.texts, weights, names)
 
 
 def read(path) -> Contents:
     """Raises HDF5Error, or OSError when the file cannot be opened."""
-    with open(path, "rb") as f:
-        if f.read(4) == b"PK\x03\x04":
-            raise HDF5Error("not an HDF5 file; for a .keras file use spikeray.export")
+    if not h5py.is_hdf5(path):
+        pathlib.Path(path).stat()  # which says why, if it cannot be opened
+        raise HDF5Error("neither an HDF5 file nor a .keras archive")
     index, tensors = in_child(path, __name__)
-    return Contents(index["texts"], {layer: [tensors[f"{i}/{j}"] for j in range(n)]
-                                     for i, (layer, n) in enumerate(index["layers"])})
+    return Contents(index["texts"], {layer: [tensors[f"{i}/{j}"] for j in range(len(names))]
+                                     for i, (layer, names) in enumerate(index["layers"])}, dict(index["layers"]))
 
 
 def in_child(path, module) -> tuple[dict, dict[str, np.ndarray]]:
-    """What `python -m module path`, which calls `serve`, found in an HDF5 file: (index, tensors by name).
+    """What `python -m module path`, which calls `serve`, found in a file: (index, tensors by name).
 
     Raises HDF5Error, or OSError when the file cannot be opened.
     """
     if pathlib.Path(path).stat().st_size > MAX_FILE:
         raise HDF5Error(f"longer than {MAX_FILE} bytes")
-    if not h5py.is_hdf5(path):
-        raise HDF5Error("not an HDF5 file")
     try:
         child = subprocess.run([sys.executable, "-m", module, str(pathlib.Path(path).resolve())], capture_output=True,
                                timeout=MAX_SECONDS, cwd=pathlib.Path(__file__).parents[1])
@@ -74,11 +87,11 @@ def in_child(path, module) -> tuple[dict, dict[str, np.ndarray]]:
     return json.loads(header["__metadata__"]["index"]), safetensors.numpy.load(child.stdout)
 
 
-def serve(read):
-    """The child's part: `read`, of an open h5py.File, gives (index, tensors by name), or raises HDF5Error."""
+def serve(read, opened=h5py.File):
+    """The child's part: `read`, of the file that is `opened`, gives (index, tensors by name), or raises HDF5Error."""
     _limit_memory()
     try:
-        with h5py.File(sys.argv[1], "r") as file:
+        with opened(sys.argv[1], "r") as file:
             index, tensors = read(file)
             contents = safetensors.numpy.save(tensors, {"index": json.dumps(index)})
     except HDF5Error as e:
@@ -100,34 +113,53 @@ def _read(file) -> tuple[dict, dict[str, np.ndarray]]:
     if "model_config" not in texts:
         raise HDF5Error("no model_config in it: save the whole model, not its weights alone")
     group = group_in(file, "model_weights")
-    if len(group) > MAX_NAMES:
+    named = _names(group, "model_weights", "layer_names") or list(group)
+    if len(named) > MAX_NAMES:
         raise HDF5Error(f"more than {MAX_NAMES} layers")
     layers, tensors, total = [], {}, 0
-    for i, layer in enumerate(group):
-        own = group_in(group, layer)
+    for i, layer in enumerate(dict.fromkeys(named)):
+        own = _walk(group, layer.split("/"))  # a layer's name may hold "/", which HDF5 makes groups of
         names = _names(own, layer)
-        layers.append((layer, len(names)))
-        for j, name in enumerate(names):
-            tensors[f"{i}/{j}"] = _tensor(own, name, MAX_WEIGHTS - total)
-            total += tensors[f"{i}/{j}"].size
+        values = []
+        for name in names:
+            values.append(_tensor(own, name, MAX_WEIGHTS - total - sum(v.size for v in values if v is not None)))
+        layers.append((layer, [name for name, value in zip(names, values) if value is not None]))
+        for j, value in enumerate(v for v in values if v is not None):
+            tensors[f"{i}/{j}"] = value
+            total += value.size
     return {"texts": texts, "layers": layers}, tensors
 
 
-def _names(group, layer) -> list[str]:
+def _names(group, layer, key="weight_names") -> list[str]:
     """weight_names of a layer; Keras cuts a long list into weight_names0, weight_names1, ..."""
-    keys = [k for k in ("weight_names", *(f"weight_names{i}" for i in range(64))) if k in group.attrs]
+    keys = [k for k in (key, *(f"{key}{i}" for i in range(64))) if k in group.attrs]
     names = []
     for key in keys:
         if math.prod(group.attrs.get_id(key).shape or ()) > MAX_NAMES:
-            raise HDF5Error(f"layer {layer} lists too many weights")
+            raise HDF5Error(f"{layer} lists too many {key}")
         names += [n.decode() if isinstance(n, bytes) else str(n) for n in np.ravel(group.attrs[key])]
     return names
 
 
-def _tensor(group, path, room) -> np.ndarray:
+def _tensor(group, path, room) -> np.ndarray | None:
     *groups, leaf = [p for p in path.split("/") if p] or [path]
-    for part in groups:
-        group = group_in(group, part)
+    group = _walk(group, groups)
+    return None if is_counter(member(group, leaf)) else tensor_in(group, leaf, path, room)
+
+
+def is_counter(data) -> bool:
+    """Whether an array is no weight but a count, or the state of a generator of random numbers."""
+    return isinstance(data, h5py.Dataset) and data.dtype.kind in "iu" and data.shape is not None and data.size <= 2 and len(data.shape) < 2
+
+
+def _walk(group, parts):
+    for part in parts:
+        group = group_in(group, part) if part else group
+    return group
+
+
+def tensor_in(group, leaf, path, room) -> np.ndarray:
+    """The array `leaf` of a group as float32, at most `room` numbers; `path` names it in complaints."""
     data = member(group, leaf)
     if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external:
         raise HDF5Error(f"weights {path!r} are not in the file")

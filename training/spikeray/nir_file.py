@@ -215,13 +215,17 @@ def main():
             return
         beside = a.sidecar or (sidecar_of(a.file) if sidecar_of(a.file).exists() else None)
         sidecar = read_sidecar(beside, a.file) if beside else {}
-        from .nir_import import into_model  # which is written in terms of the above
-        model = into_model(nir_read.read(a.file), sidecar, modelfile.read(a.around), a.name, a.version,
-                           {"imported_from": {"nir_sha256": digest(a.file)}})
+        from .nir_import import dropped, into_model  # which is written in terms of the above
+        around = modelfile.read(a.around)
+        model = into_model(nir_read.read(a.file), sidecar, around, a.name, a.version, {"imported_from": {"nir_sha256": digest(a.file)}})
         modelfile.write(a.out, *model)
         print(f"wrote {a.out}")
         if not beside:
-            print("note: no sidecar; taken by NIR's letter: potentials start at 0 and are reset to 0, a current is added whole each step")
+            print("note: no sidecar; taken by NIR's letter: potentials start at 0 and are reset to 0, a current is added whole each step",
+                  file=sys.stderr)
+        if left := dropped(around[0]):
+            print(f"note: the {' and '.join(left).replace('_', ' ')} of {a.around} are dropped, since they were measured on another network: "
+                  f"probabilities are uncalibrated, and the threshold is {model[0]['threshold']:g}", file=sys.stderr)
     except (OSError, ValueError) as e:  # NIRError, HDF5Error and ModelFileError are ValueErrors
         print(f"{a.file}: {' '.join(str(e).split())[:1000]}", file=sys.stderr)
         sys.exit(2)

@@ -42,12 +42,13 @@ def into_model(nodes: list[Node], sidecar: dict, around: tuple[dict, dict], name
             for k in ("weights", "scale", "bias") if k in layer}
     if taken := sorted(kept & set(graph.tensors)):
         raise NIRError(f"tensor {taken[0]!r} is also one of the model around it")
-    description = {k: v for k, v in old.items() if k not in ("calibration", "operating_points", "file_sha256")}
+    description = {k: v for k, v in old.items() if k not in (*dropped(old), "file_sha256")}
     description |= {
         "name": name, "version": version, "summary": "Its spiking layers are an imported NIR graph",
         "time": {"axis": "steps", "steps": sidecar.get("steps", old["time"]["steps"])},
         "layers": front + graph.layers + readout, "threshold": old.get("threshold", 0.5),
-        "training": {**(provenance or {}), "around": {k: old[k] for k in ("name", "version", "file_sha256")}},
+        "training": {**(provenance or {}), "around": {k: old[k] for k in ("name", "version", "file_sha256")},
+                     **({"dropped": dropped(old)} if dropped(old) else {})},
     }
     return description, {k: old_tensors[k] for k in kept} | graph.tensors
 
@@ -153,7 +154,7 @@ class _Import:
     def _IF(self, node, own):
         f = node.fields
         for key in ("r", "v_threshold", "v_reset", "tau", "v_leak")[:3 if node.kind == "IF" else 5]:
-            if f[key].shape not in (self.shape, (1,)) or (f[key] != f[key].flat[0]).any():
+            if not _spreads(f[key].shape, self.shape) or (f[key] != f[key].flat[0]).any():
                 raise NIRError(f"node {node.name}: {key} of shape {list(f[key].shape)}; one number for all of {list(self.shape)} is held")
         number = {k: v.flat[0] for k, v in f.items()}
         if number["v_reset"] != 0 or number.get("v_leak", 0) != 0:
@@ -196,12 +197,27 @@ class _Import:
         elif self.amplitude != 1:
             weights = weights / np.float32(self.amplitude)
         self.tensors[layer["weights"]] = np.ascontiguousarray(weights)
+        if bias is not None and bias.size == 1 and bias.ndim <= 1:
+            bias = np.broadcast_to(bias, weights.shape[-1:])
         if bias is not None and bias.shape != weights.shape[-1:]:
             raise NIRError(f"node {node.name}: a bias of shape {list(bias.shape)} does not fit")
         if bias is not None and not (own.get("bias") is False and not bias.any()):
             layer["bias"] = f"{node.name}.bias"
-            self.tensors[layer["bias"]] = bias
+            self.tensors[layer["bias"]] = np.ascontiguousarray(bias)
         self.layers.append(layer)
+
+
+def _spreads(shape, over) -> bool:
+    """Whether parameters of a shape are one for each neuron of another by the usual rule: () and (1, 1, 1) are for all."""
+    try:
+        return np.broadcast_shapes(shape, over) == tuple(over)
+    except ValueError:
+        return False
+
+
+def dropped(around: dict) -> list[str]:
+    """What `into_model` leaves behind of the model around a graph, since it was measured on that model's own body."""
+    return [key for key in ("calibration", "operating_points") if key in around]
 
 
 def _two(value) -> list[int]:

@@ -1,6 +1,10 @@
 """A chain of Keras layers, as plain records, into the layers and tensors of a model file.
 
-Both ways in end here: `spikeray.export`, which asks Keras, and `spikeray.convert`, which reads an HDF5 file itself.
+Both ways in end here: `spikeray.export`, which asks Keras, and `spikeray.convert`, which reads a file itself.
+
+A layer that only scales and shifts what comes in, such as a batch normalisation or a Rescaling, goes into the weights
+before it or behind it: what it does is kept as `pending` until weights come. A key of a layer's configuration that is
+not known here is refused, since it may change what the layer computes.
 """
 
 import re
@@ -8,9 +12,26 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-_LEFT_OUT = {"InputLayer", "Dropout", "SpatialDropout2D"}  # nothing happens there once trained
+_LEFT_OUT = {  # nothing happens there once trained
+    "InputLayer", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise", "GaussianDropout", "AlphaDropout",
+    "ActivityRegularization", "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast",
+    "RandomBrightness", "RandomHeight", "RandomWidth",
+}
+_INERT = set("""name trainable dtype batch_input_shape batch_shape build_input_shape kernel_initializer bias_initializer
+    kernel_regularizer bias_regularizer activity_regularizer kernel_constraint bias_constraint beta_initializer gamma_initializer
+    moving_mean_initializer moving_variance_initializer beta_regularizer gamma_regularizer beta_constraint gamma_constraint
+    input_dim input_dtype momentum autocast""".split())
+_KEYS = {kind: set(keys.split()) for kind, keys in {
+    "Conv2D": "filters kernel_size strides padding data_format dilation_rate groups activation use_bias",
+    "Dense": "units activation use_bias", "MaxPooling2D": "pool_size padding strides data_format",
+    "AveragePooling2D": "pool_size padding strides data_format", "GlobalAveragePooling2D": "data_format keepdims",
+    "GlobalAveragePooling1D": "data_format keepdims", "Flatten": "data_format", "Activation": "activation", "Softmax": "axis",
+    "ReLU": "max_value negative_slope threshold", "BatchNormalization": "axis epsilon center scale fused synchronized renorm renorm_clipping renorm_momentum virtual_batch_size",
+    "Rescaling": "scale offset", "Normalization": "axis mean variance invert", "TimeDistributed": "layer",
+    "SpikingActivation": "dt seed time_axis", "ShowForSteps": "steps", "MeanOverSteps": "", "Identity": "",
+}.items()}
 _LINEAR = {"conv2d", "dense"}
-_COMMUTE_WITH_MEAN = {"max_pool2d", "average_pool2d", "global_average_pool2d", "flatten"}
+_COMMUTE_WITH_MEAN = {"conv2d", "dense", "max_pool2d", "average_pool2d", "global_average_pool2d", "flatten"}
 
 
 class UnsupportedError(ValueError):
@@ -23,33 +44,48 @@ class UnsupportedError(ValueError):
 
 @dataclass(frozen=True)
 class Record:
-    """One Keras layer: its class's bare name, its name and configuration, its weights in Keras's order."""
+    """One Keras layer: its class's bare name, its name and configuration, its weights in Keras's order. package: what its
+    class was registered in, None for Keras's own and for what nobody registered."""
 
     kind: str
     name: str
     config: dict
     weights: list[np.ndarray] = field(default_factory=list)
+    package: str | None = None
 
 
 @dataclass
 class Network:
-    """What a chain became: `time` (None without neurons), `layers` and `tensors` of docs/MODEL_FILE.md."""
+    """What a chain became: `time` (None without neurons), `layers` and `tensors` of docs/MODEL_FILE.md, and what pixels are
+    divided by."""
 
     time: dict | None
     layers: list[dict]
     tensors: dict[str, np.ndarray]
+    scale: float
+
+    @property
+    def units(self) -> int:
+        """Of the read-out."""
+        return next((layer["units"] for layer in reversed(self.layers) if layer["type"] == "dense"), 0)
 
 
-def translate(records: list[Record]) -> Network:
-    """Raises UnsupportedError at the first layer that the format cannot hold."""
-    chain = _Chain()
+def translate(records: list[Record], scale: float = 255, offset: float = 0) -> Network:
+    """Records that are fed pixels / scale + offset, as layers of a model file.
+
+    Raises UnsupportedError at the first layer that the format cannot hold.
+    """
+    chain = _Chain(scale, offset)
     for record in records:
         chain.add(record)
     return chain.network()
 
 
 class _Chain:
-    def __init__(self):
+    def __init__(self, scale, offset):
+        self.scale = scale
+        self.pending = (np.ones(1), np.full(1, float(offset))) if offset else None  # gain, offset of each channel
+        self.pending_of = "input"
         self.layers, self.tensors = [], {}
         self.axis, self.steps, self.open = None, None, False  # open: between ShowForSteps and MeanOverSteps
         self.since_neurons = None  # layer types since the last neurons; None before any
@@ -57,33 +93,109 @@ class _Chain:
 
     def add(self, r: Record):
         if r.kind == "TimeDistributed":
+            _known(r)
             r = self._each_step(r)
-        elif self.open and r.kind not in {"SpikingActivation", "MeanOverSteps", "Activation", "ReLU"} | _LEFT_OUT:
+        elif self.open and self.steps == 1 and r.kind in {"Flatten", "GlobalAveragePooling1D"}:
+            self.open = False  # the mean over one step is that step
+        elif self.open and r.kind not in {"SpikingActivation", "MeanOverSteps", "GlobalAveragePooling1D", "Activation", "ReLU", "Softmax",
+                                          "Rescaling", "BatchNormalization", "Identity"} | _LEFT_OUT:
             raise UnsupportedError(r.name, f"{r.kind} inside a network over steps must be wrapped in TimeDistributed")
         if r.kind in _LEFT_OUT:
             return
-        handler = getattr(self, "_" + r.kind, None) if re.fullmatch(r"[A-Z]\w*", r.kind) else None
+        handler = getattr(self, "_" + r.kind, None) if r.kind in _KEYS else None
         if handler is None:
             raise UnsupportedError(r.name, f"a model file has no layer for {r.kind}")
+        _known(r)
         try:
             handler(r)
         except KeyError as e:
             raise UnsupportedError(r.name, f"its configuration lacks {e}") from e
 
     def network(self) -> Network:
-        if self.open:
-            raise UnsupportedError(self.layers[-1]["name"] if self.layers else "input", "no MeanOverSteps ends the steps")
-        if self.steps is not None and self.axis is None:
+        if self.open and self.steps != 1:
+            raise UnsupportedError(self.layers[-1]["name"] if self.layers else "input", "nothing takes the mean over the steps")
+        if self.steps not in (None, 1) and self.axis is None:
             raise UnsupportedError("input", "the picture is shown for steps, but there are no spiking activations")
+        if not self.layers or self.layers[-1]["type"] != "softmax":
+            raise UnsupportedError(self.layers[-1]["name"] if self.layers else "input",
+                                   "the network ends here; a softmax, or one unit with a sigmoid, is wanted as its read-out")
         time = {"axis": self.axis} if self.axis else None
         if self.axis == "steps":
             time["steps"] = self.steps
-        return Network(time, self.layers, self.tensors)
+        return Network(time, self.layers, self.tensors, self.scale)
+
+    def _affine(self, r, gain, offset, mean=0.0):
+        """Takes up (x - mean) * gain + offset of each channel: into the weights right before, or to be folded into the next."""
+        gain, offset, mean = np.broadcast_arrays(*(np.asarray(v, np.float64).reshape(-1) for v in (gain, offset, mean)))
+        if self.foldable:
+            target = self.layers[-1]
+            weights = self.tensors[target["weights"]].astype(np.float64)
+            units = weights.shape[-1]
+            if len(gain) not in (1, units):
+                raise UnsupportedError(r.name, f"its weights do not fit the {units} channels before it")
+            bias = self.tensors[target["bias"]] if "bias" in target else np.zeros(units)
+            folded = (weights * gain, (bias - mean) * gain + offset)
+            if not all(np.isfinite(a).all() for a in folded):
+                raise UnsupportedError(r.name, "folding it gives a weight that is not finite")
+            target["bias"] = f"{target['name']}.bias"
+            for key, a in zip(("weights", "bias"), folded):
+                self.tensors[target[key]] = a.astype(np.float32)
+            return
+        offset = offset - mean * gain
+        if self.pending is not None:
+            before, shift = self.pending
+            if max(len(gain), len(before)) % min(len(gain), len(before)):
+                raise UnsupportedError(r.name, f"its {len(gain)} channels do not fit the {len(before)} before it")
+            most = max(len(gain), len(before))
+            gain, offset, before, shift = (np.tile(v, most // len(v)) for v in (gain, offset, before, shift))
+            gain, offset = gain * before, gain * shift + offset
+        if not np.isfinite(gain).all() or not np.isfinite(offset).all():
+            raise UnsupportedError(r.name, "it scales by a number that is not finite")
+        self.pending, self.pending_of = (gain, offset), r.name
+
+    def _settle(self, name, kind):
+        """Makes sure that nothing is pending, for a layer that it cannot go through."""
+        if self.pending is None:
+            return
+        gain, offset = self.pending
+        untouched = all(layer["type"] in ("max_pool2d", "average_pool2d", "flatten") for layer in self.layers)
+        if untouched and not offset.any() and (gain == gain[0]).all() and gain[0] > 0:
+            self.scale, self.pending = _tidy(self.scale / gain[0]), None
+            return
+        raise UnsupportedError(self.pending_of, f"it scales or shifts what reaches {kind} {name}; it can only go into a "
+                                                "convolution or dense layer right before or behind it")
+
+    def _fold(self, r, kind, weights, padding):
+        """(weights, what is added to the bias) with what is pending in them."""
+        if self.pending is None:
+            return weights, None
+        gain, offset = self.pending
+        inputs = weights.shape[-2]
+        if inputs % len(gain):
+            raise UnsupportedError(self.pending_of, f"{len(gain)} channels do not fit the {inputs} that come into {r.name}")
+        first = not any(layer["type"] in ("conv2d", "dense", "neurons") for layer in self.layers)
+        if first and not offset.any() and (gain == gain[0]).all() and gain[0] > 0:
+            self.scale, self.pending = _tidy(self.scale / gain[0]), None
+            return weights, None
+        if offset.any() and padding == "same":
+            raise UnsupportedError(self.pending_of, f"it shifts what reaches {r.name}, which pads it with zeros that are not shifted; that cannot "
+                                                    "be folded into the weights")
+        gain, offset = (np.tile(v, inputs // len(v)) for v in (gain, offset))
+        wide = weights.astype(np.float64)
+        added = (wide * offset[:, None]).sum(axis=tuple(range(wide.ndim - 1)))
+        self.pending = None
+        return (wide * gain[:, None]).astype(np.float32), added.astype(np.float32) if offset.any() else None
 
     def _push(self, kind, name, **fields):
-        name = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:60]
+        if self.layers and self.layers[-1]["type"] == "softmax":
+            raise UnsupportedError(name, "comes after the read-out's softmax or sigmoid")
+        name = re.sub(r"^[.-]", "_", re.sub(r"[^A-Za-z0-9_.-]", "_", name))[:56]
         if any(layer["name"] == name for layer in self.layers):
-            raise UnsupportedError(name, "two layers would have this name")
+            name = next(f"{name}_{i}" for i in range(2, 999) if all(layer["name"] != f"{name}_{i}" for layer in self.layers))
+        if kind not in ("max_pool2d", "average_pool2d", "global_average_pool2d", "flatten", "conv2d", "dense"):
+            self._settle(name, kind)
+        elif kind == "max_pool2d" and self.pending is not None and (self.pending[0] < 0).any():
+            raise UnsupportedError(self.pending_of, f"it turns signs before the max-pooling {name}, so it cannot go into the weights behind that")
         self.layers.append({"type": kind, "name": name, **fields})
         self.foldable = kind in _LINEAR
         if self.since_neurons is not None:
@@ -111,10 +223,16 @@ class _Chain:
         for a in w:
             if a.dtype.kind != "f" or not np.isfinite(a).all():
                 raise UnsupportedError(r.name, "a weight is not a finite number")
-        names = {"weights": f"{r.name}.weights"} | ({"bias": f"{r.name}.bias"} if bias else {})
-        self._push(kind, r.name, **fields, **names)
-        for tensor, a in zip(names.values(), w):
-            self.tensors[tensor] = np.asarray(a, np.float32)
+        w[0], added = self._fold(r, kind, w[0], fields.get("padding"))
+        if added is not None:
+            w[1:] = [w[1].astype(np.float64) + added if bias else added]
+        if not all(np.isfinite(a).all() for a in w):
+            raise UnsupportedError(r.name, "folding what comes before into it gives a weight that is not finite")
+        self._push(kind, r.name, **fields)
+        layer = self.layers[-1]
+        for key, a in zip(("weights", "bias"), w):
+            layer[key] = f"{layer['name']}.{key}"
+            self.tensors[layer[key]] = np.asarray(a, np.float32)
         self._activation(r.name, c.get("activation"), f"{r.name}_")
 
     def _Conv2D(self, r):
@@ -146,9 +264,7 @@ class _Chain:
 
     def _GlobalAveragePooling2D(self, r):
         _plain(r)
-        self._push("global_average_pool2d", r.name)
-        if r.config.get("keepdims"):
-            raise UnsupportedError(r.name, "keepdims is not held")
+        self._push("global_average_pool2d", r.name)  # with keepdims the map is 1x1, in the same order
 
     def _Flatten(self, r):
         _plain(r)
@@ -170,37 +286,66 @@ class _Chain:
 
     def _activation(self, name, function, prefix=None):
         if isinstance(function, dict):
+            if str(function.get("module") or "keras").split(".")[0] not in ("keras", "tf_keras", "tensorflow", "builtins") or ">" in str(
+                    function.get("registered_name")):
+                raise UnsupportedError(name, f"its activation is a function of {str(function.get('registered_name') or function['module'])[:64]}")
             function = function.get("config")
         if function in (None, "linear"):
             return
+        if function == "sigmoid":
+            self._sigmoid(name)
+            function = "softmax"
         if function not in ("relu", "softmax"):
-            raise UnsupportedError(name, f"activation {function!r}; relu, softmax or linear is wanted")
+            raise UnsupportedError(name, f"activation {str(function)[:64]!r}; relu, softmax, linear, or sigmoid at one last unit, is wanted")
+        if function == "softmax" and self.foldable and self.layers[-1].get("units") == 1:
+            raise UnsupportedError(name, "a softmax of one unit is always 1; was a sigmoid meant?")
         self._push(function, f"{prefix}{function}" if prefix else name)
 
+    def _sigmoid(self, name):
+        """One unit z with a sigmoid as the two of a softmax: 1 / (1 + e^-z) is the softmax of 0 and z."""
+        dense = self.layers[-1] if self.layers else {}
+        if dense.get("type") != "dense" or dense["units"] != 1 or not self.foldable:
+            raise UnsupportedError(name, "a sigmoid is held at one unit of a dense layer, as the read-out, and nowhere else")
+        self._settle(name, "the sigmoid")
+        dense["units"] = 2
+        for key in ("weights", "bias"):
+            if key in dense:
+                w = self.tensors[dense[key]]
+                self.tensors[dense[key]] = np.concatenate([np.zeros_like(w), w], axis=-1)
+
+    def _Identity(self, r):
+        pass
+
+    def _Rescaling(self, r):
+        self._affine(r, r.config["scale"], r.config.get("offset", 0.0))
+
+    def _Normalization(self, r):
+        c = r.config
+        mean, variance = (r.weights[:2] if len(r.weights) >= 2 else (c.get("mean"), c.get("variance")))
+        if mean is None or variance is None:
+            raise UnsupportedError(r.name, "it was never adapted, nor given a mean and a variance")
+        mean, variance = (np.asarray(v, np.float64).reshape(-1) for v in (mean, variance))
+        axis = c.get("axis", -1)
+        axis = list(axis) if isinstance(axis, (list, tuple)) else [axis]
+        if c.get("invert") or len(mean) != 1 and axis not in ([-1], [3], [3 + self.open]):
+            raise UnsupportedError(r.name, "normalisation of the last axis alone, or of everything by one number, is held, and not its inverse")
+        gain = 1 / np.maximum(np.sqrt(variance), 1e-7)
+        self._affine(r, gain, 0.0, mean)
+
     def _BatchNormalization(self, r):
-        if not self.foldable:
-            raise UnsupportedError(r.name, "batch normalisation is folded into a convolution or dense layer, "
-                                           "so it must follow one directly, before the activation")
-        target, c = self.layers[-1], r.config
+        c = r.config
         axis = c.get("axis", -1)
         axis = axis[0] if isinstance(axis, list) and len(axis) == 1 else axis
-        last = 3 if target["type"] == "conv2d" else 1
+        last = 1 if any(layer["type"] in ("flatten", "global_average_pool2d") for layer in self.layers) else 3
         if axis not in (-1, last, last + self.open):
             raise UnsupportedError(r.name, f"normalises axis {axis}, the last is wanted")
         names = [n for n in ("scale", "center") if c.get(n, True)]
-        weights = self.tensors[target["weights"]].astype(np.float64)
-        units = weights.shape[-1]
-        if len(r.weights) != len(names) + 2 or any(np.shape(a) != (units,) for a in r.weights):
-            raise UnsupportedError(r.name, f"its weights do not fit the {units} channels before it")
+        units = r.weights[0].size if r.weights else 0
+        if not units or len(r.weights) != len(names) + 2 or any(np.shape(a) != (units,) for a in r.weights):
+            raise UnsupportedError(r.name, "its weights do not fit its configuration")
         values = dict(zip([*names, "mean", "variance"], (np.asarray(a, np.float64) for a in r.weights)))
         gain = values.get("scale", 1.0) / np.sqrt(values["variance"] + float(c.get("epsilon", 1e-3)))
-        bias = self.tensors[target["bias"]] if "bias" in target else np.zeros(units)
-        folded = (weights * gain, (bias - values["mean"]) * gain + values.get("center", 0.0))
-        if not all(np.isfinite(a).all() for a in folded):
-            raise UnsupportedError(r.name, "folding it gives a weight that is not finite")
-        target["bias"] = f"{target['name']}.bias"
-        for key, a in zip(("weights", "bias"), folded):
-            self.tensors[target[key]] = a.astype(np.float32)
+        self._affine(r, gain, values.get("center", 0.0), values["mean"])
 
     def _SpikingActivation(self, r):
         axis = r.config["time_axis"]
@@ -225,7 +370,7 @@ class _Chain:
         # The format takes the mean right after the last neurons and their max pooling; what stands between in
         # Keras must give the same either way.
         if not self.open or self.since_neurons is None:
-            raise UnsupportedError(r.name, "the mean over steps comes after ShowForSteps and neurons")
+            raise UnsupportedError(r.name, "the mean over steps comes after a picture shown for steps, and neurons")
         rest = self.since_neurons
         while rest and rest[0] == "max_pool2d":
             rest = rest[1:]
@@ -233,10 +378,29 @@ class _Chain:
             raise UnsupportedError(r.name, "the mean over steps must come before the read-out's layers")
         self.open = self.foldable = False
 
+    def _GlobalAveragePooling1D(self, r):
+        _plain(r)
+        if r.config.get("keepdims"):
+            raise UnsupportedError(r.name, "keepdims is not held")
+        if self.steps != 1:
+            self._MeanOverSteps(r)
+
 
 def bare(class_name) -> str:
     """`spikeray>SpikingActivation` -> `SpikingActivation`."""
     return str(class_name).rsplit(">", 1)[-1]
+
+
+def _known(r):
+    """Refuses a key that may change what the layer computes. None leaves a thing as it is."""
+    for key, value in r.config.items():
+        if key not in _INERT | _KEYS.get(r.kind, set()) and value is not None:
+            raise UnsupportedError(r.name, f"{r.kind} with {str(key)[:64]} {str(value)[:64]!r} in its configuration, which is not known")
+
+
+def _tidy(scale) -> float:
+    """255, where 1 / (1 / 255) missed it by a rounding."""
+    return float(round(scale)) if abs(scale - round(scale)) < 1e-6 * abs(scale) and round(scale) else float(scale)
 
 
 def _plain(r):

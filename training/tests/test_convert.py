@@ -91,7 +91,7 @@ def write(path, config, weights=WEIGHTS):
         group = f.create_group("model_weights")
         group.attrs["layer_names"] = [n.encode() for n in weights]
         for name, values in weights.items():
-            g = group.create_group(name)
+            g = group.require_group(name)
             g.attrs["weight_names"] = [f"{name}/{k}:0".encode() for k in ("kernel", "bias")[:len(values)]]
             for k, v in zip(("kernel", "bias"), values):
                 g[f"{name}/{k}:0"] = v
@@ -225,7 +225,7 @@ def test_one_line_says_what_is_wrong(tmp_path, capsys, monkeypatch, name):
     assert word in fails(make(tmp_path / "m.h5"), capsys, monkeypatch)
 
 
-@pytest.mark.parametrize("content, word", [(b"", "not an HDF5"), (b"\x89PNG\r\n", "not an HDF5"), (b"PK\x03\x04", "spikeray.export")])
+@pytest.mark.parametrize("content, word", [(b"", "neither an HDF5"), (b"\x89PNG\r\n", "neither an HDF5"), (b"PK\x03\x04", "damaged")])
 def test_not_hdf5(tmp_path, capsys, monkeypatch, content, word):
     (tmp_path / "m.h5").write_bytes(content)
     assert word in fails(tmp_path / "m.h5", capsys, monkeypatch)
@@ -256,6 +256,6 @@ def test_the_command_in_full(tmp_path, capsys, monkeypatch):
     path = write(tmp_path / "m.h5", keras2())
     monkeypatch.setattr("sys.argv", ["convert", str(path), str(tmp_path / "o.safetensors"), "--name", "mine", "--seed", "2"])
     convert.main()
-    assert "seed 2" in capsys.readouterr().out
+    assert "seed 2" in capsys.readouterr().err
     description, _ = modelfile.read(tmp_path / "o.safetensors")
     assert description["name"] == "mine" and description["training"]["converted_from"]["keras_version"] == "2.4.0"

@@ -99,10 +99,14 @@ REFUSED = {
     "other activations": (lambda: network(layers.Flatten(), layers.Dense(3, activation="tanh", name="odd"), *head()), "odd"),
     "a capped ReLU": (lambda: network(layers.ReLU(6, name="odd"), layers.Flatten(), *head()), "odd"),
     "pooling with padding": (lambda: network(layers.MaxPool2D(padding="same", name="odd"), layers.Flatten(), *head()), "odd"),
-    "normalisation on its own": (lambda: network(layers.BatchNormalization(name="odd"), layers.Flatten(), *head()), "odd"),
-    "normalisation after an activation": (
-        lambda: network(layers.Flatten(), layers.Dense(3, activation="relu"), layers.BatchNormalization(name="odd"), *head()),
-        "odd"),
+    "normalisation before padding": (
+        lambda: network(layers.BatchNormalization(name="odd"), layers.Conv2D(2, 3, padding="same"), layers.Flatten(), *head()), "odd"),
+    "normalisation before an activation alone": (
+        lambda: network(layers.BatchNormalization(name="odd"), layers.ReLU(), layers.Flatten(), *head()), "odd"),
+    "two sigmoids": (lambda: network(layers.Flatten(), layers.Dense(2, activation="sigmoid", name="odd")), "odd"),
+    "a softmax of one unit": (lambda: network(layers.Flatten(), layers.Dense(1, activation="softmax", name="odd")), "odd"),
+    "no softmax": (lambda: network(layers.Flatten(), layers.Dense(2, name="odd")), "odd"),
+    "three classes": (lambda: network(layers.Flatten(), layers.Dense(3, activation="softmax")), "output"),
     "spiking steps outside the steps": (
         lambda: network(layers.Conv2D(2, 3), SpikingActivation(2, "steps", name="odd"), layers.Flatten(), *head()), "odd"),
     "a colour picture": (lambda: network(layers.Flatten(), *head(), shape=(4, 4, 3)), "input"),

@@ -331,3 +331,16 @@ def test_files_of_before_are_resealed(file, tmp_path, monkeypatch, capsys):
     assert reseal.main() == 2
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {**paths, "old": file}
     assert "tensors_sha256: the tensors are not the ones that were written" in capsys.readouterr().err
+
+
+def test_weights_on_a_grid_become_whole_numbers_without_rounding():
+    from spikeray import quantise
+    whole = np.random.default_rng(2).integers(-127, 128, (200, 4))
+    whole[0] = [127, -127, 40, 0]
+    whole[:, 2], whole[:, 3] = np.clip(whole[:, 2], -40, 40), 0
+    weights = whole * np.array([1 / 64, 1 / 4, 1 / 64, 1])
+    step = quantise._step(weights)
+    np.testing.assert_array_equal(np.rint(weights / step) * step, weights)
+    assert np.abs(np.rint(weights / step)).max() == 127
+    off = weights[:, :1] + 1e-3
+    assert quantise._step(off)[0] == pytest.approx(np.abs(off).max() / 127)

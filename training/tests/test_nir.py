@@ -350,7 +350,69 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["nir_file", "import", str(tmp_path / "m.nir"), str(tmp_path / "o.safetensors"),
                                       "--around", str(tmp_path / "m.safetensors"), "--name", "mine"])
     nir_file.main()
-    assert "no sidecar" in capsys.readouterr().out
+    err = capsys.readouterr().err
+    assert "no sidecar" in err and "dropped" not in err
     description, tensors = modelfile.read(tmp_path / "o.safetensors")
     assert description["name"] == "mine" and description["layers"] == m[0]["layers"]
     assert "nir_sha256" in description["training"]["imported_from"]
+
+
+def test_import_says_that_it_drops_the_calibration(tmp_path, capsys, monkeypatch):
+    description, tensors = simple()
+    nir_file.write(tmp_path / "m.nir", description, tensors)
+    interval = {"value": 0.9, "low": 0.8, "high": 1}
+    del description["threshold"]
+    description |= {"calibration": {"method": "logistic", "slope": 1.5, "intercept": 0, "prevalence": 0.5},
+                    "operating_points": [{"name": "balanced", "threshold": 0.3, "sensitivity": interval, "specificity": interval}]}
+    modelfile.write(tmp_path / "m.safetensors", description, tensors)
+    monkeypatch.setattr(sys, "argv", ["nir_file", "import", str(tmp_path / "m.nir"), str(tmp_path / "o.safetensors"), "--around", str(tmp_path / "m.safetensors")])
+    nir_file.main()
+    err = capsys.readouterr().err
+    assert "calibration and operating points" in err and "threshold is 0.5" in err
+    made, _ = modelfile.read(tmp_path / "o.safetensors")
+    assert made["training"]["dropped"] == ["calibration", "operating_points"] and not {"calibration", "operating_points"} & set(made)
+
+
+@pytest.mark.parametrize("shape", [(1,), (1, 1, 1), (4, 1, 1), (1, 6, 5), (4, 6, 5)])
+def test_parameters_of_a_shape_that_spreads_over_the_map(tmp_path, shape):
+    def neurons(shape):
+        at = [np.full(shape, v, "f4") for v in (2 / 1024, 1, 0, 0.5, 0)]
+        return nir.LIF(tau=at[0], r=at[1], v_leak=at[2], v_threshold=at[3], v_reset=at[4])
+
+    conv = nir.Conv2d((6, 5), np.ones((4, 3, 3, 3), "f4"), 1, 1, 1, 1, np.zeros(4, "f4"))
+    made = []
+    for s in (shape, (4, 6, 5)):
+        nir.write(str(tmp_path / "g.nir"), graph(conv, neurons(s), shape=(3, 6, 5), out=(4, 6, 5)))
+        one = nir_import._Import({"time_step": 1 / 1024}, (3, 6, 5), 1)
+        for node in nir_read.read(tmp_path / "g.nir")[1:-1]:
+            one.add(node)
+        made.append(one.layers)
+    assert made[0] == made[1] and made[0][1]["decay"] == 0.5
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 1, 1), (5, 6, 4), (1, 1, 1, 1), (4,)])
+def test_parameters_of_a_shape_that_does_not(shape):
+    node = nir_read.Node("n", "IF", {k: np.full(shape, v, np.float32) for k, v in (("r", 1), ("v_threshold", 1), ("v_reset", 0))})
+    one = nir_import._Import({}, (4, 6, 5), 1)
+    with pytest.raises(nir_file.NIRError, match="node n: r of shape"):
+        one.add(node)
+
+
+@pytest.mark.parametrize("stride, padding, kernel", [
+    ((2, 1), (1, 1), (3, 3)), ((1, 2), 1, (3, 3)), (1, (1, 2), (3, 5)), (1, (1, 0), (3, 1)), ((3, 2), 0, (3, 3)), (2, "valid", (3, 2)), (1, "same", (3, 5)),
+    ((2, 2), (0, 1), (2, 3)), ((1, 2), (0, 1), (1, 3)), ((2, 1), (2, 1), (5, 3))])
+def test_stride_and_padding_of_each_axis(tmp_path, stride, padding, kernel):
+    rng = np.random.default_rng(9)
+    h, w = 16, 12
+    weights = rng.integers(-3, 4, (2, 3, *kernel)).astype(np.float32)
+    conv = nir.Conv2d((h, w), weights, stride, padding, 1, 1, np.zeros(2, "f4"))
+    nir.write(str(tmp_path / "g.nir"), graph(conv, shape=(3, h, w), out=(2, 1, 1)))
+    one = nir_import._Import({}, (3, h, w), 1)
+    one.add(nir_read.read(tmp_path / "g.nir")[1])
+    x = rng.integers(0, 2, (h, w, 3)).astype(np.float32)
+    pad = [(k - 1) // 2 if padding == "same" else 0 for k in kernel] if isinstance(padding, str) else np.broadcast_to(padding, 2)
+    sh, sw = np.broadcast_to(stride, 2)
+    wide = np.pad(x, [(pad[0], pad[0]), (pad[1], pad[1]), (0, 0)])
+    want = np.array([[[(wide[i:i + kernel[0], j:j + kernel[1]] * k.transpose(1, 2, 0)).sum() for k in weights]
+                      for j in range(0, wide.shape[1] - kernel[1] + 1, sw)] for i in range(0, wide.shape[0] - kernel[0] + 1, sh)])
+    np.testing.assert_array_equal(reference.apply(one.layers[0], one.tensors, x), want)
