@@ -224,7 +224,8 @@ def main():
             print("note: no sidecar; taken by NIR's letter: potentials start at 0 and are reset to 0, a current is added whole each step",
                   file=sys.stderr)
         if left := dropped(around[0]):
-            print(f"note: the {' and '.join(left).replace('_', ' ')} of {a.around} are dropped, since they were measured on another network: "
+            names = [{"operating_points": "operating points", "early": "answers at fewer steps"}.get(key, key) for key in left]
+            print(f"note: the {' and '.join(names)} of {a.around} are dropped, since they were measured on another network: "
                   f"probabilities are uncalibrated, and the threshold is {model[0]['threshold']:g}", file=sys.stderr)
     except (OSError, ValueError) as e:  # NIRError, HDF5Error and ModelFileError are ValueErrors
         print(f"{a.file}: {' '.join(str(e).split())[:1000]}", file=sys.stderr)

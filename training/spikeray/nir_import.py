@@ -217,7 +217,7 @@ def _spreads(shape, over) -> bool:
 
 def dropped(around: dict) -> list[str]:
     """What `into_model` leaves behind of the model around a graph, since it was measured on that model's own body."""
-    return [key for key in ("calibration", "operating_points") if key in around]
+    return [key for key in ("calibration", "operating_points", "early") if key in around]
 
 
 def _two(value) -> list[int]:
