@@ -1,18 +1,22 @@
 # The image that holds the Go toolchain; deploy/test-image.sh puts a local one in its place.
 ARG GO_IMAGE=golang:1.26
+# The program's version, as internal/telemetry has it, and the commit: the label and what the program says are the same.
+ARG VERSION=2.0.0
+ARG REVISION=
 
 FROM ${GO_IMAGE} AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-ARG VERSION=
-RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION}" \
+ARG VERSION
+ARG REVISION
+RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=${VERSION} -X main.revision=${REVISION}" \
       -o /out/spikeray ./cmd/server
 
 FROM scratch
-ARG VERSION=
-ARG REVISION=
+ARG VERSION
+ARG REVISION
 LABEL org.opencontainers.image.title="spikeray" \
       org.opencontainers.image.description="Reads chest X-rays and answers with a pneumonia probability from a spiking neural network. For research, not for diagnosis." \
       org.opencontainers.image.source="https://github.com/spikeray/spikeray" \

@@ -12,6 +12,9 @@ import (
 // Default is the model that answers when none is named.
 const Default = "spikeray"
 
+// ForBoards is the one whose whole spiking body neuromorphic boards run without rounding.
+const ForBoards = "spikeray-board"
+
 //go:embed *.safetensors *.md
 var files embed.FS
 

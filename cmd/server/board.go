@@ -7,16 +7,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
-	"net"
-	"os"
 	"runtime"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/telemetry"
+	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
@@ -75,9 +72,19 @@ func (f boardFlags) open(log *slog.Logger, watcher board.Watcher) (*board.Superv
 	if !f.given() {
 		return nil, nil
 	}
-	o, err := f.configure()
+	o, err := f.boardOptions()
 	if err != nil {
 		return nil, err
+	}
+	o.Log, o.Watcher = log, watcher
+	return board.New(o)
+}
+
+// boardOptions are what the flags say of the board.
+func (f boardFlags) boardOptions() (board.Options, error) {
+	o, err := f.configure()
+	if err != nil {
+		return o, err
 	}
 	o.Fallback, o.Queue, o.Timeout, o.StartTimeout = f.BoardFallback, f.BoardQueue, f.BoardTimeout, f.BoardStartTimeout
 	o.Silence, o.Failures, o.Retry, o.Canary, o.Tolerance = f.BoardSilence, f.BoardFailures, f.BoardRetry, f.BoardCanary, f.BoardCanaryTolerance
@@ -93,20 +100,7 @@ func (f boardFlags) open(log *slog.Logger, watcher board.Watcher) (*board.Superv
 	if o.Check == 0 {
 		o.Check = -1
 	}
-	o.Log, o.Watcher = log, watcher
-	return board.New(o)
-}
-
-// standIn gives a server that shares its board host with others a key of its own, by which it takes the board over from
-// itself when it comes back after a crash: no two servers of a machine's name have one address. On any free port it has none.
-func (f *boardFlags) standIn(addr string) {
-	_, port, err := net.SplitHostPort(addr)
-	host, unnamed := os.Hostname()
-	if f.Board != "remote" || f.BoardOption["key"] != "" || err != nil || port == "0" || unnamed != nil {
-		return
-	}
-	f.BoardOption = maps.Clone(f.BoardOption)
-	f.BoardOption["key"] = strings.Join([]string{"spikeray serve", host, addr}, " ")
+	return o, nil
 }
 
 // openForFiles is open for commands that work on as many files at a time as there are cores, and tell nobody else.
@@ -120,7 +114,7 @@ func (f boardFlags) openForFiles(std *streams) (*board.Supervisor, error) {
 }
 
 // opened opens models on a board, if there is one. The end of the context ends the search for it.
-func opened[T any](ctx context.Context, open func(string, spike.Backend) (T, error), name string, s *board.Supervisor) (T, error) {
+func opened[N, T any](ctx context.Context, open func(N, spike.Backend) (T, error), name N, s *board.Supervisor) (T, error) {
 	if s == nil {
 		return open(name, nil)
 	}
@@ -129,7 +123,15 @@ func opened[T any](ctx context.Context, open func(string, spike.Backend) (T, err
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
-	return m, err
+	return m, forBoards(err)
+}
+
+// forBoards adds to a board's refusal which model it would run.
+func forBoards(err error) error {
+	if !errors.As(err, new(*hw.Refusal)) {
+		return err
+	}
+	return fmt.Errorf("%w. The shipped model %s is made for boards: --model %[2]s", err, models.ForBoards)
 }
 
 // closeBoard lets go of a board, if there is one.

@@ -113,7 +113,6 @@ func TestABoardThatCannotRunTheModelIsRefusedByName(t *testing.T) {
 	for _, args := range [][]string{
 		{"predict", "--model=cnnxray", "--board=loihi", picture},
 		{"predict", "--board=none", picture},
-		{"predict", "--board-option=chip=loihi2", picture},
 		{"predict", "--board=loihi", "--board-option=chip=loihi3", picture},
 		{"predict", "--board=loihi", "--board-option=colour=red", picture},
 		{"predict", "--board=remote", picture},

@@ -98,6 +98,9 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err := options.Check(d); err != nil {
 		return err
 	}
+	if err := c.gateFlag.check(m.Description()); err != nil {
+		return err
+	}
 	decision := d.DecisionAt(c.Steps)
 	if decision == nil {
 		return fmt.Errorf("%s is not calibrated for %d of its %d steps: there are no answers to score; predict --json has the raw probabilities", d.Name, c.Steps, d.MaxSteps())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
+	"github.com/spikeray/spikeray/pkg/model"
 )
 
 // size is a number of bytes, written as 1000, 64K, 32M or 2G (powers of 1024).
@@ -45,7 +47,7 @@ type modelFlag struct {
 
 // pictureFlags say what a picture may be.
 type pictureFlags struct {
-	MaxBytes  size `default:"32M" help:"Longest picture file that is taken."`
+	MaxBytes  size `default:"32M" help:"Longest picture file that is taken; in a server, less where --max-request-bytes is."`
 	MaxPixels size `default:"24M" help:"Most pixels, width times height, that are decoded; each may take 8 bytes while it is, in each worker at a time."`
 	TIFF      bool `name:"tiff" help:"Take TIFF too. Off because its decoder has a history of bugs."`
 	WebP      bool `name:"webp" help:"Take WebP too. Off because its decoder has a history of bugs."`
@@ -74,19 +76,45 @@ type gateFlag struct {
 	Gate pipeline.GateMode `default:"flag" enum:"flag,refuse,off" placeholder:"MODE" help:"What becomes of a picture that the model's gate takes for something else than it was made for: flag answers with a warning, refuse does not answer, off does not ask the gate. The default is ${default}."`
 }
 
-// answerFlags change how pictures are answered.
-type answerFlags struct {
+// check refuses a mode that the model cannot be held to.
+func (f gateFlag) check(d *model.Description) error {
+	if f.Gate == pipeline.GateRefuse && d.Gate == nil {
+		return fmt.Errorf("--gate refuse: %s has no gate, and would refuse no picture", d.Name)
+	}
+	return nil
+}
+
+// decisionFlags say from which probability on a picture is called positive.
+type decisionFlags struct {
 	Threshold      *float64 `placeholder:"P" help:"Probability, 0 to 1, from which the answer is PNEUMONIA. The operating point's when not given."`
 	OperatingPoint string   `placeholder:"NAME" help:"One of the model's operating points, in place of a threshold; its first when not given."`
+}
+
+// Validate is called by kong once the flags are read.
+func (f decisionFlags) Validate() error {
+	switch t := f.Threshold; {
+	case t == nil:
+		return nil
+	case !(*t >= 0 && *t <= 1):
+		return fmt.Errorf("--threshold must be from 0 to 1, not %v", *t)
+	case f.OperatingPoint != "":
+		return errors.New("--threshold and --operating-point are both given, where either can be")
+	}
+	return nil
+}
+
+// answerFlags change how pictures are answered.
+type answerFlags struct {
+	decisionFlags
 	gateFlag
 	Bits  int `placeholder:"N" help:"Significant bits of the pictures' samples, 8 to 16, for pictures of 16 bits that have fewer and do not say so (PNG's sBIT chunk). A picture that has not such samples is an error."`
-	Steps int `placeholder:"N" help:"Time steps to simulate, for a model shown its picture for steps. All when not given."`
+	Steps int `placeholder:"N" help:"Time steps to simulate, for a model shown its picture for steps. All when not given. Fewer have a calibration of their own in the model, or none: then there is only the raw probability."`
 }
 
 // Validate is called by kong once the flags are read.
 func (f answerFlags) Validate() error {
-	if t := f.Threshold; t != nil && !(*t >= 0 && *t <= 1) {
-		return fmt.Errorf("--threshold must be from 0 to 1, not %v", *t)
+	if err := f.decisionFlags.Validate(); err != nil {
+		return err
 	}
 	if f.Bits != 0 && (f.Bits < 8 || f.Bits > 16) {
 		return fmt.Errorf("--bits must be from 8 to 16, not %d", f.Bits)

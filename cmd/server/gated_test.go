@@ -58,7 +58,7 @@ func TestPredictTellsPointPrevalenceAndGate(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	for args, want := range map[string]int{
-		"--operating-point=none": 1, "--operating-point=balanced --threshold=0.5": 1, "--prevalence=1": 1, "--gate=perhaps": 2,
+		"--operating-point=none": 1, "--operating-point=balanced --threshold=0.5": 2, "--prevalence=1": 1, "--gate=perhaps": 2,
 		"--operating-point=balanced": 0,
 	} {
 		if r := spikeray(t, nil, append([]string{"predict", "--model", model, light}, strings.Fields(args)...)...); r.status != want {

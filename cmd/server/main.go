@@ -23,8 +23,9 @@ import (
 	"github.com/spikeray/spikeray/models"
 )
 
-// version is set by the linker in a release: -ldflags "-X main.version=v1.2.3".
-var version string
+// version and revision may be set by the linker, in place of the program's own and of the repository's:
+// -ldflags "-X main.version=v2.0.1 -X main.revision=0123abc".
+var version, revision string
 
 const description = `Reads chest X-rays and answers with a probability of pneumonia from a spiking neural network.
 
@@ -42,6 +43,8 @@ Without a command it serves; spikeray serve --help tells how. Every flag can als
 var errSilent = errors.New("told already")
 
 type commands struct {
+	ShowVersion kong.VersionFlag `name:"version" env:"-" help:"Print the program's version and end."`
+
 	Kernel string `placeholder:"TIER" help:"Processor tier to compute on: ${tiers}. The default is the fastest."`
 
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Answer over HTTP (the default command)."`
@@ -59,6 +62,7 @@ var defaults = kong.Vars{
 	"tiers":   strings.Join(kernel.Available(), ", "),
 	"workers": defaultWorkers(),
 	"boards":  strings.Join(board.Names(), ", "),
+	"version": versionLine(),
 }
 
 // streams are what a command reads and writes.
@@ -95,26 +99,22 @@ func run(ctx context.Context, args []string, std *streams) int {
 	std = &streams{std.in, out, errs, std.progress, std.outIsTerminal}
 	var c commands
 	exit := -1
-	parser, err := kong.New(&c,
-		kong.Name("spikeray"),
-		kong.Description(description),
-		kong.DefaultEnvars("SPIKERAY"),
-		defaults,
+	parser := newParser(&c,
 		kong.Writers(std.out, std.err),
 		kong.Exit(func(status int) { exit = status }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.Bind(std),
 	)
-	if err != nil {
-		panic(err) // the commands above are wrong
-	}
 	parsed, err := parser.Parse(args)
 	if exit >= 0 {
 		return exit // --help
 	}
 	if err != nil {
 		fmt.Fprintf(std.err, "spikeray: %v\nTry spikeray --help.\n", err)
+		return 2
+	}
+	if err := strict(parsed, os.Environ()); err != nil {
+		fmt.Fprintf(std.err, "spikeray: %v\nTry %s --help.\n", err, parsed.Selected().FullPath())
 		return 2
 	}
 	if err := kernel.Select(c.Kernel); err != nil {
@@ -134,13 +134,32 @@ func run(ctx context.Context, args []string, std *streams) int {
 	}
 }
 
+// newParser reads the command line and the environment into c.
+func newParser(c *commands, options ...kong.Option) *kong.Kong {
+	parser, err := kong.New(c, append(options,
+		kong.Name("spikeray"),
+		kong.Description(description),
+		kong.DefaultEnvars("SPIKERAY"),
+		defaults,
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+	)...)
+	if err != nil {
+		panic(err) // the commands above are wrong
+	}
+	return parser
+}
+
 type versionCommand struct{}
 
 func (versionCommand) Run(std *streams) error {
-	b := telemetry.ReadBuild(version)
+	_, err := fmt.Fprintln(std.out, versionLine())
+	return err
+}
+
+func versionLine() string {
+	b := telemetry.ReadBuild(version, revision)
 	if b.Revision != "" {
 		b.Revision = " (" + b.Revision + ")"
 	}
-	_, err := fmt.Fprintf(std.out, "spikeray %s%s %s\n", b.Version, b.Revision, b.GoVersion)
-	return err
+	return fmt.Sprintf("spikeray %s%s %s", b.Version, b.Revision, b.GoVersion)
 }

@@ -18,7 +18,7 @@ import (
 type modelCommand struct {
 	List  modelListCommand  `cmd:"" help:"List the shipped models, the default first."`
 	Show  modelShowCommand  `cmd:"" help:"Print a model's card, or with --json its description."`
-	Check modelCheckCommand `cmd:"" help:"Check a model file; with --board, say also what becomes of it there, or why it cannot run."`
+	Check modelCheckCommand `cmd:"" help:"Check a model file, or a shipped model; with --board, say also what becomes of it there, or why it cannot run."`
 }
 
 type modelListCommand struct{}
@@ -56,9 +56,12 @@ func (c modelShowCommand) Run(std *streams) error {
 	if c := d.Calibration; c != nil {
 		fmt.Fprintf(std.out, "calibrated: slope %g, intercept %g, at a prevalence of %g\n", c.Slope, c.Intercept, c.Prevalence)
 	}
-	for _, p := range d.OperatingPoints {
-		fmt.Fprintf(std.out, "operating point %s: threshold %g, sensitivity %s, specificity %s\n",
-			p.Name, p.Threshold, estimate(p.Sensitivity), estimate(p.Specificity))
+	printPoints(std.out, "", d.OperatingPoints)
+	for _, e := range d.Early {
+		printPoints(std.out, fmt.Sprintf("after %d of %d steps, ", e.Steps, d.MaxSteps()), e.OperatingPoints)
+	}
+	if n := d.MaxSteps() - 1 - len(d.Early); n > 0 {
+		fmt.Fprintf(std.out, "not calibrated for %d of the %d numbers of steps below %d\n", n, d.MaxSteps()-1, d.MaxSteps())
 	}
 	if g := d.Gate; g != nil {
 		fmt.Fprintf(std.out, "gate: %q from %g, otherwise %q\n", g.Accept, g.Threshold, g.Reasons())
@@ -69,14 +72,21 @@ func (c modelShowCommand) Run(std *streams) error {
 	return nil
 }
 
+func printPoints(w io.Writer, when string, points []model.OperatingPoint) {
+	for _, p := range points {
+		fmt.Fprintf(w, "%soperating point %s: threshold %g, sensitivity %s, specificity %s\n",
+			when, p.Name, p.Threshold, estimate(p.Sensitivity), estimate(p.Specificity))
+	}
+}
+
 func estimate(e model.Estimate) string {
 	return fmt.Sprintf("%.3f (%.3f to %.3f)", e.Value, e.Low, e.High)
 }
 
 type modelCheckCommand struct {
 	boardFlag
-	JSON bool   `help:"Print the board's report as JSON."`
-	File string `arg:"" type:"existingfile" help:"A model file."`
+	JSON bool   `help:"Print as JSON what the model is, and with --board the board's report in place of that."`
+	Name string `arg:"" help:"A shipped model's name, or a model file."`
 }
 
 func (c modelCheckCommand) Run(ctx context.Context, std *streams) (err error) {
@@ -102,7 +112,7 @@ func (c modelCheckCommand) Run(ctx context.Context, std *streams) (err error) {
 	}
 	m, err := c.check(to, p)
 	if err != nil {
-		return err
+		return forBoards(err)
 	}
 	if p.placed == nil {
 		return noSpikes(m.Name())
@@ -110,13 +120,22 @@ func (c modelCheckCommand) Run(ctx context.Context, std *streams) (err error) {
 	return printReport(std.out, p.placed.Report(), c.JSON)
 }
 
-// check opens the file for a back end and says what it is.
+// checked is what model check --json prints.
+type checked struct {
+	File string `json:"file"`
+	pipeline.ModelReference
+}
+
+// check opens the model for a back end and says what it is.
 func (c modelCheckCommand) check(w io.Writer, backend spike.Backend) (*pipeline.Entry, error) {
-	m, err := pipeline.OpenModelFile(c.File, backend)
+	m, err := pipeline.OpenModel(c.Name, backend)
 	if err != nil {
 		return nil, err
 	}
+	if c.JSON {
+		return m, json.NewEncoder(w).Encode(checked{c.Name, m.Reference()})
+	}
 	d := m.Description()
-	_, err = fmt.Fprintf(w, "%s: good, %s %s, %s\n", c.File, d.Name, d.Version, m.Digest())
+	_, err = fmt.Fprintf(w, "%s: good, %s %s, %s\n", c.Name, d.Name, d.Version, m.Digest())
 	return m, err
 }

@@ -60,6 +60,9 @@ func (c *predictCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err := c.options().Check(m.Description()); err != nil {
 		return err
 	}
+	if err := c.gateFlag.check(m.Description()); err != nil {
+		return err
+	}
 	if count(c.Files, "-") > 1 {
 		return errors.New("standard input can be read once only")
 	}

@@ -74,7 +74,7 @@ func (c selftestCommand) Run(ctx context.Context, std *streams) error {
 	}
 	switch {
 	case err != nil:
-		return fmt.Errorf("board %s: %w", c.Board, err)
+		return fmt.Errorf("board %s: %w", c.Board, forBoards(err))
 	case test.Wrong():
 		return fmt.Errorf("board %s says that it is exact, and its spikes are not the simulator's", c.Board)
 	}

@@ -58,18 +58,26 @@ func OpenModelFile(path string, backend spike.Backend) (*Entry, error) {
 	return &Entry{Model: m}, nil
 }
 
-// OpenCatalogue opens every shipped model and, as the default, the one named:
-// as in [OpenModel] a shipped model or a file. A file whose model has a shipped
-// model's name takes its place. The backend runs the default; the others stay on
-// the simulator, since a board has one network.
-func OpenCatalogue(first string, backend spike.Backend) (*Catalogue, error) {
-	standard, err := OpenModel(first, backend)
-	if err != nil {
-		return nil, err
+// OpenCatalogue opens the models named, as in [OpenModel] shipped ones or files, the first of which is the default, and
+// then every other shipped model. A file whose model has a shipped model's name takes its place; two of the models named
+// must not have one name. The backend runs the default; the others stay on the simulator, since a board has one network.
+func OpenCatalogue(named []string, backend spike.Backend) (*Catalogue, error) {
+	var entries []*Entry
+	from := map[string]string{}
+	for _, name := range named {
+		e, err := OpenModel(name, backend)
+		if err != nil {
+			return nil, err
+		}
+		backend = nil
+		if other, taken := from[e.Name()]; taken {
+			return nil, fmt.Errorf("the models %s and %s are both called %s: a request could not tell them apart", other, name, e.Name())
+		}
+		from[e.Name()] = name
+		entries = append(entries, e)
 	}
-	entries := []*Entry{standard}
 	for _, name := range models.Names() {
-		if name == standard.Name() {
+		if _, taken := from[name]; taken {
 			continue
 		}
 		e, err := openShipped(name, nil)

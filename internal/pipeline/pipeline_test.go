@@ -73,7 +73,7 @@ func TestPredictErrorsAreThoseOfTheirStage(t *testing.T) {
 
 func TestCatalogueHasTheShippedModels(t *testing.T) {
 	for _, first := range models.Names() {
-		c, err := pipeline.OpenCatalogue(first, nil)
+		c, err := pipeline.OpenCatalogue([]string{first}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func TestAFilesModelTakesTheShippedOnesPlace(t *testing.T) {
 	if err := os.WriteFile(path, testmodel.File(models.Default, nil), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := pipeline.OpenCatalogue(path, nil)
+	c, err := pipeline.OpenCatalogue([]string{path}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

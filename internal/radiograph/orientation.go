@@ -16,7 +16,6 @@ func exifOrientation(tiff []byte) int {
 	const (
 		tagOrientation = 0x0112
 		typeShort      = 3
-		typeLong       = 4 // no writer should use it, some do
 		entryBytes     = 12
 	)
 	var order binary.ByteOrder
@@ -40,17 +39,11 @@ func exifOrientation(tiff []byte) int {
 			return 0
 		}
 		if order.Uint16(entries) == tagOrientation {
-			var v uint32
-			switch order.Uint16(entries[2:]) {
-			case typeShort:
-				v = uint32(order.Uint16(entries[8:]))
-			case typeLong:
-				v = order.Uint32(entries[8:])
-			}
-			if v < 1 || v > 8 {
+			v := int(order.Uint16(entries[8:]))
+			if order.Uint16(entries[2:]) != typeShort || v < 1 || v > 8 {
 				return 0
 			}
-			return int(v)
+			return v
 		}
 		entries = entries[entryBytes:]
 	}

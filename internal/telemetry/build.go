@@ -2,9 +2,13 @@ package telemetry
 
 import "runtime/debug"
 
+// Version is the program's, and that of the interface that api/openapi.yaml describes. It is the one place to change: tests
+// hold the document and the image's label to it. Model files have versions of their own.
+const Version = "2.0.0"
+
 // Build says which build of the program runs.
 type Build struct {
-	// Version is the module's version, "devel" when it has none.
+	// Version is [Version], unless the linker was given another.
 	Version string
 	// Revision is the commit, with "+dirty" when the tree had changes; empty when
 	// the build did not know.
@@ -13,31 +17,32 @@ type Build struct {
 	GoVersion string
 }
 
-// ReadBuild tells the running program's build from what the toolchain put
-// into it. A version that is not empty stands in for the module's.
-func ReadBuild(version string) Build {
-	b := Build{Version: version}
+// ReadBuild tells the running program's build. A version or a revision that is not empty, the linker's, stands in for
+// [Version] and for what the toolchain put into the program.
+func ReadBuild(version, revision string) Build {
+	b := Build{Version: version, Revision: revision}
+	if b.Version == "" {
+		b.Version = Version
+	}
 	info, ok := debug.ReadBuildInfo()
-	if ok {
-		b.GoVersion = info.GoVersion
-		if b.Version == "" && info.Main.Version != "(devel)" {
-			b.Version = info.Main.Version
-		}
-		dirty := false
-		for _, s := range info.Settings {
-			switch s.Key {
-			case "vcs.revision":
-				b.Revision = s.Value
-			case "vcs.modified":
-				dirty = s.Value == "true"
-			}
-		}
-		if dirty && b.Revision != "" {
-			b.Revision += "+dirty"
+	if !ok {
+		return b
+	}
+	b.GoVersion = info.GoVersion
+	if b.Revision != "" {
+		return b
+	}
+	dirty := false
+	for _, s := range info.Settings {
+		switch s.Key {
+		case "vcs.revision":
+			b.Revision = s.Value
+		case "vcs.modified":
+			dirty = s.Value == "true"
 		}
 	}
-	if b.Version == "" {
-		b.Version = "devel"
+	if dirty && b.Revision != "" {
+		b.Revision += "+dirty"
 	}
 	return b
 }

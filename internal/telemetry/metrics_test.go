@@ -3,6 +3,7 @@ package telemetry
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,55 @@ func TestScrapeHasClassicAndNativeBuckets(t *testing.T) {
 	}
 	if stages != 5 {
 		t.Errorf("%d stages, want 5", stages)
+	}
+}
+
+// A family that is declared twice makes Prometheus's reference parser of OpenMetrics refuse the whole scrape, and so does
+// a sample that no family above it covers.
+func TestEachFamilyIsDeclaredOnceInEveryFormat(t *testing.T) {
+	for accept, suffixes := range map[string][]string{
+		"text/plain": {"", "_bucket", "_sum", "_count"},
+		"application/openmetrics-text; version=1.0.0": {"", "_total", "_created", "_bucket", "_sum", "_count", "_info"},
+	} {
+		request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+		request.Header.Set("Accept", accept)
+		recorder := httptest.NewRecorder()
+		used().Handler().ServeHTTP(recorder, request)
+		if media, _, _ := strings.Cut(accept, ";"); !strings.HasPrefix(recorder.Header().Get("Content-Type"), media) {
+			t.Fatalf("%s is answered with %s", accept, recorder.Header().Get("Content-Type"))
+		}
+		seen, family, samples := map[string]bool{}, "", 0
+		names := map[string]bool{} // of samples, which must not be two families'
+		for line := range strings.Lines(recorder.Body.String()) {
+			fields := strings.Fields(line)
+			switch {
+			case len(fields) > 2 && fields[0] == "#" && fields[1] == "TYPE":
+				if family = fields[2]; seen[family] {
+					t.Errorf("%s: %s is declared twice", accept, family)
+				}
+				seen[family] = true
+				for _, suffix := range suffixes {
+					if names[family+suffix] && suffix != "" {
+						t.Errorf("%s: %s%s is in two families", accept, family, suffix)
+					}
+				}
+			case fields[0] == "#":
+			default:
+				samples++
+				name, _, _ := strings.Cut(fields[0], "{")
+				names[name] = true
+				rest, under := strings.CutPrefix(name, family)
+				if !under || !slices.Contains(suffixes, rest) {
+					t.Errorf("%s: %s stands under %s", accept, name, family)
+				}
+			}
+		}
+		if len(seen) < 50 || samples < 100 || !seen["spikeray_build_info"] {
+			t.Errorf("%s: %d families and %d samples", accept, len(seen), samples)
+		}
+		if accept == "text/plain" && !seen["go_memstats_alloc_bytes_total"] {
+			t.Error("the counter is gone too")
+		}
 	}
 }
 

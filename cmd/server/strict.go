@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+const envPrefix = "SPIKERAY_"
+
+// answering are the flags that change what an answer says. A command that answers pictures takes each of them, or refuses
+// the variable that would set it.
+var answering = []string{"threshold", "operating-point", "steps", "prevalence", "gate", "bits"}
+
+// strict refuses what would otherwise be ignored without a word: a flag that is given twice and has one value, a variable
+// that no command knows, one that this command would be expected to heed and does not, a flag of a board without a board.
+func strict(parsed *kong.Context, environment []string) error {
+	for flag, times := range occurrences(parsed) {
+		if times > 1 && !flag.IsCumulative() {
+			return fmt.Errorf("--%s is given %d times, and takes one value", flag.Name, times)
+		}
+	}
+	known := map[string]bool{}
+	for _, node := range parsed.Model.Leaves(false) {
+		for _, flags := range node.AllFlags(false) {
+			for _, flag := range flags {
+				for _, name := range flag.Envs {
+					known[name] = true
+				}
+			}
+		}
+	}
+	own := map[string]bool{}
+	for _, flag := range parsed.Flags() {
+		own[flag.Name] = true
+	}
+	command := parsed.Selected().Name
+	for _, variable := range slices.Sorted(slices.Values(environment)) {
+		name, value, _ := strings.Cut(variable, "=")
+		if !strings.HasPrefix(strings.ToUpper(name), envPrefix) || foreign(name, value) {
+			continue
+		}
+		if !known[name] {
+			return fmt.Errorf("the variable %s is not known; the nearest that is known is %s", name, nearest(name, slices.Sorted(maps.Keys(known))))
+		}
+		flag := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, envPrefix), "_", "-"))
+		if own["gate"] && slices.Contains(answering, flag) && !own[flag] {
+			hint := ""
+			if command == "serve" {
+				hint = fmt.Sprintf("; a request may ask for it as ?%s=", strings.ReplaceAll(flag, "-", "_"))
+			}
+			return fmt.Errorf("the variable %s is set, and %s has no --%s%s", name, command, flag, hint)
+		}
+	}
+	if own["board"] {
+		given := givenFlags(parsed)
+		for _, name := range slices.Sorted(maps.Keys(given)) {
+			if strings.HasPrefix(name, "board-") && given["board"] == "" {
+				return fmt.Errorf("%s is for a --board, and none is given", given[name])
+			}
+		}
+	}
+	return nil
+}
+
+func occurrences(parsed *kong.Context) map[*kong.Flag]int {
+	times := map[*kong.Flag]int{}
+	for _, p := range parsed.Path {
+		if p.Flag != nil && !p.Resolved {
+			times[p.Flag]++
+		}
+	}
+	return times
+}
+
+// givenFlags are the flags that the command line or the environment sets, each with the words that do.
+func givenFlags(parsed *kong.Context) map[string]string {
+	given := map[string]string{}
+	for _, flag := range parsed.Flags() {
+		for _, name := range flag.Envs {
+			if os.Getenv(name) != "" {
+				given[flag.Name] = name
+			}
+		}
+	}
+	for flag := range occurrences(parsed) {
+		given[flag.Name] = "--" + flag.Name
+	}
+	return given
+}
+
+// ofTests are variables that the project's tests and scripts read, and the program does not.
+var ofTests = regexp.MustCompile(`^SPIKERAY_(BIN|GOLDEN|SPINNMAN|LAVA_CASES|[A-Z]+_PYTHON|TEST_[A-Z_]+)$`)
+
+// serviceLink is what Kubernetes, and Docker before it, set for a service whose name begins with spikeray.
+var serviceLink = regexp.MustCompile(`^SPIKERAY_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)
+
+// foreign tells whether a variable is not meant for the program.
+func foreign(name, value string) bool {
+	if ofTests.MatchString(name) {
+		return true
+	}
+	// A person who writes SPIKERAY_PORT=9000 means the program.
+	return serviceLink.MatchString(name) && (os.Getenv("KUBERNETES_SERVICE_HOST") != "" || strings.Contains(value, "://")) &&
+		(!strings.HasSuffix(name, "_PORT") || strings.HasSuffix(name, "_SERVICE_PORT") || strings.Contains(value, "://"))
+}
+
+// nearest is the one of some words that takes the fewest letters changed, put in or left out.
+func nearest(word string, words []string) string {
+	return slices.MinFunc(words, func(a, b string) int { return distance(word, a) - distance(word, b) })
+}
+
+// distance is Levenshtein's.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spikeray/spikeray/api"
+	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/memory"
+	"github.com/spikeray/spikeray/internal/pipeline"
+)
+
+// served is what flags of serve reach.
+type served struct {
+	command *serveCommand
+	plan    memory.Plan
+	server  api.Config
+	board   board.Options
+}
+
+// wiring has, for every flag of serve, a value other than its default and what that value reaches.
+var wiring = map[string]struct {
+	value string
+	with  []string // flags that it needs
+	reach func(served) (got, want any)
+}{
+	"addr":              {"127.0.0.1:9", nil, func(s served) (any, any) { return s.command.Addr, "127.0.0.1:9" }},
+	"model":             {"snnxray", nil, func(s served) (any, any) { return fmt.Sprint(s.command.Model), "[snnxray]" }},
+	"threshold":         {"0.25", nil, func(s served) (any, any) { return *s.server.Standard.Threshold, 0.25 }},
+	"operating-point":   {"screening", nil, func(s served) (any, any) { return s.server.Standard.OperatingPoint, "screening" }},
+	"gate":              {"off", nil, func(s served) (any, any) { return s.server.Gate, pipeline.GateOff }},
+	"max-bytes":         {"1M", nil, func(s served) (any, any) { return s.server.MaxImageBytes, int64(1 << 20) }},
+	"max-pixels":        {"1M", nil, func(s served) (any, any) { return s.server.Limits.MaxPixels, 1 << 20 }},
+	"tiff":              {"true", nil, func(s served) (any, any) { return s.server.Limits.TIFF, true }},
+	"webp":              {"true", nil, func(s served) (any, any) { return s.server.Limits.WebP, true }},
+	"workers":           {"7", nil, func(s served) (any, any) { return s.server.Queue.Workers(), 7 }},
+	"queue":             {"31", nil, func(s served) (any, any) { return s.server.Queue.Capacity(), 31 }},
+	"max-images":        {"3", nil, func(s served) (any, any) { return s.server.MaxImages, 3 }},
+	"max-request-bytes": {"33M", nil, func(s served) (any, any) { return s.server.MaxRequestBytes, int64(33 << 20) }},
+	"max-connections":   {"77", nil, func(s served) (any, any) { return s.server.MaxConnections, 77 }},
+	"max-upload-memory": {"99M", nil, func(s served) (any, any) { return s.server.MaxUploadMemory, int64(99 << 20) }},
+	"memory":            {"700M", nil, func(s served) (any, any) { return s.plan.Bytes, int64(700 << 20) }},
+	"queue-time":        {"3s", nil, func(s served) (any, any) { return s.server.Queue.Wait, 3 * time.Second }},
+	"predict-timeout":   {"31s", nil, func(s served) (any, any) { return s.server.PredictTimeout, 31 * time.Second }},
+	"read-timeout":      {"41s", nil, func(s served) (any, any) { return s.server.ReadTimeout, 41 * time.Second }},
+	"min-upload-rate":   {"5K", nil, func(s served) (any, any) { return s.server.MinUploadRate, int64(5 << 10) }},
+	"idle-timeout":      {"51s", nil, func(s served) (any, any) { return s.server.IdleTimeout, 51 * time.Second }},
+	"drain-delay":       {"6s", nil, func(s served) (any, any) { return s.server.DrainDelay, 6 * time.Second }},
+	"shutdown-timeout":  {"7s", nil, func(s served) (any, any) { return s.server.ShutdownTimeout, 7 * time.Second }},
+	"trusted-origin":    {"https://a.example", nil, func(s served) (any, any) { return fmt.Sprint(s.server.TrustedOrigins), "[https://a.example]" }},
+	"log-format":        {"json", nil, func(s served) (any, any) { return s.command.LogFormat, "json" }},
+	"log-level":         {"error", nil, func(s served) (any, any) { return s.command.LogLevel, slog.LevelError }},
+
+	"board":                  {"loihi", nil, func(s served) (any, any) { return s.board.Name, "loihi" }},
+	"board-option":           {"chip=loihi1", onLoihi, func(s served) (any, any) { return s.command.BoardOption["chip"], "loihi1" }},
+	"board-fallback":         {"request", onLoihi, func(s served) (any, any) { return s.board.Fallback, board.Request }},
+	"board-queue":            {"5", onLoihi, func(s served) (any, any) { return s.board.Queue, 5 }},
+	"board-timeout":          {"3s", onLoihi, func(s served) (any, any) { return s.board.Timeout, 3 * time.Second }},
+	"board-silence":          {"4s", onLoihi, func(s served) (any, any) { return s.board.Silence, 4 * time.Second }},
+	"board-start-timeout":    {"5s", onLoihi, func(s served) (any, any) { return s.board.StartTimeout, 5 * time.Second }},
+	"board-failures":         {"9", onLoihi, func(s served) (any, any) { return s.board.Failures, 9 }},
+	"board-retry":            {"8s", onLoihi, func(s served) (any, any) { return s.board.Retry, 8 * time.Second }},
+	"board-canary":           {"11s", onLoihi, func(s served) (any, any) { return s.board.Canary, 11 * time.Second }},
+	"board-canary-answers":   {"17", onLoihi, func(s served) (any, any) { return s.board.CanaryAnswers, 17 }},
+	"board-check":            {"0.25", onLoihi, func(s served) (any, any) { return s.board.Check, 0.25 }},
+	"board-canary-tolerance": {"0.5", onLoihi, func(s served) (any, any) { return s.board.Tolerance, 0.5 }},
+}
+
+var onLoihi = []string{"--board=loihi"}
+
+// elsewhere are the flags of serve whose effect other tests see.
+var elsewhere = []string{"help", "version", "kernel"}
+
+func parseServe(t *testing.T, environment []string, args ...string) served {
+	t.Helper()
+	for _, variable := range environment {
+		name, value, _ := strings.Cut(variable, "=")
+		t.Setenv(name, value)
+	}
+	var c commands
+	parsed, err := newParser(&c).Parse(append([]string{"serve"}, args...))
+	if err == nil {
+		err = strict(parsed, environment)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := served{command: &c.Serve}
+	if s.plan, err = c.Serve.plan(); err == nil {
+		s.server, err = c.Serve.config(s.plan)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Serve.Board != "" {
+		if s.board, err = c.Serve.boardOptions(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+func TestEveryFlagAndVariableOfServeReachesItsField(t *testing.T) {
+	var c commands
+	for _, node := range newParser(&c).Model.Leaves(false) {
+		if node.Name != "serve" {
+			continue
+		}
+		for _, flags := range node.AllFlags(false) {
+			for _, flag := range flags {
+				if _, wired := wiring[flag.Name]; !wired && !slices.Contains(elsewhere, flag.Name) {
+					t.Errorf("--%s is not in the table", flag.Name)
+				}
+			}
+		}
+	}
+	for name, w := range wiring {
+		t.Run(name, func(t *testing.T) {
+			if got, want := w.reach(parseServe(t, nil, append(w.with, "--"+name+"="+w.value)...)); got != want {
+				t.Errorf("--%s=%s reaches %v, want %v", name, w.value, got, want)
+			}
+			variable := envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "=" + w.value
+			if got, want := w.reach(parseServe(t, []string{variable}, w.with...)); got != want {
+				t.Errorf("%s reaches %v, want %v", variable, got, want)
+			}
+		})
+	}
+}
+
+func TestLimitsThatAreNotGivenGiveWay(t *testing.T) {
+	s := parseServe(t, nil, "--max-upload-memory=8M").server
+	if s.MaxRequestBytes != 8<<20 || s.MaxImageBytes != 8<<20/3*2 {
+		t.Errorf("%d, %d", s.MaxRequestBytes, s.MaxImageBytes)
+	}
+	if s := parseServe(t, nil, "--max-request-bytes=1M").server; s.MaxImageBytes != 1<<20 {
+		t.Errorf("%d", s.MaxImageBytes)
+	}
+	if s := parseServe(t, nil, "--workers=2", "--queue=1").server; s.MaxImages != 3 {
+		t.Errorf("%d", s.MaxImages)
+	}
+}
