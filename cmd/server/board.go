@@ -7,7 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"net"
+	"os"
 	"runtime"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -101,6 +105,18 @@ func (f boardFlags) boardOptions() (board.Options, error) {
 		o.Check = -1
 	}
 	return o, nil
+}
+
+// standIn gives a server that shares its board host with others a key of its own, by which it takes the board over from
+// itself when it comes back after a crash: no two servers of a machine's name have one address. On any free port it has none.
+func (f *boardFlags) standIn(addr string) {
+	_, port, err := net.SplitHostPort(addr)
+	host, unnamed := os.Hostname()
+	if f.Board != "remote" || f.BoardOption["key"] != "" || err != nil || port == "0" || unnamed != nil {
+		return
+	}
+	f.BoardOption = maps.Clone(f.BoardOption)
+	f.BoardOption["key"] = strings.Join([]string{"spikeray serve", host, addr}, " ")
 }
 
 // openForFiles is open for commands that work on as many files at a time as there are cores, and tell nobody else.

@@ -278,3 +278,25 @@ func TestEmulatorLavaAndSimulatorAnswerTheSame(t *testing.T) {
 		}
 	}
 }
+
+// TestAServerThatCrashedHasItsBoardBack: the lease of the one before is as long as it likes.
+func TestAServerThatCrashedHasItsBoardBack(t *testing.T) {
+	file := write(t, testmodel.BoardFile("mine"), t.TempDir(), "mine.safetensors")
+	_, host := boardhost(t, simulatorHost(t), "127.0.0.1:0", "--lease=3600")
+	args := []string{"--addr=" + freeAddr(t), "--model=" + file, "--board=remote", "--board-option=url=http://" + host}
+	p := serve(t, nil, args...)
+	if a := p.ask(t); a.Status != 200 || !strings.HasPrefix(a.Backend.Name, "remote-") {
+		t.Fatalf("%+v", a)
+	}
+	if err := p.command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = p.command.Wait()
+	if other := spikeray(t, nil, "predict", "--model", file, "--board=remote", "--board-option=url=http://"+host,
+		write(t, testmodel.PNG(60, 50, 3), t.TempDir(), "x.png")); other.status == 0 || !strings.Contains(other.err, "another owner") {
+		t.Errorf("another command has the board: %+v", other)
+	}
+	if a := serve(t, nil, args...).ask(t); a.Status != 200 || !strings.HasPrefix(a.Backend.Name, "remote-") {
+		t.Errorf("the same server again: %+v", a)
+	}
+}

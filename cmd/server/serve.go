@@ -125,6 +125,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 		return err
 	}
 	defer flush()
+	c.boardFlags.standIn(c.Addr)
 	supervisor, err := c.boardFlags.open(log, c.watcher(metrics))
 	if err != nil {
 		return err

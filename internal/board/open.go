@@ -99,7 +99,7 @@ func openLoihi(s *settings) Options {
 
 // openRemote is a board host.
 func openRemote(s *settings) Options {
-	o := remote.Options{URL: s.text("url", ""), Model: s.text("model", ""), Timeout: s.duration("timeout", 30*time.Second)}
+	o := remote.Options{URL: s.text("url", ""), Model: s.text("model", ""), Timeout: s.duration("timeout", 30*time.Second), Key: s.text("key", "")}
 	if o.URL == "" {
 		s.fail("the board remote wants an option url")
 	}

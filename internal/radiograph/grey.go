@@ -12,6 +12,7 @@ type seen struct {
 	of          int64 // of how many
 	transparent bool
 	depth       string // what was done about the samples' depth, as a warning
+	damage      string // what was left over in the file, or is as in no sound one
 	span        int    // levels of 256 between the darkest and the lightest pixel looked at
 }
 

@@ -61,6 +61,9 @@ func span(r image.Rectangle, pix []byte, stride, pixelBytes, enough int) (darkes
 func (h header) warnings(s seen) []string {
 	var list []string
 	warn := func(format string, args ...any) { list = append(list, fmt.Sprintf(format, args...)) }
+	if s.damage != "" {
+		warn("damaged: %s; the picture may not be the one that was sent", s.damage)
+	}
 	if h.orientation > 1 {
 		warn("orientation: EXIF orientation %d applied; a radiograph is not turned by its camera", h.orientation)
 	}

@@ -16,6 +16,7 @@ func exifOrientation(tiff []byte) int {
 	const (
 		tagOrientation = 0x0112
 		typeShort      = 3
+		typeLong       = 4 // no writer should use it, some do
 		entryBytes     = 12
 	)
 	var order binary.ByteOrder
@@ -39,11 +40,17 @@ func exifOrientation(tiff []byte) int {
 			return 0
 		}
 		if order.Uint16(entries) == tagOrientation {
-			v := int(order.Uint16(entries[8:]))
-			if order.Uint16(entries[2:]) != typeShort || v < 1 || v > 8 {
+			var v uint32
+			switch order.Uint16(entries[2:]) {
+			case typeShort:
+				v = uint32(order.Uint16(entries[8:]))
+			case typeLong:
+				v = order.Uint32(entries[8:])
+			}
+			if v < 1 || v > 8 {
 				return 0
 			}
-			return v
+			return int(v)
 		}
 		entries = entries[entryBytes:]
 	}

@@ -64,7 +64,7 @@ type Limits struct {
 	// files could trigger, so they are off unless asked for.
 	TIFF, WebP bool
 	// Target is the size that the picture will be resized to, where that is known and a
-	// slightly different result is all right. An ordinary JPEG is then decoded straight to
+	// slightly different result is all right. A JPEG of grey or YCbCr is then decoded straight to
 	// 1/2, 1/4 or 1/8 of its size as long as it stays twice the target's either way; see
 	// Picture.Reduced. The zero Target decodes all pixels.
 	Target image.Point
@@ -93,7 +93,9 @@ type Picture struct {
 	Reduced int
 	// Warnings say what was noticed about the picture or done to it, each a code,
 	// a colon and a sentence: "alpha", "aspect", "colour", "contrast",
-	// "depth", "orientation", "pages", "small".
+	// "damaged", "depth", "orientation", "pages", "small". "damaged" says that a file could be
+	// read to its end but holds more than it should, so that the picture may not be the one
+	// that was sent.
 	Warnings []string
 
 	pooled bool // Image is lumajpeg's own
@@ -129,8 +131,9 @@ type header struct {
 	orientation   int   // EXIF's 1 to 8, 0 if unknown
 	pages         int   // how many pictures the file holds, where it may hold several
 	target        image.Point
-	bits          int // of Limits
-	fileBits      int // significant bits of 16-bit samples as the file states them, else 0
+	bits          int            // of Limits
+	fileBits      int            // significant bits of 16-bit samples as the file states them, else 0
+	jpeg          *lumajpeg.File // of JPEG files
 }
 
 func (h header) told() told { return told{caller: h.bits, file: h.fileBits} }
@@ -319,3 +322,5 @@ func (h header) check(fileBytes int64, limits Limits) error {
 	}
 	return nil
 }
+
+func ceilDiv(a, b int64) int64 { return (a + b - 1) / b }

@@ -28,8 +28,8 @@ func TestOnlyWhatTheNextJPEGCanTakeIsKept(t *testing.T) {
 		data   []byte
 		pooled bool
 	}{
-		"jpeg": {asJPEG(t, picture), true}, "upright jpeg": {withJPEGSegment(t, picture, markerAPP1, exif(1)), true},
-		"turned jpeg": {withJPEGSegment(t, picture, markerAPP1, exif(6)), false}, "png": {asPNG(t, picture), false}, "bmp": {asBMP(t, picture), false},
+		"jpeg": {asJPEG(t, picture), true}, "upright jpeg": {withJPEGSegment(t, picture, 0xe1, exif(1)), true},
+		"turned jpeg": {withJPEGSegment(t, picture, 0xe1, exif(6)), false}, "png": {asPNG(t, picture), false}, "bmp": {asBMP(t, picture), false},
 	} {
 		p, err := Decode(context.Background(), c.data, Limits{})
 		if err != nil {

@@ -28,7 +28,8 @@ func TestTargetSaysHowFarToReduce(t *testing.T) {
 		{"eighth", asJPEG(t, greyRamp()), image.Pt(1, 1), 8, image.Pt(15, 13)},
 		{"odd size", fixture(t, "grey.jpg"), image.Pt(5, 4), 4, image.Pt(12, 10)},
 		{"colour", fixture(t, "colour_420.jpg"), image.Pt(5, 4), 4, image.Pt(12, 10)},
-		{"progressive", fixture(t, "grey_progressive.jpg"), image.Pt(5, 4), 1, image.Pt(45, 37)},
+		{"progressive", fixture(t, "grey_progressive.jpg"), image.Pt(5, 4), 4, image.Pt(12, 10)},
+		{"cmyk", fixture(t, "cmyk.jpg"), image.Pt(5, 4), 1, image.Pt(45, 37)},
 		{"png", asPNG(t, greyRamp()), image.Pt(5, 4), 1, image.Pt(120, 104)},
 		{"turned", withJPEGSegment(t, greyRamp(), 0xe1, append([]byte("Exif\x00\x00"), orientationTIFF(binary.BigEndian, 6)...)), image.Pt(5, 4), 1, image.Pt(104, 120)},
 	} {

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import hmac
 import json
 import logging
 import re
@@ -47,6 +48,7 @@ class Host:
         self.placed = OrderedDict()
         self.kept = set()  # names that were loaded at the start and stay
         self.owner, self.seen = None, 0.0
+        self.key, self.epoch = "", 0  # of the owner; no key if it gave none
 
     @contextmanager
     def working(self):
@@ -67,15 +69,26 @@ class Host:
         return getattr(self.board, "health", lambda: None)()
 
     def own(self, parameters):
-        """Refuses another than the owner, and says whether the owner is new; the board is anyone's after the lease."""
-        owner = parameters.get("owner", "")
-        if not isinstance(owner, str) or len(owner) > 128:
-            raise Failure(400, "owner is no string of at most 128 characters")
+        """Refuses another than the owner, and says whether the owner is new; the board is anyone's after the lease.
+
+        Who has the owner's key, and an epoch that is no older, is the owner come back after a crash: it takes over at once.
+        """
+        owner, key, epoch = parameters.get("owner", ""), parameters.get("owner_key", ""), parameters.get("owner_epoch", 0)
+        for name, text in ("owner", owner), ("owner_key", key):
+            if not isinstance(text, str) or len(text) > 128:
+                raise Failure(400, f"{name} is no string of at most 128 characters")
+        if type(epoch) is not int or not 0 <= epoch < 1 << 63:
+            raise Failure(400, "owner_epoch is no whole number from 0 to 2^63 - 1")
         with self.lock:
             now = self.clock()
             if self.owner not in (None, owner) and (self.turn.locked() or now - self.seen < self.lease):
-                raise Failure(409, "the board has another owner")
-            new, self.owner, self.seen = self.owner != owner, owner, now
+                if not self.key or not hmac.compare_digest(*(k.encode(errors="surrogatepass") for k in (key, self.key))):
+                    raise Failure(409, "the board has another owner")
+                if epoch < self.epoch:
+                    raise Failure(409, "a later process of this owner has taken the board over")
+                log.info("the board was taken over by a later process of its owner")
+            new = self.owner != owner
+            self.owner, self.key, self.epoch, self.seen = owner, key, epoch, now
         return new
 
     def place(self, name, file, keep=False):

@@ -55,6 +55,33 @@ class Server(unittest.TestCase):
         self.load(owner="you")
         self.fails(409, self.host.infer, "a", request())
 
+    def own(self, owner, key="k", epoch=1):
+        return self.host.own({"owner": owner, "owner_key": key, "owner_epoch": epoch})
+
+    def test_the_owner_comes_back_after_a_crash(self):
+        self.own("first", epoch=5)
+        for key in ("", "K", "k2", "\u00fc", "\ud800"):
+            self.fails(409, self.own, "you", key, 9)  # not the same key
+        self.fails(409, self.own, "before", epoch=4)
+        self.assertTrue(self.own("again", epoch=5))  # the same process, connected anew
+        self.assertTrue(self.own("second", epoch=6))
+        self.assertFalse(self.own("second", epoch=6))
+        for old in ("first", "again"):
+            self.assertIn("later process", str(self.fails(409, self.own, old, epoch=5)))
+        self.fails(409, self.host.own, {"owner": "you"})
+        with self.host.turn:  # it took over while the board is at work for the one that crashed
+            self.assertTrue(self.own("third", epoch=7))
+        self.now = 60
+        self.assertTrue(self.own("first", epoch=5))  # the lease is over: anyone's
+
+    def test_an_owner_without_a_key_is_not_taken_over_from(self):
+        self.host.own({"owner": "me"})
+        self.fails(409, self.own, "you", "", 9)
+        self.fails(409, self.own, "you", "k", 9)
+        for wrong in ({"owner_key": 3}, {"owner_key": "k" * 129}, {"owner_epoch": -1}, {"owner_epoch": True}, {"owner_epoch": 1.5},
+                      {"owner_epoch": 1 << 63}, {"owner_epoch": "1"}):
+            self.fails(400, self.host.own, {"owner": "me", **wrong})
+
     def test_given_back(self):
         self.load("a")
         self.load("b", threshold=3)

@@ -1,35 +1,25 @@
-// Package lumajpeg decodes the luma of ordinary JPEG files, at their own size or
-// smaller.
-//
-// It is for the common case and does only that: Huffman-coded sequential files
-// of 8 bits (baseline, ITU-T T.81) with one grey component or YCbCr, in one scan,
-// without a byte out of place. Whatever else there is, good or bad, is
-// ErrFallback, which leaves the file to image/jpeg and its verdict. So a file that
-// this package decodes is one that image/jpeg decodes, and the two differ in the
-// rounding of the inverse transform only; see FuzzLikeStandardLibrary.
 package lumajpeg
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"image"
 	"sync"
+	"unsafe"
 )
 
-// ErrFallback reports a file that is not of the kind decoded here, or that is
-// damaged. Whether it is a picture is for a complete decoder to say.
-var ErrFallback = errors.New("lumajpeg: left to a complete decoder")
-
-// Picture is the luma of a decoded file.
+// Picture is the grey of a decoded file.
 type Picture struct {
-	// Gray holds the luma. Its bounds start at the origin; its stride may be wider.
+	// Gray holds the grey. Its bounds start at the origin; its stride may be wider.
 	// When reduced, a pixel is the mean of a square of pixels, and the last of a row
 	// or column may reach beyond the picture's edge.
 	Gray *image.Gray
-	// ChromaBlocks is how many 8 x 8 blocks of chroma the file has, and
-	// ColouredBlocks how many of them are on average further from grey than the
-	// distance given to Decode.
-	ChromaBlocks, ColouredBlocks int64
+	// Of how many samples Coloured are visibly not grey: blocks of 8 x 8 samples of
+	// chroma, or pixels of RGB and CMYK.
+	Coloured, Of int64
+	// Damage says what the file has that it should not, though all coefficients could be
+	// read; libjpeg warns of it. The picture may be wrong. It is empty for a sound file.
+	Damage string
 }
 
 // pixels are the memory of released pictures.
@@ -51,81 +41,168 @@ func Release(p *image.Gray) {
 	pixels.Put(&p.Pix)
 }
 
-// Decode decodes the luma of a JPEG file. The result is reduced to 1/reduce of the
-// picture's width and height, rounded up; reduce is 1, 2, 4 or 8. Chroma is
-// skipped, except that blocks whose mean differs from grey by more than colour
-// levels of 255 are counted.
+// Decode decodes the picture. The result is reduced to 1/reduce of its width and
+// height, rounded up; reduce is 1, 2, 4 or 8, and only 1 for files that Luma does not
+// tell. Samples count as coloured if their channels differ by more than visible levels
+// of 255.
 //
-// At reduce 1 the pixels are those of libjpeg's default, accurate integer
-// transform. Memory is bounded by the length of the file, 256 bytes of picture for
-// a byte of it; holding the size against limits is the caller's.
+// At reduce 1 the luma of grey and YCbCr files is that of libjpeg's grey output, and
+// the grey of the others Pillow's convert("L").
 //
-// All errors wrap ErrFallback.
-func Decode(data []byte, reduce, colour int) (*Picture, error) {
-	if reduce != 1 && reduce != 2 && reduce != 4 && reduce != 8 {
-		return nil, fmt.Errorf("%w: cannot reduce to 1/%d", ErrFallback, reduce)
+// It stops soon after ctx is done, with its error; other errors wrap ErrDamaged or
+// ErrUnsupported.
+func (f *File) Decode(ctx context.Context, reduce, visible int) (*Picture, error) {
+	if reduce != 1 && reduce != 2 && reduce != 4 && reduce != 8 || reduce != 1 && !f.Luma() {
+		return nil, fmt.Errorf("lumajpeg: cannot reduce to 1/%d", reduce)
 	}
 	d := pool.Get().(*decoder)
 	defer func() {
-		d.data = nil
+		d.forget()
 		pool.Put(d)
 	}()
-	d.reset(data)
-	if err := d.headers(); err != nil {
-		return nil, err
+	d.ctx, d.file, d.reduce, d.visible = ctx, *f, reduce, visible
+	for i := range d.file.components[:f.count] {
+		for k := range d.file.components[i].precision {
+			d.file.components[i].precision[k] = unsent
+		}
 	}
-	return d.scan(reduce, colour)
+	return d.decode()
 }
 
 var pool = sync.Pool{New: func() any { return new(decoder) }}
 
+// decoderBytes is what a decoder takes at most, without a picture.
+const decoderBytes = int64(unsafe.Sizeof(decoder{})) + 8*int64(unsafe.Sizeof(huffman{})) + 8*int64(unsafe.Sizeof(runs{})) + chunk + overrun
+
 // decoder is a file and the memory to decode it with.
 type decoder struct {
-	file
-	dc, ac  [2]huffman
-	targets [64]target // of the luma's coefficients in zigzag order
+	ctx             context.Context
+	file            File
+	reduce, visible int
+	tables          tables
+	stream          stream
 
-	// segment is the entropy-coded data up to the next marker, free of stuffed
-	// bytes, and overrun zeros after its end.
-	segment []byte
+	// Tables that were made last, which the next file is likely to define alike.
+	sequentialDC, sequentialAC   [4]*huffman
+	progressiveDC, progressiveAC [4]*runs
+
+	parts   [4]part
+	picture Picture
+	damage  damage
 }
 
-// file is what is known of a file.
-type file struct {
-	data []byte
-	at   int // of the next byte to look at
+// part is what decoding a component takes.
+type part struct {
+	latched   bool // the quantisation table of its first scan is known
+	steps     quantizer
+	targets   [64]target   // of the coefficients in zigzag order
+	brightest int64        // the square of the largest mean that is not suspect
+	samples   samples      // where its samples go, if it is needed
+	store     coefficients // where its coefficients are kept, if they are
 
-	width, height int
-	components    [3]component
-	count         int // of components
-	jfif, rgb     bool
-	interval      int // MCUs between restart markers, 0 without them
-	quantizers    [4]quantizer
+	band     []byte // samples of a row of MCUs, below the last row of those before
+	enlarged []byte // a row at the picture's size
 }
 
-// component is one component of the frame.
-type component struct {
-	id         byte
-	h, v       int // sampling factors
-	quantizer  byte
-	dcTo, acTo byte // destinations of its Huffman tables
+// damage counts what a file has that it should not.
+type damage struct {
+	stray int64 // bytes between or after the data of scans and segments
+	odd   bool  // a scan header that is not as it should be
+	loud  int64 // blocks of coefficients that no picture has
 }
 
-// quantizer is a quantisation table in zigzag order.
-type quantizer struct {
-	defined bool
-	step    [64]int32
+func (d damage) String() string {
+	switch {
+	case d.stray > 0:
+		return fmt.Sprintf("%d bytes left over in or between the compressed data", d.stray)
+	case d.loud > 0:
+		return fmt.Sprintf("%d blocks brighter or darker than a picture can be", d.loud)
+	case d.odd:
+		return "a sequential file with the scan header of a progressive one"
+	}
+	return ""
 }
 
-// reset forgets the last file but keeps memory and Huffman tables, which the
-// next file is likely to define alike.
-func (d *decoder) reset(data []byte) {
-	d.file = file{data: data}
-	for i := range d.dc {
-		d.dc[i].defined, d.ac[i].defined = false, false
+// forget drops the file and what belongs to it.
+func (d *decoder) forget() {
+	d.ctx, d.file, d.picture, d.damage, d.tables = nil, File{}, Picture{}, damage{}, tables{}
+	d.stream.data = nil
+	for i := range d.parts {
+		p := &d.parts[i]
+		p.latched, p.samples, p.store, p.band, p.enlarged = false, samples{}, coefficients{}, nil, nil
 	}
 }
 
-func fallback(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrFallback, fmt.Sprintf(format, args...))
+// decode walks the file again, and decodes its scans.
+func (d *decoder) decode() (*Picture, error) {
+	f := &d.file
+	d.allocate()
+	w := walker{data: f.data, at: 2}
+	first := true
+	for {
+		marker, body, stray, err := w.next()
+		if err != nil {
+			return nil, err
+		}
+		d.damage.stray += stray
+		if marker == markerEOI {
+			break
+		}
+		if marker != markerSOS {
+			if err := d.tables.segment(marker, body); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		s, err := f.scanHeader(body)
+		if err != nil {
+			return nil, err
+		}
+		if err := f.turn(&s); err != nil {
+			return nil, err
+		}
+		f.account(&s)
+		d.damage.odd = d.damage.odd || s.odd
+		if first && !f.progressive {
+			d.tables.assume()
+		}
+		first = false
+		if err := d.latch(&s); err != nil {
+			return nil, err
+		}
+		decode := d.sequential
+		if f.progressive {
+			decode = d.progressive
+		}
+		if w.at, err = decode(&s, w.at); err != nil {
+			return nil, err
+		}
+	}
+	if f.buffered {
+		if err := d.transformStored(); err != nil {
+			return nil, err
+		}
+	}
+	return d.finish(), nil
+}
+
+// latch notes the quantisation tables of components whose first scan this is.
+func (d *decoder) latch(s *scan) error {
+	for _, i := range s.component[:s.n] {
+		p, c := &d.parts[i], &d.file.components[i]
+		if p.latched {
+			continue
+		}
+		if c.quantizer > 3 || !d.tables.quantizers[c.quantizer].defined {
+			return damaged("component %d has no quantization table", i)
+		}
+		p.steps = d.tables.quantizers[c.quantizer]
+		p.latched = true
+		for k, step := range p.steps.step {
+			p.targets[k] = target(step)<<8 | target(zigzag[k])
+		}
+		limit := min(brightest+int64(p.steps.step[0]), 2*brightest)
+		p.brightest = limit * limit
+	}
+	return nil
 }

@@ -2,16 +2,32 @@ package lumajpeg
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"image"
 	"image/color"
 	"image/jpeg"
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
+	"strings"
 	"testing"
 )
+
+// decode decodes a file whose scans may pass over it as often as they like.
+func decode(data []byte, reduce, visible int) (*Picture, error) {
+	f, err := Parse(data, math.MaxInt64)
+	if err != nil {
+		return nil, err
+	}
+	if !f.Luma() {
+		reduce = 1
+	}
+	return f.Decode(context.Background(), reduce, visible)
+}
 
 type goldenCase struct {
 	Name          string
@@ -42,7 +58,7 @@ func TestLikePillow(t *testing.T) {
 	for _, c := range golden(t) {
 		for reduce, luma := range c.Luma {
 			w, h := (c.Width+reduce-1)/reduce, (c.Height+reduce-1)/reduce
-			p, err := Decode(c.File, reduce, 8)
+			p, err := decode(c.File, reduce, 16)
 			if err != nil {
 				t.Errorf("%s at 1/%d: %v", c.Name, reduce, err)
 				continue
@@ -133,7 +149,7 @@ func encoded(t testing.TB, p image.Image, quality int) []byte {
 func TestLikeStandardLibrary(t *testing.T) {
 	for _, quality := range []int{1, 20, 75, 95, 100} {
 		data := encoded(t, synthetic(333, 217), quality)
-		p, err := Decode(data, 1, 8)
+		p, err := decode(data, 1, 16)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,21 +174,21 @@ func TestCountsColouredBlocks(t *testing.T) {
 			p.SetRGBA(x, y, c)
 		}
 	}
-	got, err := Decode(encoded(t, p, 90), 2, 8)
+	got, err := decode(encoded(t, p, 90), 2, 16)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// 4:2:0, so 16 blocks of each chroma; a quarter of the picture is red, which is far
 	// from grey in both.
-	if got.ChromaBlocks != 32 || got.ColouredBlocks != 8 {
-		t.Errorf("%d of %d blocks coloured", got.ColouredBlocks, got.ChromaBlocks)
+	if got.Of != 32 || got.Coloured != 8 {
+		t.Errorf("%d of %d blocks coloured", got.Coloured, got.Of)
 	}
 }
 
-// TestLeavesTheRest names what is not decoded here, good or bad.
-func TestLeavesTheRest(t *testing.T) {
+// TestRefuses names what is not decoded here, and what is damaged.
+func TestRefuses(t *testing.T) {
 	good := encoded(t, synthetic(40, 30), 80)
-	if _, err := Decode(good, 1, 8); err != nil {
+	if _, err := decode(good, 1, 16); err != nil {
 		t.Fatal(err)
 	}
 	at := func(marker byte) int { return bytes.Index(good, []byte{0xff, marker}) }
@@ -181,39 +197,77 @@ func TestLeavesTheRest(t *testing.T) {
 		out[offset] = v
 		return out
 	}
-	end := len(good) - 2
-	cases := map[string][]byte{
+	insert := func(offset int, v ...byte) []byte { return slices.Insert(bytes.Clone(good), offset, v...) }
+	frame, end := at(markerSOF0), len(good)-2
+	for name, data := range map[string][]byte{
+		"arithmetic coding":                  change(frame+1, 0xc9),
+		"arithmetic coding, progressive":     change(frame+1, 0xca),
+		"lossless coding":                    change(frame+1, 0xc3),
+		"hierarchical":                       change(frame+1, 0xc5),
+		"hierarchical, DHP":                  insert(2, 0xff, 0xde, 0, 2),
+		"JPEG-LS":                            change(frame+1, 0xf7),
+		"12 bits":                            change(frame+4, 12),
+		"the height follows":                 append(append(bytes.Clone(good[:frame+5]), 0, 0), good[frame+7:]...),
+		"2 components":                       append(append(bytes.Clone(good[:frame]), 0xff, 0xc0, 0, 14, 8, 0, 30, 0, 40, 2, 1, 0x11, 0, 2, 0x11, 0), good[frame+13:]...),
+		"component 0 sampled 2 x 1 of 3 x 1": sampled(good, 0x21, 0x31),
+		"an extension":                       insert(2, 0xff, 0xf0, 0, 2),
+	} {
+		if _, err := decode(data, 1, 16); !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), strings.Split(name, ",")[0]) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	damage := map[string][]byte{
 		"nothing":                nil,
 		"no SOI":                 good[2:],
-		"progressive":            change(at(markerSOF0)+1, 0xc2),
-		"arithmetic":             change(at(markerSOF0)+1, 0xc9),
-		"12 bits":                change(at(markerSOF0)+4, 12),
-		"no height":              append(append(bytes.Clone(good[:at(markerSOF0)+5]), 0, 0), good[at(markerSOF0)+7:]...),
-		"16-bit quantizers":      change(at(markerDQT)+4, 0x10),
-		"scan of a few":          change(at(markerSOS)+8, 5),
-		"undefined table":        change(at(markerSOS)+6, 0x11),
+		"two SOI":                insert(0, 0xff, 0xd8),
+		"two frames":             slices.Concat(good[:frame], good[frame:frame+13], good[frame:]),
+		"no frame":               append(bytes.Clone(good[:frame]), 0xff, 0xd9),
+		"no width":               append(append(bytes.Clone(good[:frame+7]), 0, 0), good[frame+9:]...),
+		"sampled 5 times":        change(frame+11, 0x51),
+		"no quantizer":           change(frame+12, 2),
+		"quantizer 4":            change(frame+12, 4),
+		"undefined table":        change(at(markerSOS)+6, 0x22),
+		"table 4":                change(at(markerSOS)+6, 0x04),
+		"another component":      change(at(markerSOS)+5, 9),
+		"11 blocks in an MCU":    sampled(good, 0x44, 0x11),
+		"restart interval":       insert(2, 0xff, 0xdd, 0, 3, 1),
+		"restart markers due":    insert(2, 0xff, 0xdd, 0, 4, 0, 1),
+		"no prefix code":         change(at(markerDHT)+5, 3),
+		"no marker":              insert(2, 0xff, 0xbf, 0, 2),
 		"no EOI":                 good[:end],
-		"bytes before EOI":       append(append(bytes.Clone(good[:end]), 0), good[end:]...),
 		"scan cut in half":       append(bytes.Clone(good[:(at(markerSOS)+end)/2]), 0xff, 0xd9),
-		"marker within the scan": append(append(bytes.Clone(good[:end-40]), 0xff, 0xd3), good[end-40:]...),
-		"too large for its data": append(append(bytes.Clone(good[:at(markerSOF0)+5]), 0xff, 0xff, 0xff, 0xff), good[at(markerSOF0)+9:]...),
+		"marker within the scan": insert(end-40, 0xff, 0xd3),
+		"two scans of the same":  slices.Concat(good[:end], good[at(markerSOS):]),
+		"too large for its data": append(append(bytes.Clone(good[:frame+5]), 0xff, 0xff, 0xff, 0xff), good[frame+9:]...),
 	}
 	for n := 0; n < len(good); n += 3 {
-		cases["cut off"] = good[:n]
-		for name, data := range cases {
-			for _, reduce := range []int{1, 8} {
-				if _, err := Decode(data, reduce, 8); !errors.Is(err, ErrFallback) {
-					t.Fatalf("%s at 1/%d: %v", name, reduce, err)
-				}
-			}
-			if name != "cut off" {
-				delete(cases, name)
+		damage[fmt.Sprint("cut to ", n)] = good[:n]
+	}
+	for name, data := range damage {
+		for _, reduce := range []int{1, 8} {
+			if _, err := decode(data, reduce, 16); !errors.Is(err, ErrDamaged) {
+				t.Errorf("%s at 1/%d: %v", name, reduce, err)
 			}
 		}
 	}
-	if _, err := Decode(good, 3, 8); !errors.Is(err, ErrFallback) {
-		t.Errorf("1/3: %v", err)
+	f, err := Parse(good, math.MaxInt64)
+	if err != nil {
+		t.Fatal(err)
 	}
+	if _, err := f.Decode(context.Background(), 3, 16); err == nil {
+		t.Error("1/3 was decoded")
+	}
+}
+
+// sampled is a grey file turned into one of three components, of which the scan still sends
+// the first.
+func sampled(file []byte, luma, chroma byte) []byte {
+	at := bytes.Index(file, []byte{0xff, markerSOF0})
+	frame := append(bytes.Clone(file[at:at+11]), luma, 0, 2, chroma, 0, 3, chroma, 0)
+	frame[3], frame[9] = 17, 3
+	from := bytes.Index(file, []byte{0xff, markerSOS})
+	scan := []byte{0xff, markerSOS, 0, 12, 3, 1, 0, 2, 0, 3, 0, 0, 63, 0}
+	return slices.Concat(file[:at], frame, file[at+13:from], scan, file[from+10:])
 }
 
 func TestTablesAreNotMixedUp(t *testing.T) {
@@ -221,7 +275,7 @@ func TestTablesAreNotMixedUp(t *testing.T) {
 	cases := golden(t)
 	for range 3 {
 		for _, c := range cases {
-			p, err := Decode(c.File, 1, 8)
+			p, err := decode(c.File, 1, 16)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -230,40 +284,6 @@ func TestTablesAreNotMixedUp(t *testing.T) {
 			}
 		}
 	}
-}
-
-// FuzzLikeStandardLibrary holds the promise of the package: what it decodes,
-// image/jpeg decodes, to the same pixels but for rounding.
-func FuzzLikeStandardLibrary(f *testing.F) {
-	for _, c := range golden(f) {
-		f.Add(c.File)
-	}
-	f.Add(encoded(f, synthetic(40, 30), 80))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		for _, reduce := range []int{1, 2, 4, 8} {
-			p, err := Decode(data, reduce, 8)
-			if err != nil {
-				if !errors.Is(err, ErrFallback) {
-					t.Fatal(err)
-				}
-				continue
-			}
-			want, err := standard(data)
-			if err != nil {
-				t.Fatalf("image/jpeg refuses: %v", err)
-			}
-			r := want.Bounds()
-			if p.Gray.Rect != image.Rect(0, 0, (r.Dx()+reduce-1)/reduce, (r.Dy()+reduce-1)/reduce) {
-				t.Fatalf("bounds %v of %v at 1/%d", p.Gray.Rect, r, reduce)
-			}
-			if reduce > 1 {
-				continue
-			}
-			if worst, mean := apart(t, p.Gray, want); worst > 2 {
-				t.Fatalf("differs by %d at worst, %.3f on average", worst, mean)
-			}
-		}
-	})
 }
 
 func BenchmarkSynthetic(b *testing.B) {

@@ -1,7 +1,5 @@
 package lumajpeg
 
-import "bytes"
-
 // lookBits is how many bits of the stream are looked up at once. Nearly all
 // codes of a radiograph together with the bits of the value that follows are that
 // short, and the tables of a file stay in the processor's first cache.
@@ -55,83 +53,54 @@ func (p pair) value1() int64 { return int64(p<<16) >> 48 }
 func (p pair) value2() int64 { return int64(p) >> 48 }
 func (p pair) isWhole() bool { return p != 0 }
 
-// huffman is a Huffman table of the file.
+// huffman is a Huffman table of a sequential scan.
 type huffman struct {
-	defined bool
-	look    [1 << lookBits]entry
-	pairs   [1 << lookBits]pair // of coefficients only
-	// specification is what look was made from, so that the next file, which is
-	// likely to say the same, need not make it again.
-	specification []byte
-	valid         bool
-	// Of each code length: the first code of the next length, left-aligned to 16 bits,
-	// and what to add to a code to find its symbol. ITU-T T.81 section F.2.2.3.
-	limit  [17]uint32
-	offset [17]int32
+	prefix
+	look  [1 << lookBits]entry
+	pairs [1 << lookBits]pair // of coefficients only
 }
 
-// symbols of the codes in order.
-func (h *huffman) symbols() []byte { return h.specification[16:] }
-
-// define makes the table from a specification: 16 counts of codes by their length,
-// then the symbols (ITU-T T.81 annex C). It reports whether that is a prefix code
-// whose symbols are possible in a baseline file. coefficients says that the
-// symbols are of AC coefficients, four bits of run before four of length.
+// define makes the table from a specification. It reports whether that is a prefix
+// code. coefficients says that the symbols are of AC coefficients, four bits of run
+// before four of length.
 func (h *huffman) define(specification []byte, coefficients bool) bool {
-	if h.valid && bytes.Equal(h.specification, specification) {
-		h.defined = true
+	if h.is(specification) {
 		return true
 	}
-	h.valid, h.defined = false, false
-	h.specification = append(h.specification[:0], specification...)
 	clear(h.look[:])
-	code, index := 0, 0
-	for length := 1; length <= 16; length++ {
-		h.offset[length] = int32(index - code)
-		for range specification[length-1] {
-			if code >= 1<<length {
-				return false
-			}
-			e, ok := symbolEntry(h.symbols()[index], uint(length), coefficients)
-			if !ok {
-				return false
-			}
-			if length <= lookBits {
+	ok := h.codes(specification, func(code, length int, symbol byte) {
+		if length <= lookBits {
+			if e := symbolEntry(symbol, uint(length), coefficients); e != 0 {
 				h.fill(code, length, e)
 			}
-			code++
-			index++
 		}
-		h.limit[length] = uint32(code) << (16 - length)
-		code <<= 1
-	}
-	if coefficients {
+	})
+	if ok && coefficients {
 		h.join()
 	}
-	h.valid = index > 0
-	h.defined = h.valid
-	return h.valid
+	return ok
 }
 
-// symbolEntry is the entry of a symbol before any of its value's bits are known. A
-// baseline file's DC differences have up to 11 bits and its coefficients up to 10.
-func symbolEntry(symbol byte, bits uint, coefficients bool) (e entry, ok bool) {
+// symbolEntry is the entry of a symbol before any of its value's bits are known, or 0 if
+// no file of 8 bits has such a symbol: its DC differences have up to 11 bits and its
+// coefficients up to 10.
+func symbolEntry(symbol byte, bits uint, coefficients bool) entry {
 	run, length := int(symbol>>4), uint(symbol&15)
 	switch {
 	case !coefficients:
 		if symbol > 11 {
-			return 0, false
+			return 0
 		}
 		run, length = 0, uint(symbol)
 	case length > 10:
-		return 0, false
+		return 0
 	case length == 0 && run == 0:
 		run = endOfBlock
 	case length == 0 && run != 15:
 		// Only progressive files count runs of blocks.
-		return 0, false
+		return 0
 	}
-	return entry(bits) | valueApart | entry(run)<<8 | entry(length)<<16, true
+	return entry(bits) | valueApart | entry(run)<<8 | entry(length)<<16
 }
 
 // fill enters a code for all numbers that begin with it, and its value where that is
@@ -203,15 +172,12 @@ func extend(bits uint32, n uint) int32 {
 	return int32(bits) - (1<<n - 1)
 }
 
-// longer finds the entry of a code longer than lookBits at the head of 16 bits of
+// longer finds the entry of a code that look does not have at the head of 16 bits of
 // the stream, or 0 if there is no such code.
 func (h *huffman) longer(bits uint32, coefficients bool) entry {
-	for length := lookBits + 1; length <= 16; length++ {
-		if bits < h.limit[length] {
-			symbol := h.symbols()[int32(bits>>(16-length))+h.offset[length]]
-			e, _ := symbolEntry(symbol, uint(length), coefficients)
-			return e
-		}
+	symbol, length := h.symbol(bits, lookBits)
+	if length == 0 {
+		return 0
 	}
-	return 0
+	return symbolEntry(symbol, length, coefficients)
 }

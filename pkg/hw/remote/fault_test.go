@@ -1,8 +1,11 @@
 package remote
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -366,6 +370,23 @@ func TestHostProcess(t *testing.T) {
 		t.Errorf("its owner: %v", err)
 	}
 
+	// A process that crashed gives nothing back; the one after it, of the same key, need not wait for the lease.
+	crashed := dial(t, Options{URL: startHost(t, python, "--lease", "3600").url, Key: "server 7", Epoch: 1})
+	abandoned := hwtest.Load(t, crashed, n)
+	later := crashed.(*board).options
+	later.Epoch = 2
+	stranger := later
+	stranger.Key = "server 8"
+	if _, err := dial(t, stranger).Place(n); !errors.Is(err, ErrOwned) {
+		t.Errorf("another key: %v", err)
+	}
+	if err := once(t.Context(), t, hwtest.Load(t, dial(t, later), n), spike.RunOptions{}); err != nil {
+		t.Errorf("the same key, later: %v", err)
+	}
+	if err := once(t.Context(), t, abandoned, spike.RunOptions{}); !errors.Is(err, ErrOwned) {
+		t.Errorf("the same key, earlier: %v", err)
+	}
+
 	if err := host.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -504,5 +525,42 @@ func TestHostileRequests(t *testing.T) {
 	}
 	if err := once(t.Context(), t, p, spike.RunOptions{}); err != nil {
 		t.Errorf("after all that: %v", err)
+	}
+}
+
+// TestOwnersProveThemselves: what a host is told of who owns the board, and that the key itself is not sent.
+func TestOwnersProveThemselves(t *testing.T) {
+	h := newGoHost(t)
+	var mu sync.Mutex
+	seen := map[string]int{}
+	h.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method != http.MethodPost {
+			return false
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		mu.Lock()
+		defer mu.Unlock()
+		sum := sha256.Sum256([]byte("a secret"))
+		if bytes.Contains(body, []byte(`"owner_epoch":41`)) && bytes.Contains(body, []byte(`"owner_key":"`+hex.EncodeToString(sum[:])+`"`)) &&
+			!bytes.Contains(body, []byte("a secret")) {
+			seen[path.Base(r.URL.Path)]++
+		}
+		return false
+	}
+	b := dial(t, Options{URL: h.URL, Key: "a secret", Epoch: 41})
+	if err := once(t.Context(), t, hwtest.Load(t, b, hwtest.Network()), spike.RunOptions{}); err != nil {
+		t.Error(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if seen["load"] != 1 || seen["infer"] != 1 || seen["unload"] != 1 {
+		t.Errorf("%v", seen)
 	}
 }

@@ -87,9 +87,9 @@ func (p *program) send(ctx context.Context) error {
 	if b.options.Model != "" {
 		return nil
 	}
-	body, err := json.Marshal(oip.RepositoryRequest{Parameters: oip.Parameters{
-		"owner": b.owner, "config": `{"backend":"spikeray"}`, fileName: base64.StdEncoding.EncodeToString(p.file),
-	}})
+	body, err := json.Marshal(oip.RepositoryRequest{Parameters: b.parameters(oip.Parameters{
+		"config": `{"backend":"spikeray"}`, fileName: base64.StdEncoding.EncodeToString(p.file),
+	})})
 	if err != nil {
 		return fmt.Errorf("remote: %w", err)
 	}

@@ -106,7 +106,7 @@ func (p *program) infer(ctx context.Context, in spike.Train, passes int, record 
 	b := p.board
 	binary := oip.Parameters{"binary_data": true}
 	req := oip.InferRequest{
-		Parameters: oip.Parameters{"owner": b.owner},
+		Parameters: b.parameters(nil),
 		Inputs:     []oip.Tensor{{Name: "in", Datatype: oip.Uint8, Shape: p.tensorShape(p.net.Input, passes), Data: in.Counts}},
 		Outputs:    []oip.RequestedOutput{{Name: "out", Parameters: binary}},
 	}

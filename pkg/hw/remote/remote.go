@@ -18,17 +18,21 @@
 //     "saturated", whole numbers that a host counts, and, from silicon that measured them, "energy_joules" and
 //     "device_time_ns".
 //   - A board has one owner: load, infer and unload carry the parameter "owner", and while one owner uses the board another
-//     is answered 409. Unload gives it back; so does silence, after a time that the host chooses.
+//     is answered 409. Unload gives it back; so does silence, after a time that the host chooses. An owner that crashed
+//     does neither: with "owner_key" and "owner_epoch", a whole number, another owner of the same key whose epoch is no
+//     older takes over at once.
 package remote
 
 import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -50,7 +54,15 @@ type Options struct {
 	Model string
 	// Timeout for one request; 30 s if 0.
 	Timeout time.Duration
+	// Key, if not empty, is what a later process proves by that it stands in for this one, and may take the board over
+	// from it at once. Processes that run side by side must not have the same. The host is sent its SHA-256.
+	Key string
+	// Epoch tells processes of one key apart, the later has the larger; 0 is the nanosecond in which this one began.
+	Epoch int64
 }
+
+// began is the epoch of this process.
+var began = time.Now().UnixNano()
 
 const (
 	maxObject  = 1 << 20 // bytes of an answer without tensors, and of the JSON of one with them
@@ -66,6 +78,9 @@ func Dial(ctx context.Context, o Options) (hw.Board, error) {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 30 * time.Second
+	}
+	if o.Epoch == 0 {
+		o.Epoch = began
 	}
 	if o.Timeout < 0 {
 		return nil, fmt.Errorf("remote: a timeout of %v", o.Timeout)
@@ -107,6 +122,17 @@ type board struct {
 
 	mu     sync.Mutex
 	loaded map[string]bool // networks that the host was sent, by name
+}
+
+// parameters are those of who owns the board, and more.
+func (b *board) parameters(more oip.Parameters) oip.Parameters {
+	p := oip.Parameters{"owner": b.owner}
+	if b.options.Key != "" {
+		sum := sha256.Sum256([]byte(b.options.Key))
+		p["owner_key"], p["owner_epoch"] = hex.EncodeToString(sum[:]), b.options.Epoch
+	}
+	maps.Copy(p, more)
+	return p
 }
 
 var boardName = regexp.MustCompile(`^[a-z0-9_]{1,32}$`)
@@ -163,7 +189,7 @@ func (b *board) Close() error {
 	b.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), min(closeGrace, b.options.Timeout))
 	defer cancel()
-	body, _ := json.Marshal(oip.RepositoryRequest{Parameters: oip.Parameters{"owner": b.owner}})
+	body, _ := json.Marshal(oip.RepositoryRequest{Parameters: b.parameters(nil)})
 	for name := range loaded {
 		if _, _, err := b.exchange(ctx, http.MethodPost, "/v2/repository/models/"+name+"/unload", body, "", maxObject); errors.Is(err, ErrNoAnswer) {
 			break

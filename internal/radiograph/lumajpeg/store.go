@@ -1,0 +1,101 @@
+package lumajpeg
+
+import "math/bits"
+
+// Bytes that a block of a component takes when coefficients are kept until the last
+// scan.
+const (
+	historyBytes     = 8
+	coefficientBytes = 64 * 2
+	meanBytes        = 2
+)
+
+// coefficients keeps the blocks of a component.
+type coefficients struct {
+	stride int // blocks in a row
+	// history has a bit for each coefficient but the first that is not zero, in zigzag
+	// order.
+	history []uint64
+	// values are 64 coefficients of each block in zigzag order, or only the first if the
+	// component is not needed.
+	values []int16
+	size   int // 64 or 1
+}
+
+func newCoefficients(c *component) coefficients {
+	s := coefficients{stride: c.stride, history: make([]uint64, c.blocks()), size: 1}
+	if c.needed {
+		s.size = 64
+	}
+	s.values = make([]int16, int64(s.size)*c.blocks())
+	return s
+}
+
+// keep keeps a block of a sequential scan, whose coefficients are in zigzag order.
+func (s *coefficients) keep(b *block, x, y int) {
+	at := y*s.stride + x
+	copy(s.values[64*at:][:64], b.coefficient[:])
+	history := uint64(0)
+	for k, v := range b.coefficient[1:] {
+		if v != 0 {
+			history |= 1 << (k + 1)
+		}
+	}
+	s.history[at] = history
+}
+
+// load multiplies a block's coefficients by their quantizer steps.
+func (s *coefficients) load(b *block, at int, targets *[64]target) {
+	values := s.values[64*at:][:64]
+	history := s.history[at]
+	mean := int64(values[0]) * targets[0].step()
+	energy := mean * mean
+	b.coefficient = [64]int16{int16(mean)}
+	b.last = 0
+	if history != 0 {
+		b.last = bits.Len64(history) - 1
+	}
+	for ; history != 0; history &= history - 1 {
+		k := bits.TrailingZeros64(history)
+		t := targets[k&63]
+		v := int64(values[k&63]) * t.step()
+		energy = min(energy+v*v, 1<<40)
+		b.coefficient[t.place()] = int16(v)
+	}
+	b.loud = energy > maxEnergy
+}
+
+// transformStored makes samples of the kept coefficients.
+func (d *decoder) transformStored() error {
+	f := &d.file
+	f.buffered = false // from here on blocks are transformed
+	var b block
+	for row := range f.mcusDown {
+		for i := range f.components[:f.count] {
+			c, p := &f.components[i], &d.parts[i]
+			for y := row * c.v; y < (row+1)*c.v; y++ {
+				if d.ctx.Err() != nil {
+					return d.ctx.Err()
+				}
+				if !c.needed {
+					for x := range c.across {
+						d.see(p, c, p.store.values[y*c.stride+x], x, y)
+					}
+					continue
+				}
+				for x := range c.stride {
+					p.store.load(&b, y*c.stride+x, &p.targets)
+					mean := int64(p.store.values[64*(y*c.stride+x)]) * p.targets[0].step()
+					if b.loud || mean*mean > p.brightest {
+						d.damage.loud++
+					}
+					d.put(p, &b, x, y)
+				}
+			}
+		}
+		if !f.Luma() {
+			d.emit(row)
+		}
+	}
+	return nil
+}
