@@ -26,7 +26,8 @@ func (d depth) white() int { return 1<<d.bits - 1 }
 // told is what is known of the significant bits of a picture's samples; 0 is unknown.
 type told struct {
 	caller int // Limits.Bits
-	file   int // the file's own word, such as PNG's sBIT chunk
+	stored int // bits of a sample in the file where these are fewer than 16, and all there can be
+	file   int // the file's own word on 16-bit samples, such as PNG's sBIT chunk
 }
 
 // bits is what samples are taken to have until they prove otherwise, 0 without a word.
@@ -34,6 +35,8 @@ func (t told) bits() int {
 	switch {
 	case t.caller > 0:
 		return t.caller
+	case t.stored > 0:
+		return t.stored
 	case t.file >= 8 && t.file < 16:
 		return t.file
 	}
@@ -104,21 +107,25 @@ func (h *histogram) of(ctx context.Context, p *image.Gray16) error {
 
 func (h *histogram) depth(t told) (depth, string, error) {
 	switch {
+	case t.stored > 0 && t.caller > t.stored:
+		return depth{}, "", fmt.Errorf("%w: bits=%d, but the file's samples have %d", ErrDepth, t.caller, t.stored)
+	case t.stored > 0 && t.caller == 0:
+		return depth{t.stored, 0}, "", nil
 	case t.caller > 0:
 		d, ok := h.fits(t.caller)
 		if !ok {
 			return d, "", fmt.Errorf("%w: there is a sample of %d, and bits=%d allows at most %d", ErrDepth, h.brightest, t.caller, 1<<t.caller-1)
 		}
 		return d, "", nil
-	case t.file >= 8 && t.file < 16:
-		d, ok := h.fits(t.file)
-		switch {
-		case !ok:
-			return depth{16, 0}, "", nil // scaled to the full range, with more in the low bits than the file says
-		case d.shift == 0:
+	}
+	// A file whose samples have more bits than it says is read as if it said nothing.
+	if t.file >= 8 && t.file < 16 {
+		switch d, ok := h.fits(t.file); {
+		case ok && d.shift == 0:
 			return d, fmt.Sprintf("depth: the file says that its samples have %d bits, and they are in the low bits; scaled to the full range", t.file), nil
+		case ok:
+			return d, "", nil
 		}
-		return d, "", nil
 	}
 	full := depth{16, 0}
 	if h.allOf(full, scaled[0]) || h.bright() >= max(h.total/fewBright, 1) || h.brightest >= sampleValues/2 && h.allOf(full, scaled[shifted]) {

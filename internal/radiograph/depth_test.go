@@ -173,6 +173,48 @@ func TestDarkPicturesOfEightBitsStayWhatTheyAre(t *testing.T) {
 	sameAs(t, "dark", p, err, dark)
 }
 
+// TestPackedSamplesAreOfTheBitsTheyHave has a TIFF of 12 bits a sample without gaps, of which the lower ten are used: dark.
+func TestPackedSamplesAreOfTheBitsTheyHave(t *testing.T) {
+	deep := realDepth(10)
+	var packed []byte
+	for i := 0; i < len(deep.Pix); i += 4 {
+		packed = append(packed, deep.Pix[i]<<4|deep.Pix[i+1]>>4, deep.Pix[i+1]<<4|deep.Pix[i+2], deep.Pix[i+3])
+	}
+	data := aTIFF(packed, tiffTag{tagBits, false, []int{12}})
+	limits := everything
+	p, err := Decode(t.Context(), data, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range len(deep.Pix) / 2 {
+		x, y := i%testWidth, i/testWidth
+		if got, want := int(p.Image.(*image.Gray16).Gray16At(x, y).Y), (int(deep.Gray16At(x, y).Y)*65535+2047)/4095; got != want {
+			t.Fatalf("%d at %d, %d, want %d", got, x, y, want)
+		}
+	}
+	if warned(p, "depth") {
+		t.Errorf("%q", p.Warnings)
+	}
+	for bits, want := range map[int]error{10: nil, 12: nil, 13: ErrDepth, 9: ErrDepth, 16: ErrDepth} {
+		limits.Bits = bits
+		if _, err := Decode(t.Context(), data, limits); !errors.Is(err, want) {
+			t.Errorf("bits=%d: %v", bits, err)
+		}
+	}
+}
+
+// TestAFileThatSaysTooFewBitsIsNotBelieved has samples of 12 bits and a chunk that says 10 or 8.
+func TestAFileThatSaysTooFewBitsIsNotBelieved(t *testing.T) {
+	for _, said := range []byte{5, 8, 10, 11, 16} {
+		if _, err := Decode(t.Context(), withPNGChunk(t, realDepth(12), "sBIT", []byte{said}), Limits{}); !errors.Is(err, ErrDepth) {
+			t.Errorf("sBIT %d: %v", said, err)
+		}
+		if p, err := Decode(t.Context(), withPNGChunk(t, realDepth(16), "sBIT", []byte{said}), Limits{}); err != nil || len(p.Warnings) > 0 {
+			t.Errorf("16 bits, sBIT %d: %v", said, err)
+		}
+	}
+}
+
 func TestBitsMustFitThePicture(t *testing.T) {
 	for name, data := range map[string][]byte{"png": asPNG(t, greyRamp()), "jpeg": asJPEG(t, greyRamp()), "bmp": asBMP(t, greyRamp())} {
 		if _, err := Decode(t.Context(), data, Limits{Bits: 8}); err != nil {

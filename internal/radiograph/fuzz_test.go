@@ -20,6 +20,9 @@ func decodeFuzzed(t *testing.T, data []byte) {
 	if most := uint64(4*bytesPerPixel*limits.MaxPixels + 64*len(data) + 4<<20); taken > most && !isWebP(data) {
 		t.Errorf("%d bytes taken for %d bytes of file, at most %d", taken, len(data), most)
 	}
+	if p, err := Decode(context.Background(), data, Limits{TIFF: true, WebP: true, MaxPixels: limits.MaxPixels, Bits: 12}); err == nil && p.Image == nil {
+		t.Fatal("neither a picture nor an error with bits told")
+	}
 	limits.Target = image.Pt(8, 8)
 	reduced, reducedErr := Decode(context.Background(), data, limits)
 	// The means of a picture can be all one grey where its pixels are not.
@@ -30,7 +33,7 @@ func decodeFuzzed(t *testing.T, data []byte) {
 		t.Fatalf("%d x %d, but %d x %d for a target", p.Width, p.Height, reduced.Width, reduced.Height)
 	}
 	if err != nil {
-		for _, known := range []error{ErrNotPicture, ErrTooLarge, ErrUnknownFormat, ErrNotRadiograph} {
+		for _, known := range []error{ErrNotPicture, ErrTooLarge, ErrUnknownFormat, ErrNotRadiograph, ErrDepth} {
 			if errors.Is(err, known) {
 				return
 			}
@@ -66,7 +69,15 @@ func seeded(f *testing.F, formats ...string) {
 	f.Fuzz(decodeFuzzed)
 }
 
-func FuzzPNG(f *testing.F) { seeded(f, "png") }
+func FuzzPNG(f *testing.F) {
+	_, files := pngGolden(f)
+	for _, c := range files {
+		f.Add(c.File)
+	}
+	f.Add(asPNG(f, realDepth(12)))
+	f.Add(withPNGChunk(f, realDepth(12), "sBIT", []byte{12}))
+	seeded(f, "png")
+}
 func FuzzBMP(f *testing.F) { seeded(f, "bmp", "bmp runs", "bmp masks", "bmp os2") }
 func FuzzJPEG(f *testing.F) {
 	seeded(f, "jpeg", "colour_420.jpg", "grey_progressive.jpg", "colour_progressive.jpg", "restart.jpg", "cmyk.jpg", "rgb.jpg")

@@ -132,11 +132,12 @@ type header struct {
 	pages         int   // how many pictures the file holds, where it may hold several
 	target        image.Point
 	bits          int            // of Limits
+	storedBits    int            // bits of a sample where these are 9 to 15, else 0
 	fileBits      int            // significant bits of 16-bit samples as the file states them, else 0
 	jpeg          *lumajpeg.File // of JPEG files
 }
 
-func (h header) told() told { return told{caller: h.bits, file: h.fileBits} }
+func (h header) told() told { return told{caller: h.bits, stored: h.storedBits, file: h.fileBits} }
 
 func (h header) pixels() int64 { return int64(h.width) * int64(h.height) }
 

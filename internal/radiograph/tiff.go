@@ -65,7 +65,7 @@ func readTIFF(data []byte, limits Limits) (header, error) {
 	if err != nil {
 		return header{}, err
 	}
-	h := header{width: f.width, height: f.height, orientation: f.orientation, pages: f.pages, fileBits: f.significant()}
+	h := header{width: f.width, height: f.height, orientation: f.orientation, pages: f.pages, storedBits: f.storedBits(), fileBits: f.significant()}
 	if h.pixels() > int64(limits.MaxPixels) {
 		return h, nil // left to the caller's check, which names the limit
 	}
@@ -94,11 +94,16 @@ func readTIFF(data []byte, limits Limits) (header, error) {
 	return h, nil
 }
 
-// significant is the depth of samples above 8 bits as the file states it, 0 where it does not.
-func (f *tiffFile) significant() int {
+// storedBits is the depth of samples that lie between those of 8 and of 16 bits, else 0.
+func (f *tiffFile) storedBits() int {
 	if f.bits > 8 && f.bits < 16 {
 		return f.bits
 	}
+	return 0
+}
+
+// significant is the depth of 16-bit samples as the file states it, 0 where it does not.
+func (f *tiffFile) significant() int {
 	if most := f.page.first(tagMaxSample, 0); f.bits == 16 && most > 255 && most < 1<<16-1 && most&(most+1) == 0 {
 		return bits.Len(uint(most))
 	}

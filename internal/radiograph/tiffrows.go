@@ -250,13 +250,12 @@ func withoutInk(ink, black byte) uint32 {
 	return left - (taken>>8+taken)>>8
 }
 
-// convertDeep takes samples of 9 to 16 bits. Those of fewer than 16 are scaled to the full range; the depth of 16 is settled,
-// and white told from black, when the picture is whole.
+// convertDeep takes samples of 9 to 16 bits as they are. They are scaled to the full range, and white told from black, when the
+// picture is whole.
 func (d *tiffDecoder) convertDeep(out []uint8, row []byte) {
 	put := func(i int, v uint32) { out[2*i], out[2*i+1] = uint8(v>>8), uint8(v) }
 	if d.bits < 16 {
-		white := uint32(1)<<d.bits - 1
-		d.unpack(row, len(out)/2, func(i int, v uint32) { put(i, (v*65535+white/2)/white) })
+		d.unpack(row, len(out)/2, put)
 		return
 	}
 	step, alphaAt := d.stride()
