@@ -49,8 +49,8 @@ type modelFlag struct {
 type pictureFlags struct {
 	MaxBytes  size `default:"32M" help:"Longest picture file that is taken; in a server, less where --max-request-bytes is."`
 	MaxPixels size `default:"24M" help:"Most pixels, width times height, that are decoded; each may take 8 bytes while it is, in each worker at a time."`
-	TIFF      bool `name:"tiff" help:"Take TIFF too. Off because its decoder has a history of bugs."`
-	WebP      bool `name:"webp" help:"Take WebP too. Off because its decoder has a history of bugs."`
+	TIFF      bool `name:"tiff" help:"Take TIFF too. Off since few need it."`
+	WebP      bool `name:"webp" help:"Take WebP too. Off since few need it and its decoder has a history of bugs."`
 }
 
 func (f pictureFlags) limits() radiograph.Limits {

@@ -60,8 +60,8 @@ type Limits struct {
 	// MaxMemory is the most bytes that decoding a picture and holding it in grey may take; 0 is what MaxPixels
 	// implies. A picture that needs more is ErrTooLarge.
 	MaxMemory int64
-	// TIFF and WebP switch these formats on. Their decoders have had bugs that
-	// files could trigger, so they are off unless asked for.
+	// TIFF and WebP switch these formats on. Few need them, so they are off unless
+	// asked for.
 	TIFF, WebP bool
 	// Target is the size that the picture will be resized to, where that is known and a
 	// slightly different result is all right. A JPEG of grey or YCbCr is then decoded straight to

@@ -1,7 +1,7 @@
 """Kinds of legal picture files, each made of the same grey picture.
 
 kinds(grey) yields (format, name, bytes, reference). The reference is the picture that is right, or None where the coding itself
-loses something: there Pillow's answer is taken for it. Parts are written by hand, byte by byte, where no library writes them.
+loses something: there libjpeg-turbo's answer or else Pillow's is taken for it. Parts are written by hand, byte by byte, where no library writes them.
 """
 import io
 import shutil

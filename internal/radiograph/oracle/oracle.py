@@ -125,8 +125,7 @@ def measure(width, height):
     for (format, name, data, reference), (own, said) in zip(files, ours([f[2] for f in files])):
         answers = {n: ask(o, data, format) for n, o in oracles.items()}
         if reference is None:
-            reference = answers["Pillow"] if not isinstance(answers["Pillow"], str) else answers["libjpeg-turbo"]
-            reference = None if isinstance(reference, str) else reference
+            reference = next((a for a in (answers["libjpeg-turbo"], answers["Pillow"]) if a is not None and not isinstance(a, str)), None)
         yield format, name, data, reference, answers, own, said
 
 
