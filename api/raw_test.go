@@ -22,6 +22,9 @@ func readAnswer(t testing.TB, connection net.Conn, method, path string) answer {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if response.Close { // ReadResponse takes the field away
+		response.Header.Set("Connection", "close")
+	}
 	response.Body = io.NopCloser(bytes.NewReader(body))
 	holdAgainstDocument(t, r, response)
 	return answer{response.StatusCode, response.Header, body}

@@ -214,8 +214,8 @@ func (c *Conn) linger(longest time.Duration) {
 	for dropped := 0; dropped < maxLinger; {
 		now, quiet := time.Now(), lingerQuiet
 		if c.listener.closing.Load() {
-			quiet = min(quiet, time.Second)
-			end = earlier(end, now.Add(time.Second))
+			quiet = min(quiet, drainTime)
+			end = earlier(end, now.Add(2*drainTime))
 		}
 		if !now.Before(end) || c.Conn.SetReadDeadline(earlier(end, now.Add(quiet))) != nil {
 			return

@@ -39,6 +39,7 @@ type Listener struct {
 	config Config
 
 	closing atomic.Bool
+	last    atomic.Int64  // when a connection was accepted last, in nanoseconds
 	drained chan struct{} // closed when closing and no connection is left
 	shut    chan struct{} // closed by Close
 	once    sync.Once
@@ -71,6 +72,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 			l.config.AcceptFailed(err)
 			return nil, err
 		}
+		l.last.Store(time.Now().UnixNano())
 		c := &Conn{Conn: accepted, listener: l, frame: frame{maxHead: l.config.MaxHead}}
 		if evicted, ok := l.add(c); evicted != nil {
 			l.config.Evicted()
@@ -193,10 +195,18 @@ func (l *Listener) Open() int {
 	return len(l.open)
 }
 
+// quietTime is how long no connection must have come for the listener to be closed.
+const quietTime = 20 * time.Millisecond
+
 // Drain takes no more connections and has those that are open end: one on which no request comes whole to its head within
 // a quarter of a second is closed, as is one that only waits for a client to close, and every answer must now say Connection: close. It
 // returns when none is left or ctx ends. Accept goes on waiting until Close. Call it once.
 func (l *Listener) Drain(ctx context.Context) {
+	// At the close the system resets the connections that were made and not accepted yet.
+	narrow(l.Listener)
+	for end := time.Now().Add(drainTime); time.Now().Before(end) && time.Since(time.Unix(0, l.last.Load())) < quietTime; {
+		time.Sleep(quietTime / 4)
+	}
 	l.closing.Store(true)
 	_ = l.Listener.Close()
 	l.mu.Lock()

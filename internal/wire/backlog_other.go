@@ -1,0 +1,8 @@
+//go:build !unix
+
+package wire
+
+import "net"
+
+// narrow has the system take no more connections into the queue of those not accepted yet, where it can be told.
+func narrow(net.Listener) {}
