@@ -242,31 +242,31 @@ func (b *band) refine(segment []byte, r bitReader, block int) (bitReader, bool) 
 
 // correct reads the next bit of each of some coefficients that are not zero.
 func (b *band) correct(segment []byte, r bitReader, block int, which uint64) bitReader {
-	n := uint(bits.OnesCount64(which))
-	if n == 0 {
-		return r
-	}
-	if b.store.size != 64 {
-		for ; n > 16; n -= 16 {
-			r = r.refilled(segment)
-			_, r = r.takeBits(16)
+	const most = 56 // bits that a reader holds for certain
+	for which != 0 {
+		n := uint(bits.OnesCount64(which))
+		now := which
+		if n > most {
+			for ; n > most; n-- {
+				now &^= 1 << (bits.Len64(now) - 1)
+			}
 		}
-		r = r.refilled(segment)
-		_, r = r.takeBits(n)
-		return r
-	}
-	values := b.store.values[64*block:][:64]
-	for ; which != 0; which &= which - 1 {
-		if r.bits == 0 {
+		which &^= now
+		if r.bits < n {
 			r = r.refilled(segment)
 		}
-		var bit uint32
-		bit, r = r.takeBits(1)
-		v := &values[bits.TrailingZeros64(which)&63]
-		if *v >= 0 {
-			*v += int16(bit << b.shift)
-		} else {
-			*v -= int16(bit << b.shift)
+		news := r.window
+		r.window <<= n & 63
+		r.bits -= n
+		if b.store.size != 64 {
+			continue
+		}
+		values := b.store.values[64*block:][:64]
+		for ; now != 0; now &= now - 1 {
+			v := &values[bits.TrailingZeros64(now)&63]
+			sign := *v >> 15
+			*v += (int16(news>>63<<(b.shift&15)) ^ sign) - sign
+			news <<= 1
 		}
 	}
 	return r

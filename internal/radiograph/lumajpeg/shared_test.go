@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -101,6 +102,19 @@ func BenchmarkOriginal(b *testing.B) {
 		}
 	}
 	benchmark(b, data)
+}
+
+// BenchmarkProgressive decodes the progressive one of the originals.
+func BenchmarkProgressive(b *testing.B) {
+	for _, path := range originals(b) {
+		data := read(b, path)
+		if f, err := Parse(data, math.MaxInt64); err == nil && f.progressive {
+			b.Logf("%d x %d, %d bytes", f.Width, f.Height, len(data))
+			benchmark(b, data)
+			return
+		}
+	}
+	b.Skip("none of the originals is progressive")
 }
 
 func benchmark(b *testing.B, data []byte) {
