@@ -87,6 +87,33 @@ func TestTruncatedScanWithEOI(t *testing.T) {
 	}
 }
 
+func TestDamageThatLeavesAPictureIsWarnedOf(t *testing.T) {
+	for _, name := range []string{"grey.jpg", "colour_420.jpg", "grey_progressive.jpg", "restart.jpg", "cmyk.jpg"} {
+		file := fixture(t, name)
+		end := len(file) - 2
+		for where, harmed := range map[string][]byte{
+			"before EOI":       append(append(append([]byte{}, file[:end]...), 0, 0), file[end:]...),
+			"between segments": append(append(append([]byte{}, file[:2]...), 1), file[2:]...),
+		} {
+			p, err := Decode(t.Context(), harmed, Limits{})
+			if err != nil {
+				t.Errorf("%s, bytes %s: %v", name, where, err)
+				continue
+			}
+			sound, err := Decode(t.Context(), file, Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !warned(p, "damaged") || warned(sound, "damaged") || len(p.Warnings) != len(sound.Warnings)+1 {
+				t.Errorf("%s, bytes %s: warnings %q, without them %q", name, where, p.Warnings, sound.Warnings)
+			}
+			if !bytes.Equal(p.Image.(*image.Gray).Pix, sound.Image.(*image.Gray).Pix) {
+				t.Errorf("%s, bytes %s: another picture", name, where)
+			}
+		}
+	}
+}
+
 func TestGarbageAfterTheEndIsIgnored(t *testing.T) {
 	for _, name := range []string{"grey.jpg", "colour_progressive.jpg"} {
 		if _, err := Decode(context.Background(), append(fixture(t, name), "thumbnails and the like"...), Limits{}); err != nil {

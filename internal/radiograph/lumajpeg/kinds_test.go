@@ -137,11 +137,17 @@ func TestLeftOverBytes(t *testing.T) {
 	}
 }
 
-// TestSameCoefficientsSameSamples decodes pictures at all sizes that were sent in one scan and
-// in many.
+// TestSameCoefficientsSameSamples decodes files of the same coefficients, sent in one
+// scan and in many, at all sizes.
 func TestSameCoefficientsSameSamples(t *testing.T) {
 	cases, _ := kinds(t)
-	for _, pair := range [][2]string{{"grey", "factors of one component"}, {"2x2", "extended sequential"}, {"2x2", "no Huffman tables"}} {
+	pairs := [][2]string{{"grey", "factors of one component"}, {"2x2", "extended sequential"}, {"2x2", "no Huffman tables"}}
+	for _, name := range []string{"grey", "2x2", "3x1", "1x1,2x2,2x2"} {
+		for _, how := range []string{"progressive", "optimize", "restart 1B"} {
+			pairs = append(pairs, [2]string{name, name + ", transcoded: " + how})
+		}
+	}
+	for _, pair := range pairs {
 		for _, reduce := range []int{1, 2, 4, 8} {
 			a, err := decode(cases[pair[0]].File, reduce, 16)
 			if err != nil {

@@ -106,6 +106,9 @@ kinds["padding before EOI"] = kinds["grey"][:-2] + b"\xff\0\xff\xd9"
 kinds["EOI in a comment, and after the end"] = insert(kinds["grey"], 2, b"\xff\xfe\0\6\xff\xd9\xff\xd8") + kinds["1x1"]
 kinds["DNL after the scan"] = kinds["grey"][:-2] + b"\xff\xdc\0\4\0\x25\xff\xd9"
 kinds["a table for nothing"] = insert(kinds["grey"], 2, b"\xff\xc4\0\x15\x13" + b"\1\1" + bytes(14) + b"\xfd\x0c")
+for name in ("grey", "2x2", "3x1", "1x1,2x2,2x2"):
+    for how in ("progressive", "optimize", "restart 1B"):
+        kinds[f"{name}, transcoded: {how}"], _, _ = run("jpegtran", *f"-{how}".split(), data=kinds[name])
 mixed = {"RGB": cjpeg(43, 37, "-rgb"), "RGB progressive": cjpeg(43, 37, "-rgb", "-progressive"), "RGB subsampled": cjpeg(43, 37, "-rgb", "-sample", "2x2,1x2,2x1"),
          "RGB, scan each": cjpeg(43, 37, "-rgb", "-sample", "1x1,2x1,1x1", scans="2;0;1;")}
 mixed["RGB by names"] = without(mixed["RGB"], 0xEE)
