@@ -17,6 +17,7 @@ type tiffWay struct {
 	alpha                                                                                 int // the kind of the first extra sample
 	width, height                                                                         int // of a strip or tile
 	tiled                                                                                 bool
+	orientation                                                                           int
 }
 
 func legalTIFF(r *rand.Rand, p *image.Gray) ([]byte, string) {
@@ -44,6 +45,10 @@ func legalTIFF(r *rand.Rand, p *image.Gray) ([]byte, string) {
 		w.width, w.height = 16*(1+r.IntN(5)), 16*(1+r.IntN(5))
 	}
 	w.noLengths = !w.tiled && r.IntN(5) == 0
+	if r.IntN(4) == 0 {
+		w.orientation = 1 + r.IntN(8)
+		p = storedFor(p, uint16(w.orientation))
+	}
 	return w.encode(r, p), fmt.Sprintf("%+v", w)
 }
 
@@ -203,6 +208,9 @@ func (f *tiffWriter) page(r *rand.Rand, p *image.Gray, tags []tiffTag) []tiffTag
 		if !f.noLengths {
 			long(tagStripBytes, lengths...)
 		}
+	}
+	if f.orientation > 0 {
+		tags = append(tags, tiffTag{tagOrientation, r.IntN(2) == 0, []int{f.orientation}})
 	}
 	if f.separate {
 		short(tagPlanar, tiffSeparate)
