@@ -4,10 +4,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/spikeray/spikeray/internal/memory"
 )
 
 // stalled is how long an upload may bring nothing much before it must make room for others.
 const stalled = time.Second
+
+// large is a buffer from which on those that were let go must not add up.
+const large = 1 << 20
 
 // budget bounds the memory that bodies hold together. When it is full, an upload that has stalled makes room for one that
 // moves, and a caller that holds more for one that holds less.
@@ -45,6 +50,9 @@ func (b *budget) lease(c caller, flow *inflow) *lease {
 // take adds n bytes to the lease, or fails with errUploadMemory.
 func (l *lease) take(n int64) error {
 	b := l.budget
+	if n > large {
+		memory.Collect(b.limit / 2)
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for !l.revoked && b.held.Load()+n > b.limit {
@@ -89,6 +97,9 @@ func (b *budget) victim(l *lease, n int64) *lease {
 func (b *budget) add(l *lease, n int64) {
 	l.held += n
 	b.held.Add(n)
+	if n < 0 {
+		memory.Freed(-n)
+	}
 	if b.callers[l.caller] += n; b.callers[l.caller] == 0 {
 		delete(b.callers, l.caller)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/memory"
 )
 
 // Errors of [Queue.Do] for work that was not taken. The first comes as a [*BusyError].
@@ -289,6 +290,7 @@ func (q *Queue) leave(t *ticket, err error) {
 		if t.working {
 			q.running--
 			q.held -= t.Memory
+			memory.Freed(t.Memory)
 		} else {
 			q.away--
 		}
@@ -330,7 +332,16 @@ func (q *Queue) run(ctx context.Context, t *ticket) (err error) {
 		}
 	}()
 	waited := t.begun.Sub(t.admitted)
+	q.makeRoom()
 	return t.Run(board.WithWaiting(ctx, func(wait func()) error { return q.stepAside(ctx, t, wait) }), waited)
+}
+
+// makeRoom has what ended tasks held collected where the budget has no room for it beside what is held now. An eighth may
+// always lie about, so that it is not done for every picture.
+func (q *Queue) makeRoom() {
+	if q.Memory > 0 {
+		memory.Collect(max(q.Memory-q.Held(), q.Memory/8))
+	}
 }
 
 // stepAside has a task wait for a board. Meanwhile it does nothing, and keeps neither a worker nor a place nor memory from
@@ -340,6 +351,7 @@ func (q *Queue) stepAside(ctx context.Context, t *ticket, wait func()) error {
 	q.mu.Lock()
 	q.running--
 	q.held -= t.Memory
+	memory.Freed(t.Memory)
 	q.away++
 	t.working, t.Memory = false, 0
 	t.ready = make(chan struct{})

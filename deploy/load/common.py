@@ -11,6 +11,8 @@ import urllib.request
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ["SPIKERAY_BIN"]
 SCRATCH = os.environ["SPIKERAY_SCRATCH"]
+# A server refuses variables of its prefix that it does not know.
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("SPIKERAY_")}
 
 
 def pictures():
@@ -35,7 +37,7 @@ class Server:
         self.log = os.path.join(SCRATCH, f"server-{self.port}.log")
         self.process = subprocess.Popen(
             [*wrap, BIN, "serve", "--addr", f"127.0.0.1:{self.port}", *args],
-            stdout=subprocess.DEVNULL, stderr=stderr or open(self.log, "wb"), env={**os.environ, **(env or {})})
+            stdout=subprocess.DEVNULL, stderr=stderr or open(self.log, "wb"), env={**CLEAN, **(env or {})})
         self.pid = self.process.pid
         end = time.time() + 60
         while True:
