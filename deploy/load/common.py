@@ -28,12 +28,14 @@ def row(tried, figure, bar, ok):
 
 
 class Server:
-    """A server on a free loopback port. wrap is a command in front of its own; env is added to the environment."""
+    """A server on loopback. port 0 is any that is free; wrap is a command in front; env is added to the environment."""
 
-    def __init__(self, *args, wrap=(), env=None, stderr=None):
-        probe = socket.create_server(("127.0.0.1", 0))
-        self.port = probe.getsockname()[1]
-        probe.close()
+    def __init__(self, *args, wrap=(), env=None, stderr=None, port=0):
+        if not port:
+            probe = socket.create_server(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+            probe.close()
+        self.port = port
         self.log = os.path.join(SCRATCH, f"server-{self.port}.log")
         self.process = subprocess.Popen(
             [*wrap, BIN, "serve", "--addr", f"127.0.0.1:{self.port}", *args],
