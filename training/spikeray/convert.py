@@ -167,6 +167,11 @@ def _digest(path):
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
+def fail(file, why):
+    print(f"{file}: {' '.join(str(why).split())[:500]}", file=sys.stderr)
+    sys.exit(2)
+
+
 def main():
     ap = argparse.ArgumentParser(description="Convert a Keras model, such as the article's notebook saves.")
     ap.add_argument("file", type=pathlib.Path, help="the .h5 or .keras file")
@@ -187,10 +192,10 @@ def main():
     try:
         notes = convert(a.file, a.out, a.name, a.version, a.dt, a.seed, labels=labels, positive=a.positive, scale=a.scale, offset=a.offset,
                         steps=a.steps)
-    # A configuration with values of the wrong kind fails in any of these ways.
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, MemoryError, IndexError, RecursionError) as e:
-        print(f"{a.file}: {' '.join(str(e).split())[:500]}", file=sys.stderr)
-        sys.exit(2)
+    except (OSError, ValueError, MemoryError) as e:
+        fail(a.file, e)
+    except (KeyError, TypeError, AttributeError, OverflowError, IndexError, RecursionError) as e:
+        fail(a.file, f"its configuration is not as Keras writes it: {e}")
     print(f"wrote {a.out}")
     for note in notes:
         print(f"note: {note}", file=sys.stderr)

@@ -39,7 +39,7 @@ def write(records_and_shape, out, name, version, provenance, summary=None, reduc
         raise UnsupportedError("input", f"{channels} channels, 1 (grey) is wanted")
     network = translate(records, scale, offset)
     if network.units != len(labels):
-        raise UnsupportedError("output", f"{network.units} classes, so as many labels are wanted in the order of its units, not {list(labels)}")
+        raise UnsupportedError("output", f"{network.units} classes, so as many labels are wanted in the order of its units (--labels of spikeray.convert), not {list(labels)}")
     kind = {None: "Convolutional network", "rows": "Spiking network, rows as time",
             "steps": "Spiking network, steps as time"}[network.time and network.time["axis"]]
     description = {
@@ -90,7 +90,7 @@ def main():
     try:
         export(a.checkpoint, a.out, a.name, a.version, a.run, a.summary)
     except Exception as e:  # Keras answers a file that it cannot load with nearly any exception
-        print(f"{a.checkpoint}: {' '.join(str(e).split())[:500] or type(e).__name__}", file=sys.stderr)
+        print(f"{a.checkpoint}: {' '.join(str(e).split())[:500] or type(e).__name__} (a file from elsewhere is for spikeray.convert)", file=sys.stderr)
         sys.exit(2)
 
 

@@ -17,6 +17,7 @@ _LEFT_OUT = {  # nothing happens there once trained
     "ActivityRegularization", "RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast",
     "RandomBrightness", "RandomHeight", "RandomWidth",
 }
+_WEIGHTED = {"Conv2D", "Dense", "BatchNormalization", "Normalization"}
 _INERT = set("""name trainable dtype batch_input_shape batch_shape build_input_shape kernel_initializer bias_initializer
     kernel_regularizer bias_regularizer activity_regularizer kernel_constraint bias_constraint beta_initializer gamma_initializer
     moving_mean_initializer moving_variance_initializer beta_regularizer gamma_regularizer beta_constraint gamma_constraint
@@ -106,6 +107,8 @@ class _Chain:
         if handler is None:
             raise UnsupportedError(r.name, f"a model file has no layer for {r.kind}")
         _known(r)
+        if r.kind not in _WEIGHTED and any(np.asarray(w).dtype.kind == "f" for w in r.weights):  # generators' states are whole numbers
+            raise UnsupportedError(r.name, f"a {r.kind} with weights, of which it has none: another class of that name")
         try:
             handler(r)
         except KeyError as e:

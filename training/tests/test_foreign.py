@@ -172,6 +172,8 @@ REFUSED = {
     "a spiking layer's threshold": (with_spiking(spiking("Custom>SpikingActivation", threshold=0.5)), {}, "layer sp: threshold"),
     "a spiking layer's weight": (with_spiking(spiking("SpikingActivation")), {"sp": [np.ones(1, "f4")]}, "layer sp: it has 1 weights"),
     "a spiking layer of another package": (with_spiking(spiking("mine>SpikingActivation")), {}, "layer sp: SpikingActivation of package 'mine'"),
+    "a flattening with weights": (keras2(), {"flatten": [np.ones(1, "f4")]}, "layer flatten: a Flatten with weights"),
+    "a list for a text": (set_in(keras2(), 0, dtype=[1], name=[2]), {}, "name"),
     "the notebook's with a key": (keras2(refractory=2), {}, "refractory"),
     "one that runs backwards": (with_spiking(spiking("SpikingActivation", go_backwards=True)), {}, "go_backwards"),
     "a convolution of another package": (named(keras2(), 1, class_name="mine>Conv2D"), {}, "layer conv2d: mine>Conv2D"),
