@@ -55,6 +55,10 @@ func (d *deepSamples) over(s *seen, r, g, b, alpha uint32) uint32 {
 	if alpha > d.opaque {
 		d.beyond |= alpha
 	}
+	if r == g && g == b && alpha == d.opaque {
+		s.of++
+		return r // its own luma
+	}
 	if alpha != 0 {
 		s.of++
 		if (highest-min(r, g, b))*255 > visible*d.white {

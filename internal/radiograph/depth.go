@@ -76,12 +76,13 @@ func settleDepth(ctx context.Context, p *image.Gray16, t told) (image.Image, str
 		return nil, "", err
 	}
 	if form := h.form(d); form != nil {
-		return narrow(p, d, form), warning, nil
+		grey, err := narrow(ctx, p, d, form)
+		return grey, warning, err
 	}
 	if d.bits < 16 {
-		h.scale(p, d)
+		err = h.scale(ctx, p, d)
 	}
-	return p, warning, nil
+	return p, warning, err
 }
 
 // of counts a picture's samples.
@@ -234,7 +235,7 @@ func (h *histogram) form(d depth) func(level, bits int) int {
 }
 
 // narrow makes a picture whose samples were all made of 8-bit levels one of these levels, in the memory that it has.
-func narrow(p *image.Gray16, d depth, form func(level, bits int) int) *image.Gray {
+func narrow(ctx context.Context, p *image.Gray16, d depth, form func(level, bits int) int) (*image.Gray, error) {
 	var table [sampleValues]uint8
 	for level := range 256 {
 		v := form(level, d.bits)
@@ -244,25 +245,32 @@ func narrow(p *image.Gray16, d depth, form func(level, bits int) int) *image.Gra
 	}
 	w := p.Rect.Dx()
 	for y := range p.Rect.Dy() {
+		if y%64 == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		row, out := p.Pix[y*p.Stride:][:2*w], p.Pix[y*w:][:w]
 		for x := range out {
 			out[x] = table[uint16(row[2*x])<<8|uint16(row[2*x+1])]
 		}
 	}
-	return &image.Gray{Pix: p.Pix[: w*p.Rect.Dy() : w*p.Rect.Dy()], Stride: w, Rect: origin(p.Rect)}
+	return &image.Gray{Pix: p.Pix[: w*p.Rect.Dy() : w*p.Rect.Dy()], Stride: w, Rect: origin(p.Rect)}, nil
 }
 
 // scale brings samples to the range of 16 bits, rounded. The counts are lost.
-func (h *histogram) scale(p *image.Gray16, d depth) {
+func (h *histogram) scale(ctx context.Context, p *image.Gray16, d depth) error {
 	table := &h.count
 	for s := range table {
 		table[s] = uint32((min(s>>d.shift, d.white())*65535 + d.white()/2) / d.white())
 	}
 	for y := range p.Rect.Dy() {
+		if y%64 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		row := p.Pix[y*p.Stride:][:2*p.Rect.Dx()]
 		for ; len(row) >= 2; row = row[2:] {
 			v := table[uint16(row[0])<<8|uint16(row[1])]
 			row[0], row[1] = uint8(v>>8), uint8(v)
 		}
 	}
+	return nil
 }

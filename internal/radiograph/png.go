@@ -33,6 +33,9 @@ func readPNG(data []byte, limits Limits) (header, error) {
 		h.memory += h.pixels() * sampleBytes
 	}
 	h.work = pngRowWork*f.rawBytes() + pngFileWork*f.idatBytes + int64(len(data))
+	if f.depth == 16 && f.colour != pngGrey && (limits.Bits > 0 || f.bits > 0) {
+		h.work *= 3 // what is told may prove wrong of the samples, and then of their alpha
+	}
 	return h, nil
 }
 

@@ -54,7 +54,7 @@ type Limits struct {
 	// MaxPixels is the largest width times height; 0 or less is DefaultMaxPixels.
 	// It bounds memory and time as well: decoding takes at most about eight bytes,
 	// and passes over sixteen samples, for each pixel of the limit. A picture that
-	// needs more because of how it is coded (progressive, or 16 bits a channel) is
+	// needs more because of how it is coded (a progressive JPEG, for one) is
 	// ErrTooLarge at a smaller size.
 	MaxPixels int
 	// MaxMemory is the most bytes that decoding a picture and holding it in grey may take; 0 is what MaxPixels
