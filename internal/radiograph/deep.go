@@ -1,9 +1,7 @@
 package radiograph
 
 import (
-	"encoding/binary"
 	"errors"
-	"image"
 )
 
 // deepSamples makes grey of pixels of 16-bit samples whose depth is not settled yet, on the scale that they came in.
@@ -86,28 +84,3 @@ func (d *deepSamples) over(s *seen, r, g, b, alpha uint32) uint32 {
 }
 
 func isLevel(sample uint32) bool { return sample>>8 == sample&255 }
-
-// deepRows converts pixels of red, green, blue and alpha, 16 bits each.
-func (s *seen) deepRows(r image.Rectangle, pix []byte, stride int, premultiplied bool, t told) *image.Gray16 {
-	grey := image.NewGray16(origin(r))
-	for d := newDeepSamples(t); ; d = d.widen() {
-		*s = seen{}
-		for y := range r.Dy() {
-			row, out := pix[y*stride:][:8*r.Dx()], grey.Pix[y*grey.Stride:][:2*r.Dx()]
-			for len(out) > 0 {
-				alpha := uint32(binary.BigEndian.Uint16(row[6:]))
-				if premultiplied {
-					// What is left is to tell that there was some.
-					s.transparent = s.transparent || alpha < d.opaque
-					alpha = max(alpha, d.opaque)
-				}
-				v := d.over(s, uint32(binary.BigEndian.Uint16(row)), uint32(binary.BigEndian.Uint16(row[2:])), uint32(binary.BigEndian.Uint16(row[4:])), alpha)
-				binary.BigEndian.PutUint16(out, uint16(v))
-				row, out = row[8:], out[2:]
-			}
-		}
-		if d.err() == nil {
-			return grey
-		}
-	}
-}

@@ -243,15 +243,6 @@ func (h Header) Decode(ctx context.Context, data []byte) (*Picture, error) {
 	}, nil
 }
 
-// inGrey ends the decode of a codec that decodes pictures whole, in whatever colours they have.
-func inGrey(picture image.Image, h header) (decoded, error) {
-	if size := picture.Bounds().Size(); size.X != h.width || size.Y != h.height {
-		return decoded{}, fmt.Errorf("%w: %d x %d pixels where the header says %d x %d", ErrNotPicture, size.X, size.Y, h.width, h.height)
-	}
-	grey, s, err := toGrey(picture, h.told())
-	return decoded{grey: grey, seen: s}, err
-}
-
 // interruptible is a reader of data that fails when ctx has ended, for decoders that know
 // nothing of contexts.
 func interruptible(ctx context.Context, data []byte) io.Reader {

@@ -1,6 +1,7 @@
 package radiograph
 
 import (
+	"bufio"
 	"bytes"
 	"compress/zlib"
 	"context"
@@ -30,7 +31,8 @@ type tiffDecoder struct {
 type tiffSource struct {
 	plane int
 	rows  io.Reader
-	zlib  io.ReadCloser // kept, for its window
+	in    *bufio.Reader // kept, as the next is, for its buffer
+	zlib  io.ReadCloser
 	row   []byte
 }
 
@@ -41,7 +43,7 @@ func (d *tiffDecoder) segments(ctx context.Context) error {
 			if plane == d.colours { // the only one beyond the colours that matters
 				plane = d.alpha
 			}
-			d.sources = append(d.sources, tiffSource{plane: plane, row: make([]byte, d.rowBytes())})
+			d.sources = append(d.sources, tiffSource{plane: plane, in: bufio.NewReader(nil), row: make([]byte, d.rowBytes())})
 		}
 	}
 	for segment := range d.across * d.down {
@@ -102,12 +104,14 @@ func (d *tiffDecoder) open(ctx context.Context, s *tiffSource, segment, rows int
 		if len(packed) > 1 && packed[0] == 0 && packed[1]&1 != 0 {
 			return notTIFF("LZW of TIFF 5's first drafts")
 		}
-		s.rows = lzw.NewReader(in, lzw.MSB, 8)
+		s.in.Reset(in)
+		s.rows = lzw.NewReader(s.in, lzw.MSB, 8)
 	case tiffDeflate, tiffOldDeflate:
+		s.in.Reset(in)
 		if s.zlib == nil {
-			s.zlib, err = zlib.NewReader(in)
+			s.zlib, err = zlib.NewReader(s.in)
 		} else {
-			err = s.zlib.(zlib.Resetter).Reset(in, nil)
+			err = s.zlib.(zlib.Resetter).Reset(s.in, nil)
 		}
 		s.rows = s.zlib
 	case tiffGroup3, tiffGroup4:

@@ -19,29 +19,28 @@ func decodeWebP(ctx context.Context, data []byte, h header) (d decoded, err erro
 	if err != nil {
 		return decoded{}, fmt.Errorf("%w: damaged or truncated: %w", ErrNotPicture, err)
 	}
-	var colours *image.YCbCr
-	var alpha []byte
-	switch p := picture.(type) {
-	case *image.YCbCr:
-		colours = p
-	case *image.NYCbCrA:
-		colours, alpha = &p.YCbCr, p.A
-	default:
-		return inGrey(picture, h)
-	}
-	if colours.Rect.Dx() != h.width || colours.Rect.Dy() != h.height {
-		return decoded{}, fmt.Errorf("%w: %d x %d pixels where the header says %d x %d", ErrNotPicture, colours.Rect.Dx(), colours.Rect.Dy(), h.width, h.height)
+	if size := picture.Bounds().Size(); size != image.Pt(h.width, h.height) {
+		return decoded{}, fmt.Errorf("%w: %d x %d pixels where the header says %d x %d", ErrNotPicture, size.X, size.Y, h.width, h.height)
 	}
 	grey := image.NewGray(image.Rect(0, 0, h.width, h.height))
 	for y := range h.height {
 		if y%16 == 0 && ctx.Err() != nil {
 			return decoded{}, context.Cause(ctx)
 		}
-		var over []byte
-		if alpha != nil {
-			over = alpha[y*h.width:][:h.width]
+		row := grey.Pix[y*grey.Stride:][:h.width]
+		switch p := picture.(type) {
+		case *image.YCbCr:
+			vp8Row(row, nil, p, y, &d.seen)
+		case *image.NYCbCrA:
+			vp8Row(row, p.A[y*p.AStride:][:h.width], &p.YCbCr, y, &d.seen)
+		case *image.NRGBA:
+			for x := range row {
+				c := p.Pix[y*p.Stride+4*x:][:4]
+				row[x] = d.seen.over(uint32(c[0]), uint32(c[1]), uint32(c[2]), uint32(c[3]))
+			}
+		default:
+			return decoded{}, fmt.Errorf("%w: pixels of type %T", ErrUnknownFormat, picture)
 		}
-		vp8Row(grey.Pix[y*grey.Stride:][:h.width], over, colours, y, &d.seen)
 	}
 	d.grey = grey
 	return d, nil
