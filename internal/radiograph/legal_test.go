@@ -15,7 +15,7 @@ import (
 // which it took.
 type legal func(r *rand.Rand, p *image.Gray) (data []byte, way string)
 
-var legals = map[string]legal{"bmp": legalBMP, "png": legalPNG, "tiff": legalTIFF}
+var legals = map[string]legal{"bmp": legalBMP, "png": legalPNG, "tiff": legalTIFF, "webp": legalWebP}
 
 // legalPicture draws a picture of a few or of many grey levels, with runs, edges and noise.
 func legalPicture(r *rand.Rand) *image.Gray {
