@@ -14,7 +14,8 @@ import (
 
 // predictionDocument is an answer for one picture of a request.
 type predictionDocument struct {
-	ID string `json:"id"`
+	ID   string        `json:"id"`
+	Part *partDocument `json:"part"`
 	pipeline.Answer
 	Timing timingDocument `json:"timing_ms"`
 	Notice string         `json:"notice"`
@@ -30,8 +31,9 @@ type timingDocument struct {
 }
 
 type failureDocument struct {
-	ID    string  `json:"id"`
-	Error Problem `json:"error"`
+	ID    string        `json:"id"`
+	Part  *partDocument `json:"part"`
+	Error Problem       `json:"error"`
 }
 
 type listDocument struct {
@@ -87,17 +89,17 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 		if outcomes[0].err != nil {
 			return outcomes[0].err
 		}
-		writeJSON(w, http.StatusOK, newPrediction(pictureID(x.id, 0), q.model, outcomes[0]))
+		writeJSON(w, http.StatusOK, newPrediction(pictureID(x.id, 0), uploads[0].part, q.model, outcomes[0]))
 		return nil
 	}
 	var list listDocument
 	for i, o := range outcomes {
 		id := pictureID(x.id, i)
 		if o.err != nil {
-			list.Predictions = append(list.Predictions, failureDocument{id, problem(o.err, id)})
+			list.Predictions = append(list.Predictions, failureDocument{id, uploads[i].part, problem(o.err, id)})
 			continue
 		}
-		list.Predictions = append(list.Predictions, newPrediction(id, q.model, o))
+		list.Predictions = append(list.Predictions, newPrediction(id, uploads[i].part, q.model, o))
 	}
 	writeJSON(w, http.StatusOK, list)
 	return nil
@@ -205,10 +207,11 @@ func (s *Server) count(name string, o outcome) {
 
 func pictureID(request string, i int) string { return fmt.Sprintf("%s.%d", request, i) }
 
-func newPrediction(id string, m *pipeline.Entry, o outcome) predictionDocument {
+func newPrediction(id string, part *partDocument, m *pipeline.Entry, o outcome) predictionDocument {
 	timing := o.prediction.Timing
 	return predictionDocument{
 		ID:     id,
+		Part:   part,
 		Answer: m.Answer(o.prediction),
 		Timing: timingDocument{
 			Queue:   milliseconds(o.waited),

@@ -14,6 +14,7 @@ import (
 type upload struct {
 	data []byte
 	err  error
+	part *partDocument // of a form, nil for a raw body
 }
 
 // receive reads the request's pictures at the pace that is asked of it. The lease holds the memory they are in, and must
@@ -119,6 +120,7 @@ func (s *Server) readForm(r *http.Request, held *lease) ([]upload, error) {
 		if err != nil {
 			return nil, err
 		}
+		u.part = &partDocument{Index: len(uploads), Filename: fileName(part.FileName())}
 		uploads = append(uploads, u)
 	}
 	if len(uploads) == 0 {
