@@ -127,6 +127,8 @@ func TestNothingOfARefusedBodyIsARequest(t *testing.T) {
 		"a space behind a name":              {post + "Content-Length : 5\r\n\r\nhello", 0, inner, 400},
 		"no host":                            {"GET /healthz HTTP/1.1\r\n\r\n", 0, inner, 400},
 		"two hosts":                          {"GET /healthz HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 0, inner, 400},
+		"a target that is no URL":            {"GET /% HTTP/1.1\r\nHost: x\r\n\r\n", 0, inner, 400},
+		"no resource at all":                 {"OPTIONS * HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n", 0, inner, 404},
 		"no version":                         {"GET /healthz\r\n\r\n", 0, inner, 400},
 		"HTTP/2":                             {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 0, inner, 505},
 		"another expectation":                {post + "Expect: much\r\n" + length(5) + "hello", 0, inner, 417},

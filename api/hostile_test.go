@@ -101,6 +101,7 @@ func TestWhenMemoryIsShortTheStalledMakeRoom(t *testing.T) {
 
 // Who sends half a picture and falls silent is told soon, though there is time left; who goes on is served.
 func TestUploadsMustKeepAPace(t *testing.T) {
+	t.Parallel()
 	s := start(t, func(c *Config) { c.MinUploadRate = 100 << 10 })
 	connection := dial(t, s)
 	begin := time.Now()
@@ -118,10 +119,13 @@ func TestUploadsMustKeepAPace(t *testing.T) {
 
 // A body that has arrived may wait for its answer longer than its pace would bear.
 func TestThePaceEndsWithTheBody(t *testing.T) {
+	t.Parallel()
 	s := start(t, func(c *Config) { c.Queue = NewQueue(1, 8) })
+	release := s.occupy()
+	connections := map[string]net.Conn{}
 	for _, encoding := range []string{"", "chunked", "form"} {
-		release := s.occupy()
 		connection := dial(t, s)
+		connections[encoding] = connection
 		picture := string(testmodel.PNG(64, 64, 1))
 		switch encoding {
 		case "chunked":
@@ -132,8 +136,10 @@ func TestThePaceEndsWithTheBody(t *testing.T) {
 		default:
 			fmt.Fprintf(connection, "POST /v1/predictions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(picture), picture)
 		}
-		time.Sleep(uploadWindow + uploadWindow/10)
-		release()
+	}
+	time.Sleep(uploadWindow + uploadWindow/10)
+	release()
+	for encoding, connection := range connections {
 		if a := readAnswer(t, connection, http.MethodPost, "/v1/predictions"); a.status != 200 {
 			t.Errorf("%s: %d %s", encoding, a.status, a.body)
 		}

@@ -49,9 +49,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		IdleTimeout:       s.config.IdleTimeout,
 		MaxHeaderBytes:    2 * maxHeaderBytes, // connections refuses longer ones first
 		ConnState:         connections.ConnState,
-		ConnContext:       wire.WithConn,
-		ErrorLog:          slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
-		BaseContext:       func(net.Listener) context.Context { return requests },
+		// OPTIONS * is answered as any other.
+		DisableGeneralOptionsHandler: true,
+		ConnContext:                  wire.WithConn,
+		ErrorLog:                     slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
+		BaseContext:                  func(net.Listener) context.Context { return requests },
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(connections) }()

@@ -16,6 +16,8 @@ const (
 	lingerQuiet = 5 * time.Second
 	// maxLinger is how many bytes are dropped at most: a client that sends more is cut off.
 	maxLinger = 256 << 20
+	// refuseTime bounds the writing of the answer to a request that cannot be read.
+	refuseTime = 5 * time.Second
 	// drainTime is how long a connection without a request is kept while the listener drains.
 	drainTime = 250 * time.Millisecond
 )
@@ -88,7 +90,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 			c.End()
 			return 0, io.ErrUnexpectedEOF
 		}
-		c.frame = frame{maxHead: c.frame.maxHead, line: c.frame.line[:0]}
+		c.frame.reset()
 		owes = false
 	}
 	n, err := len(c.pending), error(nil)
@@ -129,7 +131,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 func (c *Conn) next() {
 	switch {
 	case c.frame.phase == done:
-		c.frame = frame{maxHead: c.frame.maxHead, line: c.frame.line[:0]}
+		c.frame.reset()
 	case c.frame.phase != start && (c.frame.phase != requestLine || c.frame.head > 1):
 		// net/http takes for a whole request what is none here.
 		c.End()
@@ -142,6 +144,7 @@ func (c *Conn) refuse(err error) {
 	refusal := &Refusal{400, "the request is malformed"}
 	errors.As(err, &refusal)
 	c.End()
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(refuseTime))
 	_, _ = c.Conn.Write(c.listener.config.Refuse(refusal.Status, refusal.Detail))
 }
 

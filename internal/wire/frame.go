@@ -56,6 +56,15 @@ type frame struct {
 	chunked bool
 }
 
+// reset goes to the start of the next request.
+func (f *frame) reset() {
+	line := f.line[:0]
+	if cap(line) > 1<<10 { // an idle connection keeps no long line
+		line = nil
+	}
+	*f = frame{maxHead: f.maxHead, line: line}
+}
+
 // inHead tells whether the request's head has not been read to its end.
 func (f *frame) inHead() bool { return f.phase <= fields }
 
