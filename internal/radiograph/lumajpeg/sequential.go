@@ -154,12 +154,11 @@ func (d *decoder) put(p *part, b *block, x, y int) {
 		p.store.keep(b, x, y)
 		return
 	}
-	transform := transforms[d.reduce&15]
+	transform := d.transform
 	if b.loud {
 		transform = plainTransforms[d.reduce&15]
 	}
-	size := 8 / d.reduce
-	transform(p.samples.pix[((y-p.samples.top)*p.samples.stride+x)*size:], p.samples.stride, b)
+	transform(p.samples.pix[((y-p.samples.top)*p.samples.stride+x)*d.size:], p.samples.stride, b)
 }
 
 // block decodes a block's coefficients. At reduce 8 only the first is kept.
