@@ -304,6 +304,9 @@ func FuzzDatabase(f *testing.F) {
 	f.Add([]byte{0, 0, 16, 2, 0, 0, 100, 5}, uint32(len(whole)))
 	f.Add([]byte{1, 0, 3, 255, 1, 16, 0, 5, 1, 16, 8, 0}, uint32(len(whole)/2))
 	f.Fuzz(func(t *testing.T, edits []byte, size uint32) {
+		if len(edits) > 40 { // Go shortens what is new in a time that grows with the square of its length
+			return
+		}
 		b := bytes.Clone(whole[:min(int(size), len(whole))])
 		for ; len(edits) >= 4 && len(b) > 0; edits = edits[4:] {
 			b[(int(edits[0])<<16|int(edits[1])<<8|int(edits[2]))%len(b)] = edits[3]
