@@ -26,16 +26,28 @@ import (
 func FuzzPredictions(f *testing.F) {
 	picture := testmodel.PNG(20, 20, 1)
 	body, contentType := form(picture, []byte("x"), picture)
-	f.Add("", "image/png", picture)
-	f.Add("model=tiny-steps&steps=2&threshold=0.3", "", picture)
-	f.Add("threshold=NaN", contentType, body)
-	f.Add("", contentType, body)
-	f.Add("", contentType, body[:len(body)-30])
-	f.Add("", "multipart/form-data; boundary=b", []byte("--b\r\nContent-Disposition: form-data; name=image\r\n\r\nGIF89a\r\n--b--"))
-	f.Add("", "multipart/form-data; boundary=b", []byte("--b\r\nContent-Disposition: form-data; name=\"image\"; filename*=utf-8''%41\r\n"+
-		"Content-Transfer-Encoding: base64\r\n\r\n\r\n--b\r\n\r\n--b--\r\n"))
-	f.Add("a;b", "multipart/form-data", []byte("--"))
-	f.Add("", "image/jpeg", testmodel.JPEG(20, 20, 2))
+	requests := []struct {
+		query, contentType string
+		body               []byte
+	}{
+		{"", "image/png", picture},
+		{"model=tiny-steps&steps=2&threshold=0.3", "", picture},
+		{"threshold=NaN", contentType, body},
+		{"", contentType, body},
+		{"", contentType, body[:len(body)-30]},
+		{"", "multipart/form-data; boundary=b", []byte("--b\r\nContent-Disposition: form-data; name=image\r\n\r\nGIF89a\r\n--b--")},
+		{"", "multipart/form-data; boundary=b", []byte("--b\r\nContent-Disposition: form-data; name=\"image\"; filename*=utf-8''%41\r\n" +
+			"Content-Transfer-Encoding: base64\r\n\r\n\r\n--b\r\n\r\n--b--\r\n")},
+		{"a;b", "multipart/form-data", []byte("--")},
+		{"", "image/jpeg", testmodel.JPEG(20, 20, 2)},
+	}
+	for i := range requests {
+		f.Add(uint8(i), []byte{}, []byte{})
+	}
+	tokens := []string{
+		"\r\n", "--b", "--", ";", "=", "&", "%00", "%", "\"", "boundary=", "Content-Disposition: form-data; name=image", "Content-Type: image/png", "multipart/form-data",
+		"model=", "steps=", "threshold=", "operating_point=", "prevalence=", "bits=", "NaN", "-1", "1e999", "image/jpeg", "application/dicom", "\xff\xd8", "\x89PNG", "BM", "II*\x00", "RIFF",
+	}
 
 	queue := api.NewQueue(2, 8)
 	server, err := api.New(api.Config{
@@ -47,12 +59,18 @@ func FuzzPredictions(f *testing.F) {
 		Log:           slog.New(slog.DiscardHandler),
 		Queue:         queue,
 		Limits:        radiograph.Limits{MaxPixels: 1 << 16, TIFF: true, WebP: true},
-		MaxImageBytes: 64 << 10, MaxRequestBytes: 128 << 10, MaxUploadMemory: 512 << 10,
+		MaxImageBytes: 64 << 10, MaxRequestBytes: 128 << 10, MaxUploadMemory: 2 << 20,
 	})
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, query, contentType string, body []byte) {
+	f.Fuzz(func(t *testing.T, which uint8, head, spoils []byte) {
+		if len(head) > testmodel.MaxEdits || len(spoils) > testmodel.MaxEdits {
+			return
+		}
+		q := requests[int(which)%len(requests)]
+		query, contentType, _ := strings.Cut(string(testmodel.Edited([]byte(q.query+"\n"+q.contentType), head, tokens)), "\n")
+		body := testmodel.Edited(q.body, spoils, tokens)
 		r := httptest.NewRequest(http.MethodPost, "/v1/predictions", bytes.NewReader(body))
 		r.URL = &url.URL{Path: "/v1/predictions", RawQuery: query}
 		r.Header["Content-Type"] = []string{contentType}
@@ -64,6 +82,7 @@ func FuzzPredictions(f *testing.F) {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}
 		var a struct {
+			Raw         *float64 `json:"raw_probability"` // there, where a calibration for so few steps is not
 			Probability *float64
 			Predictions []json.RawMessage
 			Type        string
@@ -75,11 +94,13 @@ func FuzzPredictions(f *testing.F) {
 		switch problem := strings.HasPrefix(a.Type, "urn:spikeray:problem:") && a.Status == w.Code; {
 		case w.Code != http.StatusOK && !problem:
 			t.Fatalf("%d without a problem: %s", w.Code, w.Body)
-		case w.Code == http.StatusOK && (a.Probability == nil) == (len(a.Predictions) < 2):
+		case w.Code == http.StatusOK && (a.Raw == nil) == (len(a.Predictions) < 2):
 			t.Fatalf("neither a prediction nor a list of them: %s", w.Body)
 		}
-		if p := a.Probability; p != nil && !(*p >= 0 && *p <= 1) {
-			t.Fatalf("probability %v", *p)
+		for _, p := range []*float64{a.Probability, a.Raw} {
+			if p != nil && !(*p >= 0 && *p <= 1) {
+				t.Fatalf("probability %v", *p)
+			}
 		}
 		if queue.Busy() != 0 || queue.Depth() != 0 {
 			t.Fatalf("%d busy, %d waiting", queue.Busy(), queue.Depth())

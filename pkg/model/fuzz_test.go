@@ -6,10 +6,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"math"
-	"slices"
 	"strings"
 	"testing"
 
+	"github.com/spikeray/spikeray/internal/testmodel"
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
@@ -23,23 +23,7 @@ var tokens = []string{
 	`{\"type\":\"flatten\",\"name\":\"f\"},`, `{\"type\":\"relu\",\"name\":\"r\"},`,
 }
 
-// edited applies edits of five bytes each: where (two), how much to cut, what to put there and how often. The first two
-// thirds of the values of what are tokens, the others bytes.
-func edited(file, edits []byte) []byte {
-	for ; len(edits) >= 5; edits = edits[5:] {
-		at := (int(edits[0])<<8 | int(edits[1])) % (len(file) + 1)
-		cut := min(int(edits[2]), len(file)-at)
-		put := []byte{edits[3]}
-		if n := int(edits[3]); n < 170 {
-			put = []byte(tokens[n%len(tokens)])
-		}
-		file = slices.Concat(file[:at], bytes.Repeat(put, int(edits[4])%8), file[at+cut:])
-	}
-	return file
-}
-
-// FuzzDecode changes whole models. What is changed is told by a few bytes rather than by the file: Go shortens every
-// input that is new, which takes time that grows with the square of its length.
+// FuzzDecode changes whole models; see [testmodel.Edited].
 func FuzzDecode(f *testing.F) {
 	type pieces struct{ header, data []byte }
 	var models []pieces
@@ -54,11 +38,11 @@ func FuzzDecode(f *testing.F) {
 		f.Add(uint8(i), []byte{0, 200, 1, 3, 1, 1, 0, 4, 40, 1}, []byte{0, 9, 1, 255, 1})
 	}
 	f.Fuzz(func(t *testing.T, which uint8, edits, spoils []byte) {
-		if len(edits) > 40 || len(spoils) > 10 {
+		if len(edits) > testmodel.MaxEdits || len(spoils) > 10 {
 			return
 		}
 		p := models[int(which)%len(models)]
-		header, data := edited(p.header, edits), edited(p.data, spoils)
+		header, data := testmodel.Edited(p.header, edits, tokens), testmodel.Edited(p.data, spoils, tokens)
 		// The digest is put right, or nothing that was changed would get past it.
 		zeros := bytes.Replace(header, []byte("DIGEST"), []byte(strings.Repeat("0", 64)), 1)
 		sum := sha256.Sum256(assemble(zeros, data))
