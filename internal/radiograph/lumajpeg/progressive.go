@@ -52,7 +52,7 @@ func (d *decoder) progressive(s *scan, at int) (int, error) {
 				reader, ok = b.refine(d.stream.bytes, reader, block)
 			}
 			if !ok || reader.used() > d.stream.end {
-				return 0, damaged("in row %d, column %d of the blocks of component %d", y, x, i)
+				return 0, damaged("compressed data ends early or is wrong in row %d, column %d of the blocks of component %d", y, x, i)
 			}
 			x++
 			left--
@@ -118,7 +118,7 @@ func (d *decoder) means(s *scan, at int) (int, error) {
 						}
 						length, r, ok := tables[i].next(reader)
 						if !ok || length > 11 {
-							return 0, damaged("in row %d, column %d of the MCUs", row, column)
+							return 0, damaged("compressed data ends early or is wrong in row %d, column %d of the MCUs", row, column)
 						}
 						var value uint32
 						value, reader = r.takeBits(uint(length))
@@ -128,7 +128,7 @@ func (d *decoder) means(s *scan, at int) (int, error) {
 				}
 			}
 			if reader.used() > d.stream.end {
-				return 0, damaged("in row %d, column %d of the MCUs", row, column)
+				return 0, damaged("compressed data ends early or is wrong in row %d, column %d of the MCUs", row, column)
 			}
 		}
 	}

@@ -117,7 +117,7 @@ func (d *decoder) sequential(s *scan, at int) (int, error) {
 							ok = d.chroma(k, &reader, x, y)
 						}
 						if !ok || reader.used() > d.stream.end {
-							return 0, damaged("in row %d, column %d of the MCUs", row, column)
+							return 0, damaged("compressed data ends early or is wrong in row %d, column %d of the MCUs", row, column)
 						}
 					}
 				}
