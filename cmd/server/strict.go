@@ -25,16 +25,7 @@ func strict(parsed *kong.Context, environment []string) error {
 			return fmt.Errorf("--%s is given %d times, and takes one value", flag.Name, times)
 		}
 	}
-	known := map[string]bool{}
-	for _, node := range parsed.Model.Leaves(false) {
-		for _, flags := range node.AllFlags(false) {
-			for _, flag := range flags {
-				for _, name := range flag.Envs {
-					known[name] = true
-				}
-			}
-		}
-	}
+	known := variables(parsed.Model)
 	own := map[string]bool{}
 	for _, flag := range parsed.Flags() {
 		own[flag.Name] = true
@@ -68,6 +59,21 @@ func strict(parsed *kong.Context, environment []string) error {
 	return nil
 }
 
+// variables are those that some command takes.
+func variables(app *kong.Application) map[string]bool {
+	known := map[string]bool{}
+	for _, node := range app.Leaves(false) {
+		for _, flags := range node.AllFlags(false) {
+			for _, flag := range flags {
+				for _, name := range flag.Envs {
+					known[name] = true
+				}
+			}
+		}
+	}
+	return known
+}
+
 func occurrences(parsed *kong.Context) map[*kong.Flag]int {
 	times := map[*kong.Flag]int{}
 	for _, p := range parsed.Path {
@@ -95,7 +101,7 @@ func givenFlags(parsed *kong.Context) map[string]string {
 }
 
 // ofTests are variables that the project's tests and scripts read, and the program does not.
-var ofTests = regexp.MustCompile(`^SPIKERAY_(BIN|GOLDEN|SPINNMAN|LAVA_CASES|[A-Z]+_PYTHON|TEST_[A-Z_]+)$`)
+var ofTests = regexp.MustCompile(`^SPIKERAY_(BIN|SCRATCH|GOLDEN|SPINNMAN|LAVA_CASES|[A-Z]+_PYTHON|TEST_[A-Z_]+)$`)
 
 // serviceLink is what Kubernetes, and Docker before it, set for a service whose name begins with spikeray.
 var serviceLink = regexp.MustCompile(`^SPIKERAY_([A-Z0-9_]+_)?(SERVICE_HOST|SERVICE_PORT(_[A-Z0-9_]+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)$`)

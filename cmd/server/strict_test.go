@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"syscall"
@@ -95,6 +97,32 @@ func TestVariablesOfOthersAreLeftAlone(t *testing.T) {
 	}
 	if r := spikeray(t, nil, "version"); r.status != 0 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// What the project's own scripts and manifests export must not keep the servers from starting that they start.
+func TestScriptsExportWhatTheProgramKnows(t *testing.T) {
+	var c commands
+	known, seen := variables(newParser(&c).Model), 0
+	for _, root := range []string{"../../deploy", "../../.ci", "../../Dockerfile"} {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			for _, name := range regexp.MustCompile(`SPIKERAY_[A-Z][A-Z_]*`).FindAllString(string(text), -1) {
+				if seen++; !known[name] && !foreign(name, "tcp://10.0.0.1:80") {
+					t.Errorf("%s names %s", path, name)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d variables seen", seen)
 	}
 }
 
