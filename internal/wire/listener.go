@@ -95,15 +95,17 @@ func (l *Listener) Close() error {
 }
 
 const (
-	// maxTurning is how many connections are turned away at a time with an answer; others are closed without.
+	// maxTurning is how many connections that were turned away are lingered on at a time; others are closed at once.
 	maxTurning = 16
-	// turnAwayTime is how long one has to read that answer.
-	turnAwayTime = time.Second
+	// turnAwayTime is how long that takes at most.
+	turnAwayTime = 250 * time.Millisecond
 )
 
 // turnAway answers 503 and closes.
 func (l *Listener) turnAway(c *Conn) {
 	answer := l.config.Refuse(http.StatusServiceUnavailable, "there are as many connections as there may be")
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(turnAwayTime)) // not reached: nothing is on its way yet
+	_, _ = c.Conn.Write(answer)
 	select {
 	case l.turning <- struct{}{}:
 	default:
@@ -112,8 +114,6 @@ func (l *Listener) turnAway(c *Conn) {
 	}
 	go func() {
 		defer func() { <-l.turning }()
-		_ = c.Conn.SetWriteDeadline(time.Now().Add(turnAwayTime))
-		_, _ = c.Conn.Write(answer)
 		c.linger(turnAwayTime)
 		_ = c.Conn.Close()
 	}()
