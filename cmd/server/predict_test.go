@@ -154,6 +154,12 @@ func TestModelsAreListedShownAndChecked(t *testing.T) {
 			t.Errorf("%v: %+v", err, d)
 		}
 	}
+	if r := spikeray(t, nil, "model", "check", models.ForBoards); r.status != 0 || !strings.Contains(r.out, "good, "+models.ForBoards) {
+		t.Errorf("%+v", r)
+	}
+	if r := spikeray(t, nil, "model", "check", "--json", models.Default); r.status != 0 || !strings.Contains(r.out, `"name":"spikeray"`) {
+		t.Errorf("%+v", r)
+	}
 	dir := t.TempDir()
 	file := testmodel.File("mine", nil)
 	if r := spikeray(t, nil, "model", "check", write(t, file, dir, "good")); r.status != 0 || !strings.Contains(r.out, "good, mine 0.1.0") {
