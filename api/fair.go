@@ -14,7 +14,7 @@ type flow struct {
 	party   *party
 	waiting []*ticket // first come first served
 	running int
-	spent   time.Duration
+	time    account
 	cost    time.Duration // of what waits
 }
 
@@ -24,12 +24,20 @@ type flowKey struct {
 	class  int
 }
 
-func keyOf(t Task) flowKey { return flowKey{t.caller, bits.Len64(uint64(max(t.Work, 0))) / 2} }
+func keyOf(t Task) flowKey { return flowKey{t.caller, bits.Len64(uint64(max(t.Size, 0))) / 2} }
+
+// account is the workers' time that someone has had.
+type account struct {
+	spent    time.Duration // from what the least of the others had when it was opened
+	reserved time.Duration // for tasks that run
+}
+
+func (a account) total() time.Duration { return a.spent + a.reserved }
 
 // party is a caller with tasks that wait or run.
 type party struct {
 	flows int
-	spent time.Duration // workers' time, from what the least of the others had when it came
+	time  account
 }
 
 func (f *flow) push(t *ticket) {
@@ -43,9 +51,14 @@ func (f *flow) remove(t *ticket) {
 	f.cost -= t.cost
 }
 
-func (f *flow) charge(cost time.Duration) {
-	f.spent += cost
-	f.party.spent += cost
+func (f *flow) reserve(cost time.Duration) {
+	f.time.reserved += cost
+	f.party.time.reserved += cost
+}
+
+func (f *flow) charge(took time.Duration) {
+	f.time.spent += took
+	f.party.time.spent += took
 }
 
 func (q *Queue) find(key flowKey) *flow {
@@ -58,7 +71,7 @@ func (q *Queue) find(key flowKey) *flow {
 }
 
 // flow finds a task's flow or begins it. Who comes new has had as much of the workers' time as
-// the one with the least, so that it neither waits for what others had before nor makes up for
+// the one with the least of those that wait, so that it neither waits for what others had before nor makes up for
 // what it did not ask for.
 func (q *Queue) flow(t Task) *flow {
 	key := keyOf(t)
@@ -69,9 +82,9 @@ func (q *Queue) flow(t Task) *flow {
 	if p == nil {
 		p = &party{}
 		first := true
-		for _, other := range q.parties {
-			if first || other.spent < p.spent {
-				p.spent, first = other.spent, false
+		for _, other := range q.flows {
+			if len(other.waiting) > 0 && (first || other.party.time.spent < p.time.spent) {
+				p.time.spent, first = other.party.time.spent, false
 			}
 		}
 		q.parties[t.caller] = p
@@ -79,8 +92,8 @@ func (q *Queue) flow(t Task) *flow {
 	f := &flow{key: key, party: p}
 	first := true
 	for _, other := range q.flows {
-		if other.party == p && (first || other.spent < f.spent) {
-			f.spent, first = other.spent, false
+		if other.party == p && (first || other.time.spent < f.time.spent) {
+			f.time.spent, first = other.time.spent, false
 		}
 	}
 	p.flows++
@@ -116,13 +129,29 @@ func (q *Queue) next() *flow {
 }
 
 func (f *flow) before(g *flow) bool {
-	if f.party != g.party && f.party.spent != g.party.spent {
-		return f.party.spent < g.party.spent
+	a, b := f.time.total(), g.time.total()
+	if f.party != g.party {
+		a, b = f.party.time.total(), g.party.time.total()
 	}
-	if f.party == g.party && f.spent != g.spent {
-		return f.spent < g.spent
+	if a != b {
+		return a < b
 	}
 	return f.waiting[0].admitted.Before(g.waiting[0].admitted)
+}
+
+// first tells a newcomer in flow f, nil for a new one, that is next but for one task of each of a few callers. It is
+// taken however much waits: what others sent must not be what it is refused for.
+func (q *Queue) first(f *flow) bool {
+	if f != nil && len(f.waiting) > 0 {
+		return false
+	}
+	waiting := map[*party]bool{}
+	for _, other := range q.flows {
+		if len(other.waiting) > 0 {
+			waiting[other.party] = true
+		}
+	}
+	return len(waiting) <= max(1, q.workers/2)
 }
 
 // ahead is about the work that is done before a newcomer of such a cost in flow f, nil for a new

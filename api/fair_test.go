@@ -17,7 +17,7 @@ func someone(n byte) caller {
 
 // sleeper is a task that takes as long as it says.
 func sleeper(c caller, took time.Duration, memory int64) Task {
-	return Task{Work: took, Memory: memory, caller: c, Run: func(context.Context, time.Duration) error { time.Sleep(took); return nil }}
+	return Task{Work: took, Size: took, Memory: memory, caller: c, Run: func(context.Context, time.Duration) error { time.Sleep(took); return nil }}
 }
 
 // order runs the tasks, given to the queue one after the other while it is busy, and tells in which order they ran.

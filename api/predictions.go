@@ -137,6 +137,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 		tasks = append(tasks, Task{
 			Run:    run,
 			Work:   time.Duration(header.Work) + inference.value(),
+			Size:   time.Duration(header.Work),
 			Memory: header.Memory + memory.Task,
 			caller: who,
 		})

@@ -48,7 +48,7 @@ const (
 	// window is the time over which it is judged whether an overload is over.
 	window = 500 * time.Millisecond
 	// relief is the share of the tasks refused, one in so many, below which it is.
-	relief = 4
+	relief = 8
 )
 
 // pressure tells a burst, which the queue is there for, from an overload, in which all that a

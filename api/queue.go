@@ -51,6 +51,8 @@ type Task struct {
 	Run func(ctx context.Context, waited time.Duration) error
 	// Work is about how long it will take, by some constant measure; 0 is as long as others took.
 	Work time.Duration
+	// Size is what tells costly tasks from cheap ones: Work, of what is the task's own alone.
+	Size time.Duration
 	// Memory is the most bytes that it will hold while it runs.
 	Memory int64
 
@@ -230,7 +232,11 @@ func (q *Queue) refusal(tasks []Task, now time.Time) error {
 		}
 	}
 	for _, task := range tasks {
-		ahead := q.ahead(q.find(keyOf(task)), q.estimate.of(task.Work))
+		f := q.find(keyOf(task))
+		if q.first(f) {
+			continue
+		}
+		ahead := q.ahead(f, q.estimate.of(task.Work))
 		if !q.pressure.admits(ahead/time.Duration(q.workers), q.Wait, q.estimate.service, now) {
 			busy.TooLong = true
 			return busy
@@ -263,7 +269,7 @@ func (q *Queue) dispatch() {
 		q.running++
 		q.held += t.Memory
 		f.running++
-		f.charge(t.cost)
+		f.reserve(t.cost)
 		t.begun, t.working = time.Now(), true
 		close(t.ready)
 	}
@@ -295,7 +301,8 @@ func (q *Queue) leave(t *ticket, err error) {
 			q.away--
 		}
 		t.flow.running--
-		t.flow.charge(took - t.cost)
+		t.flow.reserve(-t.cost)
+		t.flow.charge(took)
 		if err == nil {
 			q.estimate.learn(t.Work, took)
 		}
