@@ -48,7 +48,7 @@ type modelFlag struct {
 // pictureFlags say what a picture may be.
 type pictureFlags struct {
 	MaxBytes  size `default:"32M" help:"Longest picture file that is taken; in a server, less where --max-request-bytes is."`
-	MaxPixels size `default:"24M" help:"Most pixels, width times height, that are decoded; each may take 8 bytes while it is, in each worker at a time."`
+	MaxPixels size `default:"24M" help:"Most pixels, width times height, that are decoded; each may take 8 bytes meanwhile. The memory of a server may allow fewer."`
 	TIFF      bool `name:"tiff" help:"Take TIFF too. Off since few need it."`
 	WebP      bool `name:"webp" help:"Take WebP too. Off since few need it and its decoder has a history of bugs."`
 }
