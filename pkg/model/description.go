@@ -27,6 +27,7 @@ type Description struct {
 	Decision                    // for all steps
 	Early       []Early         `json:"early,omitempty"` // for fewer steps, by ascending number of them
 	Gate        *Gate           `json:"gate,omitempty"`
+	Reference   *Reference      `json:"reference,omitempty"`
 	Training    json.RawMessage `json:"training,omitempty"`
 	FileSHA256  string          `json:"file_sha256"` // of the file with 0 for each of these 64 digits
 
@@ -164,6 +165,11 @@ func (d *Description) check() error {
 	}
 	if err := d.checkEarly(); err != nil {
 		return err
+	}
+	if d.Reference != nil {
+		if err := d.Reference.check(d); err != nil {
+			return within("reference", err)
+		}
 	}
 	if d.Gate == nil {
 		return nil

@@ -19,7 +19,7 @@ var tokens = []string{
 	"null", "true", "-1", "0", "1e999", "1e38", "1e-60", "18446744073709551616", "0.5", `""`, "{}", "[]", "[[", "{", "}", "]", ",", ":", `\"`, `\\u0000`,
 	"I8", "F32", "rows", "steps", "same", "relu", "softmax", "flatten", "conv2d", "dense", "neurons", "max_pool2d", "average_pool2d",
 	"global_average_pool2d", "spiking_relu", "integrate_and_fire", "leaky_integrate_and_fire", "subtract", "zero", "uniform", "constant",
-	"weights", "scale", "bias", "gate", "time", "calibration", "threshold", "operating_points", "training", "conv1.bias", "conv2.weights",
+	"reference", "log_odds", "format", "edges", "values", "counts", "limit", "confident", "weights", "scale", "bias", "gate", "time", "calibration", "threshold", "operating_points", "training", "conv1.bias", "conv2.weights",
 	`{\"type\":\"flatten\",\"name\":\"f\"},`, `{\"type\":\"relu\",\"name\":\"r\"},`,
 }
 
@@ -28,7 +28,7 @@ func FuzzDecode(f *testing.F) {
 	type pieces struct{ header, data []byte }
 	var models []pieces
 	for _, axis := range []spike.Axis{spike.Rows, spike.Steps} {
-		for _, p := range []parts{small(axis), gated(axis)} {
+		for _, p := range []parts{small(axis), gated(axis), referred(axis)} {
 			header, data := p.header("DIGEST")
 			models = append(models, pieces{encode(header), data})
 		}

@@ -11,6 +11,13 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from . import reference_section
+from .checks import ModelFileError
+from .checks import keys as _keys
+from .checks import number as _number
+from .checks import share as _share
+from .checks import whole as _whole
+
 KEY = "spikeray"
 MAX_FILE = 64 << 20
 MAX_HEADER = 1 << 20
@@ -28,7 +35,6 @@ MAX_MAP = 1 << 24
 MAX_OPERATIONS = 1 << 36
 MAX_STEPS = 64
 MAX_TRAIN = 1 << 26
-MAX_NUMBER = float(np.finfo(np.float32).max)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,63}")
@@ -37,14 +43,6 @@ _POINT_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _RESETS = ("subtract", "zero")
 _NO_DIGEST = "0" * 64
 _DTYPES = {"F32": "<f4", "I8": "i1"}
-
-
-class ModelFileError(ValueError):
-    """A model file, or a description of one, that is not what docs/MODEL_FILE.md says. `field` names where."""
-
-    def __init__(self, field: str, reason: str):
-        super().__init__(f"{field}: {reason}")
-        self.field, self.reason = field, reason
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
     if "tensors_sha256" in d and "file_sha256" not in d:
         raise ModelFileError("tensors_sha256", "a file of a version before 1.3, whose digest leaves out the header: spikeray.reseal writes it anew")
     _keys("description", d, "format name version summary labels positive preparation layers training file_sha256",
-          "time calibration threshold operating_points early gate")
+          "time calibration threshold operating_points early gate reference")
     if d["format"] != 1 or isinstance(d["format"], bool):
         raise ModelFileError("format", f"is {d['format']!r}, 1 is wanted")
     for key, pattern in (("name", _NAME), ("version", _VERSION), ("file_sha256", re.compile("[0-9a-f]{64}"))):
@@ -162,6 +160,8 @@ def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
     own = _network("", d, tensors, (height, width, 1), used)
     if "early" in d:
         _early(d, labels)
+    if "reference" in d:
+        reference_section.check(d)
     if "gate" in d:
         gate = _gate(d["gate"], tensors, used)
         if len(d["layers"]) + len(d["gate"]["layers"]) > MAX_LAYERS:
@@ -447,36 +447,6 @@ def _pair(field, value):
     if not isinstance(value, list) or len(value) != 2:
         raise ModelFileError(field, "two whole numbers are wanted")
     return tuple(_whole(field, v, 1, MAX_KERNEL) for v in value)
-
-
-def _whole(field, value, low, high):
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ModelFileError(field, f"a whole number from {low} to {high} is wanted, not {value!r}")
-    return value
-
-
-def _number(field, value, above=None):
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) <= MAX_NUMBER:
-        raise ModelFileError(field, f"a finite number is wanted, not {value!r}")
-    if above is not None and not value > above:
-        raise ModelFileError(field, f"a number above {above} is wanted, not {value!r}")
-    return value
-
-
-def _share(field, value):
-    if not 0 <= _number(field, value) <= 1:
-        raise ModelFileError(field, f"a number in [0, 1] is wanted, not {value!r}")
-    return value
-
-
-def _keys(at, value, wanted, allowed=""):
-    if not isinstance(value, dict):
-        raise ModelFileError(at, "an object is wanted")
-    wanted, allowed = set(wanted.split()), set(allowed.split())
-    if missing := sorted(wanted - set(value)):
-        raise ModelFileError(f"{at}.{missing[0]}", "is missing")
-    if unknown := sorted(set(value) - wanted - allowed):
-        raise ModelFileError(f"{at}.{unknown[0][:64]}", "is not a key of this format")
 
 
 def _json(at, text):
