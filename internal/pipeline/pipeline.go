@@ -33,6 +33,9 @@ type Prediction struct {
 	// decision for so few steps, Probability and Threshold are NaN, Label is empty
 	// and Probabilities is nil.
 	Probability, RawProbability float64
+	// LogOdds are the network's, of the positive label, before any calibration;
+	// NaN for a model of more than two labels.
+	LogOdds float64
 	// Label is the positive label when Probability is at least Threshold, else
 	// the most probable of the other labels.
 	Label     string
@@ -126,7 +129,7 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 	}
 
 	out.Threshold, out.OperatingPoint = opt.Decide(description)
-	out.Probability, out.RawProbability = result.Probability, result.RawProbability
+	out.Probability, out.RawProbability, out.LogOdds = result.Probability, result.RawProbability, result.LogOdds
 	out.Probabilities = result.Probabilities
 	if result.Probabilities == nil {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("uncalibrated: %s has no calibration for %d of its %d steps; there is the raw probability alone",

@@ -34,12 +34,18 @@ func (c *Calibration) check(labels int) error {
 // apply gives the calibrated probabilities of two logits. The log-odds are the logits' difference: nothing is lost where
 // a probability would round to 0 or 1.
 func (c *Calibration) apply(logits []float32, positive int) []float64 {
-	odds := float64(logits[positive]) - float64(logits[1-positive])
-	odds = float64(c.Slope*odds) + c.Intercept
+	odds := c.LogOdds(logOdds(logits, positive))
 	p := make([]float64, 2)
 	p[positive], p[1-positive] = kernel.Sigmoid(odds), kernel.Sigmoid(-odds)
 	return p
 }
+
+func logOdds(logits []float32, positive int) float64 {
+	return float64(logits[positive]) - float64(logits[1-positive])
+}
+
+// LogOdds gives the calibrated log-odds of the positive label for those of the network: see [Result].
+func (c *Calibration) LogOdds(raw float64) float64 { return float64(c.Slope*raw) + c.Intercept }
 
 // AtPrevalence takes the calibrated probabilities of the positive and of the other label to a population where a share of
 // stated, in (0, 1), has the positive label, by Bayes' rule (Saerens et al., "Adjusting the Outputs of a Classifier to New

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spikeray/spikeray/internal/strictjson"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -118,7 +119,7 @@ func (d *Description) architecture() architecture {
 
 func parseDescription(text string) (*Description, error) {
 	d := new(Description)
-	if err := strictDecode([]byte(text), d); err != nil {
+	if err := strictjson.Decode([]byte(text), d); err != nil {
 		if strings.Contains(text, `"tensors_sha256":`) && !strings.Contains(text, `"file_sha256":`) {
 			return nil, formatError("tensors_sha256", "a file of a version before 1.3, whose digest leaves out the header: spikeray.reseal, in training, writes it anew")
 		}

@@ -98,10 +98,13 @@ type Result struct {
 	Probability      float64   // of the description's Positive; NaN where there are no Probabilities
 	RawProbabilities []float64 // as the network gives them
 	RawProbability   float64   // of the description's Positive
-	Steps            int       // time steps run: rows of the first layer of neurons, or steps shown; 0 without neurons
-	Spikes           *SpikeStats
-	Account          *spike.Account // nil on the simulator
-	Warnings         []string
+	// LogOdds of the description's Positive, as the network gives them: nothing is lost where RawProbability rounds to 0
+	// or 1. NaN for more than two labels. It is what a calibration takes.
+	LogOdds  float64
+	Steps    int // time steps run: rows of the first layer of neurons, or steps shown; 0 without neurons
+	Spikes   *SpikeStats
+	Account  *spike.Account // nil on the simulator
+	Warnings []string
 }
 
 // SpikeStats is what the answer took in spikes, the gate's left out; a Result of a model without neurons has none.
@@ -156,7 +159,10 @@ func (m *Model) checkPicture(picture []uint8) error {
 
 func (m *Model) result(logits []float32, steps int) *Result {
 	p := softmax(logits)
-	res := &Result{RawProbabilities: p, RawProbability: p[m.positive], Probability: math.NaN()}
+	res := &Result{RawProbabilities: p, RawProbability: p[m.positive], Probability: math.NaN(), LogOdds: math.NaN()}
+	if len(logits) == 2 {
+		res.LogOdds = logOdds(logits, m.positive)
+	}
 	decision := m.description.DecisionAt(steps)
 	if decision == nil {
 		return res

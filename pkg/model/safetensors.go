@@ -2,14 +2,15 @@ package model
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"io"
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/spikeray/spikeray/internal/selfdigest"
+	"github.com/spikeray/spikeray/internal/strictjson"
 )
 
 // Limits of a file; docs/MODEL_FILE.md lists them.
@@ -78,13 +79,13 @@ func parseHeader(header []byte) (description string, tensors map[string]tensor, 
 			return "", nil, formatError("header", "%v", err)
 		}
 		if name == "__metadata__" {
-			if err := strictDecode(entry, &metadata); err != nil {
+			if err := strictjson.Decode(entry, &metadata); err != nil {
 				return "", nil, formatError("__metadata__", "not an object of strings: %v", err)
 			}
 			continue
 		}
 		var t tensor
-		if err := strictDecode(entry, &t); err != nil {
+		if err := strictjson.Decode(entry, &t); err != nil {
 			return "", nil, formatError("header", "tensor %.80q: %v", name, err)
 		}
 		if len(tensors) == maxTensors {
@@ -148,21 +149,11 @@ func (c *container) check() error {
 	return nil
 }
 
-// checkDigest compares the file with the SHA-256 that its description says of it: over all its bytes, with a 0 for each
-// of the 64 digits. They can stand in the header only once, so that there is one place to put the zeros.
+// checkDigest compares the file with the SHA-256 that its description says of it. The digits can stand in the header only
+// once, so that there is one place to put the zeros.
 func (c *container) checkDigest(said string) error {
-	const field = "file_sha256"
-	if n := bytes.Count(c.header, []byte(said)); n != 1 {
-		return formatError(field, "its digits stand in the header %d times, once is wanted", n)
-	}
-	at := bytes.Index(c.header, []byte(said))
-	h := sha256.New()
-	h.Write(c.header[:at])
-	h.Write(bytes.Repeat([]byte{'0'}, len(said)))
-	h.Write(c.header[at+len(said):])
-	h.Write(c.data)
-	if got := hex.EncodeToString(h.Sum(nil)); got != said {
-		return formatError(field, "the file says %s of itself and its bytes have %s: it is damaged, or was changed by hand", said, got)
+	if err := selfdigest.Check(said, c.header, c.data); err != nil {
+		return formatError("file_sha256", "%v", err)
 	}
 	return nil
 }

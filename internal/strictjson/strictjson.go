@@ -1,4 +1,5 @@
-package model
+// Package strictjson reads JSON to the letter.
+package strictjson
 
 import (
 	"bytes"
@@ -8,19 +9,19 @@ import (
 	"strings"
 )
 
-// strictDecode is json.Unmarshal without its leniency: a key must be a field's to the letter, must not stand twice, and
+// Decode is json.Unmarshal without its leniency: a key must be a field's to the letter, must not stand twice, and
 // must be there unless its field may be omitted; nothing may be null, and an array is as long as its type says. What is
 // decoded as it is, such as a json.RawMessage, is free but for keys that stand twice.
-func strictDecode(text []byte, v any) error {
+func Decode(text []byte, v any) error {
 	if err := json.Unmarshal(text, v); err != nil { // which also bounds the depth
 		return err
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
-	return strictValue(dec, reflect.TypeOf(v).Elem())
+	return decodeValue(dec, reflect.TypeOf(v).Elem())
 }
 
-func strictValue(dec *json.Decoder, t reflect.Type) error {
+func decodeValue(dec *json.Decoder, t reflect.Type) error {
 	token, err := dec.Token()
 	if err != nil {
 		return err
@@ -33,23 +34,23 @@ func strictValue(dec *json.Decoder, t reflect.Type) error {
 	}
 	switch {
 	case token == json.Delim('{'):
-		return strictObject(dec, t)
+		return decodeObject(dec, t)
 	case token == json.Delim('['):
-		return strictArray(dec, t)
+		return decodeArray(dec, t)
 	case token == nil && t != nil:
 		return fmt.Errorf("a %s is null", t.Kind())
 	}
 	return nil
 }
 
-func strictArray(dec *json.Decoder, t reflect.Type) error {
+func decodeArray(dec *json.Decoder, t reflect.Type) error {
 	var element reflect.Type
 	if t != nil {
 		element = t.Elem()
 	}
 	n := 0
 	for ; dec.More(); n++ {
-		if err := strictValue(dec, element); err != nil {
+		if err := decodeValue(dec, element); err != nil {
 			return err
 		}
 	}
@@ -60,7 +61,7 @@ func strictArray(dec *json.Decoder, t reflect.Type) error {
 	return err
 }
 
-func strictObject(dec *json.Decoder, t reflect.Type) error {
+func decodeObject(dec *json.Decoder, t reflect.Type) error {
 	fields := map[string]reflect.Type{}
 	var wanted []string // in the fields' order
 	if t != nil && t.Kind() == reflect.Struct {
@@ -92,7 +93,7 @@ func strictObject(dec *json.Decoder, t reflect.Type) error {
 			value = t.Elem()
 		}
 		seen[key] = true
-		if err := strictValue(dec, value); err != nil {
+		if err := decodeValue(dec, value); err != nil {
 			return err
 		}
 	}
