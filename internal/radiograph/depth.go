@@ -10,9 +10,10 @@ import (
 
 const (
 	sampleValues = 1 << 16
-	// fewBright is the share of samples, as a divisor, that the upper half of the range must hold for 16 bits to be taken for
-	// granted. The darkest of 76 chest X-rays has 1/21 there; a marker burned into a picture of 12 bits is far less.
-	fewBright = 64
+	// few is the share of samples, as a divisor, that either half of the range must hold for 16 bits to be taken for
+	// granted. Of 76 chest X-rays the darkest has 1/21 in the upper half; of 5635, two have less than 1/64 in the lower one. A
+	// marker burned into a picture of 12 bits is far less.
+	few = 64
 	// manyLevels is how many different samples must all be 8-bit levels scaled to a depth for that depth to be certain: of
 	// the values of 10 bits, the fewest, one in four is such a level.
 	manyLevels = 24
@@ -59,9 +60,10 @@ var histograms = sync.Pool{New: func() any { return new(histogram) }}
 // all levels of 8 bits, scaled to the depth, becomes that 8-bit picture. It works in the picture's own memory. The warning is
 // empty where there is nothing to say.
 //
-// Whether a picture that leaves the upper half of the range empty is dark or has fewer bits cannot be seen in it, and the
-// difference decides the answer. So it is refused until somebody says which, but for two cases: samples that are all 8-bit
-// levels, which give away the depth that they were scaled to, and a file that says it itself.
+// Whether a picture that leaves the upper half of the range empty is dark or has fewer bits cannot be seen in it, nor whether
+// one that leaves the lower half empty is bright or holds signed numbers moved up, and the difference decides the answer. So it
+// is refused until somebody says which, but for two cases: samples that are all 8-bit levels, which give away the depth that
+// they were scaled to, and a file that says it itself.
 func settleDepth(ctx context.Context, p *image.Gray16, t told) (image.Image, string, error) {
 	h := histograms.Get().(*histogram)
 	defer histograms.Put(h)
@@ -129,8 +131,15 @@ func (h *histogram) depth(t told) (depth, string, error) {
 		}
 	}
 	full := depth{16, 0}
-	if h.allOf(full, scaled[0]) || h.bright() >= max(h.total/fewBright, 1) || h.brightest >= sampleValues/2 && h.allOf(full, scaled[shifted]) {
+	enough := max(h.total/few, 1)
+	switch {
+	case h.allOf(full, scaled[0]), h.brightest >= sampleValues/2 && h.allOf(full, scaled[shifted]):
 		return full, "", nil
+	case h.bright() >= enough && h.dark() >= enough:
+		return h.spread(), "", nil
+	case h.bright() >= enough:
+		return depth{}, "", fmt.Errorf("%w: %.2g%% of the 16-bit samples lie in the lower half of their range, as where signed numbers were moved up; "+
+			"say bits=16 for a bright picture, or move black to 0", ErrDepth, 100*float64(h.dark())/float64(h.total))
 	}
 	if d, ok := h.found(); ok {
 		return d, fmt.Sprintf("depth: the samples are 8-bit levels scaled to %d bits; taken for those", d.bits), nil
@@ -138,6 +147,22 @@ func (h *histogram) depth(t told) (depth, string, error) {
 	return depth{}, "", fmt.Errorf("%w: %.2g%% of the 16-bit samples lie in the upper half of their range, and nothing says how many bits are significant; "+
 		"say it with bits=%d, or bits=16 for a dark picture, or in the file (PNG's sBIT chunk)",
 		ErrDepth, 100*float64(h.bright())/float64(h.total), h.likely())
+}
+
+// spread is the depth of samples that are spread over the range. Where many have none of the lowest bits, they are numbers of
+// fewer bits that were moved up.
+func (h *histogram) spread() depth {
+	if h.distinct < manyLevels {
+		return depth{16, 0}
+	}
+	set := uint(0)
+	for s, n := range h.count {
+		if n > 0 {
+			set |= uint(s)
+		}
+	}
+	shift := min(bits.TrailingZeros(set), 8)
+	return depth{16 - shift, shift}
 }
 
 // fits tells whether the samples can be numbers of so many bits, in the low bits or else in the high ones.
@@ -168,11 +193,20 @@ func (h *histogram) bright() int {
 	return n
 }
 
+// dark counts the samples in the lower half of the range, but for the darkest value, which may be a border's.
+func (h *histogram) dark() int {
+	n := 0
+	for s := h.darkest + 1; s < sampleValues/2; s++ {
+		n += int(h.count[s])
+	}
+	return n
+}
+
 // likely is the least number of bits, from 8, that hold nearly all samples, but for the brightest value.
 func (h *histogram) likely() int {
 	above := h.total - int(h.count[h.brightest])
 	for s, n := range h.count[:h.brightest] {
-		if above -= int(n); above < h.total/fewBright {
+		if above -= int(n); above < h.total/few {
 			return max(bits.Len(uint(s)), 8)
 		}
 	}

@@ -164,6 +164,53 @@ func TestAMarkerDoesNotMakeFewBitsSixteen(t *testing.T) {
 	}
 }
 
+// TestNumbersMovedUpAreNotTakenForBrightPictures has pictures of 10 to 15 bits, signed or inverted, in the upper half of the
+// range, one of them with black around it.
+func TestNumbersMovedUpAreNotTakenForBrightPictures(t *testing.T) {
+	for bits := 10; bits < 16; bits++ {
+		for name, up := range map[string]func(v int) int{
+			"moved up": func(v int) int { return 1<<15 + v }, "inverted": func(v int) int { return 1<<16 - 1 - v },
+		} {
+			p16 := realDepth(bits)
+			for i := 0; i < len(p16.Pix); i += 2 {
+				v := up(int(p16.Pix[i])<<8 | int(p16.Pix[i+1]))
+				p16.Pix[i], p16.Pix[i+1] = uint8(v>>8), uint8(v)
+			}
+			for x := range testWidth {
+				p16.SetGray16(x, 0, color.Gray16{})
+			}
+			for format, data := range map[string][]byte{"png": asPNG(t, p16), "tiff": asTIFF(t, p16, tiff.Uncompressed)} {
+				if _, err := Decode(t.Context(), data, everything); !errors.Is(err, ErrDepth) || !strings.Contains(err.Error(), "bits=16") {
+					t.Errorf("%s of %d bits, %s: %v", format, bits, name, err)
+				}
+			}
+		}
+	}
+}
+
+// TestNumbersInTheHighBitsAreWhatTheyWereInTheLow moves pictures of 9 to 15 bits up until they fill the range.
+func TestNumbersInTheHighBitsAreWhatTheyWereInTheLow(t *testing.T) {
+	for bits := 9; bits < 16; bits++ {
+		low := realDepth(bits)
+		high := image.NewGray16(low.Rect)
+		for i := 0; i < len(low.Pix); i += 2 {
+			v := (int(low.Pix[i])<<8 | int(low.Pix[i+1])) << (16 - bits)
+			high.Pix[i], high.Pix[i+1] = uint8(v>>8), uint8(v)
+		}
+		want, err := Decode(t.Context(), asPNG(t, low), Limits{Bits: bits})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Decode(t.Context(), asPNG(t, high), Limits{})
+		if err != nil || !bytes.Equal(asDeep(got.Image), asDeep(want.Image)) || len(got.Warnings) > 0 {
+			t.Errorf("%d bits: %v, %+v", bits, err, got)
+		}
+		levels := inBits(chestLike(), func(v int) int { return (v*(1<<bits-1) + 127) / 255 << (16 - bits) })
+		p, err := Decode(t.Context(), asPNG(t, levels), Limits{})
+		sameAs(t, fmt.Sprintf("levels in the high of %d bits", bits), p, err, chestLike())
+	}
+}
+
 func TestDarkPicturesOfEightBitsStayWhatTheyAre(t *testing.T) {
 	dark := chestLike()
 	for i := range dark.Pix {
