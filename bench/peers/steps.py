@@ -30,6 +30,8 @@ def load(args) -> Network:
         raw = layers[i].raw
         if (raw["model"], raw["reset"], raw["start"]["kind"]) != ("integrate_and_fire", "subtract", "constant"):
             raise ValueError(f"layer {layers[i].name}: integrate-and-fire, reset by subtraction, constant start is wanted")
+        if raw.get("most", 1) != 1:
+            raise ValueError(f"layer {layers[i].name}: spikes of one are wanted, not graded ones")
         if raw["amplitude"] != raw["threshold"]:
             raise ValueError(f"layer {layers[i].name}: a spike that is worth its threshold is wanted")
     last_first = torch.channels_last

@@ -92,6 +92,35 @@ func BenchmarkSpikingReLU(b *testing.B) {
 	})
 }
 
+// BenchmarkIntegrateAndFire takes as many steps of neurons of binary and of graded spikes. What comes in is about what a
+// neuron of either kind fires, so that voltages stay where they are in a network.
+func BenchmarkIntegrateAndFire(b *testing.B) {
+	const rows, n = 96, 96 * 100
+	for _, kind := range []struct {
+		name  string
+		scale float32
+		step  func(counts []uint8, v, x []float32) uint64
+	}{
+		{"binary", 1, LIF{Decay: 1, Threshold: 1}.Step},
+		{"graded", 4, Graded{Decay: 1, Most: 15}.Step},
+	} {
+		b.Run(kind.name, func(b *testing.B) {
+			benchTiers(b, func(b *testing.B) {
+				r := rand.New(rand.NewPCG(1, 1))
+				x, v, counts := make([]float32, n), make([]float32, n), make([]uint8, n)
+				for i := range x {
+					x[i], v[i] = (r.Float32()*2-1)*kind.scale, r.Float32()
+				}
+				for b.Loop() {
+					for range rows {
+						kind.step(counts, v, x)
+					}
+				}
+			})
+		})
+	}
+}
+
 // BenchmarkMaxPool pools the spikes of the article's first layer.
 func BenchmarkMaxPool(b *testing.B) {
 	benchTiers(b, func(b *testing.B) {
@@ -103,15 +132,15 @@ func BenchmarkMaxPool(b *testing.B) {
 	})
 }
 
-// BenchmarkSpikeSum sums the spikes that reach the article's second convolution.
-func BenchmarkSpikeSum(b *testing.B) {
+// BenchmarkMessages counts the spikes that reach the article's second convolution.
+func BenchmarkMessages(b *testing.B) {
 	benchTiers(b, func(b *testing.B) {
 		w, _ := NewWindow(Shape{48, 48, 100}, 3, 3, 1, 1, false, 50)
 		_, cols := w.Cover()
 		row := make([]uint8, w.In.W*w.In.C)
 		for b.Loop() {
 			for range w.In.H {
-				SpikeSum(row, w.In.C, cols)
+				Messages(row, w.In.C, cols)
 			}
 		}
 	})

@@ -2,12 +2,12 @@
 
 package kernel
 
-func byteSum256(counts []uint8) (sum uint64) {
+func nonzero256(counts []uint8) (found uint64) {
 	n := len(counts) &^ 31
 	if n > 0 {
-		sum = byteSumAVX2(&counts[0], n)
+		found = nonzeroAVX2(&counts[0], n)
 	}
-	return sum + byteSumPlain(counts[n:])
+	return found + nonzeroPlain(counts[n:])
 }
 
 func maxPool256(dst, src []uint8, w Window) {

@@ -4,18 +4,23 @@
 
 #include "textflag.h"
 
-// func byteSumAVX2(counts *uint8, n int) uint64
+// func nonzeroAVX2(counts *uint8, n int) uint64
 // Requires: AVX, AVX2
-TEXT ·byteSumAVX2(SB), NOSPLIT, $0-24
+TEXT ·nonzeroAVX2(SB), NOSPLIT, $0-24
 	MOVQ  counts+0(FP), AX
 	MOVQ  n+8(FP), CX
 	VPXOR Y0, Y0, Y0
 	VPXOR Y1, Y1, Y1
 
+	// 1 in every byte
+	VPCMPEQB Y3, Y3, Y3
+	VPABSB   Y3, Y3
+
 loop:
 	TESTQ   CX, CX
 	JZ      done
-	VPSADBW (AX), Y0, Y2
+	VPMINUB (AX), Y3, Y2
+	VPSADBW Y2, Y0, Y2
 	VPADDQ  Y2, Y1, Y1
 	ADDQ    $0x20, AX
 	SUBQ    $0x20, CX

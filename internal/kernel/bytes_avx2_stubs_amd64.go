@@ -4,10 +4,10 @@
 
 package kernel
 
-// byteSumAVX2 adds up n bytes, a multiple of 32.
+// nonzeroAVX2 counts those of n bytes, a multiple of 32, that are not zero.
 //
 //go:noescape
-func byteSumAVX2(counts *uint8, n int) uint64
+func nonzeroAVX2(counts *uint8, n int) uint64
 
 // maxPool2x2AVX2 takes the largest of windows of 2x2 of c channels, at least 32. Strides are from window to window and from row to row.
 //

@@ -2,11 +2,11 @@
 
 package kernel
 
-func byteSum512(counts []uint8) uint64 {
+func nonzero512(counts []uint8) uint64 {
 	if len(counts) == 0 {
 		return 0
 	}
-	return byteSumAVX512(&counts[0], len(counts))
+	return nonzeroAVX512(&counts[0], len(counts))
 }
 
 func maxPool512(dst, src []uint8, w Window) {

@@ -4,50 +4,51 @@
 
 #include "textflag.h"
 
-// func byteSumAVX512(counts *uint8, n int) uint64
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·byteSumAVX512(SB), NOSPLIT, $0-24
-	MOVQ   counts+0(FP), AX
-	MOVQ   n+8(FP), CX
-	VPXORD Z0, Z0, Z0
-	VPXORD Z1, Z1, Z1
-	VPXORD Z2, Z2, Z2
+// func nonzeroAVX512(counts *uint8, n int) uint64
+// Requires: AVX, AVX512BW, BMI2, POPCNT
+TEXT ·nonzeroAVX512(SB), NOSPLIT, $0-24
+	MOVQ counts+0(FP), AX
+	MOVQ n+8(FP), CX
+	XORQ BX, BX
 
 loop:
-	CMPQ    CX, $0x00000080
-	JL      rest
-	VPSADBW (AX), Z0, Z3
-	VPADDQ  Z3, Z1, Z1
-	VPSADBW 64(AX), Z0, Z4
-	VPADDQ  Z4, Z2, Z2
-	ADDQ    $0x00000080, AX
-	SUBQ    $0x00000080, CX
-	JMP     loop
+	CMPQ     CX, $0x00000080
+	JL       rest
+	VMOVDQU8 (AX), Z0
+	VMOVDQU8 64(AX), Z1
+	VPTESTMB Z0, Z0, K2
+	KMOVQ    K2, DX
+	POPCNTQ  DX, DX
+	ADDQ     DX, BX
+	VPTESTMB Z1, Z1, K3
+	KMOVQ    K3, DX
+	POPCNTQ  DX, DX
+	ADDQ     DX, BX
+	ADDQ     $0x00000080, AX
+	SUBQ     $0x00000080, CX
+	JMP      loop
 
 rest:
-	CMPQ    CX, $0x40
-	JL      tail
-	VPSADBW (AX), Z0, Z3
-	VPADDQ  Z3, Z1, Z1
-	ADDQ    $0x40, AX
-	SUBQ    $0x40, CX
+	CMPQ     CX, $0x40
+	JL       tail
+	VMOVDQU8 (AX), Z0
+	VPTESTMB Z0, Z0, K2
+	KMOVQ    K2, DX
+	POPCNTQ  DX, DX
+	ADDQ     DX, BX
+	ADDQ     $0x40, AX
+	SUBQ     $0x40, CX
 
 tail:
-	MOVQ          $-1, DX
-	BZHIQ         CX, DX, DX
-	KMOVQ         DX, K1
-	VMOVDQU8.Z    (AX), K1, Z3
-	VPSADBW       Z3, Z0, Z3
-	VPADDQ        Z3, Z1, Z1
-	VPADDQ        Z2, Z1, Z1
-	VEXTRACTI64X4 $0x01, Z1, Y3
-	VPADDQ        Y3, Y1, Y1
-	VEXTRACTI32X4 $0x01, Y1, X3
-	VPADDQ        X3, X1, X1
-	VPSHUFD       $0x0e, X1, X3
-	VPADDQ        X3, X1, X1
-	VMOVQ         X1, CX
-	MOVQ          CX, ret+16(FP)
+	MOVQ       $-1, DX
+	BZHIQ      CX, DX, DX
+	KMOVQ      DX, K1
+	VMOVDQU8.Z (AX), K1, Z0
+	VPTESTMB   Z0, Z0, K2
+	KMOVQ      K2, DX
+	POPCNTQ    DX, DX
+	ADDQ       DX, BX
+	MOVQ       BX, ret+16(FP)
 	VZEROUPPER
 	RET
 

@@ -4,10 +4,10 @@
 
 package kernel
 
-// byteSumAVX512 adds up n bytes.
+// nonzeroAVX512 counts those of n bytes that are not zero.
 //
 //go:noescape
-func byteSumAVX512(counts *uint8, n int) uint64
+func nonzeroAVX512(counts *uint8, n int) uint64
 
 // maxPool2x2AVX512 takes the largest of windows of 2x2 of c channels. Strides are from window to window and from row to row.
 //

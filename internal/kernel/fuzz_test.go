@@ -30,7 +30,7 @@ func FuzzTiers(f *testing.F) {
 		type answer struct {
 			currents, v []float32
 			counts      []uint8
-			spikes      [4]uint64
+			spikes      [5]uint64
 			pooled      []uint8
 		}
 		run := func() (a answer) {
@@ -38,7 +38,8 @@ func FuzzTiers(f *testing.F) {
 			a.v, a.counts = append(a.v, v...), make([]uint8, len(v))
 			a.spikes[0], a.spikes[1] = SpikingReLU(a.counts, a.v, x, 0.5)
 			a.spikes[2] = LIF{0.5, 1, same}.Step(a.counts, a.v, x)
-			a.spikes[3] = SpikeSum(l.src[:in.W*in.C], in.C, fan)
+			a.spikes[3] = Messages(l.src[:in.W*in.C], in.C, fan)
+			a.spikes[4] = Graded{0.5, max(1, out)}.Step(a.counts, a.v, x)
 			if pooling {
 				a.pooled = make([]uint8, pool.Out.Len())
 				MaxPool(a.pooled, l.src, &pool)

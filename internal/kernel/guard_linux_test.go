@@ -70,7 +70,8 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 			SpikingReLU(counts, v, x, 1)
 			LIF{0.5, 1, false}.Step(counts, v, x)
 			LIF{0.5, 1, true}.Step(counts, v, x)
-			SpikeSum(counts, n, []int{1})
+			Graded{0.5, 15}.Step(counts, v, x)
+			Messages(counts, n, []int{1})
 		}
 	})
 }

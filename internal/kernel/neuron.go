@@ -60,3 +60,34 @@ func lifPlain(p LIF, counts []uint8, v, x []float32) (spikes uint64) {
 	}
 	return spikes
 }
+
+// Graded is an integrate-and-fire neuron of graded spikes: v = Decay*v + x; n = min(Most, floor(v)), none below 0; v -= n.
+// Decay 1 is the neuron without a leak. What goes beyond Most stays in v for the next step. With Most 1 it is a LIF of
+// Threshold 1.
+type Graded struct {
+	Decay float32
+	Most  uint8
+}
+
+// Step takes one step for every neuron and returns the sum of their counts. A neuron whose v is not a number is silent.
+func (p Graded) Step(counts []uint8, v, x []float32) (spikes uint64) {
+	return current.Load().graded(p, counts[:len(x)], v[:len(x)], x)
+}
+
+func gradedPlain(p Graded, counts []uint8, v, x []float32) (spikes uint64) {
+	most := float32(p.Most)
+	for i, current := range x {
+		u := float32(p.Decay*v[i]) + current
+		var n uint8
+		switch {
+		case u >= most:
+			n = p.Most
+		case u >= 1:
+			n = uint8(u)
+		}
+		v[i] = u - float32(n)
+		counts[i] = n
+		spikes += uint64(n)
+	}
+	return spikes
+}

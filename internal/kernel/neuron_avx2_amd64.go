@@ -25,3 +25,11 @@ func lif256(p LIF, counts []uint8, v, x []float32) (spikes uint64) {
 	}
 	return spikes + lifPlain(p, counts[n:], v[n:], x[n:])
 }
+
+func graded256(p Graded, counts []uint8, v, x []float32) (spikes uint64) {
+	n := len(x) &^ 31
+	if n > 0 {
+		spikes = gradedAVX2(&counts[0], &v[0], &x[0], n, p.Decay, float32(p.Most))
+	}
+	return spikes + gradedPlain(p, counts[n:], v[n:], x[n:])
+}

@@ -276,3 +276,84 @@ done:
 	MOVQ         BX, spikes+40(FP)
 	VZEROUPPER
 	RET
+
+// func gradedAVX2(counts *uint8, v *float32, x *float32, n int, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2
+TEXT ·gradedAVX2(SB), NOSPLIT, $0-48
+	VPXOR        Y0, Y0, Y0
+	VPXOR        Y1, Y1, Y1
+	VBROADCASTSS decay+32(FP), Y2
+	VBROADCASTSS most+36(FP), Y3
+	MOVQ         counts+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), BX
+
+loop:
+	TESTQ  BX, BX
+	JZ     done
+	VMULPS (CX), Y2, Y4
+	VADDPS (DX), Y4, Y4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Y0, Y4, Y5
+	VMINPS     Y3, Y5, Y5
+	VCVTTPS2DQ Y5, Y6
+	VCVTDQ2PS  Y6, Y5
+	VSUBPS     Y5, Y4, Y4
+	VMOVUPS    Y4, (CX)
+	VMULPS     32(CX), Y2, Y4
+	VADDPS     32(DX), Y4, Y4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Y0, Y4, Y5
+	VMINPS     Y3, Y5, Y5
+	VCVTTPS2DQ Y5, Y7
+	VCVTDQ2PS  Y7, Y5
+	VSUBPS     Y5, Y4, Y4
+	VMOVUPS    Y4, 32(CX)
+	VMULPS     64(CX), Y2, Y4
+	VADDPS     64(DX), Y4, Y4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Y0, Y4, Y5
+	VMINPS     Y3, Y5, Y5
+	VCVTTPS2DQ Y5, Y8
+	VCVTDQ2PS  Y8, Y5
+	VSUBPS     Y5, Y4, Y4
+	VMOVUPS    Y4, 64(CX)
+	VMULPS     96(CX), Y2, Y4
+	VADDPS     96(DX), Y4, Y4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Y0, Y4, Y5
+	VMINPS     Y3, Y5, Y5
+	VCVTTPS2DQ Y5, Y9
+	VCVTDQ2PS  Y9, Y5
+	VSUBPS     Y5, Y4, Y4
+	VMOVUPS    Y4, 96(CX)
+
+	// Packing works within halves of a register, so the order is mended afterwards.
+	VPACKUSDW Y7, Y6, Y6
+	VPACKUSDW Y9, Y8, Y8
+	VPACKUSWB Y8, Y6, Y6
+	VMOVDQU   bytesInOrder<>+0(SB), Y5
+	VPERMD    Y6, Y5, Y6
+	VMOVDQU   Y6, (AX)
+	VPSADBW   Y0, Y6, Y6
+	VPADDQ    Y6, Y1, Y1
+	ADDQ      $0x00000080, CX
+	ADDQ      $0x00000080, DX
+	ADDQ      $0x20, AX
+	SUBQ      $0x20, BX
+	JMP       loop
+
+done:
+	VEXTRACTI128 $0x01, Y1, X5
+	VPADDQ       X5, X1, X1
+	VPSHUFD      $0x0e, X1, X5
+	VPADDQ       X5, X1, X1
+	VMOVQ        X1, BX
+	MOVQ         BX, spikes+40(FP)
+	VZEROUPPER
+	RET

@@ -18,3 +18,8 @@ func lifSubtractAVX2(counts *uint8, v *float32, x *float32, n int, decay float32
 //
 //go:noescape
 func lifZeroAVX2(counts *uint8, v *float32, x *float32, n int, decay float32, threshold float32) (spikes uint64)
+
+// gradedAVX2 takes a step of n neurons, a multiple of 32, that fire up to most spikes, at most 255, and returns their spikes.
+//
+//go:noescape
+func gradedAVX2(counts *uint8, v *float32, x *float32, n int, decay float32, most float32) (spikes uint64)

@@ -47,3 +47,10 @@ func lif512(p LIF, counts []uint8, v, x []float32) (spikes uint64) {
 		return lifSubtractAVX512(&counts[0], &v[0], &x[0], len(x), p.Decay, p.Threshold)
 	}
 }
+
+func graded512(p Graded, counts []uint8, v, x []float32) uint64 {
+	if len(x) == 0 {
+		return 0
+	}
+	return gradedAVX512(&counts[0], &v[0], &x[0], len(x), p.Decay, float32(p.Most))
+}

@@ -345,3 +345,71 @@ done:
 	MOVQ SI, spikes+40(FP)
 	VZEROUPPER
 	RET
+
+// func gradedAVX512(counts *uint8, v *float32, x *float32, n int, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
+TEXT ·gradedAVX512(SB), NOSPLIT, $0-48
+	MOVQ         counts+0(FP), AX
+	MOVQ         v+8(FP), CX
+	MOVQ         x+16(FP), DX
+	VPXORD       Z0, Z0, Z0
+	VPXORD       Z1, Z1, Z1
+	VBROADCASTSS decay+32(FP), Z2
+	VBROADCASTSS most+36(FP), Z3
+	MOVQ         n+24(FP), BX
+
+loop:
+	CMPQ    BX, $0x10
+	JL      rest
+	VMOVUPS (CX), Z4
+	VMOVUPS (DX), Z5
+	VMULPS  Z2, Z4, Z4
+	VADDPS  Z5, Z4, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z0, Z4, Z6
+	VMINPS     Z3, Z6, Z6
+	VCVTTPS2DQ Z6, Z7
+	VCVTDQ2PS  Z7, Z6
+	VSUBPS     Z6, Z4, Z4
+	VMOVUPS    Z4, (CX)
+	VPMOVDB    Z7, X5
+	VMOVDQU    X5, (AX)
+	VPSADBW    X0, X5, X5
+	VPADDQ     X5, X1, X1
+	ADDQ       $0x40, DX
+	ADDQ       $0x40, CX
+	ADDQ       $0x10, AX
+	SUBQ       $0x10, BX
+	JMP        loop
+
+rest:
+	TESTQ     BX, BX
+	JZ        done
+	MOVQ      $-1, SI
+	BZHIQ     BX, SI, SI
+	KMOVW     SI, K1
+	VMOVUPS.Z (CX), K1, Z4
+	VMOVUPS.Z (DX), K1, Z5
+	VMULPS    Z2, Z4, Z4
+	VADDPS    Z5, Z4, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z0, Z4, Z6
+	VMINPS     Z3, Z6, Z6
+	VCVTTPS2DQ Z6, Z7
+	VCVTDQ2PS  Z7, Z6
+	VSUBPS     Z6, Z4, Z4
+	VMOVUPS    Z4, K1, (CX)
+	VPMOVDB    Z7, X5
+	VMOVDQU8   X5, K1, (AX)
+	VPSADBW    X0, X5, X5
+	VPADDQ     X5, X1, X1
+
+done:
+	VPSHUFD $0x0e, X1, X5
+	VPADDQ  X5, X1, X1
+	VMOVQ   X1, AX
+	MOVQ    AX, spikes+40(FP)
+	VZEROUPPER
+	RET

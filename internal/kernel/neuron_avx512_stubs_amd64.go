@@ -18,3 +18,8 @@ func lifSubtractAVX512(counts *uint8, v *float32, x *float32, n int, decay float
 //
 //go:noescape
 func lifZeroAVX512(counts *uint8, v *float32, x *float32, n int, decay float32, threshold float32) (spikes uint64)
+
+// gradedAVX512 takes a step of n neurons that fire up to most spikes, at most 255, and returns their spikes.
+//
+//go:noescape
+func gradedAVX512(counts *uint8, v *float32, x *float32, n int, decay float32, most float32) (spikes uint64)

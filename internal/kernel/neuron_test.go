@@ -62,7 +62,7 @@ func TestNeuronStepsAreThoseOfPlainGo(t *testing.T) {
 			wantV, wantCounts := slices.Clone(v), slices.Clone(counts)
 			var got, want [2]uint64
 			// A product without a conversion could be fused with what the inlined step does with it.
-			switch p := (LIF{r.Float32(), float32(r.Float32() * 3), r.IntN(2) == 0}); r.IntN(3) {
+			switch p := (LIF{r.Float32(), float32(r.Float32() * 3), r.IntN(2) == 0}); r.IntN(4) {
 			case 0:
 				dt := float32(r.Float32() * 2)
 				want[0], want[1] = spikingReLUPlain(wantCounts[:n], wantV[:n], x, dt)
@@ -78,6 +78,13 @@ func TestNeuronStepsAreThoseOfPlainGo(t *testing.T) {
 				p.Threshold = 1
 				want[0] = lifPlain(p, wantCounts[:n], wantV[:n], x)
 				got[0] = p.Step(counts, v, x)
+			case 3:
+				g := Graded{p.Decay, uint8(1 + r.IntN(MaxCount))}
+				if r.IntN(2) == 0 {
+					g.Decay = 1
+				}
+				want[0] = gradedPlain(g, wantCounts[:n], wantV[:n], x)
+				got[0] = g.Step(counts, v, x)
 			}
 			if got != want {
 				t.Fatalf("spikes and clipped are %v, want %v", got, want)
@@ -103,6 +110,67 @@ func TestSpikingReLUKnownSteps(t *testing.T) {
 		}
 		if spikes != 515 || clipped != 1 {
 			t.Errorf("%d spikes and %d clipped, want 515 and 1", spikes, clipped)
+		}
+	})
+}
+
+// TestGradedKnownSteps is worked by hand.
+func TestGradedKnownSteps(t *testing.T) {
+	nan, inf, huge := float32(math.NaN()), float32(math.Inf(1)), float32(math.Ldexp(1, 100))
+	onEveryTier(t, func(t *testing.T) {
+		const times = 5 // more than a register
+		for _, c := range []struct {
+			p       Graded
+			v, x    float32
+			count   uint8
+			left    float32
+			nothing bool // left is not a number
+		}{
+			{Graded{1, 15}, 0.5, 2.25, 2, 0.75, false},
+			{Graded{1, 15}, 0.5, 0.25, 0, 0.75, false},
+			{Graded{1, 15}, 0.5, 0.5, 1, 0, false},
+			{Graded{1, 15}, 0.5, -3, 0, -2.5, false}, // stays below zero
+			{Graded{1, 15}, 0.5, 15.25, 15, 0.75, false},
+			{Graded{1, 15}, 0.5, 15.75, 15, 1.25, false}, // the rest stays for the next step
+			{Graded{1, 255}, 0, 300, 255, 45, false},
+			{Graded{0.5, 3}, 4, 1.5, 3, 0.5, false},
+			{Graded{0.5, 3}, 4, -1.5, 0, 0.5, false},
+			{Graded{1, 1}, 0.75, 2.5, 1, 2.25, false},
+			{Graded{1, 7}, 0, huge, 7, huge, false},
+			{Graded{1, 7}, huge, -huge, 0, 0, false},
+			{Graded{1, 7}, 0, inf, 7, inf, false},
+			{Graded{1, 7}, 0, -inf, 0, -inf, false},
+			{Graded{1, 7}, 0, nan, 0, 0, true},
+			{Graded{1, 7}, nan, 3, 0, 0, true},
+			{Graded{1, 7}, inf, -inf, 0, 0, true},
+		} {
+			for _, n := range []int{1, 15, 16, 33, 32 * times} {
+				v, x, counts := slices.Repeat([]float32{c.v}, n), slices.Repeat([]float32{c.x}, n), make([]uint8, n)
+				spikes := c.p.Step(counts, v, x)
+				if spikes != uint64(n)*uint64(c.count) {
+					t.Errorf("%+v, %v + %v: %d spikes of %d neurons", c.p, c.v, c.x, spikes, n)
+				}
+				for i := range n {
+					if counts[i] != c.count || c.nothing != (v[i] != v[i]) || !c.nothing && v[i] != c.left {
+						t.Fatalf("%+v, %v + %v: %d spikes and %v left, want %d and %v", c.p, c.v, c.x, counts[i], v[i], c.count, c.left)
+					}
+				}
+			}
+		}
+	})
+}
+
+// TestGradedOfOneIsIntegrateAndFire compares the two ways to say the same neuron.
+func TestGradedOfOneIsIntegrateAndFire(t *testing.T) {
+	onEveryTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(17, 18))
+		for range 200 {
+			v, x := randomNeurons(r, r.IntN(200))
+			wantV, counts, want := slices.Clone(v), make([]uint8, len(x)), make([]uint8, len(x))
+			if got, fired := (Graded{0.75, 1}).Step(counts, v, x), (LIF{0.75, 1, false}).Step(want, wantV, x); got != fired || !slices.Equal(counts, want) {
+				t.Fatalf("%d spikes %v, want %d %v", got, counts, fired, want)
+			}
+			sameVoltages(t, v, wantV)
 		}
 	})
 }

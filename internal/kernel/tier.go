@@ -19,9 +19,10 @@ type tier struct {
 	name        string
 	packInt8    func(c *Int8Conv, weights []int8) int8Rows
 	packFloat32 func(c *Float32Conv, weights []float32) float32Rows
-	byteSum     func(counts []uint8) uint64
+	nonzero     func(counts []uint8) uint64
 	spikingReLU func(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) // all of one length
 	lif         func(p LIF, counts []uint8, v, x []float32) (spikes uint64)               // likewise
+	graded      func(p Graded, counts []uint8, v, x []float32) (spikes uint64)            // likewise
 	relu        func(x []float32)
 
 	maxPool2x2      func(dst, src []uint8, w Window)
@@ -33,9 +34,10 @@ var plain = tier{
 	name:        "generic",
 	packInt8:    packInt8Plain,
 	packFloat32: packFloat32Plain,
-	byteSum:     byteSumPlain,
+	nonzero:     nonzeroPlain,
 	spikingReLU: spikingReLUPlain,
 	lif:         lifPlain,
+	graded:      gradedPlain,
 	relu:        reluPlain,
 
 	maxPool2x2:      maxPoolPlain[uint8],

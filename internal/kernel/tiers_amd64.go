@@ -10,9 +10,10 @@ var avx512vnni = tier{
 	name:        "avx512vnni",
 	packInt8:    packInt8VNNI,
 	packFloat32: packFloat32AVX512,
-	byteSum:     byteSum512,
+	nonzero:     nonzero512,
 	spikingReLU: spikingReLU512,
 	lif:         lif512,
+	graded:      graded512,
 	relu:        relu256,
 
 	maxPool2x2:      maxPool512,
@@ -23,9 +24,10 @@ var avx2 = tier{
 	name:        "avx2",
 	packInt8:    packInt8AVX2,
 	packFloat32: packFloat32AVX2,
-	byteSum:     byteSum256,
+	nonzero:     nonzero256,
 	spikingReLU: spikingReLU256,
 	lif:         lif256,
+	graded:      graded256,
 	relu:        relu256,
 
 	maxPool2x2:      maxPool256,

@@ -99,7 +99,10 @@ type Capabilities struct {
 	StateBits  int `json:"state_bits"`
 	// MaxCount is the most spikes that an input can bring in one step.
 	MaxCount int `json:"max_count"`
-	MaxSteps int `json:"max_steps"`
+	// Graded says that its neurons that integrate and fire can do so several times a step. A remote host has no way to say
+	// it: it is never sent such neurons.
+	Graded   bool `json:"-"`
+	MaxSteps int  `json:"max_steps"`
 	// Sizes are the limits that placing counts against; Used is 0.
 	Sizes []Resource `json:"sizes,omitempty"`
 }

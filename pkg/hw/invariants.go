@@ -33,7 +33,7 @@ func NewInvariants(n *spike.Network) (*Invariants, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Invariants{net: n, output: n.Input, most: maxCount(n.Source), covers: 1, stages: len(stages)}
+	v := &Invariants{net: n, output: n.Input, most: uint8(n.Source.MaxCount()), covers: 1, stages: len(stages)}
 	if len(n.Layers) > 0 {
 		v.output = shapes[len(shapes)-1]
 	}
@@ -41,7 +41,7 @@ func NewInvariants(n *spike.Network) (*Invariants, error) {
 	for i, l := range n.Layers {
 		switch l := l.(type) {
 		case *spike.Neurons:
-			v.most, v.covers = maxCount(l), 1
+			v.most, v.covers = uint8(l.MaxCount()), 1
 			v.neurons += uint64(shapes[i].Len())
 			v.spikes += uint64(shapes[i].Len()) * uint64(v.most)
 		case *spike.MaxPool2D:
@@ -62,13 +62,6 @@ func NewInvariants(n *spike.Network) (*Invariants, error) {
 		in = shapes[i]
 	}
 	return v, nil
-}
-
-func maxCount(n *spike.Neurons) uint8 {
-	if n.Dynamics == spike.SpikingReLU {
-		return 255
-	}
-	return 1
 }
 
 func largest(counts []int) int {

@@ -42,10 +42,7 @@ func Stages(n *spike.Network) ([]Stage, error) {
 			if err != nil {
 				return nil, fmt.Errorf("%w: layer %q: %v", spike.ErrNetwork, l.Name(), err)
 			}
-			s := Stage{Weighted: conv, Neurons: n.Layers[i+1].(*spike.Neurons), In: in, Out: shapes[i], Value: from.Value(1), MaxCount: 1}
-			if from.Dynamics == spike.SpikingReLU {
-				s.MaxCount = 255
-			}
+			s := Stage{Weighted: conv, Neurons: n.Layers[i+1].(*spike.Neurons), In: in, Out: shapes[i], Value: from.Value(1), MaxCount: from.MaxCount()}
 			s.FanRows, s.FanCols = window.Cover()
 			stages = append(stages, s)
 			from = s.Neurons
@@ -67,15 +64,18 @@ func (s *Stage) Synapses() int {
 	return rows * cols * s.In.C * s.Out.C
 }
 
-// SynapticOperations counts what a map of incoming spikes causes: each spike once for every connection it goes down.
+// SynapticOperations counts what a map of incoming spikes causes: a neuron's message, whatever its count, once for every
+// connection it goes down.
 func (s *Stage) SynapticOperations(counts []uint8) (operations uint64) {
 	for y, rows := range s.FanRows {
 		for x, cols := range s.FanCols {
-			spikes := 0
+			messages := 0
 			for _, n := range counts[(y*s.In.W+x)*s.In.C:][:s.In.C] {
-				spikes += int(n)
+				if n > 0 {
+					messages++
+				}
 			}
-			operations += uint64(spikes * rows * cols)
+			operations += uint64(messages * rows * cols)
 		}
 	}
 	return operations * uint64(s.Out.C)

@@ -11,6 +11,7 @@ import (
 type network struct {
 	axis    spike.Axis // "" without neurons
 	steps   int        // of the axis steps, otherwise 0
+	window  *Window    // nil without
 	scale   float32    // a pixel is divided by it
 	front   *analog
 	encoder *spike.Population // nil without neurons: then the front is the whole network but the softmax
@@ -33,6 +34,7 @@ func build(d *Description, c *container) (own, gate *network, err error) {
 	if own, err = b.build(d.architecture()); err != nil {
 		return nil, nil, err
 	}
+	own.window = d.Preparation.Window
 	if d.Gate != nil {
 		if gate, err = b.build(d.Gate.architecture()); err != nil {
 			return nil, nil, within("gate", err)
@@ -307,9 +309,13 @@ func (b *builder) spiking(i int, l *Layer, in kernel.Shape) (layer spike.Layer, 
 }
 
 func (l *Layer) neurons() *spike.Neurons {
+	most := 0
+	if l.Most != nil {
+		most = *l.Most
+	}
 	return &spike.Neurons{
 		LayerName: l.Name, Dynamics: l.Model, DT: float32(l.DT), Threshold: float32(l.Threshold), Decay: float32(l.Decay),
-		Amplitude: float32(l.Amplitude), Reset: l.Reset,
+		Amplitude: float32(l.Amplitude), Reset: l.Reset, Most: most,
 		Start: spike.Start{Kind: l.Start.Kind, Value: float32(l.Start.Value), Seed: l.Start.Seed},
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/strictjson"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
@@ -40,6 +41,8 @@ type Preparation struct {
 	Height int     `json:"height"`
 	Resize string  `json:"resize"` // "bilinear_antialiased"
 	Scale  float64 `json:"scale"`  // each pixel, 0 to 255, is divided by it
+	// Window, if not nil, stretches the greys of the network's picture, not of the gate's.
+	Window *Window `json:"window,omitempty"`
 	// ReducedDecoding allows a picture to be decoded at a fraction of its size, at least twice Width x Height. That is
 	// faster, and moves a pixel of the network's picture by a fraction of a grey level.
 	ReducedDecoding bool `json:"reduced_decoding,omitempty"`
@@ -70,6 +73,7 @@ type Layer struct {
 	Decay     float64        `json:"decay,omitempty"`
 	Amplitude float64        `json:"amplitude,omitempty"`
 	Reset     spike.Reset    `json:"reset,omitempty"`
+	Most      *int           `json:"most,omitempty"` // spikes in a step; nil is 1
 	Start     *Start         `json:"start,omitempty"`
 }
 
@@ -153,6 +157,9 @@ func (d *Description) check() error {
 		return formatError("preparation", "%d x %d, sides of 1 to %d are possible", p.Width, p.Height, maxSide)
 	case p.Resize != "bilinear_antialiased":
 		return formatError("preparation.resize", "%.80q is unknown", p.Resize)
+	}
+	if err := p.Window.check(); err != nil {
+		return err
 	}
 	if err := checkScale("preparation.scale", p.Scale); err != nil {
 		return err
@@ -267,8 +274,8 @@ func (l *Layer) check(i int) error {
 		own.Pool, own.Stride = l.Pool, l.Stride
 		first(window("pool", l.Pool), window("stride", l.Stride))
 	case "neurons":
-		own.Model, own.DT, own.Threshold, own.Decay, own.Amplitude, own.Reset, own.Start =
-			l.Model, l.DT, l.Threshold, l.Decay, l.Amplitude, l.Reset, l.Start
+		own.Model, own.DT, own.Threshold, own.Decay, own.Amplitude, own.Reset, own.Most, own.Start =
+			l.Model, l.DT, l.Threshold, l.Decay, l.Amplitude, l.Reset, l.Most, l.Start
 		first(l.checkNeurons(i))
 	case "flatten", "global_average_pool2d", "relu", "softmax":
 	default:
@@ -287,10 +294,14 @@ func (l *Layer) checkNeurons(i int) error {
 	if l.Start.Kind == spike.StartConstant && l.Start.Seed != 0 || l.Start.Kind == spike.StartUniform && l.Start.Value != 0 {
 		return layerError(i, l, "start", "a constant has a value, a uniform start has a seed, and neither has both")
 	}
-	other := l.Threshold != 0 || l.Decay != 0 || l.Amplitude != 0 || l.Reset != ""
+	other := l.Threshold != 0 || l.Decay != 0 || l.Amplitude != 0 || l.Reset != "" || l.Most != nil
 	switch {
 	case l.Model == spike.SpikingReLU && other:
-		return layerError(i, l, "model", "spiking_relu has no threshold, decay, amplitude or reset")
+		return layerError(i, l, "model", "spiking_relu has no threshold, decay, amplitude, reset or most")
+	case l.Most != nil && (*l.Most < 1 || *l.Most > kernel.MaxCount):
+		return layerError(i, l, "most", "%d, 1 to %d are possible", *l.Most, kernel.MaxCount)
+	case l.Most != nil && *l.Most > 1 && (l.Threshold != 1 || l.Reset != spike.ResetBySubtraction):
+		return layerError(i, l, "most", "%d, more than 1 only with threshold 1 and reset %q", *l.Most, spike.ResetBySubtraction)
 	case l.Model != spike.SpikingReLU && l.DT != 0:
 		return layerError(i, l, "dt", "only spiking_relu has it")
 	case l.Model != spike.LeakyIntegrateAndFire && l.Decay != 0:

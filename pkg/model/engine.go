@@ -36,6 +36,7 @@ type reading struct {
 
 // room is the memory of one inference.
 type room struct {
+	windowed       []uint8 // the picture, of a network with a window
 	front, readout *analogRoom
 	current        rows
 	encoder        *spike.State
@@ -47,6 +48,9 @@ type room struct {
 func (e *engine) newRoom() *room {
 	n := e.net
 	r := &room{front: n.front.newRoom()}
+	if n.window != nil {
+		r.windowed = make([]uint8, n.front.in.Len())
+	}
 	if n.encoder == nil {
 		return r
 	}
@@ -69,6 +73,10 @@ func (e *engine) infer(ctx context.Context, picture []uint8, steps int, rec *spi
 	n := e.net
 	r := e.rooms.Get().(*room)
 	defer e.rooms.Put(r)
+	if n.window != nil {
+		n.window.apply(r.windowed, picture)
+		picture = r.windowed
+	}
 	if !n.front.takesBytes() {
 		for i, p := range picture {
 			r.front.input[i] = float32(p) / n.scale

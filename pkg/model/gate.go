@@ -9,7 +9,7 @@ import (
 )
 
 // Gate is a small network beside the model's own, which says whether a picture is of the kind that the model was made for.
-// It takes the model's prepared picture, resized to Width x Height as [Preparation] has it, each pixel divided by Scale.
+// It takes the model's prepared picture, before any window, resized to Width x Height as [Preparation] has it, each pixel divided by Scale.
 type Gate struct {
 	Width     int      `json:"width"`
 	Height    int      `json:"height"`

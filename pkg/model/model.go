@@ -110,15 +110,16 @@ type Result struct {
 // SpikeStats is what the answer took in spikes, the gate's left out; a Result of a model without neurons has none.
 type SpikeStats struct {
 	Total uint64 // spikes of all layers
-	// SynapticOperations in the spiking body: each spike counts once for every connection that it goes down.
+	// SynapticOperations in the spiking body: what a neuron emits in a step is one message, whatever its count, and one
+	// operation for every connection that it goes down.
 	SynapticOperations uint64
 	Neurons            int
-	Rate               float64 // spikes a neuron and step
-	Clipped            uint64  // times that a neuron held spikes back because a step carries at most 255
+	Rate               float64 // spikes a neuron and step, a graded spike counted as its number
+	Clipped            uint64  // times that a neuron of spiking_relu held spikes back because a step carries at most 255
 	Saturated          uint64  // times that a current or a membrane potential ran into the end of a board's range
 }
 
-// Infer gives the probabilities of a prepared picture, [Height][Width]. It stops with the context's error at the
+// Infer gives the probabilities of a picture that [Model.Prepare] made, [Height][Width]. It stops with the context's error at the
 // boundary of a step (rows: of a layer) of the spiking body; the first neurons take all their steps before it, at once.
 // The gate is not asked: that is [Model.Gate].
 func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Result, error) {

@@ -8,7 +8,8 @@ import (
 )
 
 // Prepare makes the network's picture of a grey one, *image.Gray or *image.Gray16: [Height][Width], 8 bits a pixel, as
-// in training. Errors wrap ErrPicture.
+// in training. The window of a [Preparation] is not in it yet: [Model.Gate] sees the picture as it is, and [Model.Infer]
+// looks through the window by itself. Errors wrap ErrPicture.
 func (m *Model) Prepare(img image.Image) ([]uint8, error) {
 	size := img.Bounds().Size()
 	return m.PrepareReduced(img, float64(size.X), float64(size.Y))

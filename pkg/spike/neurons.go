@@ -1,6 +1,7 @@
 package spike
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -14,7 +15,8 @@ const (
 	// SpikingReLU is the article's activation, KerasSpiking's SpikingActivation without averaging:
 	// V = V + max(x, 0)*DT; n = floor(V); V = V - n. It hands on n/DT and may fire several times a step.
 	SpikingReLU Dynamics = "spiking_relu"
-	// IntegrateAndFire: V = V + x; fires once when V >= Threshold, and is then reset. It hands on n*Amplitude.
+	// IntegrateAndFire: V = V + x; fires once when V >= Threshold, and is then reset. It hands on n*Amplitude. With Most
+	// above 1 its spikes are graded: n = min(Most, floor(V)), none below 0; V = V - n.
 	IntegrateAndFire Dynamics = "integrate_and_fire"
 	// LeakyIntegrateAndFire: V = Decay*V + x, then as IntegrateAndFire.
 	LeakyIntegrateAndFire Dynamics = "leaky_integrate_and_fire"
@@ -38,7 +40,9 @@ type Neurons struct {
 	Decay     float32 // LeakyIntegrateAndFire only, in (0, 1)
 	Amplitude float32 // what a spike hands on; not SpikingReLU
 	Reset     Reset   // not SpikingReLU
-	Start     Start
+	// Most spikes in a step, 1 to 255; 0 is 1. Above 1, Threshold is 1 and Reset by subtraction. Not SpikingReLU.
+	Most  int
+	Start Start
 }
 
 // Name of the layer.
@@ -56,6 +60,9 @@ func (n *Neurons) output(in Shape) (Shape, error) {
 	}
 	switch n.Dynamics {
 	case SpikingReLU:
+		if n.Most != 0 {
+			return in, errors.New("most is for neurons that integrate and fire, spiking_relu fires up to 255 times a step")
+		}
 		return in, positive("dt", n.DT)
 	case LeakyIntegrateAndFire:
 		if !(n.Decay > 0 && n.Decay < 1) {
@@ -71,7 +78,21 @@ func (n *Neurons) output(in Shape) (Shape, error) {
 	if err := positive("threshold", n.Threshold); err != nil {
 		return in, err
 	}
+	if n.Most < 0 || n.Most > kernel.MaxCount {
+		return in, fmt.Errorf("most is %d, 1 to %d spikes a step are possible", n.Most, kernel.MaxCount)
+	}
+	if n.Most > 1 && (n.Threshold != 1 || n.Reset != ResetBySubtraction) {
+		return in, fmt.Errorf("most is %d, and with more than 1 spike a step threshold is 1, not %v, and reset %q, not %q", n.Most, n.Threshold, ResetBySubtraction, n.Reset)
+	}
 	return in, positive("amplitude", n.Amplitude)
+}
+
+// MaxCount is the most spikes that a neuron emits in a step.
+func (n *Neurons) MaxCount() int {
+	if n.Dynamics == SpikingReLU {
+		return kernel.MaxCount
+	}
+	return max(1, n.Most)
 }
 
 // Value is what so many spikes hand on to the next layer.
@@ -90,16 +111,20 @@ func (n *Neurons) values() (table [kernel.MaxCount + 1]float32) {
 	return table
 }
 
-// step takes one step for all neurons; v, x and counts have one element a neuron.
+// step takes one step for all neurons; v, x and counts have one element a neuron. Only a SpikingReLU clips: what Most
+// holds back is the neuron's own equation.
 func (n *Neurons) step(counts []uint8, v, x []float32) (spikes, clipped uint64) {
 	if n.Dynamics == SpikingReLU {
 		return kernel.SpikingReLU(counts, v, x, n.DT)
 	}
-	p := kernel.LIF{Decay: 1, Threshold: n.Threshold, ResetToZero: n.Reset == ResetToZero}
+	decay := float32(1)
 	if n.Dynamics == LeakyIntegrateAndFire {
-		p.Decay = n.Decay
+		decay = n.Decay
 	}
-	return p.Step(counts, v, x), 0
+	if n.Most > 1 {
+		return kernel.Graded{Decay: decay, Most: uint8(n.Most)}.Step(counts, v, x), 0
+	}
+	return kernel.LIF{Decay: decay, Threshold: n.Threshold, ResetToZero: n.Reset == ResetToZero}.Step(counts, v, x), 0
 }
 
 // StateLen is the number of neurons over a map of shape s.

@@ -90,6 +90,10 @@ func TestIntegrateAndFireTraces(t *testing.T) {
 			[]float32{-2, 1.5, 1.5}, []uint8{0, 0, 1}, 0},
 		{"leaky", Neurons{Dynamics: LeakyIntegrateAndFire, Threshold: 1, Decay: 0.5, Reset: ResetBySubtraction},
 			[]float32{0.75, 0.75, 1, 0}, []uint8{0, 1, 1, 0}, 0.03125},
+		{"graded", Neurons{Dynamics: IntegrateAndFire, Threshold: 1, Reset: ResetBySubtraction, Most: 3},
+			[]float32{2.75, 4, 0, -3, 1.5}, []uint8{2, 3, 1, 0, 0}, -0.75},
+		{"graded and leaky", Neurons{Dynamics: LeakyIntegrateAndFire, Threshold: 1, Decay: 0.5, Reset: ResetBySubtraction, Most: 15},
+			[]float32{2.75, 1.75, 20, 0}, []uint8{2, 2, 15, 2}, 0.53125},
 	} {
 		v, counts := make([]float32, 1), make([]uint8, len(c.current))
 		c.n.Encode(counts, v, c.current)

@@ -46,10 +46,11 @@ type Account struct {
 // Stats is what a run amounts to.
 type Stats struct {
 	Spikes uint64 // spikes emitted
-	// SynapticOperations: every spike counts once for each connection that it goes down.
+	// SynapticOperations: what a neuron emits in a step is one message, whatever its count, and one operation for each
+	// connection that it goes down.
 	SynapticOperations uint64
 	NeuronSteps        uint64 // neurons, each counted once a step
-	Clipped            uint64 // times that a neuron had more than 255 spikes to emit and kept the rest
+	Clipped            uint64 // times that a SpikingReLU had more than 255 spikes to emit and kept the rest
 	// Saturated counts currents and membrane potentials that ran into the end of a board's range.
 	Saturated uint64
 }

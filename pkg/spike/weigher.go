@@ -57,14 +57,14 @@ func (w *weigher) newCurrents() *currents {
 	return c
 }
 
-// load takes a map of spikes and returns the synaptic operations that they cause: each goes down as many connections as
-// windows read it, times the output channels.
+// load takes a map of spikes and returns the synaptic operations that they cause: whatever its count, a neuron's message
+// goes down as many connections as windows read it, times the output channels.
 func (w *weigher) load(c *currents, counts []uint8) uint64 {
 	c.counts = counts
 	var sum uint64
 	row := w.window.In.W * w.window.In.C
 	for y, fan := range w.fanRows {
-		sum += kernel.SpikeSum(counts[y*row:][:row], w.window.In.C, w.fanCols) * uint64(fan)
+		sum += kernel.Messages(counts[y*row:][:row], w.window.In.C, w.fanCols) * uint64(fan)
 	}
 	if w.int8 != nil {
 		c.int8, c.counts = w.int8.WithoutSilent(counts, &c.workspace)

@@ -35,6 +35,7 @@ MAX_MAP = 1 << 24
 MAX_OPERATIONS = 1 << 36
 MAX_STEPS = 64
 MAX_TRAIN = 1 << 26
+MAX_COUNT = 255  # spikes that one neuron can hand on in one step
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _LAYER_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,63}")
@@ -145,12 +146,14 @@ def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
     if d["positive"] not in labels:
         raise ModelFileError("positive", f"{d['positive']!r} is none of the labels")
     p = d["preparation"]
-    _keys("preparation", p, "width height resize scale", "reduced_decoding")
+    _keys("preparation", p, "width height resize scale", "window reduced_decoding")
     width = _whole("preparation.width", p["width"], 1, MAX_SIDE)
     height = _whole("preparation.height", p["height"], 1, MAX_SIDE)
     if p["resize"] != "bilinear_antialiased":
         raise ModelFileError("preparation.resize", f"is {p['resize']!r}, 'bilinear_antialiased' is wanted")
     _number("preparation.scale", p["scale"], above=0)
+    if "window" in p:
+        _window(p["window"])
     if not isinstance(p.get("reduced_decoding", False), bool):
         raise ModelFileError("preparation.reduced_decoding", "true or false is wanted")
     _decision("", d, labels)
@@ -172,6 +175,14 @@ def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
     if set(tensors) != used:
         raise ModelFileError("tensors", f"no layer uses {sorted(set(tensors) - used)[:3]}")
     return own
+
+
+def _window(w):
+    at = "preparation.window"
+    _keys(at, w, "low high least")
+    high = _whole(f"{at}.high", w["high"], 1, 1 << 16)
+    _whole(f"{at}.low", w["low"], 0, high - 1)
+    _whole(f"{at}.least", w["least"], 1, MAX_COUNT)
 
 
 def threshold(d: dict) -> float:
@@ -339,7 +350,7 @@ _FIELDS = {  # type: (wanted, allowed)
     "flatten": ("", ""),
     "relu": ("", ""),
     "softmax": ("", ""),
-    "neurons": ("model start", "dt threshold reset amplitude decay"),
+    "neurons": ("model start", "dt threshold reset amplitude decay most"),
 }
 _NEURON_FIELDS = {
     "spiking_relu": {"dt"},
@@ -396,11 +407,13 @@ def _neurons(at, layer):
     model = layer["model"]
     if model not in list(_NEURON_FIELDS):
         raise ModelFileError(f"{at}.model", f"one of {sorted(_NEURON_FIELDS)} is wanted")
-    _keys(at, layer, " ".join({"type", "name", "model", "start"} | _NEURON_FIELDS[model]))
+    _keys(at, layer, " ".join({"type", "name", "model", "start"} | _NEURON_FIELDS[model]), "" if model == "spiking_relu" else "most")
     for key in sorted({"dt", "threshold", "amplitude"} & set(layer)):
         _number(f"{at}.{key}", layer[key], above=0)
     if "reset" in layer and layer["reset"] not in _RESETS:
         raise ModelFileError(f"{at}.reset", f"one of {_RESETS} is wanted")
+    if _whole(f"{at}.most", layer.get("most", 1), 1, MAX_COUNT) > 1 and (layer["threshold"] != 1 or layer["reset"] != "subtract"):
+        raise ModelFileError(f"{at}.most", "more than 1 only with threshold 1 and reset 'subtract'")
     if "decay" in layer and not 0 < _number(f"{at}.decay", layer["decay"]) < 1:
         raise ModelFileError(f"{at}.decay", "a number in (0, 1) is wanted")
     start = layer["start"]

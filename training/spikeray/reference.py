@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from . import modelfile, voltage
-
-MAX_COUNT = 255  # spikes that one neuron can hand on in one step
+from . import modelfile, voltage, window
 
 
 @dataclass
@@ -19,7 +17,7 @@ class Answer:
     """logits: float32 [labels], what the softmax takes. probabilities: [labels], float32, or float64 where the model has a
     calibration, which is in them. raw: float32 [labels], before it. gate: float32 [gate's labels], of a model with a gate.
     counts: spikes by neuron layer, uint8, rows [H][W][C] or steps [T][H][W][C] (steps [T][N] after a flatten). clipped:
-    spikes by layer that did not fit into a step and were put off."""
+    spikes by layer of spiking_relu that did not fit into a step and were put off."""
 
     logits: np.ndarray = None
     probabilities: np.ndarray = None
@@ -30,12 +28,13 @@ class Answer:
 
 
 def run(description: dict, tensors: dict[str, np.ndarray], picture: np.ndarray) -> Answer:
-    """One prepared picture, uint8 [height][width], through a model that `modelfile.read` gave."""
+    """One prepared picture, uint8 [height][width], before any window, through a model that `modelfile.read` gave."""
     modelfile.check(description, tensors)
     p = description["preparation"]
     if picture.dtype != np.uint8 or picture.shape != (p["height"], p["width"]):
         raise ValueError(f"a uint8 picture of {p['height']}x{p['width']} is wanted, not {picture.dtype} {picture.shape}")
-    answer = _network(description, tensors, picture, p["scale"])
+    seen = window.apply(picture, **p["window"]) if "window" in p else picture
+    answer = _network(description, tensors, seen, p["scale"])
     if c := description.get("calibration"):
         answer.probabilities = calibrate(c, answer.logits, description["labels"].index(description["positive"]))
     if g := description.get("gate"):
@@ -153,12 +152,15 @@ def step(layer: dict, v: np.ndarray, x: np.ndarray):
         dt = f(layer["dt"])
         v = v + np.maximum(x, f(0)) * dt
         whole = np.floor(v)
-        n = np.minimum(whole, f(MAX_COUNT))
+        n = np.minimum(whole, f(modelfile.MAX_COUNT))
         return n / dt, n.astype(np.uint8), v - n, int((whole - n).sum(dtype=np.float64))
     threshold = f(layer["threshold"])
     if layer["model"] == "leaky_integrate_and_fire":
         v = f(layer["decay"]) * v
     v = v + x
+    if (most := layer.get("most", 1)) > 1:
+        n = np.clip(np.floor(v), f(0), f(most))
+        return n * f(layer["amplitude"]), n.astype(np.uint8), v - n, 0
     fired = v >= threshold
     reset = v - threshold if layer["reset"] == "subtract" else np.zeros_like(v)
     return fired * f(layer["amplitude"]), fired.astype(np.uint8), np.where(fired, reset, v), 0

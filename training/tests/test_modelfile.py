@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from spikeray import modelfile, reference, reseal
+from spikeray import modelfile, reference, reseal, window
 from spikeray.modelfile import ModelFileError
 
 DESCRIPTION = {
@@ -96,6 +96,15 @@ WRONG = [
     (put(["layers", 1, "model"], "izhikevich"), "layers[1].model"), (put(["layers", 1, "dt"], 0), "layers[1].dt"),
     (put(["layers", 1, "decay"], 0.5), "layers[1].decay"), (put(["layers", 4, "decay"], 1), "layers[4].decay"),
     (put(["layers", 4, "reset"], "none"), "layers[4].reset"), (put(["layers", 4, "threshold"], -1), "layers[4].threshold"),
+    (put(["layers", 1, "most"], 2), "layers[1].most"), (put(["layers", 4, "most"], 2), "layers[4].most"), (put(["layers", 4, "most"], 0), "layers[4].most"),
+    (put(["layers", 4, "most"], 256), "layers[4].most"), (put(["layers", 4, "most"], 1.0), "layers[4].most"), (put(["layers", 4, "most"], None), "layers[4].most"),
+    (put(["preparation", "window"], None), "preparation.window"), (put(["preparation", "window"], {}), "preparation.window.high"),
+    (put(["preparation", "window"], {"low": 1, "high": 1, "least": 16}), "preparation.window.low"),
+    (put(["preparation", "window"], {"low": -1, "high": 1, "least": 16}), "preparation.window.low"),
+    (put(["preparation", "window"], {"low": 0, "high": 65537, "least": 16}), "preparation.window.high"),
+    (put(["preparation", "window"], {"low": 0, "high": 65536, "least": 0}), "preparation.window.least"),
+    (put(["preparation", "window"], {"low": 0, "high": 65536, "least": 256}), "preparation.window.least"),
+    (put(["preparation", "window"], {"low": 0, "high": 65536, "least": 16, "more": 1}), "preparation.window.more"),
     (put(["layers", 1, "start"], {"kind": "uniform", "seed": -1}), "layers[1].start.seed"),
     (put(["layers", 1, "start"], {"kind": "normal"}), "layers[1].start"), (put(["layers", 1, "start"], KeyError), "layers[1].start"),
     (put(["layers", 2, "pool"], [9, 9]), "layers[2]"), (put(["layers", 2], {"type": "relu", "name": "r"}), "layers[2]"),
@@ -212,6 +221,32 @@ def test_the_reference_calibrates_and_asks_the_gate(tmp_path):
     plain = reference.run({**DESCRIPTION, "file_sha256": "0" * 64}, TENSORS, picture)
     assert (plain.raw == answer.raw).all() and (plain.probabilities == plain.raw).all() and plain.gate is None
     assert modelfile.threshold(GATED) == modelfile.threshold(DESCRIPTION) == 0.5
+
+
+def test_graded_spikes_and_the_window_by_hand():
+    d = copy.deepcopy(DESCRIPTION) | {"file_sha256": "0" * 64}
+    d["layers"][4] |= {"reset": "subtract", "most": 3}
+    v, x = np.zeros(1, np.float32), np.array([2.75], np.float32)
+    seen = []
+    for current in (2.75, 4, 2, -3):  # decays to half each step
+        value, count, v, clipped = reference.step(d["layers"][4], v, np.array([current], np.float32))
+        seen.append((int(count[0]), float(value[0]), float(v[0]), clipped))
+    assert seen == [(2, 2, 0.75, 0), (3, 3, 1.375, 0), (2, 2, 0.6875, 0), (0, 0, -2.65625, 0)]
+    picture = RNG.integers(100, 120, (9, 8), dtype=np.uint8)
+    d["preparation"]["window"] = {"low": 0, "high": 65536, "least": 16}
+    through = reference.run(d, TENSORS, picture)
+    plain = {**d, "preparation": {k: v for k, v in d["preparation"].items() if k != "window"}}
+    assert (through.raw == reference.run(plain, TENSORS, window.apply(picture, 0, 65536, 16)).raw).all()
+    assert (through.raw != reference.run(plain, TENSORS, picture).raw).any()
+
+
+def test_the_window_of_known_pictures():
+    table = window.table(np.bincount([0, 255], minlength=256), 0, 65536, 1)  # 0 and 255, half of the pixels each
+    assert (table == [(2 * (256 * g + 128) * 255 + 65536) // (2 * 65536) for g in range(256)]).all() and table[0] == 0 and table[255] == 255
+    flat = window.table(np.bincount([100] * 7, minlength=256), 1311, 64225, 16)
+    assert flat[99] == 0 and flat[116] == 255 and (np.diff(flat.astype(int)) >= 0).all()
+    assert window.quantile(np.bincount([3, 3, 9, 9], minlength=256), 32768) == 3 * 256 + 128
+    assert window.quantile(np.bincount([3, 3, 9, 9], minlength=256), 0) == 3 * 256 - 128
 
 
 @pytest.mark.parametrize("change, field", [

@@ -116,6 +116,10 @@ def test_what_nir_cannot_say_is_refused_by_name(tmp_path):
         nir_file.write(tmp_path / "m.nir", *_rows())
     for word in ("rows", "layer s1: spiking_relu", "layer s2", "layer the_pool: NIR has no max-pooling"):
         assert word in str(e.value)
+    d, t = copy.deepcopy(simple())
+    d["layers"][4] |= {"reset": "subtract", "most": 15}
+    with pytest.raises(nir_file.NIRError, match="layer spike_body: its spikes are graded"):
+        nir_file.write(tmp_path / "m.nir", d, t)
     d, t = simple()
     d["layers"] = d["layers"][:3] + d["layers"][-2:]
     with pytest.raises(nir_file.NIRError, match="those of the front"):

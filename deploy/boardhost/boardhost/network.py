@@ -108,9 +108,9 @@ class Stage:
         return int(rows.sum() * cols.sum()) * self.before[2] * self.after[2]
 
     def operations(self, train):
-        """Synaptic operations that spikes [..., H, W, C] cause."""
+        """Synaptic operations that spikes [..., H, W, C] cause: a count is one message, however large."""
         rows, cols = self.fans()
-        return int(np.einsum("nhwc,h,w->", train.reshape(-1, *self.before).astype(np.int64), rows, cols)) * self.after[2]
+        return int(np.einsum("nhwc,h,w->", (train.reshape(-1, *self.before) > 0).astype(np.int64), rows, cols)) * self.after[2]
 
 
 @dataclass

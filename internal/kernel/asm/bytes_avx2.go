@@ -8,17 +8,21 @@ import (
 
 // bytesAVX2 writes what is done to counts.
 func bytesAVX2() {
-	TEXT("byteSumAVX2", NOSPLIT, "func(counts *uint8, n int) uint64")
+	TEXT("nonzeroAVX2", NOSPLIT, "func(counts *uint8, n int) uint64")
 	Pragma("noescape")
-	Doc("byteSumAVX2 adds up n bytes, a multiple of 32.")
+	Doc("nonzeroAVX2 counts those of n bytes, a multiple of 32, that are not zero.")
 	counts, n := Load(Param("counts"), GP64()), Load(Param("n"), GP64())
 	free := ymms
-	fixed, temp := free.zeros(2, 1), free.take(1)[0]
-	zero, sum := fixed[0][0], fixed[1][0]
+	fixed, rest := free.zeros(2, 1), free.take(2)
+	zero, sum, temp, one := fixed[0][0], fixed[1][0], rest[0], rest[1]
+	Comment("1 in every byte")
+	VPCMPEQB(one, one, one)
+	VPABSB(one, one)
 	Label("loop")
 	TESTQ(n, n)
 	JZ(LabelRef("done"))
-	VPSADBW(Mem{Base: counts}, zero, temp)
+	VPMINUB(Mem{Base: counts}, one, temp)
+	VPSADBW(temp, zero, temp)
 	VPADDQ(temp, sum, sum)
 	ADDQ(Imm(32), counts)
 	SUBQ(Imm(32), n)

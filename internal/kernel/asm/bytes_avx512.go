@@ -8,49 +8,48 @@ import (
 
 // bytesAVX512 writes what is done to counts.
 func bytesAVX512() {
-	byteSum512()
+	nonzero512()
 	maxPool512()
 }
 
-func byteSum512() {
-	TEXT("byteSumAVX512", NOSPLIT, "func(counts *uint8, n int) uint64")
+func nonzero512() {
+	TEXT("nonzeroAVX512", NOSPLIT, "func(counts *uint8, n int) uint64")
 	Pragma("noescape")
-	Doc("byteSumAVX512 adds up n bytes.")
+	Doc("nonzeroAVX512 counts those of n bytes that are not zero.")
 	counts, n := Load(Param("counts"), GP64()), Load(Param("n"), GP64())
-	free := zmms
-	fixed, temp := free.zeros(3, 1), free.take(2)
-	zero, sum := fixed[0][0], [2]reg.VecPhysical{fixed[1][0], fixed[2][0]}
+	z := [2]reg.VecPhysical{reg.Z0, reg.Z1}
+	mask, found, sum := [2]reg.Register{reg.K2, reg.K3}, [2]reg.GPVirtual{GP64(), GP64()}, GP64()
+	XORQ(sum, sum)
+	// some adds up the bytes that are not zero in so many registers.
+	some := func(registers int) {
+		for i := range registers {
+			VPTESTMB(z[i], z[i], mask[i])
+			KMOVQ(mask[i], found[i])
+			POPCNTQ(found[i], found[i])
+			ADDQ(found[i], sum)
+		}
+	}
 	Label("loop")
 	CMPQ(n, U32(128))
 	JL(LabelRef("rest"))
-	for i, s := range sum {
-		VPSADBW(Mem{Base: counts, Disp: 64 * i}, zero, temp[i])
-		VPADDQ(temp[i], s, s)
-	}
+	VMOVDQU8(Mem{Base: counts}, z[0])
+	VMOVDQU8(Mem{Base: counts, Disp: 64}, z[1])
+	some(2)
 	ADDQ(U32(128), counts)
 	SUBQ(U32(128), n)
 	JMP(LabelRef("loop"))
 	Label("rest")
 	CMPQ(n, Imm(64))
 	JL(LabelRef("tail"))
-	VPSADBW(Mem{Base: counts}, zero, temp[0])
-	VPADDQ(temp[0], sum[0], sum[0])
+	VMOVDQU8(Mem{Base: counts}, z[0])
+	some(1)
 	ADDQ(Imm(64), counts)
 	SUBQ(Imm(64), n)
 	Label("tail")
 	lanes512(n)
-	VMOVDQU8_Z(Mem{Base: counts}, reg.K1, temp[0])
-	VPSADBW(temp[0], zero, temp[0])
-	VPADDQ(temp[0], sum[0], sum[0])
-	VPADDQ(sum[1], sum[0], sum[0])
-	VEXTRACTI64X4(Imm(1), sum[0], temp[0].AsY())
-	VPADDQ(temp[0].AsY(), sum[0].AsY(), sum[0].AsY())
-	VEXTRACTI32X4(Imm(1), sum[0].AsY(), temp[0].AsX())
-	VPADDQ(temp[0].AsX(), sum[0].AsX(), sum[0].AsX())
-	VPSHUFD(Imm(0b1110), sum[0].AsX(), temp[0].AsX())
-	VPADDQ(temp[0].AsX(), sum[0].AsX(), sum[0].AsX())
-	VMOVQ(sum[0].AsX(), n)
-	Store(n, ReturnIndex(0))
+	VMOVDQU8_Z(Mem{Base: counts}, reg.K1, z[0])
+	some(1)
+	Store(sum, ReturnIndex(0))
 	VZEROUPPER()
 	RET()
 }

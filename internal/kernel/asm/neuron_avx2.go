@@ -20,6 +20,7 @@ func neuronAVX2() {
 	lif256(order, "lifZeroAVX2", "resets", func(_, fired, u, _ reg.Register) {
 		VANDNPS(u, fired, u)
 	})
+	graded256(order)
 }
 
 // by32 is a loop over a multiple of 32 neurons: step leaves the counts, or what word and byte pack into them, of the
@@ -139,6 +140,36 @@ func lif256(order Mem, name, does string, reset func(threshold, fired, u, temp r
 		reset(threshold, fired, u, current)
 		VMOVUPS(u, v)
 	}, func(count reg.VecPhysical) { VPAND(one, count, count) })
+	Store(spikes, Return("spikes"))
+	VZEROUPPER()
+	RET()
+}
+
+func graded256(order Mem) {
+	TEXT("gradedAVX2", NOSPLIT, "func(counts *uint8, v, x *float32, n int, decay, most float32) (spikes uint64)")
+	Pragma("noescape")
+	Doc("gradedAVX2 takes a step of n neurons, a multiple of 32, that fire up to most spikes, at most 255, and returns their spikes.")
+	free := ymms
+	fixed, temp := free.zeros(2, 1), free.take(4)
+	zero, sum := fixed[0][0], fixed[1][0]
+	decay, most, u, whole := temp[0], temp[1], temp[2], temp[3]
+	VBROADCASTSS(parameter("decay"), decay)
+	VBROADCASTSS(parameter("most"), most)
+	loop := by32{
+		order: order, sum: sum, zero: zero, temp: whole, count: free.take(4),
+		word: func(b, a, to Op) { VPACKUSDW(b, a, to) }, byte: func(b, a, to Op) { VPACKUSWB(b, a, to) },
+	}
+	spikes := loop.write(func(v, x Mem, count reg.VecPhysical) {
+		VMULPS(v, decay, u)
+		VADDPS(x, u, u)
+		Comment("A maximum gives its second source, which Go writes first, for a NaN.")
+		VMAXPS(zero, u, whole)
+		VMINPS(most, whole, whole)
+		VCVTTPS2DQ(whole, count)
+		VCVTDQ2PS(count, whole)
+		VSUBPS(whole, u, u)
+		VMOVUPS(u, v)
+	}, func(reg.VecPhysical) {})
 	Store(spikes, Return("spikes"))
 	VZEROUPPER()
 	RET()

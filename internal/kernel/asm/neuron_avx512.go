@@ -19,6 +19,7 @@ func neuronAVX512() {
 	lif512("lifZeroAVX512", "resets", func(_, u reg.Register) {
 		VPXORD(u, u, reg.K2, u)
 	})
+	graded512()
 }
 
 // by16 writes a loop over the parameter n, 16 at a time, and once more under the mask K1 for the rest.
@@ -251,6 +252,51 @@ func lif512(name, does string, reset func(threshold, u reg.Register)) {
 		ADDQ(Imm(64), v)
 		ADDQ(Imm(16), counts)
 	})
+	Store(spikes, Return("spikes"))
+	VZEROUPPER()
+	RET()
+}
+
+func graded512() {
+	TEXT("gradedAVX512", NOSPLIT, "func(counts *uint8, v, x *float32, n int, decay, most float32) (spikes uint64)")
+	Pragma("noescape")
+	Doc("gradedAVX512 takes a step of n neurons that fire up to most spikes, at most 255, and returns their spikes.")
+	counts, v, x := Load(Param("counts"), GP64()), Load(Param("v"), GP64()), Load(Param("x"), GP64())
+	free := zmms
+	fixed, temp := free.zeros(2, 1), free.take(6)
+	zero, sum := fixed[0][0], fixed[1][0]
+	decay, most, u, current, whole, count := temp[0], temp[1], temp[2], temp[3], temp[4], temp[5]
+	VBROADCASTSS(parameter("decay"), decay)
+	VBROADCASTSS(parameter("most"), most)
+	by16(func(masked bool) {
+		load(masked, Mem{Base: v}, u)
+		load(masked, Mem{Base: x}, current)
+		VMULPS(decay, u, u)
+		VADDPS(current, u, u)
+		Comment("A maximum gives its second source, which Go writes first, for a NaN.")
+		VMAXPS(zero, u, whole)
+		VMINPS(most, whole, whole)
+		VCVTTPS2DQ(whole, count)
+		VCVTDQ2PS(count, whole)
+		VSUBPS(whole, u, u)
+		store(masked, u, Mem{Base: v})
+		VPMOVDB(count, current.AsX())
+		if masked {
+			VMOVDQU8(current.AsX(), reg.K1, Mem{Base: counts})
+		} else {
+			VMOVDQU(current.AsX(), Mem{Base: counts})
+		}
+		VPSADBW(zero.AsX(), current.AsX(), current.AsX())
+		VPADDQ(current.AsX(), sum.AsX(), sum.AsX())
+	}, func() {
+		ADDQ(Imm(64), x)
+		ADDQ(Imm(64), v)
+		ADDQ(Imm(16), counts)
+	})
+	spikes := GP64()
+	VPSHUFD(Imm(0b1110), sum.AsX(), current.AsX())
+	VPADDQ(current.AsX(), sum.AsX(), sum.AsX())
+	VMOVQ(sum.AsX(), spikes)
 	Store(spikes, Return("spikes"))
 	VZEROUPPER()
 	RET()

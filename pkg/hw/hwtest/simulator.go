@@ -24,6 +24,7 @@ func (s *simulator) Capabilities() hw.Capabilities {
 		Dynamics: []spike.Dynamics{spike.SpikingReLU, spike.IntegrateAndFire, spike.LeakyIntegrateAndFire},
 		Resets:   []spike.Reset{spike.ResetBySubtraction, spike.ResetToZero},
 		MaxCount: 255,
+		Graded:   true,
 		MaxSteps: spike.MaxSteps,
 	}
 }

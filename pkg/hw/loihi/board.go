@@ -141,6 +141,8 @@ func (b *board) refuse(n *spike.Network, stages []hw.Stage, refusal *hw.Refusal)
 			switch {
 			case l.Dynamics == spike.SpikingReLU:
 				refusal.Add(l.LayerName, "spiking_relu fires several times a step and keeps the rest; the chip's neurons fire once and are reset to zero")
+			case l.MaxCount() > 1:
+				refusal.Add(l.LayerName, "its spikes are graded, up to %d in a step; the chip's neurons that integrate and fire emit binary ones", l.Most)
 			case l.Reset != spike.ResetToZero:
 				refusal.Add(l.LayerName, "reset %q: the chip resets to zero", l.Reset)
 			}

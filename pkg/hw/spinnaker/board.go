@@ -264,6 +264,8 @@ func refuse(n *spike.Network, stages []hw.Stage, refusal *hw.Refusal) {
 			switch {
 			case l.Dynamics == spike.SpikingReLU:
 				refusal.Add(l.LayerName, "spiking_relu fires several times a step and keeps the rest; the board's neurons fire once and are reset")
+			case l.MaxCount() > 1:
+				refusal.Add(l.LayerName, "its spikes are graded, up to %d in a step; a spike on the board has no number", l.Most)
 			case l.Reset != spike.ResetToZero:
 				refusal.Add(l.LayerName, "reset %q: the board resets to a fixed potential", l.Reset)
 			}

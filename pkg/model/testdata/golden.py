@@ -6,9 +6,10 @@
 
 `small` writes random networks beside this script. `shipped` does the shipped models on the examples, as they are and
 mirrored, into shipped/. `real` does them on validation pictures, for SPIKERAY_GOLDEN=DIR: real pictures are not ours to
-commit. A model is NAME.safetensors (of shipped/, models/NAME.safetensors) and its golden data NAME.golden.safetensors:
+commit. windows.json has small pictures' greys, in base64, before and after a grey window. A model is NAME.safetensors
+(of shipped/, models/NAME.safetensors) and its golden data NAME.golden.safetensors:
 
-    pictures        U8  [n][height][width]  prepared, as the network takes them
+    pictures        U8  [n][height][width]  prepared, before any window
     probabilities   F32 [n][labels]
     counts.LAYER    U8  [m][...]            spikes of the first m <= n pictures: rows [H][W][C], steps [T][H][W][C]
     totals.LAYER    I64 [n]                 spikes of a picture (not of the small networks)
@@ -22,6 +23,8 @@ theirs hold exactly for real weights as well.
 """
 
 import argparse
+import base64
+import json
 import os
 import pathlib
 import shutil
@@ -35,7 +38,7 @@ import numpy as np
 import safetensors.numpy
 from keras import layers
 
-from spikeray import data, export, modelfile, quantise, reference, translate
+from spikeray import data, export, modelfile, quantise, reference, translate, window
 from spikeray.spiking import MeanOverSteps, ShowForSteps, SpikingActivation
 
 HERE = pathlib.Path(__file__).parent
@@ -184,6 +187,27 @@ def small_gated():
             conv("gate1", 5), {"type": "relu", "name": "relu1"}, pool("pool1"), *head("gate_", 3)]}}
 
 
+def small_graded():
+    """Graded spikes behind a grey window: as spikeray has them, along rows, and in floating point with a leak."""
+    def fires(name, most, **fields):
+        model = "leaky_integrate_and_fire" if "decay" in fields else "integrate_and_fire"
+        return neurons(name, model, **{"reset": "subtract", "threshold": 1, "amplitude": 1, "most": most, "start": {"kind": "constant", "value": 0.5}} | fields)
+
+    softmax = {"type": "softmax", "name": "softmax"}
+    yield "steps-graded-int8", {"axis": "steps", "steps": 2}, [
+        conv("conv1", 19, (5, 5), (2, 2), "same"), fires("spike1", 15), conv("conv2", 23, padding="same"), fires("spike2", 15),
+        conv("conv3", 35, stride=(2, 2), padding="same"), fires("spike3", 15), {"type": "global_average_pool2d", "name": "average"},
+        dense("dense2", 3), softmax], {"low": 1311, "high": 64225, "least": 16}
+    yield "rows-graded-int8", {"axis": "rows"}, [
+        conv("conv1", 18), fires("spike1", 3, decay=0.7), pool("pool1"),
+        conv("conv2", 33, (2, 3)), fires("spike2", 255, amplitude=0.3), {"type": "flatten", "name": "flatten"}, dense("dense1", 21),
+        {"type": "relu", "name": "relu1"}, dense("dense2", 3), softmax], {"low": 16384, "high": 49152, "least": 40}
+    yield "steps-graded", {"axis": "steps", "steps": 3}, [
+        conv("conv1", 5), fires("spike1", 7, decay=0.75, amplitude=0.5), pool("pool1"),
+        conv("conv2", 4, (2, 2)), fires("spike2", 4, start={"kind": "uniform", "seed": 33}), {"type": "flatten", "name": "flatten"},
+        dense("dense2", 3), softmax], None
+
+
 def describe(name, time, chain):
     return {"format": 1, "name": name, "version": "1.0.0", "summary": "A small random network for tests",
             "labels": ["A", "B", "C"], "positive": "B",
@@ -243,6 +267,28 @@ def small(out):
         else:
             raise SystemExit(f"{name} never spikes as it should")
         save(out / f"{name}.golden.safetensors", pictures, probabilities, counts)
+    graded = pictures.copy()  # two of them dim, one all the same
+    graded[1], graded[2], graded[3] = graded[1] // 5 + 90, graded[2] // 40 + 20, 77
+    for name, time, chain, seen in small_graded():
+        description = describe(name, time, chain)
+        description["preparation"] |= {"window": seen} if seen else {}
+        description["preparation"]["scale"] = 255 if "int8" in name else 256
+        for seed in range(1000):
+            tensors = fill(description, np.random.default_rng(seed), normal if "int8" in name else dyadic)
+            tensors["conv1.weights"] *= 8  # for more than a spike or two
+            made = quantise.quantise(description, tensors) if "int8" in name else (description, tensors)
+            modelfile.write(out / f"{name}.safetensors", *made)
+            answers = [reference.run(*modelfile.read(out / f"{name}.safetensors"), p) for p in graded]
+            counts = {k: np.array([a.counts[k] for a in answers]) for k in answers[0].counts}
+            most = {x["name"]: min(x["most"], 15) for x in chain if x["type"] == "neurons"}
+            probabilities = np.array([a.probabilities for a in answers])
+            if (lively(counts) and np.ptp(probabilities, axis=0).min() > 1e-2
+                    and all((c == 2).any() and (c >= most[k]).any() for k, c in counts.items())):
+                break
+        else:
+            raise SystemExit(f"{name} never spikes as it should")
+        save(out / f"{name}.golden.safetensors", graded, probabilities, counts)
+    windows(out)
     for name, time, chain, more in small_gated():
         description = {**describe(name, time, chain), "labels": ["A", "B"]}
         description["preparation"]["scale"] = 255
@@ -264,6 +310,22 @@ def small(out):
         else:
             raise SystemExit(f"{name} never answers as it should")
         save(out / f"{name}.golden.safetensors", pictures, probabilities, counts, gate=gates)
+
+
+def windows(out):
+    """Pictures through grey windows: of random greys in narrow and wide ranges, few of them, one, and both ends alone."""
+    rng, cases = np.random.default_rng(5), []
+    for i in range(40):
+        low = int(rng.integers(0, 256))
+        pictures = [rng.integers(low, rng.integers(low, 256) + 1, int(rng.integers(1, 400)), dtype=np.uint8), np.full(3, low, np.uint8),
+                    np.array([0] * (i % 7 + 1) + [255], np.uint8), np.clip(rng.normal(low, 20, 300), 0, 255).astype(np.uint8)]
+        shares = sorted(int(x) for x in rng.choice(65537, 2, replace=False))
+        settings = dict(zip(("low", "high"), [(0, 65536), (1311, 64225), (65535, 65536), (0, 1)][i] if i < 4 else shares), least=int(rng.integers(1, 256)))
+        picture = pictures[i % 4]
+        cases.append({**settings, "picture": base64.b64encode(picture).decode(),
+                      "windowed": base64.b64encode(window.apply(picture[None], **settings)).decode()})
+    (out / "windows.json").write_text(json.dumps(cases, indent=0) + "\n")
+    print(f"windows.json: {len(cases)} pictures")
 
 
 def normal(rng, shape, *_):
