@@ -1,0 +1,77 @@
+// Package drift holds what a server sees of its pictures and answers against the reference in the model's file, and
+// estimates sensitivity and specificity without labels. It keeps bin numbers and log-odds, no pixels and nothing of a
+// patient.
+//
+// What it follows: CheXstray (Soin et al. 2022, arXiv 2202.02833) and MMC+ (Merkow et al. 2024, arXiv 2410.13174) watch
+// inputs, their look and answers together in a sliding window.
+package drift
+
+import "math"
+
+// Look is how a prepared picture looks, whatever it shows: the measures of docs/MODEL_FILE.md. What a picture is too small
+// for is NaN.
+type Look struct {
+	Brightness, Contrast, Range float64
+	Detail                      [4]float64 // at 1, 2, 4 and 8 pixels
+}
+
+// Measure takes a picture, [height][width], at least one pixel.
+func Measure(picture []uint8, width, height int) Look {
+	var histogram [256]int64
+	for _, v := range picture {
+		histogram[v]++
+	}
+	var look Look
+	n := int64(len(picture))
+	low, high := -1, -1
+	var sum, squares, upto int64
+	for grey, count := range histogram {
+		v := int64(grey)
+		sum += v * count
+		squares += v * v * count
+		upto += count
+		if low < 0 && upto*100 >= 2*n {
+			low = grey
+		}
+		if high < 0 && upto*100 >= 98*n {
+			high = grey
+		}
+	}
+	look.Range = float64(high - low)
+	look.Brightness = float64(sum) / float64(n)
+	look.Contrast = math.Sqrt(float64(n*squares-sum*sum)) / float64(n)
+
+	sums := make([]int32, (width/2)*(height/2))
+	deviation, width, height := halve(sums, picture, width, height)
+	look.Detail[0] = detail(deviation, width*height, 0)
+	for k := 1; k < len(look.Detail); k++ {
+		deviation, width, height = halve(sums, sums, width, height)
+		look.Detail[k] = detail(deviation, width*height, k)
+	}
+	return look
+}
+
+// halve adds up squares of two by two. Its first result is four times the sum of the squared deviations from their
+// means; what does not fill a square is left out. to may be from.
+func halve[T uint8 | int32](to []int32, from []T, width, height int) (deviation int64, w, h int) {
+	w, h = width/2, height/2
+	for y := range h {
+		upper, lower := from[2*y*width:][:width], from[(2*y+1)*width:][:width]
+		for x := range w {
+			a, b, c, d := int64(upper[2*x]), int64(upper[2*x+1]), int64(lower[2*x]), int64(lower[2*x+1])
+			s := a + b + c + d
+			deviation += 4*(a*a+b*b+c*c+d*d) - s*s
+			to[y*w+x] = int32(s)
+		}
+	}
+	return deviation, w, h
+}
+
+// detail is the measure of sums over squares of 2^k pixels to a side, so many squares of two by two of them.
+func detail(deviation int64, squares, k int) float64 {
+	if squares == 0 {
+		return math.NaN()
+	}
+	rms := math.Sqrt(float64(deviation)/(16*float64(squares))) / float64(int(1)<<(2*k))
+	return math.Log2(rms + 1.0/256)
+}
