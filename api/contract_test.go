@@ -106,7 +106,7 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	release()
 
 	for path, url := range map[string]string{
-		"/v1/models": "", "/v1/models/{name}": "/v1/models/tiny-rows",
+		"/v1/models": "", "/v1/models/{name}": "/v1/models/tiny-rows", "/v1/models/{name}/drift": "/v1/models/tiny-gated/drift",
 		"/healthz": "", "/readyz": "", "/metrics": "", "/openapi.yaml": "",
 	} {
 		if url == "" {
@@ -117,6 +117,7 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	}
 	see("POST", predictions, s.do(request(t, http.MethodGet, s.url+predictions, nil)))
 	see("GET", "/v1/models/{name}", s.get("/v1/models/none"))
+	see("GET", "/v1/models/{name}/drift", s.get("/v1/models/none/drift"))
 	s.server.draining.Store(true)
 	see("GET", "/readyz", s.get("/readyz"))
 

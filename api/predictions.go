@@ -83,6 +83,7 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, o := range outcomes {
 		s.count(q.model.Name(), o)
+		s.see(q.model, o)
 	}
 
 	if len(outcomes) == 1 {

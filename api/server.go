@@ -17,6 +17,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/drift"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
@@ -120,7 +121,8 @@ type Server struct {
 	lines       *sampler
 	connections atomic.Pointer[wire.Listener]
 	handler     http.Handler
-	inference   map[string]*average // by model
+	inference   map[string]*average      // by model
+	drift       map[string]*drift.Window // by model; nil for one without a reference
 	draining    atomic.Bool
 	predictions gate
 }
@@ -151,6 +153,7 @@ func New(config Config) (*Server, error) {
 		s.config.Limits.MaxMemory = max(most, 1)
 	}
 	s.inference = map[string]*average{}
+	s.drift = map[string]*drift.Window{}
 	s.config.Metrics.Rejections(rejections...)
 	s.config.Metrics.Connections(func() int {
 		if l := s.connections.Load(); l != nil {
@@ -162,6 +165,10 @@ func New(config Config) (*Server, error) {
 	for _, e := range s.config.Models.All() {
 		d := e.Description()
 		s.inference[d.Name] = new(average)
+		if w := drift.NewWindow(d); w != nil {
+			s.drift[d.Name] = w
+			s.config.Metrics.Drift(d.Name, w.Report)
+		}
 		s.config.Metrics.Model(d.Name, d.Version, e.Digest(), e.Backend(), e.Kernel(), e == s.config.Models.Default(), d.Labels)
 		if e.MaxSteps() > 1 {
 			s.config.Metrics.Decidable(d.Name)
@@ -189,6 +196,7 @@ func (s *Server) routes() *chi.Mux {
 	r.Post("/v1/predictions", s.handle(s.predict))
 	r.Get("/v1/models", s.handle(s.listModels))
 	r.Get("/v1/models/{name}", s.handle(s.showModel))
+	r.Get("/v1/models/{name}/drift", s.handle(s.showDrift))
 	r.Get("/healthz", s.live)
 	r.Get("/readyz", s.ready)
 	r.Method(http.MethodGet, "/metrics", s.config.Metrics.Handler())

@@ -43,8 +43,9 @@ type Measured struct {
 	// most like it: what no other class mix explains. Unmixed is between the window and the reference as it is mixed.
 	PSI     *float64 `json:"psi"`
 	Unmixed *float64 `json:"psi_same_mix"`
-	Limit   *float64 `json:"limit"` // of PSI, at so many pictures; nil for a measure that is only told
-	Drifted bool     `json:"drifted"`
+	Raises  bool     `json:"raises"`  // false: it is only told
+	Limit   *float64 `json:"limit"`   // of PSI, at so many pictures
+	Drifted bool     `json:"drifted"` // PSI is above Limit
 }
 
 // Report compares the window with the reference. Of a nil window it says that there is no reference.
@@ -59,7 +60,7 @@ func (w *Window) Report() Report {
 		r.State = Steady
 	}
 	for i, e := range w.reference {
-		m := Measured{Name: e.Name, Pictures: sum(seen[i]), ReferencePictures: e.pictures}
+		m := Measured{Name: e.Name, Pictures: sum(seen[i]), ReferencePictures: e.pictures, Raises: e.Limit != nil}
 		if m.Pictures >= Minimum {
 			here := shares(seen[i])
 			share, mixed := mixture(seen[i], e.negative, e.positive)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/spikeray/spikeray/internal/drift"
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
@@ -52,6 +53,8 @@ type Prediction struct {
 	// when the error is a [*RefusedError].
 	Gate  *model.GateResult
 	Input Input
+	// Look is measured only for a model with a reference.
+	Look drift.Look
 	// Warnings tell what was unusual about the picture or the way the network
 	// took it, such as clipped spike counts; never nil.
 	Warnings []string
@@ -112,6 +115,9 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 
 	pixels, err := prepare(m, picture)
 	picture.Release()
+	if p := description.Preparation; err == nil && description.Reference != nil {
+		out.Look = drift.Measure(pixels, p.Width, p.Height)
+	}
 	out.Timing.Prepare = lap()
 	if err != nil {
 		return out, err

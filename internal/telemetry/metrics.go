@@ -57,6 +57,7 @@ type Metrics struct {
 	modelInfo   *prometheus.GaugeVec
 	degraded    *prometheus.CounterVec
 	undecided   *prometheus.CounterVec
+	drift       *drifts
 }
 
 // NewMetrics makes the metrics, those of the Go runtime and of the process
@@ -64,6 +65,7 @@ type Metrics struct {
 func NewMetrics(build Build) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
+		drift:    new(drifts),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spikeray_http_requests_total",
 			Help: "HTTP requests answered, by route pattern, method and status code; 499 is a client that left before its answer.",
@@ -158,7 +160,7 @@ func NewMetrics(build Build) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo, m.requests, m.requestsInFlight, m.panics, m.logDropped, m.evicted, m.acceptErrors, m.notLogged,
 		m.stages, m.rejections,
-		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.modelInfo, m.degraded, m.undecided,
+		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.modelInfo, m.degraded, m.undecided, m.drift,
 	)
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
 		m.stages.WithLabelValues(string(s))

@@ -12,6 +12,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"github.com/spikeray/spikeray/internal/drift"
 )
 
 // used is a Metrics every metric of which has been touched.
@@ -28,6 +30,7 @@ func used() *Metrics {
 	m.Decidable("net")
 	m.Undecided("net")
 	m.Predicted("net", "PNEUMONIA", 0.97)
+	m.Drift("net", func() drift.Report { return drifted })
 	m.Gate("net", "other", "rotated")
 	m.Flagged("net", "rotated")
 	m.Spiked("net", 1000, 50000)

@@ -54,7 +54,7 @@ func BoardFile(name string) []byte {
 func Plain(t testing.TB) *model.Model { return decode(t, File("tiny-plain", nil)) }
 
 // Gated is a model without neurons, but with a calibration, the operating points
-// "balanced" and "screening", and a gate: see [GatedFile].
+// "balanced" and "screening", a reference and a gate: see [GatedFile].
 func Gated(t testing.TB) *model.Model { return decode(t, GatedFile("tiny-gated")) }
 
 // Early is a spiking model of 4 steps with what [Gated] has, and with a calibration and points of its own for 2 steps, but
@@ -179,6 +179,16 @@ func file(name string, time map[string]any, activation func(name string, seed in
 					"weights": store("gate.weights", []float32{0, 40, -40}, 1, 3), "bias": store("gate.bias", []float32{0, -16, 6}, 3)},
 				{"type": "softmax", "name": "softmax"},
 			},
+		}
+		// A picture of [Picture] is neither black nor white.
+		description["reference"] = layer{
+			"measures": []layer{
+				{"name": "log_odds", "edges": []float64{-1, 1}, "counts": [][]int{{500, 300, 100}, {100, 300, 500}}},
+				{"name": "brightness", "edges": []float64{16, 239}, "counts": [][]int{{10, 880, 10}, {10, 880, 10}}, "limit": 20},
+				{"name": "format", "values": []string{"jpeg", "png"}, "counts": [][]int{{450, 450, 0}, {450, 450, 0}}},
+			},
+			"estimates": []layer{{"operating_point": "balanced", "confident": []float64{-0.5, 0.5},
+				"error": layer{"cbpe": layer{"sensitivity": 0.05, "specificity": 0.2}, "atc": layer{"sensitivity": 0.1, "specificity": 0.25}}}},
 		}
 	}
 	return Sealed(func(digest string) []byte {

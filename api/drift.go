@@ -1,0 +1,42 @@
+package api
+
+import (
+	"math"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/spikeray/spikeray/internal/drift"
+	"github.com/spikeray/spikeray/internal/pipeline"
+)
+
+type driftDocument struct {
+	Model pipeline.ModelReference `json:"model"`
+	drift.Report
+}
+
+func (s *Server) showDrift(w http.ResponseWriter, r *http.Request) error {
+	e, err := s.config.Models.Get(chi.URLParam(r, "name"))
+	if err != nil {
+		return err
+	}
+	writeJSON(w, http.StatusOK, driftDocument{e.Reference(), s.drift[e.Name()].Report()})
+	return nil
+}
+
+// see puts an answered picture into its model's window. Answers after fewer steps are of another distribution and are left
+// out.
+func (s *Server) see(m *pipeline.Entry, o outcome) {
+	window, p := s.drift[m.Name()], o.prediction
+	if window == nil || o.err != nil || m.MaxSteps() > 0 && p.Steps != m.MaxSteps() {
+		return
+	}
+	gate := math.NaN()
+	if p.Gate != nil {
+		gate = p.Gate.Probability
+	}
+	window.Add(drift.Seen{
+		Probability: p.RawProbability, Gate: gate, Look: p.Look,
+		Width: p.Input.Width, Height: p.Input.Height, Format: p.Input.Format,
+	})
+}
