@@ -100,7 +100,7 @@ type Capabilities struct {
 	// MaxCount is the most spikes that an input can bring in one step.
 	MaxCount int `json:"max_count"`
 	// Graded says that its neurons that integrate and fire can do so several times a step. A remote host has no way to say
-	// it: it is never sent such neurons.
+	// it: it never runs such neurons.
 	Graded   bool `json:"-"`
 	MaxSteps int  `json:"max_steps"`
 	// Sizes are the limits that placing counts against; Used is 0.

@@ -40,6 +40,7 @@ class Neurons:
     decay: np.float32 = np.float32(0)
     amplitude: np.float32 = np.float32(0)
     reset: str = ""
+    most: int = 1  # spikes in a step of the source, which the client runs
     start: dict = field(default_factory=dict)
 
     def voltages(self, count):
@@ -50,6 +51,10 @@ class Neurons:
         z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return ((z ^ (z >> np.uint64(31))) >> np.uint64(40)).astype(np.float32) / np.float32(1 << 24)
+
+    def max_count(self):
+        """The most spikes that it emits in a step."""
+        return 255 if self.model == "spiking_relu" else self.most
 
     def value(self):
         """What one spike hands on."""
@@ -132,7 +137,7 @@ class Network:
         for i, layer in enumerate(self.layers):
             if isinstance(layer, Weighted):
                 neurons = self.layers[i + 1]
-                stages.append(Stage(layer, neurons, before, self.shapes[i], source.value(), 255 if source.model == "spiking_relu" else 1))
+                stages.append(Stage(layer, neurons, before, self.shapes[i], source.value(), source.max_count()))
                 source = neurons
             before = self.shapes[i]
         return stages
@@ -258,6 +263,7 @@ def _read(file):
         else:
             _need(kind == "neurons", "layer type", kind)
             layer = neurons(spec)
+            _need(layer.most == 1, f"layer {name}: graded spikes are the source's alone")
         _need(math.prod(shape) <= MAX_MAP, f"layer {name}: its map is too large")
         current = isinstance(layer, Weighted)
         network.layers.append(layer)
@@ -274,10 +280,10 @@ def neurons(spec):
     else:
         _need(start["kind"] == "uniform", "start", start["kind"])
         _whole(start["seed"], 0, 2**64 - 1, "seed")
-    n = Neurons(spec["name"], spec["model"], reset=spec.get("reset", ""), start=start,
+    n = Neurons(spec["name"], spec["model"], reset=spec.get("reset", ""), start=start, most=_whole(spec.get("most", 1), 1, 255, "most"),
                 **{key: _float32(spec.get(key, 0), key) for key in ("dt", "threshold", "decay", "amplitude")})
     if n.model == "spiking_relu":
-        _need(n.dt > 0, "dt is not above 0")
+        _need(n.dt > 0 and n.most == 1, "dt is not above 0, or most not 1")
         return n
     _need(n.model in ("integrate_and_fire", "leaky_integrate_and_fire"), "neuron model", n.model)
     _need(n.threshold > 0 and n.amplitude > 0 and n.reset in ("zero", "subtract"), "threshold, amplitude or reset of", n.name)

@@ -60,12 +60,22 @@ class Files(unittest.TestCase):
             "no number": file([dense, neurons("a", threshold=float("nan"))], weights),
             "decay": file([dense, neurons("a", model="leaky_integrate_and_fire", decay=1)], weights),
             "dt": file([dense, neurons("a", model="spiking_relu")], weights),
+            "most": file([dense, neurons("a")], weights, source=neurons("source", most=256)),
+            "most of a spiking_relu": file([dense, neurons("a")], weights, source=neurons("source", model="spiking_relu", dt=1, most=2)),
+            "graded spikes": file([dense, neurons("a", most=2)], weights),
             "seed": file([dense, neurons("a", start={"kind": "uniform", "seed": -1})], weights),
             "no tensor": file(fine, {"s": weights["s"]}),
             "no layers": file([], weights),
         }.items():
             with self.subTest(what), self.assertRaises(network.NetworkError):
                 network.read(data)
+
+    def test_a_graded_message_is_one_operation(self):
+        dense = {"type": "dense", "name": "dense", "units": 3, "weights": "w"}
+        n = network.read(file([dense, neurons("spike")], {"w": np.ones((2, 3), np.float32)}, source=neurons("source", reset="subtract", most=15)))
+        stage = n.stages()[0]
+        self.assertEqual(stage.max_count, 15)
+        self.assertEqual(stage.operations(np.array([0, 15, 1, 1, 0, 0, 7, 0], np.uint8).reshape(4, 1, 1, 2)), 4 * 3)
 
     def test_voltages(self):
         """The first two of SplitMix64 with seed 1234567, as its authors' program prints them: 6457827717110365317 and 3203168211198807973."""

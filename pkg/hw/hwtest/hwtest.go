@@ -190,6 +190,11 @@ func refusals(t *testing.T, b hw.Board) {
 		{"subtraction", "spike1", slices.Contains(c.Resets, spike.ResetBySubtraction), func(n *spike.Network) {
 			neurons(n).Reset = spike.ResetBySubtraction
 		}},
+		{"graded spikes of the input", "source", c.MaxCount >= 15, func(n *spike.Network) {
+			source := *n.Source
+			source.Threshold, source.Reset, source.Most = 1, spike.ResetBySubtraction, 15
+			n.Source = &source
+		}},
 		{"graded spikes", "spike1", c.Graded, func(n *spike.Network) {
 			neurons(n).Threshold, neurons(n).Reset, neurons(n).Most = 1, spike.ResetBySubtraction, 15
 		}},

@@ -95,3 +95,51 @@ func TestInvariantsAllowForLoss(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A graded spike is one message, however large its count: an input of large counts causes no more operations than one of ones.
+func TestInvariantsOfGradedSpikes(t *testing.T) {
+	n := hwtest.Network()
+	source, body := *n.Source, n.Layers[1].(*spike.Neurons)
+	source.Threshold, source.Reset, source.Most = 1, spike.ResetBySubtraction, 255
+	body.Threshold, body.Reset, body.Most = 1, spike.ResetBySubtraction, 3
+	n.Source, n.Layers = &source, n.Layers[:2]
+	holds, err := hw.NewInvariants(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := spike.Simulator{}.Compile(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := hwtest.Input(n, 1)
+	ones, err := r.Run(t.Context(), in, hwtest.Output(t, n, in), spike.RunOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range in.Counts {
+		in.Counts[i] *= uint8(1 + i%255)
+	}
+	out := hwtest.Output(t, n, in)
+	stats, err := r.Run(t.Context(), in, out, spike.RunOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ones.SynapticOperations == 0 || stats.SynapticOperations != ones.SynapticOperations {
+		t.Errorf("%d operations, %d of the same messages with counts of 1", stats.SynapticOperations, ones.SynapticOperations)
+	}
+	if most := slices.Max(out.Counts); most != 3 || stats.Clipped != 0 {
+		t.Errorf("a neuron fires %d times at most, want 3; %d clipped, want none", most, stats.Clipped)
+	}
+	if err := holds.Check(in, out, stats, hw.Telemetry{}); err != nil {
+		t.Error(err)
+	}
+	wrong := stats
+	wrong.SynapticOperations += uint64(sum(in.Counts))
+	if err := holds.Check(in, out, wrong, hw.Telemetry{}); !errors.Is(err, hw.ErrImpossible) {
+		t.Errorf("more operations than messages cause: %v", err)
+	}
+	out.Counts[0] = 4
+	if err := holds.Check(in, out, stats, hw.Telemetry{}); !errors.Is(err, hw.ErrImpossible) {
+		t.Errorf("a count above the most: %v", err)
+	}
+}

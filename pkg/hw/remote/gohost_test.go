@@ -285,7 +285,7 @@ func decodeNetwork(file []byte) (*spike.Network, error) {
 	}
 	neurons := func(l layer) *spike.Neurons {
 		return &spike.Neurons{
-			LayerName: l.Name, Dynamics: l.Model, DT: l.DT, Threshold: l.Threshold, Decay: l.Decay, Amplitude: l.Amplitude, Reset: l.Reset,
+			LayerName: l.Name, Dynamics: l.Model, DT: l.DT, Threshold: l.Threshold, Decay: l.Decay, Amplitude: l.Amplitude, Reset: l.Reset, Most: l.Most,
 			Start: spike.Start{Kind: l.Start.Kind, Value: l.Start.Value, Seed: l.Start.Seed},
 		}
 	}

@@ -68,6 +68,9 @@ func random(rng *rand.Rand) *spike.Network {
 		return w
 	}
 	n := &spike.Network{Axis: spike.Steps, Steps: pick(12), Source: neurons("source"), Input: spike.Shape{H: 3 + pick(9), W: 3 + pick(9), C: pick(3)}}
+	if source := n.Source; source.Dynamics != spike.SpikingReLU && rng.IntN(2) == 0 {
+		source.Threshold, source.Reset, source.Most = 1, spike.ResetBySubtraction, 1+rng.IntN(255)
+	}
 	if rng.IntN(2) == 0 {
 		n.Axis, n.Steps = spike.Rows, 0
 	}
@@ -118,9 +121,9 @@ func random(rng *rand.Rand) *spike.Network {
 // train is spikes for a network, several at once where its source can emit them.
 func train(rng *rand.Rand, n *spike.Network) spike.Train {
 	in := hwtest.Input(n, rng.Uint64())
-	if n.Source.Dynamics == spike.SpikingReLU {
+	if most := n.Source.MaxCount(); most > 1 {
 		for i := range in.Counts {
-			in.Counts[i] *= uint8(rng.IntN(256)) >> rng.IntN(8)
+			in.Counts[i] *= uint8(rng.IntN(most+1)) >> rng.IntN(8)
 		}
 	}
 	return in

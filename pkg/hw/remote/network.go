@@ -47,6 +47,7 @@ type layer struct {
 	Decay     float32        `json:"decay,omitempty"`
 	Amplitude float32        `json:"amplitude,omitempty"`
 	Reset     spike.Reset    `json:"reset,omitempty"`
+	Most      int            `json:"most,omitempty"` // of the source alone
 	Start     *start         `json:"start,omitempty"`
 }
 
@@ -140,8 +141,12 @@ func encodeNetwork(n *spike.Network) (file []byte, digest string, err error) {
 }
 
 func describeNeurons(n *spike.Neurons) layer {
+	most := n.Most
+	if most == 1 {
+		most = 0 // as a file has it that does not say
+	}
 	return layer{
 		Type: "neurons", Name: n.LayerName, Model: n.Dynamics, DT: n.DT, Threshold: n.Threshold, Decay: n.Decay, Amplitude: n.Amplitude,
-		Reset: n.Reset, Start: &start{n.Start.Kind, n.Start.Value, n.Start.Seed},
+		Reset: n.Reset, Start: &start{n.Start.Kind, n.Start.Value, n.Start.Seed}, Most: most,
 	}
 }

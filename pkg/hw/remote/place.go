@@ -30,17 +30,13 @@ func (b *board) Place(n *spike.Network) (hw.Placement, error) {
 	}
 	refusal := &hw.Refusal{Board: b.Name()}
 	names := map[string]bool{}
-	graded := func(n *spike.Neurons) {
-		if n.Most > 1 {
-			refusal.Add(n.LayerName, "its spikes are graded, up to %d in a step; a host is sent neurons that integrate and fire once", n.Most)
-		}
-	}
-	graded(n.Source)
 	for i, l := range n.Layers {
 		p.output = p.shapes[i]
 		if neurons, ok := l.(*spike.Neurons); ok {
 			p.layers = append(p.layers, layerOutput{neurons, p.shapes[i]})
-			graded(neurons)
+			if neurons.Most > 1 {
+				refusal.Add(l.Name(), "its spikes are graded, up to %d in a step; a host has neurons that integrate and fire once", neurons.Most)
+			}
 		}
 		if names[l.Name()] {
 			refusal.Add(l.Name(), "another layer has the same name")

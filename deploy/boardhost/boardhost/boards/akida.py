@@ -37,7 +37,7 @@ class Board:
             reasons.append(("", "the rows of the picture are its time; Akida is shown a whole picture"))
         elif network.steps != 1:
             reasons.append(("", f"it has {network.steps} steps; Akida's neurons keep nothing from one step to the next"))
-        if network.source.model == "spiking_relu":
+        if network.source.max_count() > 1:
             reasons.append((network.source.name, "its spikes come several to a step"))
         for layer in network.layers:
             if isinstance(layer, Pool):
