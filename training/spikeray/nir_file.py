@@ -36,7 +36,7 @@ def body(description: dict) -> tuple[int, int]:
     for i, layer in enumerate(layers[:end]):
         if layer.get("model") == "spiking_relu":
             reasons.append(f"layer {layer['name']}: spiking_relu fires several times a step; NIR's neurons fire once")
-        if layer.get("most", 1) > 1:
+        if i >= first and layer.get("most", 1) > 1:  # those of the front come in as numbers
             reasons.append(f"layer {layer['name']}: its spikes are graded, up to {layer['most']} in a step; NIR's neurons fire once")
         if i >= first and layer["type"] == "max_pool2d":
             reasons.append(f"layer {layer['name']}: NIR has no max-pooling")

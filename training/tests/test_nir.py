@@ -46,6 +46,15 @@ def test_out_and_back_is_the_same_network(tmp_path, reset, leaky, int8):
             np.testing.assert_array_equal(others[name], values)
 
 
+def test_a_graded_front_stays_around_the_graph(tmp_path):
+    description, tensors = model(4)
+    description["layers"][1] |= {"threshold": 1, "reset": "subtract", "most": 7}
+    nir_file.write(tmp_path / "m.nir", description, tensors)
+    other, others = back(tmp_path / "m.nir", (description, tensors))
+    assert other["layers"] == description["layers"] and set(others) == set(tensors)
+    assert all((others[name] == values).all() for name, values in tensors.items())
+
+
 @pytest.mark.parametrize("padding", ["same", "valid"])
 def test_padding_that_other_tools_can_do(padding):
     torch = pytest.importorskip("torch")

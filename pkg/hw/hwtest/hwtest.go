@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) hw.Board) {
 		{"Refusals", refusals},
 		{"Spikes", spikes},
 		{"Quantised", quantised},
+		{"GradedInput", gradedInput},
 		{"Invariants", invariants},
 		{"RunsDoNotMeet", runsDoNotMeet},
 		{"FewerSteps", fewerSteps},
