@@ -50,13 +50,18 @@ def scan(root, split: str) -> list[Picture]:
 
     A file that stands under both labels would be a contradiction and is an error.
     """
-    folder = pathlib.Path(root) / split
+    return folder(pathlib.Path(root) / split)
+
+
+def folder(path) -> list[Picture]:
+    """Every picture under a folder's NORMAL and PNEUMONIA, as `scan` gives them."""
+    root = pathlib.Path(path)
     seen: dict[str, Picture] = {}
     out = []
     for label, name in enumerate(LABELS):
-        sub = folder / name
+        sub = root / name
         if not sub.is_dir():
-            raise FileNotFoundError(f"{sub} is missing: expected {split}/{{{','.join(LABELS)}}} under {root}")
+            raise FileNotFoundError(f"{sub} is missing: expected {{{','.join(LABELS)}}} under {root}")
         for path in sorted(sub.iterdir()):
             if path.suffix.lower() not in _PICTURES:
                 continue
@@ -95,6 +100,29 @@ def split(root, fold: int = 0) -> tuple[list[Picture], list[Picture]]:
     pictures = scan(root, "train")
     f = folds(pictures)
     return ([p for p, i in zip(pictures, f) if i != fold], [p for p, i in zip(pictures, f) if i == fold])
+
+
+def series_of(patient: str) -> tuple[str, int]:
+    """The numbering that a patient stands in, and the number: ("bacteria", 63), ("NORMAL2", 1345), ("IM", 115)."""
+    kind, number = patient.split("/", 1)
+    m = re.fullmatch(r"(?:person)?(\d+)", number)
+    if not m:
+        raise ValueError(f"patient {patient!r} has no number to put it in a block by")
+    return kind, int(m[1])
+
+
+def blocks(pictures: list[Picture], k: int = FOLDS) -> np.ndarray:
+    """Assigns each picture to one of k contiguous blocks of its numbering, about as many pictures in each; shape [len(pictures)].
+
+    Numbers follow time: a block is a stretch of it, as the official test is. All of a patient are in one block.
+    """
+    out = np.empty(len(pictures), int)
+    where = [series_of(p.patient) for p in pictures]
+    for kind in {kind for kind, _ in where}:
+        rows = [i for i, (other, _) in enumerate(where) if other == kind]
+        numbers = np.array([where[i][1] for i in rows])
+        out[rows] = np.searchsorted(np.quantile(numbers, np.arange(1, k) / k), numbers, side="left")
+    return out
 
 
 def digest(pictures: list[Picture]) -> str:

@@ -1,205 +1,237 @@
-"""The network `spikeray`: an analog stem, a spiking body over a few time steps, an analog read-out.
+"""The network `spikeray`: an analog stem, a spiking body over a few time steps, an analog read-out. PyTorch.
 
-One stack of convolutions, kinds of activation: `relu`; `quantised`, levels of a step (QCFS: Bu et al., "Optimal
-ANN-SNN conversion for high-accuracy and ultra-low-latency spiking neural networks", ICLR 2022); `spiking`, integrate-and-fire
-over T steps with a surrogate gradient (Neftci et al. 2019). A spiking network starts from a quantised one of L = T levels:
-a neuron that starts at half its threshold and gets the same current T times fires as often as the quantised activation says.
+It is trained as a ReLU network and then turned into a spiking one: the activation that a channel hardly ever exceeds (its peak) becomes
+the most that a neuron fires, batch norm goes into the weights, which become int8, and the network goes on training through time with a
+surrogate gradient (Neftci, Mostafa and Zenke, "Surrogate gradient learning in spiking neural networks", IEEE Signal Processing Magazine
+2019). A neuron integrates its current and fires graded spikes: a whole number from 0 to `most` a step, which its potential loses.
 """
 
-import keras
-import numpy as np
-from keras import layers, ops
+import dataclasses
 
-# (channels, kernel, stride) of the stem, which computes with real numbers, and of the spiking body.
-STEM = (32, 7, 4)
-BODY = ((64, 3, 1), (96, 3, 2), (96, 3, 1), (128, 3, 2), (160, 3, 1))
-ACTIVATIONS = ("relu", "quantised", "spiking", "board")
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+# By name: (channels, kernel, stride) of the stem, which computes with real numbers, and of the spiking body.
+STACKS = {
+    "ten": ((24, 7, 4), (48, 3, 1), (48, 3, 1), (80, 3, 2), (80, 3, 1), (80, 3, 1), (80, 3, 1), (112, 3, 2), (112, 3, 1), (128, 3, 1)),
+    "slim": ((24, 5, 2), (40, 3, 2), (48, 3, 1), (48, 3, 1), (48, 3, 1), (80, 3, 2), (80, 3, 1), (80, 3, 1), (80, 3, 1),
+             (128, 3, 2), (128, 3, 1), (128, 3, 1), (128, 3, 1)),
+    "thirteen": ((24, 5, 2), (48, 3, 2), (64, 3, 1), (64, 3, 1), (64, 3, 1), (80, 3, 2), (80, 3, 1), (80, 3, 1), (80, 3, 1),
+                 (112, 3, 2), (112, 3, 1), (112, 3, 1), (128, 3, 1)),
+}
 TINY = 1e-12  # a channel of zeros has a scale all the same
 
 
-@keras.saving.register_keras_serializable(package="spikeray")
-class QuantisedReLU(layers.Layer):
-    """clip(floor(L*x + 1/2), 0, L) / L; backward the clip's gradient.
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """What a network is, before its weights."""
 
-    cost: what one spike adds to the loss, where L spikes stand for an activation of 1.
+    stack: str = "ten"
+    size: int = 128
+    steps: int = 2
+    most: int = 15  # spikes of a neuron in a step
+
+    def layers(self) -> list[tuple[int, int, int]]:
+        return list(STACKS[self.stack])
+
+    def fans(self) -> list[float]:
+        """Millions of connections that one spike of every neuron of a layer goes down, away from the borders; the read-out's are none."""
+        found, side, out = self.layers(), self.size, []
+        for i, (channels, _, stride) in enumerate(found):
+            side = -(-side // stride)
+            after = found[i + 1] if i + 1 < len(found) else (0, 1, 1)
+            out.append(side * side * channels * after[0] * after[1] ** 2 / after[2] ** 2 / 1e6)
+        return out
+
+
+SAMPLE = 4  # operations are counted on every so many-th picture of a batch in training
+
+
+def convolve(x, weight, stride):
+    """A convolution with TensorFlow's padding `same`: the odd pixel goes below and to the right."""
+    kernel = weight.shape[-1]
+    total = [max((-(-n // stride) - 1) * stride + kernel - n, 0) for n in x.shape[-2:]]
+    if total[0] % 2 == 0 and total[1] % 2 == 0:
+        return functional.conv2d(x, weight, stride=stride, padding=(total[0] // 2, total[1] // 2))
+    return functional.conv2d(functional.pad(x, (total[1] // 2, total[1] - total[1] // 2, total[0] // 2, total[0] - total[0] // 2)), weight, stride=stride)
+
+
+class Analog(nn.Module):
+    """The ReLU network to start from: batch norm after every convolution; (n, 1, size, size) of 0..255 -> logits (n, 2).
+
+    `operations`, after a pass: millions of synaptic operations if every activation above 0 were a spike at each step.
     """
 
-    def __init__(self, levels, cost=0.0, **kwargs):
-        super().__init__(**kwargs)
-        self.levels, self.cost = int(levels), float(cost)
+    def __init__(self, shape: Shape, dropout=0.2):
+        super().__init__()
+        self.shape, before = shape, 1
+        self.convs, self.norms = nn.ModuleList(), nn.ModuleList()
+        for channels, kernel, stride in shape.layers():
+            self.convs.append(nn.Conv2d(before, channels, kernel, stride, bias=False))
+            nn.init.xavier_uniform_(self.convs[-1].weight)
+            self.norms.append(nn.BatchNorm2d(channels, eps=1e-3, momentum=0.05))
+            before = channels
+        self.dropout, self.logits = nn.Dropout(dropout), nn.Linear(before, 2)
+        self.operations = torch.zeros(())
 
-    def call(self, x):
-        clipped = ops.clip(x, 0.0, 1.0)
-        whole = ops.clip(ops.floor(x * self.levels + 0.5), 0.0, self.levels) / self.levels
-        y = clipped + ops.stop_gradient(whole - clipped)
-        if self.cost:
-            self.add_loss(self.cost * self.levels * ops.sum(ops.mean(y, axis=0)))
-        return y
+    def activations(self, x):
+        """What each layer says of pictures (n, 1, size, size); sets `operations`."""
+        x, out, self.operations = x / 255, [], 0.0
+        for (_, _, stride), conv, norm, fan in zip(self.shape.layers(), self.convs, self.norms, self.shape.fans()):
+            x, share = _PricedReLU.apply(norm(convolve(x, conv.weight, stride)))
+            self.operations = self.operations + fan * self.shape.steps * share
+            out.append(x)
+        return out
 
-    def get_config(self):
-        return {**super().get_config(), "levels": self.levels, "cost": self.cost}
+    def forward(self, x):
+        return self.logits(self.dropout(self.activations(x)[-1].float().mean((2, 3))))
 
 
-@keras.saving.register_keras_serializable(package="spikeray")
-class IntegrateAndFire(layers.Layer):
-    """Integrate-and-fire: V starts at `first`; at each step V += x; a spike where V >= 1, which takes 1 off V (reset `subtract`)
-    or all of it (`zero`, what chips do).
+class _PricedReLU(torch.autograd.Function):
+    """max(x, 0), and the share of it that is above 0, told from every SAMPLE-th picture; backward an activation y has a part in the share
+    that falls as 1/(y + 0.2)^2."""
 
-    The steps lie one after the other along the batch, (T*batch, ...), so that a convolution takes them all at once. still: the
-    input is (batch, ...), the current of a still picture, the same at each step. cost: what one spike adds to the loss.
-    Backward a spike counts as sigmoid(slope*(V - 1)); the reset passes no gradient.
+    @staticmethod
+    def forward(ctx, x):
+        y = x.clamp_min(0)
+        ctx.save_for_backward(y)
+        return y, (y[::SAMPLE] > 0).float().mean()
+
+    @staticmethod
+    def backward(ctx, gradient, price):
+        y, = ctx.saved_tensors
+        out = gradient.contiguous(memory_format=torch.channels_last).clone()
+        some = y[::SAMPLE]
+        out[::SAMPLE] += (some + 0.2).pow_(-2).mul_(0.2 * price / some.numel())
+        return out.mul_(y > 0)
+
+
+def _maps(steps, n, *shape):
+    """[T][n][C][H][W] in memory, channels last."""
+    return torch.empty((steps * n, *shape), memory_format=torch.channels_last).view(steps, n, *shape)
+
+
+class _Fire(torch.autograd.Function):
+    """The spikes of neurons over T steps, and the share of them that fire at a step, told from every SAMPLE-th picture.
+
+    currents: [T][n][...], or [1][n][...] for the same at every step. V starts at 1/2; at each step V += current, and floor(V) spikes, none
+    below 0 and `most` at most, which V loses. Backward a spike counts from V = 1/2 up (all from 3/2), and as little above the most; the loss of
+    V passes no gradient. In the share V has a part that falls as 1/(V + 3/4)^2.
     """
 
-    def __init__(self, steps, still=False, cost=0.0, slope=4.0, first=0.5, reset="subtract", **kwargs):
-        super().__init__(**kwargs)
-        self.steps, self.still, self.cost, self.slope = int(steps), bool(still), float(cost), float(slope)
-        self.first, self.reset = float(first), reset
+    @staticmethod
+    def forward(ctx, currents, steps, most):
+        out = _maps(steps, *currents.shape[1:])
+        kept, v = [], None
+        for t in range(steps):
+            current = currents[t % len(currents)]
+            v = current + 0.5 if v is None else v.add_(current)
+            kept.append(v.to(torch.bfloat16))
+            torch.floor(v, out=out[t]).clamp_(0, most)
+            v = v - out[t] if t == 0 else v.sub_(out[t])
+        ctx.save_for_backward(*kept)
+        ctx.most, ctx.still = most, len(currents) == 1
+        return out, (out[:, ::SAMPLE] > 0).float().mean()
 
-    def call(self, x):
-        currents = [x] * self.steps if self.still else ops.split(x, self.steps, axis=0)
-        v, out = self.start(currents[0]), []
-        for current in currents:
-            v = v + current
-            soft = ops.sigmoid(self.slope * (v - 1.0))
-            spike = soft + ops.stop_gradient(ops.cast(v >= 1.0, x.dtype) - soft)
-            fired = ops.stop_gradient(spike)
-            v = v - fired if self.reset == "subtract" else v * (1 - fired)
-            out.append(spike)
-        y = ops.concatenate(out, axis=0)
-        if self.cost:
-            self.add_loss(self.cost * self.steps * ops.sum(ops.mean(y, axis=0)))
-        return y
-
-    def start(self, current):
-        """The potentials before the first step, for neurons of such a current."""
-        return self.first
-
-    def get_config(self):
-        return {**super().get_config(), "steps": self.steps, "still": self.still, "cost": self.cost, "slope": self.slope,
-                "first": self.first, "reset": self.reset}
-
-
-@keras.saving.register_keras_serializable(package="spikeray")
-class MeanOfSteps(layers.Layer):
-    """(T*batch, ...) -> (batch, ...)."""
-
-    def __init__(self, steps, **kwargs):
-        super().__init__(**kwargs)
-        self.steps = int(steps)
-
-    def call(self, x):
-        return sum(ops.split(x, self.steps, axis=0)) / self.steps
-
-    def get_config(self):
-        return {**super().get_config(), "steps": self.steps}
+    @staticmethod
+    def backward(ctx, gradient, price):
+        steps = len(ctx.saved_tensors)
+        later, out = None, None if ctx.still else _maps(steps, *gradient.shape[1:])
+        for t in reversed(range(steps)):
+            v = ctx.saved_tensors[t]
+            slope = (v - 0.5).clamp_(0, 1).sub_((v - (ctx.most + 0.5)).clamp_(0, 1))
+            now = gradient[t] * slope
+            some = v[::SAMPLE]
+            now[::SAMPLE] += (some + 0.75).clamp_min_(0.5).pow_(-2).mul_(some > 0.25).mul_(price / (some.numel() * steps))
+            later = now if later is None else later.add_(now)
+            if ctx.still:
+                total = later.clone() if t == steps - 1 else total.add_(later)
+            else:
+                out[t].copy_(later)
+        return (total[None] if ctx.still else out), None, None
 
 
-@keras.saving.register_keras_serializable(package="spikeray")
-class Int8Conv2D(layers.Conv2D):
-    """A convolution that computes with the int8 weights it will be shipped with, and backward as if it had not rounded.
+class Spiking(nn.Module):
+    """The spiking network, with the int8 weights that it is shipped with; backward as if they had not been rounded.
 
-    The scale is the largest weight over 127, of each output channel by itself. With one_scale, what a board can do, it is the layer's, the
-    power of two from there up, and biases are whole halves of it: thresholds then lie on the board's grid, and nothing is rounded.
+    Its scale is the largest weight over 127, of each output channel by itself. Steps lie one after the other along the batch. `operations`,
+    after a pass, is its millions of synaptic operations: a spike, however large its count, is one for each connection it goes down.
     """
 
-    def __init__(self, *args, one_scale=False, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.one_scale = bool(one_scale)
+    def __init__(self, shape: Shape):
+        super().__init__()
+        self.shape, before = shape, 1
+        self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+        for channels, kernel, _ in shape.layers():
+            self.weights.append(nn.Parameter(torch.zeros(channels, before, kernel, kernel)))
+            self.biases.append(nn.Parameter(torch.zeros(channels)))
+            before = channels
+        self.logits = nn.Linear(before, 2)
+        self.operations = torch.zeros(())
 
-    def call(self, x):
-        scale = ops.max(ops.abs(self.kernel), axis=None if self.one_scale else (0, 1, 2))
-        scale = ops.stop_gradient(ops.maximum(scale, TINY)) / 127
-        if self.one_scale:
-            scale = ops.power(2.0, ops.ceil(ops.log2(scale)))
-        kernel = self.kernel + ops.stop_gradient(ops.round(self.kernel / scale) * scale - self.kernel)
-        bias = self.bias
-        if self.one_scale:
-            bias = bias + ops.stop_gradient(ops.round(bias / scale * 2) * scale / 2 - bias)
-        return ops.conv(x, kernel, strides=self.strides, padding=self.padding) + bias
+    @staticmethod
+    def scale(weight):
+        return weight.detach().abs().amax((1, 2, 3), keepdim=True).clamp(min=TINY) / 127
 
-    def whole(self):
-        """What it computes with: int8 weights [kh][kw][in][out], the scale [out] that they are multiplied by, the bias [out]."""
-        kernel, bias = ops.convert_to_numpy(self.kernel), ops.convert_to_numpy(self.bias)
-        scale = np.abs(kernel).max(axis=None if self.one_scale else (0, 1, 2), keepdims=True).reshape(-1)
-        scale = np.maximum(scale, np.float32(TINY)) / np.float32(127)
-        if self.one_scale:
-            scale = np.exp2(np.ceil(np.log2(scale)))
-        weights = np.rint(kernel / scale).astype(np.int8)
-        if self.one_scale:
-            bias = np.rint(bias / scale * 2).astype(np.float32) * (scale / 2)
-        return weights, np.broadcast_to(scale, bias.shape).astype(np.float32), bias.astype(np.float32)
+    def rates(self, x):
+        """The spikes of the last layer, mean over places, by step: (T, n, channels)."""
+        shape, n, cost = self.shape, len(x), 0.0
+        for i, ((_, _, stride), weight, bias, fan) in enumerate(zip(shape.layers(), self.weights, self.biases, shape.fans())):
+            scale = self.scale(weight)
+            whole = weight / scale
+            whole = whole + (whole.round() - whole).detach()
+            unit = 255 if i == 0 else 1
+            current = torch.addcmul(bias.view(1, -1, 1, 1), convolve(x, whole, stride).float(), scale.view(1, -1, 1, 1) / unit)
+            still = i == 0
+            spikes, share = _Fire.apply(current.view(1 if still else shape.steps, n, *current.shape[1:]), shape.steps, shape.most)
+            cost = cost + fan * shape.steps * share
+            x = spikes.flatten(0, 1)
+        self.operations = cost
+        return x.mean((2, 3)).view(shape.steps, n, -1)
 
-    def get_config(self):
-        return {**super().get_config(), "one_scale": self.one_scale}
+    def forward(self, x):
+        return self.logits(self.rates(x).mean(0))
 
+    def by_step(self, x):
+        """The logits after each step, (T, n, 2)."""
+        rates = self.rates(x)
+        return torch.stack([self.logits(rates[:t + 1].mean(0)) for t in range(len(rates))])
 
-def network(size=128, activation="relu", levels=4, width=1.0, cost=0.0, dropout=0.2):
-    """A network to train from the start: batch norm after every convolution; (batch, size, size, 1) in 0..1 -> logits (batch, 2).
-
-    cost: what a million synaptic operations add to the loss.
-    """
-    relu = activation == "relu"
-    x = start = keras.Input((size, size, 1))
-    for i, (channels, kernel, stride) in enumerate((STEM, *BODY)):
-        x = layers.Conv2D(channels_of(channels, width), kernel, stride, "same", use_bias=False, name=f"conv{i}")(x)
-        # Quantised activations saturate at 1: their inputs start small.
-        x = layers.BatchNormalization(momentum=0.95, gamma_initializer=keras.initializers.Constant(1.0 if relu else 0.4),
-                                      beta_initializer=keras.initializers.Constant(0.0 if relu else 0.1), name=f"norm{i}")(x)
-        x = layers.ReLU(name=f"act{i}")(x) if relu else QuantisedReLU(levels, cost * fan_out(i, width) / 1e6, name=f"act{i}")(x)
-    return keras.Model(start, _readout(x, dropout), name=f"spikeray_{activation}")
+    def whole(self, i):
+        """What convolution i computes with: int8 weights [kh][kw][in][out], the scale [out] that they are multiplied by, the bias [out]."""
+        weight, scale = self.weights[i].detach(), self.scale(self.weights[i])
+        unit = 255 if i == 0 else 1
+        return ((weight / scale).round().permute(2, 3, 1, 0).contiguous().numpy().astype(np.int8),
+                (scale.flatten() / unit).numpy().astype(np.float32), self.biases[i].detach().numpy().astype(np.float32))
 
 
-def folded(model, activation, steps=4, cost=0.0, dropout=0.2):
-    """A trained network with batch norm folded into int8 convolutions, to go on training with.
-
-    activation: `relu`, `quantised` of `steps` levels, `spiking` over `steps` steps, or `board`, which is spiking in what a neuromorphic
-    board can do: from 0, reset to zero, one scale a layer.
-    """
-    board = activation == "board"
-    x = start = keras.Input(model.input_shape[1:])
-    weights, width = {}, model.get_layer("conv0").filters / STEM[0]
-    for i, (channels, kernel, stride) in enumerate((STEM, *BODY)):
-        before = model.get_layer(f"conv{i}")
-        conv = Int8Conv2D(before.filters, kernel, stride, "same", one_scale=board and i > 0, name=f"conv{i}")
-        weights[conv] = fold(before, model.get_layer(f"norm{i}"))
-        spike = cost * fan_out(i, width) / 1e6
-        if activation == "relu":
-            x = layers.ReLU(name=f"act{i}")(conv(x))
-        elif activation == "quantised":
-            x = QuantisedReLU(steps, spike, name=f"act{i}")(conv(x))
-        else:
-            how = {"first": 0.0, "reset": "zero"} if board and i > 0 else {}
-            x = IntegrateAndFire(steps, still=i == 0, cost=spike, name=f"act{i}", **how)(conv(x))
-    if activation in ("spiking", "board"):
-        x = MeanOfSteps(steps, name="mean")(x)
-    out = keras.Model(start, _readout(x, dropout), name=f"spikeray_{activation}_folded")
-    for conv, w in weights.items():
-        conv.set_weights(w)
-    out.get_layer("logits").set_weights(model.get_layer("logits").get_weights())
+def peaks(analog: Analog, x, share=0.999) -> list[torch.Tensor]:
+    """For each layer the activation that each channel exceeds at no more than 1 - share of the places of pictures x, (channels);
+    a channel that hardly fires gets a tenth of the layer's largest."""
+    analog.eval()
+    with torch.no_grad():
+        found = analog.activations(x)
+    out = []
+    for y in found:
+        flat = y.float().transpose(0, 1).flatten(1)
+        top = flat.kthvalue(max(1, int(share * flat.shape[1])), dim=1).values
+        out.append(torch.maximum(top, top.max() / 10 + TINY))
     return out
 
 
-def fan_out(i, width=1.0):
-    """Connections that a spike of layer i goes down, away from the borders; the read-out's are none."""
-    if i == len(BODY):
-        return 0
-    channels, kernel, stride = BODY[i]
-    return channels_of(channels, width) * kernel * kernel / (stride * stride)
-
-
-def fold(conv, norm):
-    """(kernel, bias) of a convolution with the batch norm after it folded in."""
-    factor = norm.gamma / ops.sqrt(norm.moving_variance + norm.epsilon)
-    kernel = conv.kernel * factor
-    bias = norm.beta - norm.moving_mean * factor
-    return [ops.convert_to_numpy(kernel), ops.convert_to_numpy(bias)]
-
-
-def channels_of(channels, width):
-    """Channels of a layer of a network so many times as wide, in eights."""
-    return max(8, int(round(channels * width / 8)) * 8)
-
-
-def _readout(x, dropout):
-    x = layers.GlobalAveragePooling2D(name="average")(x)
-    return layers.Dense(2, name="logits")(layers.Dropout(dropout)(x))
+def converted(analog: Analog, shape: Shape, tops) -> Spiking:
+    """A trained ReLU network as a spiking one to go on training with; tops: its peaks."""
+    out, before = Spiking(shape), torch.ones(1)
+    for i, (conv, norm) in enumerate(zip(analog.convs, analog.norms)):
+        factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        weight = conv.weight * factor.view(-1, 1, 1, 1)
+        bias = norm.bias - norm.running_mean * factor
+        weight = weight * before.view(1, -1, 1, 1) / tops[i].view(-1, 1, 1, 1)
+        out.weights[i].data.copy_(weight * (shape.most if i == 0 else 1))
+        out.biases[i].data.copy_(bias / tops[i] * shape.most)
+        before = tops[i]
+    out.logits.weight.data.copy_(analog.logits.weight * before.view(1, -1) / shape.most)
+    out.logits.bias.data.copy_(analog.logits.bias)
+    return out
