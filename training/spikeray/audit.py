@@ -1,17 +1,16 @@
 """What is left of the data set's shortcuts in `spikeray`.
 
-Every out-of-fold picture is answered again with its borders masked (the outer eighth of each side), with all but its borders masked,
+Every picture is answered again, by the run that has not seen its block, with its borders masked (the outer eighth of each side), with all but its borders masked,
 and with its lower and upper frequencies taken apart; and the plain answers are looked at on pairs of one healthy and one ill
 picture of the same sharpness, and where the look of a picture (look.py) says nothing of its class or the wrong thing. Each run's answers are kept beside it.
 """
 
 import pathlib
 
-import keras
 import numpy as np
 from scipy import ndimage
 
-from . import deliver, fit, look
+from . import data, deliver, fit, look
 from .metrics import auc, bootstrap
 
 
@@ -70,13 +69,16 @@ def rates(label, probability, weight, threshold):
 def table(root, dataset) -> str:
     """The audit of the five runs under root as Markdown."""
     found = deliver.runs(root)
-    answers, pictures = {}, []
+    trained_on = data.scan(dataset, "train")
+    where, answers, pictures = data.blocks(trained_on), {}, []
     for run in found:
-        sets, _, _ = fit.validation(dataset, pathlib.Path(root) / "cache", run.record["fold"], run.record["size"])
-        pictures.append(sets["plain"])
+        held = [p for p, block in zip(trained_on, where) if block == run.record["fold"]]
+        plain = fit.validation(held, pathlib.Path(root) / "cache", run.record["size"])["plain"]
+        pictures.append(plain)
         kept = run.folder / "audit.npz"
         if not kept.exists():
-            np.savez(kept, **fit.answers(keras.saving.load_model(run.folder / "model.keras", compile=False), masks(sets["plain"])))
+            told = fit.answers(run.model(), masks(plain), run.record["windowed"])
+            np.savez(kept, **{name: z for name, z in told.items() if "@" not in name})
         for name, z in np.load(kept).items():
             answers.setdefault(name, []).append(z)
     label, patients, plain = deliver.pooled(found)

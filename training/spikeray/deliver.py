@@ -1,6 +1,6 @@
-"""From finished runs of `spikeray` to model files: weights, calibration, operating points, gate, card.
+"""From finished runs of `spikeray` to model files: weights, calibration, operating points, those of fewer steps, gate, card.
 
-`python -m spikeray.deliver --runs training/runs/spikeray --out models` writes models/seeds/spikeray-K.safetensors for each fold's
+`python -m spikeray.deliver --runs training/runs/spikeray --out models` writes models/seeds/spikeray-K.safetensors for each block's
 run and models/spikeray.safetensors, a copy of the best, by the rules of docs/PROTOCOL.md.
 """
 
@@ -9,52 +9,51 @@ import json
 import pathlib
 from dataclasses import dataclass
 
-import keras
 import numpy as np
+import torch
 from sklearn.linear_model import LogisticRegression
 
-from . import card, data, gate, hybrid, modelfile
+from . import card, data, fit, gate, hybrid, modelfile, window
 from .metrics import auc, bootstrap
 
 PIXEL = 255
-VERSION = "1.2.0"
+VERSION = "2.0.0"
 SUMMARY_BOARD = "spikeray as a neuromorphic board can run it, reset to zero and one scale a layer: pneumonia in children's chest X-rays"
-SUMMARY = "Hybrid spiking network over four time steps, in whole numbers: pneumonia in children's chest X-rays"
+SUMMARY = "Hybrid spiking network, graded spikes over two time steps, in whole numbers: pneumonia in children's chest X-rays"
 
 
-def describe(model, name, version, summary, training) -> tuple[dict, dict[str, np.ndarray]]:
-    """A folded spiking network (hybrid.folded) as a model file's description and tensors, still with a threshold of 0.5."""
-    tensors, described = {}, []
-    steps, i = model.get_layer("act0").steps, 0
-    while any(layer.name == f"conv{i}" for layer in model.layers):
-        conv, unit = model.get_layer(f"conv{i}"), 1 / PIXEL if i == 0 else 1.0
-        weights, scale, bias = conv.whole()
-        tensors |= {f"conv{i}.weights": weights, f"conv{i}.scale": (scale * unit).astype(np.float32), f"conv{i}.bias": bias}
-        neurons = model.get_layer(f"act{i}")
+def describe(model: hybrid.Spiking, windowed, name, version, summary, training) -> tuple[dict, dict[str, np.ndarray]]:
+    """A spiking network as a model file's description and tensors, still with a threshold of 0.5."""
+    tensors, described, shape = {}, [], model.shape
+    for i, (channels, kernel, stride) in enumerate(shape.layers()):
+        weights, scale, bias = model.whole(i)
+        tensors |= {f"conv{i}.weights": weights, f"conv{i}.scale": scale, f"conv{i}.bias": bias}
+        to_zero = shape.board and i > 0
         described += [
-            {"type": "conv2d", "name": f"conv{i}", "kernel": list(conv.kernel_size), "stride": list(conv.strides), "padding": "same",
-             "channels": conv.filters, "weights": f"conv{i}.weights", "scale": f"conv{i}.scale", "bias": f"conv{i}.bias"},
-            {"type": "neurons", "name": f"spike{i}", "model": "integrate_and_fire", "threshold": 1, "reset": neurons.reset, "amplitude": 1,
-             "start": {"kind": "constant", "value": neurons.first}},
+            {"type": "conv2d", "name": f"conv{i}", "kernel": [kernel, kernel], "stride": [stride, stride], "padding": "same",
+             "channels": channels, "weights": f"conv{i}.weights", "scale": f"conv{i}.scale", "bias": f"conv{i}.bias"},
+            {"type": "neurons", "name": f"spike{i}", "model": "integrate_and_fire", "threshold": 1, "reset": "zero" if to_zero else "subtract",
+             "amplitude": 1, **({"most": shape.most} if shape.most > 1 else {}), "start": {"kind": "constant", "value": 0.0 if to_zero else 0.5}},
         ]
-        i += 1
-    weights, bias = (keras.ops.convert_to_numpy(w) for w in model.get_layer("logits").weights)
-    tensors |= {"logits.weights": weights, "logits.bias": bias}
+    tensors |= {"logits.weights": np.ascontiguousarray(model.logits.weight.detach().numpy().T), "logits.bias": model.logits.bias.detach().numpy()}
     described += [
         {"type": "global_average_pool2d", "name": "average"},
         {"type": "dense", "name": "logits", "units": 2, "weights": "logits.weights", "bias": "logits.bias"},
         {"type": "softmax", "name": "softmax"},
     ]
-    size = model.input_shape[1]
+    grey = {"window": {"low": window.LOW, "high": window.HIGH, "least": window.LEAST}} if windowed else {}
     return {
         "format": 1, "name": name, "version": version, "summary": summary, "labels": list(data.LABELS), "positive": data.LABELS[1],
-        "preparation": {"width": size, "height": size, "resize": "bilinear_antialiased", "scale": PIXEL},
-        "time": {"axis": "steps", "steps": steps}, "layers": described, "threshold": 0.5, "training": training,
+        "preparation": {"width": shape.size, "height": shape.size, "resize": "bilinear_antialiased", "scale": PIXEL, **grey},
+        "time": {"axis": "steps", "steps": shape.steps}, "layers": described, "threshold": 0.5, "training": training,
     }, tensors
+
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run of spikeray.fit: its run.json, and its logits of PNEUMONIA by kind of stress ("plain" is none), in order."""
+    """A finished run of spikeray.fit: its run.json, and its logits of PNEUMONIA of the held-out block, by what was done to the pictures
+    ("plain": nothing; each kind of stress; "grey0" and on: noise of one grey level), those of earlier steps with "@t", of the ReLU network
+    with "relu-" before."""
 
     folder: pathlib.Path
     record: dict
@@ -64,30 +63,44 @@ class Run:
     logits: dict[str, np.ndarray]
 
     @property
+    def kinds(self) -> list[str]:
+        """The kinds of stress."""
+        return [k for k in self.logits if k in fit.stress.KINDS]
+
+    @property
     def merit(self) -> float:
-        """What the best run is chosen by: the mean of plain and stressed AUC on its own fold."""
-        kinds = [auc(self.label, z) for kind, z in self.logits.items() if kind != "plain"]
-        return (auc(self.label, self.logits["plain"]) + float(np.mean(kinds))) / 2
+        """What the best run is chosen by: the mean of plain and stressed AUC on its own block."""
+        return (auc(self.label, self.logits["plain"]) + float(np.mean([auc(self.label, self.logits[k]) for k in self.kinds]))) / 2
+
+    def plan(self) -> fit.Plan:
+        fields = fit.Plan.__dataclass_fields__
+        return fit.Plan(**{k: tuple(v) if isinstance(v, list) else v for k, v in self.record.items() if k in fields})
+
+    def model(self) -> hybrid.Spiking:
+        out = hybrid.Spiking(self.plan().shape())
+        out.load_state_dict(torch.load(self.folder / "model.pt"))
+        return out.eval()
 
 
-def load(folder) -> Run:
+def load(folder, name="answers") -> Run:
+    """A run with its answers to the held-out block, or those to other pictures, of a file of another name."""
     folder = pathlib.Path(folder)
-    with np.load(folder / "answers.npz", allow_pickle=False) as file:
+    with np.load(folder / f"{name}.npz", allow_pickle=False) as file:
         kept = dict(file)
     label, names, patients = kept.pop("label"), kept.pop("name"), kept.pop("patient")
     return Run(folder, json.loads((folder / "run.json").read_text()), label, list(names), list(patients), kept)
 
 
 def runs(root, arm="spiking") -> list[Run]:
-    """The five runs of an arm, by fold."""
+    """The five runs of an arm, by block."""
     found = [load(pathlib.Path(root) / f"{arm}-{fold}") for fold in range(data.FOLDS)]
     if [r.record["fold"] for r in found] != list(range(data.FOLDS)):
-        raise ValueError(f"{root}: one run a fold is wanted")
+        raise ValueError(f"{root}: expected one run a block")
     return found
 
 
 def pooled(found: list[Run], kind="plain"):
-    """Every picture once, out of fold: (labels, patients, logits)."""
+    """Every picture once, out of its block: (labels, patients, logits)."""
     return (np.concatenate([r.label for r in found]), np.concatenate([r.patients for r in found]),
             np.concatenate([r.logits[kind] for r in found]))
 
@@ -120,11 +133,11 @@ def screening_threshold(label, probability, weight=1.0, sensitivity=0.985) -> fl
     return float(probability[order][np.argmax(np.cumsum(ill) > (1 - sensitivity) * ill.sum())])
 
 
-def operating(found: list[Run]) -> tuple[dict, list[dict]]:
-    """Calibration and operating points of an arm, by docs/PROTOCOL.md: fitted and told on all answers out of fold, the plain
-    ones weighing as much as those of all kinds of stress together."""
-    label, patients, plain = pooled(found)
-    harmed = [pooled(found, kind)[2] for kind in found[0].logits if kind != "plain"]
+def operating(found: list[Run], suffix="", prefix="") -> tuple[dict, list[dict]]:
+    """Calibration and operating points of an arm, by docs/PROTOCOL.md: fitted and told on all answers out of block, the plain
+    ones weighing as much as those of all kinds of stress together. suffix: "@t" for those after step t; prefix: "relu-"."""
+    label, patients, plain = pooled(found, prefix + "plain" + suffix)
+    harmed = [pooled(found, prefix + kind + suffix)[2] for kind in found[0].kinds]
     logits = np.stack([plain, *harmed])
     share = np.array([0.5, *[0.5 / len(harmed)] * len(harmed)])
     labels, weight = np.tile(label, len(logits)), np.repeat(share, len(label))
@@ -143,10 +156,20 @@ def operating(found: list[Run]) -> tuple[dict, list[dict]]:
     return calibration, points
 
 
+def decisions(found: list[Run]) -> dict:
+    """The description's calibration and operating points, and those after each earlier step."""
+    calibration, points = operating(found)
+    early = []
+    for t in range(1, found[0].record["steps"]):
+        of_step, points_of_step = operating(found, f"@{t}")
+        early.append({"steps": t, "calibration": of_step, "operating_points": points_of_step})
+    return {"calibration": calibration, "operating_points": points, **({"early": early} if early else {})}
+
+
 def deliver(root, out, version) -> list[pathlib.Path]:
     """Writes the five seeds' model files and the default; gives back their paths."""
     found = runs(root)
-    operated = operating(found)
+    operated = decisions(found)
     best = max(found, key=lambda r: r.merit)
     (pathlib.Path(out) / "seeds").mkdir(parents=True, exist_ok=True)
     return [*(_write(r, f"spikeray-{r.record['fold']}", pathlib.Path(out) / "seeds", version, SUMMARY, operated) for r in found),
@@ -157,23 +180,21 @@ def deliver_board(root, out, version) -> pathlib.Path:
     """Writes the variant for boards and its card: the best run of it that there is, with calibration and operating points from its own fold alone."""
     found = [load(p.parent) for p in sorted(pathlib.Path(root).glob("board-*/run.json"))]
     best = max(found, key=lambda r: r.merit)
-    operated = operating([best])
+    operated = decisions([best])
     path = _write(best, "spikeray-board", pathlib.Path(out), version, SUMMARY_BOARD, operated)
-    path.with_suffix(".md").write_text(card.board(best, version, operated[1]))
+    path.with_suffix(".md").write_text(card.board(best, version, operated["operating_points"]))
     return path
 
 
 def _write(run, name, folder, version, summary, operated):
     section, gate_tensors = gate.section()
-    model = keras.saving.load_model(run.folder / "model.keras", compile=False)
-    provenance = {k: run.record[k] for k in ("activation", "seed", "fold", "epochs", "epochs_after", "mildest_after", "look_after", "digest", "versions")} | {
-        "recipe": "spikeray", "auc": {k: round(v, 5) for k, v in run.record["auc"].items()}}
-    description, tensors = describe(model, name, version, summary, provenance)
+    provenance = {k: run.record[k] for k in ("seed", "fold", "stack", "epochs", "epochs_after", "budget", "digest", "versions")} | {
+        "recipe": "spikeray", "auc": {k: round(v, 5) for k, v in run.record["auc"].items() if "@" not in k}}
+    description, tensors = describe(run.model(), run.record["windowed"], name, version, summary, provenance)
     del description["threshold"]
-    calibration, points = operated
     path = folder / f"{name}.safetensors"
-    modelfile.write(path, description | {"calibration": calibration, "operating_points": points, "gate": section}, tensors | gate_tensors)
-    print(f"{path}: seed and fold {run.record['fold']}, AUC plain {run.record['auc']['plain']:.4f}, merit {run.merit:.4f}")
+    modelfile.write(path, description | operated | {"gate": section}, tensors | gate_tensors)
+    print(f"{path}: seed and block {run.record['fold']}, AUC plain {run.record['auc']['plain']:.4f}, merit {run.merit:.4f}")
     return path
 
 

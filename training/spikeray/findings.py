@@ -1,53 +1,53 @@
-"""Writes what docs/RESULTS.md says of `spikeray` and its twins: `python -m spikeray.findings --runs training/runs/spikeray`.
+"""Writes what docs/RESULTS.md says of `spikeray`: `python -m spikeray.findings --runs training/runs/spikeray --data DATA`.
 
 Writes the model's card too. Only what stands between the two markers is replaced. Figures are drawn as SVG into docs/figures. The rules are docs/PROTOCOL.md's.
 """
 
 import argparse
 import pathlib
-import re
 
-import keras
 import numpy as np
 
-from . import audit, card, data, deliver, hybrid
-from .fit import validation
+from . import audit, card, data, deliver
+from .fit import GREYS
 from .metrics import BINS, auc, bootstrap, ece, even, metrics
 
 BEGIN = "<!-- spikeray tables: begin (python -m spikeray.findings writes what follows) -->"
 END = "<!-- spikeray tables: end -->"
-ARMS = {"spiking": "spiking, T = 4", "quantised": "quantised, five levels", "relu": "ReLU"}
 DRAWS = 1000
-LATE = 1356  # the first number of the healthy pictures NORMAL2-IM-… that come softer than the others
 
-
-SHORTCUTS = ("The out-of-fold pictures again, plain but for what the row says. A mask is the picture's median grey; the borders are the outer eighth of each side; coarse is what a Gaussian of "
+SHORTCUTS = ("The pictures of the blocks again, plain but for what the row says. A mask is the picture's median grey; the borders are the outer eighth of each side; coarse is what a Gaussian of "
              "four pixels leaves, fine is the rest. Pairs are of one healthy and one ill picture whose sharpness (deviation of the Laplacian over that of the picture) is within 2 %. "
-             "The look is how much the grey varies at five scales, and in all; a logistic regression on the other folds says what it tells of the class, and each picture weighs the chance that its look gives the other class. Intervals take the weights as given.")
-
+             "The look is how much the grey varies at five scales, and in all. A logistic regression on the other blocks says what it tells of the class, and each picture weighs the chance that its look gives the other class. Intervals take the weights as given.")
 
 POINTS = ("The rates are of what the thresholds were fitted on: plain and stressed answers, the plain ones weighing as much as those of all eight kinds of stress together. The last two columns are "
           "of plain and of stressed answers by themselves (sensitivity, specificity).")
 
+STEADY = ("How far one grey level of noise (a whole number from -1 to 1 for each pixel of the picture as it comes, three draws) moves the probability. Near: a flip of the label of a picture whose "
+          "probability is within .05 of the threshold.")
+
+ELSEWHERE = ("The mean and the standard deviation of the five runs on other pictures, at the calibration and the threshold `balanced` above. ECE weighs pictures alike. Nothing was fitted on them; what recipes were chosen on them, "
+             "docs/PROTOCOL.md says.")
+
 
 class Arm:
-    """The runs of one arm, with the calibration and the thresholds that were fitted on their pooled answers."""
+    """The runs of one arm, with the calibration and the thresholds that were fitted on their pooled answers. prefix "relu-": the ReLU networks
+    that they were converted from; suffix "@t": their answers after step t."""
 
-    def __init__(self, root, name):
-        self.runs = deliver.runs(root, name)
-        self.kinds = [k for k in self.runs[0].logits if k != "plain"]
-        self.calibration, self.points = deliver.operating(self.runs)
+    def __init__(self, root, prefix="", suffix=""):
+        self.runs, self.prefix, self.suffix = deliver.runs(root), prefix, suffix
+        self.kinds = self.runs[0].kinds
+        self.calibration, self.points = deliver.operating(self.runs, suffix, prefix)
         self.threshold = self.points[0]["threshold"]
         self.label, self.patients, _ = deliver.pooled(self.runs)
         self.patients = np.asarray(self.patients)
 
-    def probability(self, kind="plain"):
-        return deliver.calibrated(self.calibration, deliver.pooled(self.runs, kind)[2])
+    def answers(self, run, kind="plain"):
+        """The calibrated probabilities of one run."""
+        return deliver.calibrated(self.calibration, run.logits[self.prefix + kind + self.suffix])
 
-    def late(self):
-        """Which pictures are of the healthy ones that come softer."""
-        files = (re.match(r"NORMAL2-IM-(\d+)", n) for r in self.runs for n in r.names)
-        return np.array([bool(m) and int(m[1]) >= LATE for m in files])
+    def probability(self, kind="plain"):
+        return np.concatenate([self.answers(r, kind) for r in self.runs])
 
     def figures(self, y=None, p=None):
         """Figures at the balanced threshold, by name."""
@@ -63,36 +63,10 @@ class Arm:
                 "ece": np.mean([f["ece"] for f in found])}
 
 
-def operations(arm, root, cache) -> dict[str, float]:
-    """Of the five runs on their own folds, plain, the mean: spikes a neuron and step, and synaptic operations in millions: activations that
-    are not zero (spikes, each by itself) times the connections they go down."""
-    rates, counts = [], []
-    for run in arm.runs:
-        x = validation(root, cache, run.record["fold"], run.record["size"])[0]["plain"]
-        model = keras.saving.load_model(run.folder / "model.keras", compile=False)
-        acts = [f"act{i}" for i in range(1 + len(hybrid.BODY))]
-        probe = keras.Model(model.inputs, [keras.ops.sum(_spikes(model.get_layer(a), run.record)) for a in acts])
-        spikes = np.zeros(len(acts))
-        for i in range(0, len(x), 40):
-            spikes += [float(v) for v in probe(x[i:i + 40, ..., None].astype(np.float32) / np.float32(255))]
-        spikes /= len(x)
-        neurons = sum(np.prod(model.get_layer(a).output.shape[1:]) for a in acts)
-        rates.append(spikes.sum() / (neurons * (1 if run.record["activation"] == "relu" else run.record["steps"])))
-        counts.append(sum(s * hybrid.fan_out(i, run.record["width"]) for i, s in enumerate(spikes)) / 1e6)
-    return {"rate": float(np.mean(rates)), "operations": float(np.mean(counts))}
-
-
-def _spikes(layer, record):
-    y = layer.output
-    if record["activation"] == "relu":
-        return keras.ops.cast(y > 0, "float32")
-    return y * record["steps"] if record["activation"] == "quantised" else y
-
-
 def paired(arm, other) -> list[str]:
     """Rows of arm minus other: pooled difference with its patient-bootstrap interval, and the five differences."""
     rows = []
-    columns = {k: (a.probability(k), b.probability(k)) for a, b in [(arm, other)] for k in ("plain", *arm.kinds)}
+    columns = {k: (arm.probability(k), other.probability(k)) for k in ("plain", *arm.kinds)}
 
     def statistic(index):
         y = arm.label[index]
@@ -121,26 +95,22 @@ def _balanced(y, p, threshold):
 def report(root, dataset, figures, version) -> tuple[str, str]:
     """(the tables for docs/RESULTS.md, the card), both Markdown."""
     root = pathlib.Path(root)
-    arms = {k: Arm(root, k) for k in ARMS if all((root / f"{k}-{f}" / "run.json").exists() for f in range(data.FOLDS))}
-    main = arms["spiking"]
+    main, relu = Arm(root), Arm(root, "relu-")
     n, ill = len(main.label), int(main.label.sum())
     tables = {"pooled": _pooled_table(main), "points": _points_table(main), "subgroups": _subgroups(main), "stress": _stress_table(main),
-              "audit": SHORTCUTS + "\n\n" + audit.table(root, dataset),
-              "late": f"{np.sum(main.probability()[main.late()] >= main.threshold)} of the {main.late().sum()}"}
-    parts = ["## `spikeray`, out of fold",
-             f"{n} pictures of {len(set(main.patients))} patients, {n - ill} NORMAL and {ill} PNEUMONIA, each answered by the one of five runs that has not seen its patient. "
+              "steady": STEADY + "\n\n" + _steady_table(main, relu), "elsewhere": _elsewhere(root, main), "audit": SHORTCUTS + "\n\n" + audit.table(root, dataset)}
+    parts = ["## `spikeray`, out of block",
+             f"{n} pictures of {len(set(main.patients))} patients, {n - ill} NORMAL and {ill} PNEUMONIA, each answered by the one of five runs that has not seen its stretch of the numbering. "
              f"Calibrated, at the threshold `balanced` ({main.threshold:.4f}); ECE and Brier with the two classes weighing the same. Intervals: {DRAWS} bootstrap samples of patients.",
-             tables["pooled"], "### Each run on its own fold", _runs_table(main), "### Stressed", tables["stress"], "### Operating points", tables["points"],
-             "### Subgroups", tables["subgroups"], "![Reliability diagram](figures/reliability.svg)", "### Shortcuts", tables["audit"]]
+             tables["pooled"], "### Each run on its own block", _runs_table(main), "### Stressed", tables["stress"], "### Operating points", tables["points"],
+             "### Steadiness", tables["steady"], "### After each step", _steps_table(root, main), "### Subgroups", tables["subgroups"],
+             "![Reliability diagram](figures/reliability.svg)", "### Shortcuts", tables["audit"]]
+    if tables["elsewhere"]:
+        parts += ["### Elsewhere", ELSEWHERE, tables["elsewhere"]]
+    parts += ["## The spiking question", f"Spiking, {np.mean([r.record['operations'] for r in main.runs]):.1f} M synaptic operations, minus the ReLU networks that the runs were converted from.",
+              "| | difference | 95% interval | by block |\n|---|---|---|---|\n" + "\n".join(paired(main, relu))]
     reliability(main, figures / "reliability.svg")
-    if len(arms) > 1:
-        parts += ["## The spiking question", _arms_table(arms, dataset, root / "cache")]
-        for other in arms:
-            if other != "spiking":
-                parts += [f"### {ARMS['spiking']}, minus {ARMS[other]}",
-                          "| | difference | 95% interval | by fold |\n|---|---|---|---|\n" + "\n".join(paired(main, arms[other]))]
-    best = max(main.runs, key=lambda r: r.merit)
-    return "\n\n".join(parts), card.card(best, version, tables, operations(main, dataset, root / "cache"), n)
+    return "\n\n".join(parts), card.card(max(main.runs, key=lambda r: r.merit), version, tables, n)
 
 
 HEAD = {"auc": "AUC", "accuracy": "accuracy", "sensitivity": "sensitivity", "specificity": "specificity", "f1_pneumonia": "F1, pneumonia",
@@ -155,15 +125,53 @@ def _pooled_table(arm):
 
 
 def _runs_table(arm):
-    rows = ["| fold and seed | " + " | ".join(HEAD.values()) + " | AUC, stressed |", "|---" * (len(HEAD) + 2) + "|"]
+    rows = ["| block and seed | " + " | ".join(HEAD.values()) + " | AUC, stressed |", "|---" * (len(HEAD) + 2) + "|"]
     every = []
     for r in arm.runs:
-        p = deliver.calibrated(arm.calibration, r.logits["plain"])
-        f = {**arm.figures(r.label, p), "stressed": np.mean([auc(r.label, r.logits[k]) for k in arm.kinds])}
+        f = {**arm.figures(r.label, arm.answers(r)), "stressed": np.mean([auc(r.label, r.logits[k]) for k in arm.kinds])}
         every.append(list(f.values()))
         rows.append(f"| {r.record['fold']} | " + " | ".join(f"{v:.4f}" for v in f.values()) + " |")
     rows.append("| mean ± sd | " + " | ".join(f"{m:.4f} ± {s:.4f}" for m, s in zip(np.mean(every, 0), np.std(every, 0, ddof=1))) + " |")
     return "\n".join(rows)
+
+
+def _steady_table(*arms):
+    rows = ["| | mean | worst | labels flipped | of them near |", "|---|---|---|---|---|"]
+    for arm in arms:
+        plain = arm.probability()
+        moved = np.stack([arm.probability(f"grey{i}") for i in range(GREYS)])
+        flipped = (moved >= arm.threshold) != (plain >= arm.threshold)
+        near = np.abs(plain - arm.threshold) < 0.05
+        rows.append(f"| {'ReLU' if arm.prefix else 'spiking'} | {np.abs(moved - plain).mean():.4f} | {np.abs(moved - plain).max():.3f} | {flipped.sum()} of {flipped.size} | {(flipped & near).sum()} |")
+    return "\n".join(rows)
+
+
+def _steps_table(root, main):
+    rows = ["| steps | AUC, plain | AUC, stressed | balanced accuracy, plain | ECE |", "|---|---|---|---|---|"]
+    steps = main.runs[0].record["steps"]
+    for t in range(1, steps + 1):
+        arm = main if t == steps else Arm(root, suffix=f"@{t}")
+        f = arm.figures()
+        rows.append(f"| {t} | {f['auc']:.4f} | {arm.stressed()['auc']:.4f} | {(f['sensitivity'] + f['specificity']) / 2:.4f} | {f['ece']:.4f} |")
+    return "\n".join(rows)
+
+
+def _elsewhere(root, arm):
+    """Figures on the other pictures that every run answered, mean and deviation of the runs; "" without any."""
+    names = sorted({p.stem.removeprefix("answers-") for p in pathlib.Path(root).glob("spiking-*/answers-*.npz")})
+    rows = []
+    for name in names:
+        found = [deliver.load(r.folder, f"answers-{name}") for r in arm.runs]
+        every = []
+        for r in found:
+            p = arm.answers(r)
+            f = arm.figures(r.label, p)
+            every.append([f[k] for k in ("auc", "accuracy", "sensitivity", "specificity")] + [ece(r.label, p), auc(r.label, r.logits["relu-plain"])])
+        cells = [f"{m:.4f} ± {s:.4f}" for m, s in zip(np.mean(every, 0), np.std(every, 0, ddof=1))]
+        rows.append(f"| `{name}`, {len(found[0].label)} pictures | " + " | ".join(cells) + " |")
+    if not rows:
+        return ""
+    return "\n".join(["| | AUC | accuracy | sensitivity | specificity | ECE | AUC, ReLU |", "|---|---|---|---|---|---|---|", *rows])
 
 
 def _stress_table(arm):
@@ -196,16 +204,6 @@ def _subgroups(arm):
         low, high = bootstrap(arm.label[here], p[here], arm.patients[here], lambda _, q: {"s": np.mean(q >= arm.threshold)}, draws=DRAWS)["s"]
         rows.append(f"| {word} | {here.sum()} | {np.mean(p[here] >= arm.threshold):.4f} | {low:.4f} to {high:.4f} |")
     return "\n".join(rows)
-
-
-def _arms_table(arms, dataset, cache):
-    rows = ["| | AUC, plain | AUC, stressed | balanced accuracy, plain | stressed | ECE as trained | calibrated | rate | operations |", "|---" * 9 + "|"]
-    for name, arm in arms.items():
-        f, s, o = arm.figures(), arm.stressed(), operations(arm, dataset, cache)
-        raw = 1 / (1 + np.exp(-deliver.pooled(arm.runs)[2]))
-        rows.append(f"| {ARMS[name]} | {f['auc']:.4f} | {s['auc']:.4f} | {(f['sensitivity'] + f['specificity']) / 2:.4f} | {s['balanced']:.4f} | "
-                    f"{ece(arm.label, raw, even(arm.label)):.4f} | {f['ece']:.4f} | {o['rate']:.3f} | {o['operations']:.1f} M |")
-    return "\n".join(rows) + "\n\nOperations: for spikes and levels, every spike once for each connection that it goes down; for ReLU, every activation that is not zero."
 
 
 def reliability(arm, path):

@@ -43,6 +43,7 @@ class Plan:
     size: int = 128
     steps: int = 2
     most: int = 15  # spikes of a neuron in a step
+    board: bool = False  # as a neuromorphic board can run it
     epochs: int = 32
     epochs_after: int = 8  # of the second stage
     rate: float = 2e-3
@@ -63,7 +64,7 @@ class Plan:
     steady: float = 1.0  # weight of the disagreement under noise, second stage
 
     def shape(self) -> hybrid.Shape:
-        return hybrid.Shape(self.stack, self.size, self.steps, self.most)
+        return hybrid.Shape(self.stack, self.size, self.steps, self.most, self.board)
 
 
 def _pair(path, size):

@@ -32,6 +32,7 @@ class Shape:
     size: int = 128
     steps: int = 2
     most: int = 15  # spikes of a neuron in a step
+    board: bool = False  # what a neuromorphic board can do: from 0, reset to zero, one scale a layer
 
     def layers(self) -> list[tuple[int, int, int]]:
         return list(STACKS[self.stack])
@@ -108,6 +109,19 @@ class _PricedReLU(torch.autograd.Function):
         return out.mul_(y > 0)
 
 
+def _fire_to_zero(currents, steps):
+    """As _Fire with one spike a step at most, of neurons that start at 0 and are reset to 0, in operations that autograd knows."""
+    v, out = torch.zeros_like(currents[0]), []
+    for t in range(steps):
+        v = v + currents[t % len(currents)]
+        soft = (v - 0.5).clamp(0, 1)
+        fired = (v >= 1).float()
+        out.append(soft + (fired - soft).detach())
+        v = v * (1 - fired)
+    spikes = torch.stack(out)
+    return spikes, spikes[:, ::SAMPLE].mean()
+
+
 def _maps(steps, n, *shape):
     """[T][n][C][H][W] in memory, channels last."""
     return torch.empty((steps * n, *shape), memory_format=torch.channels_last).view(steps, n, *shape)
@@ -156,7 +170,9 @@ class _Fire(torch.autograd.Function):
 class Spiking(nn.Module):
     """The spiking network, with the int8 weights that it is shipped with; backward as if they had not been rounded.
 
-    Its scale is the largest weight over 127, of each output channel by itself. Steps lie one after the other along the batch. `operations`,
+    A layer's scale is the largest weight over 127, of each output channel by itself. For a board it is the layer's, the power of two from there
+    up, and biases are whole halves of it: thresholds then lie on the board's grid, and nothing is rounded; but not the stem's, which runs on the
+    host. Steps lie one after the other along the batch. `operations`,
     after a pass, is its millions of synaptic operations: a spike, however large its count, is one for each connection it goes down.
     """
 
@@ -171,21 +187,35 @@ class Spiking(nn.Module):
         self.logits = nn.Linear(before, 2)
         self.operations = torch.zeros(())
 
-    @staticmethod
-    def scale(weight):
-        return weight.detach().abs().amax((1, 2, 3), keepdim=True).clamp(min=TINY) / 127
+    def scale(self, i):
+        """The scale of convolution i, (channels, 1, 1, 1)."""
+        weight = self.weights[i].detach().abs()
+        scale = weight.amax((1, 2, 3), keepdim=True).clamp(min=TINY) / 127
+        return torch.exp2(torch.ceil(torch.log2(scale.amax()))).expand_as(scale) if self._on_board(i) else scale
+
+    def bias(self, i):
+        """The bias of convolution i as it is used, (channels)."""
+        bias = self.biases[i]
+        if not self._on_board(i):
+            return bias
+        half = self.scale(i).flatten() / 2
+        return bias + ((bias.detach() / half).round() * half - bias.detach())
+
+    def _on_board(self, i):
+        return self.shape.board and i > 0
 
     def rates(self, x):
         """The spikes of the last layer, mean over places, by step: (T, n, channels)."""
         shape, n, cost = self.shape, len(x), 0.0
-        for i, ((_, _, stride), weight, bias, fan) in enumerate(zip(shape.layers(), self.weights, self.biases, shape.fans())):
-            scale = self.scale(weight)
+        for i, ((_, _, stride), weight, fan) in enumerate(zip(shape.layers(), self.weights, shape.fans())):
+            scale = self.scale(i)
             whole = weight / scale
             whole = whole + (whole.round() - whole).detach()
             unit = 255 if i == 0 else 1
-            current = torch.addcmul(bias.view(1, -1, 1, 1), convolve(x, whole, stride).float(), scale.view(1, -1, 1, 1) / unit)
+            current = torch.addcmul(self.bias(i).view(1, -1, 1, 1), convolve(x, whole, stride).float(), scale.view(1, -1, 1, 1) / unit)
             still = i == 0
-            spikes, share = _Fire.apply(current.view(1 if still else shape.steps, n, *current.shape[1:]), shape.steps, shape.most)
+            current = current.view(1 if still else shape.steps, n, *current.shape[1:])
+            spikes, share = _fire_to_zero(current, shape.steps) if self._on_board(i) else _Fire.apply(current, shape.steps, shape.most)
             cost = cost + fan * shape.steps * share
             x = spikes.flatten(0, 1)
         self.operations = cost
@@ -199,12 +229,12 @@ class Spiking(nn.Module):
         rates = self.rates(x)
         return torch.stack([self.logits(rates[:t + 1].mean(0)) for t in range(len(rates))])
 
+    @torch.no_grad()
     def whole(self, i):
-        """What convolution i computes with: int8 weights [kh][kw][in][out], the scale [out] that they are multiplied by, the bias [out]."""
-        weight, scale = self.weights[i].detach(), self.scale(self.weights[i])
-        unit = 255 if i == 0 else 1
-        return ((weight / scale).round().permute(2, 3, 1, 0).contiguous().numpy().astype(np.int8),
-                (scale.flatten() / unit).numpy().astype(np.float32), self.biases[i].detach().numpy().astype(np.float32))
+        """What convolution i computes with: int8 weights [kh][kw][in][out], the scale [out] that sums are multiplied by, the bias [out]."""
+        scale, unit = self.scale(i), 255 if i == 0 else 1
+        weights = (self.weights[i] / scale).round().permute(2, 3, 1, 0).contiguous()
+        return weights.numpy().astype(np.int8), (scale.flatten() / unit).numpy().astype(np.float32), self.bias(i).numpy().astype(np.float32)
 
 
 def peaks(analog: Analog, x, share=0.999) -> list[torch.Tensor]:

@@ -1,4 +1,4 @@
-"""What a picture's look alone says of its class, and weights under which it says less, or nothing.
+"""What a picture's look alone says of its class, and weights under which it says nothing.
 
 Its look is how much the grey varies at each of five scales, and in all: no place, no shape. Most healthy pictures of this data set have stronger edges
 and more local contrast than most ill ones, so that six such numbers tell them apart with an AUC of .96. A network learns that too, and calls a healthy
@@ -27,7 +27,7 @@ def measures(x) -> np.ndarray:
 
 
 def logits(fitted_on, label, of) -> np.ndarray:
-    """Logit of PNEUMONIA that the look alone gives, the two classes weighing the same: a logistic regression on the measures of some pictures, asked of others'."""
+    """Log-odds of PNEUMONIA that the look alone gives, the two classes weighing the same: a logistic regression on the measures of some pictures, asked of others'."""
     model = make_pipeline(StandardScaler(), LogisticRegression(C=10, class_weight="balanced", max_iter=1000))
     return model.fit(fitted_on, label).decision_function(of)
 
@@ -38,15 +38,6 @@ def out_of_fold(found, label, fold) -> np.ndarray:
     for k in np.unique(fold):
         out[fold == k] = logits(found[fold != k], label[fold != k], found[fold == k])
     return out
-
-
-def weights(z, label, most) -> np.ndarray:
-    """What pictures weigh in training for their look to say less: 1/p, p being the chance that the look gives the picture's own class (inverse
-    propensity, Rosenbaum and Rubin 1983), but at most `most`, then 1 in the mean of each class. z: logits of the look; most 1: all weigh the same."""
-    weight = np.minimum(1 + np.exp(np.where(label == 1, -z, z)), most)
-    for c in np.unique(label):
-        weight[label == c] /= weight[label == c].mean()
-    return weight
 
 
 def overlap(z, label) -> np.ndarray:

@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # small networks: threads would only wait for each other
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 
 
