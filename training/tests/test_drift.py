@@ -64,7 +64,7 @@ def test_a_class_mix_is_no_drift_and_iller_answers_are():
                          for _ in range(20)])
     for positive in (0.1, 0.4, 0.9):
         assert (found(positive, 0) < measure["limit"]).all()
-    assert (found(0.5, 2) > measure["limit"]).all()
+    assert (found(0.5, 2) > measure["limit"]).mean() > 0.9
 
 
 def test_confident_answers_are_as_many_as_right_ones():
