@@ -41,69 +41,51 @@ func (e *estimate) of(work time.Duration) time.Duration {
 }
 
 const (
-	// grace is how long more may wait than there should, before newcomers are refused for it.
-	// Longer, and who is taken at the beginning of an overload waits for long; shorter, and few
-	// requests sent at once are too many.
-	grace = 50 * time.Millisecond
+	// grace is how long the queue may be crowded before it is an overload. A longer one lets more requests of an overload's
+	// beginning wait; a shorter one takes a burst for an overload.
+	grace = 30 * time.Millisecond
 	// window is the time over which it is judged whether an overload is over.
 	window = 500 * time.Millisecond
 	// relief is the share of the tasks refused, one in so many, below which it is.
 	relief = 8
 )
 
-// pressure tells a burst, which the queue is there for, from an overload, in which all that a
-// longer queue does is have everyone wait: more is then refused at once, and what is taken is
-// answered about as fast as ever. It is an overload when for longer than grace more waited than
-// the workers do in half the time of one task, and remains one as long as a good share has to be
-// refused to keep it at that.
+// pressure tells a burst, which the queue is there for, and a few clients that each ask again when they were answered, from
+// an overload. In an overload a longer queue only has everyone wait: what would wait for more than half the time of a task
+// is refused at once, and what is taken is answered about as fast as ever. It begins when the queue was crowded for longer
+// than grace, and lasts as long as a good share has to be refused.
 type pressure struct {
-	since    time.Time // when more began to wait; zero when it does not
+	since    time.Time // when the queue became crowded; zero when it is not
 	overload bool
 	began    time.Time // of the window
 	seen     int       // tasks, in the window
 	refused  int
 }
 
-// bound is the longest wait that is all right at any time, beside the one for the first worker to be free. Half of what
-// a task takes keeps the workers busy, and leaves it well below three times that until a task is done.
-func (p *pressure) bound(fixed, service time.Duration) time.Duration {
-	if fixed > 0 {
-		return fixed
-	}
-	return service / 2
-}
-
-// relieved says that no more waits than should.
+// relieved says that the queue is not crowded.
 func (p *pressure) relieved() { p.since = time.Time{} }
 
 // admits decides on a task that would wait for so long, where tasks take service on average.
-func (p *pressure) admits(wait, fixed, service time.Duration, now time.Time) bool {
-	long := wait > p.bound(fixed, service)
-	if fixed > 0 {
-		return !long
-	}
-	if service == 0 {
-		return true
-	}
+func (p *pressure) admits(wait, service time.Duration, crowded bool, now time.Time) bool {
 	if now.Sub(p.began) > max(window, 2*samples*service) {
 		p.overload = p.overload && p.refused*relief >= p.seen
 		p.began, p.seen, p.refused = now, 0, 0
 	}
 	p.seen++
-	if !long {
-		return true
-	}
-	if p.since.IsZero() {
+	switch {
+	case p.overload || !crowded:
+	case p.since.IsZero():
 		p.since = now
-	}
-	if !p.overload && now.Sub(p.since) > max(grace, 2*service) {
+	case now.Sub(p.since) > max(grace, 2*service):
 		p.overload = true
 		p.began, p.seen, p.refused = now, 1, 0
 	}
-	if p.overload {
-		p.refused++
+	// Half of what a task takes keeps the workers busy.
+	if !p.overload || wait <= service/2 {
+		return true
 	}
-	return !p.overload
+	p.refused++
+	return false
 }
 
 // average is the mean of the last samples of something. It is safe for concurrent use.

@@ -236,9 +236,11 @@ func (q *Queue) refusal(tasks []Task, now time.Time) error {
 		if q.first(f) {
 			continue
 		}
-		ahead := q.ahead(f, q.estimate.of(task.Work))
-		if !q.pressure.admits(ahead/time.Duration(q.workers), q.Wait, q.estimate.service, now) {
-			busy.TooLong = true
+		wait := q.ahead(f, q.estimate.of(task.Work)) / time.Duration(q.workers)
+		if busy.TooLong = wait > q.Wait; q.Wait == 0 {
+			busy.TooLong = !q.pressure.admits(wait, q.estimate.service, q.crowded(), now)
+		}
+		if busy.TooLong {
 			return busy
 		}
 	}
@@ -273,10 +275,13 @@ func (q *Queue) dispatch() {
 		t.begun, t.working = time.Now(), true
 		close(t.ready)
 	}
-	if q.backlog/time.Duration(q.workers) <= q.pressure.bound(q.Wait, q.estimate.service) {
+	if !q.crowded() {
 		q.pressure.relieved()
 	}
 }
+
+// crowded tells that more than a quarter of the places are taken. q.mu is held.
+func (q *Queue) crowded() bool { return q.waiting > q.capacity/4 }
 
 // remove takes a ticket that waits out of the line. q.mu is held.
 func (q *Queue) remove(t *ticket) {

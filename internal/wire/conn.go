@@ -203,6 +203,12 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
+// cut closes the connection at once: whoever makes room for another does not wait for its client.
+func (c *Conn) cut() {
+	c.lingered.Store(true)
+	_ = c.Close()
+}
+
 // linger says that no more will be sent and drops what comes, for so long at most.
 func (c *Conn) linger(longest time.Duration) {
 	if c.lingered.Swap(true) {

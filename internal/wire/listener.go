@@ -76,7 +76,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 		c := &Conn{Conn: accepted, listener: l, frame: frame{maxHead: l.config.MaxHead}}
 		if evicted, ok := l.add(c); evicted != nil {
 			l.config.Evicted()
-			_ = evicted.Close()
+			evicted.cut()
 		} else if !ok {
 			l.turnAway(c)
 			continue
