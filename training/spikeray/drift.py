@@ -5,7 +5,9 @@
     python -m spikeray.drift models/spikeray.safetensors --answers out-of-fold-*.csv --elsewhere elsewhere.csv
 
 writes it into the file: of answers out of fold, since those to pictures that a network has learnt from are surer. Nothing is fitted on
-the pictures from elsewhere: they say how far off the estimates without labels were. `reference` does the same from arrays.
+the pictures from elsewhere: they say how far off the estimates without labels were. `reference` does the same from arrays:
+
+    reference(label, {"log_odds": logits, **pictures(paths, description["preparation"])}, calibration, operating_points, elsewhere)
 """
 
 import argparse
@@ -48,17 +50,22 @@ def log_odds(p):
         return np.log(p) - np.log1p(-p)
 
 
+def pictures(paths, preparation) -> dict[str, np.ndarray]:
+    """The measures that need no network, of picture files: values by measure, in order."""
+    found = []
+    for path in paths:
+        with Image.open(path) as im:
+            w, h = im.size
+            grey = im.convert("L").resize((preparation["width"], preparation["height"]), Image.Resampling.BILINEAR)
+            found.append(look(grey) | {"size": max(w, h), "aspect": w / h, "format": im.format.lower()})
+    return {k: np.array([f[k] for f in found]) for k in found[0]}
+
+
 def read(files, preparation) -> tuple[np.ndarray, dict[str, np.ndarray], list[str]]:
     """Rows of `spikeray evaluate --csv` as (labels, values by measure, file names); the pictures are looked at where the rows say they are."""
     rows = [r for f in files for r in csv.DictReader(open(f, newline="")) if r["raw_probability"]]
-    looks = []
-    for r in rows:
-        with Image.open(r["file"]) as im:
-            looks.append(look(im.convert("L").resize((preparation["width"], preparation["height"]), Image.Resampling.BILINEAR)))
-    column = {k: np.array([r[k] for r in rows]) for k in ("truth", "raw_probability", "gate_probability", "width", "height", "format")}
-    width, height = column["width"].astype(float), column["height"].astype(float)
-    measured = {"log_odds": log_odds(column["raw_probability"].astype(float)), **{k: np.array([v[k] for v in looks]) for k in looks[0]},
-                "size": np.maximum(width, height), "aspect": width / height, "format": column["format"]}
+    column = {k: np.array([r[k] for r in rows]) for k in ("truth", "raw_probability", "gate_probability")}
+    measured = {"log_odds": log_odds(column["raw_probability"].astype(float)), **pictures([r["file"] for r in rows], preparation)}
     if (column["gate_probability"] != "").all():
         measured["gate_log_odds"] = log_odds(column["gate_probability"].astype(float))
     return (column["truth"] == "PNEUMONIA").astype(int), measured, [pathlib.Path(r["file"]).name for r in rows]
