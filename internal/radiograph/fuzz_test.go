@@ -1,10 +1,15 @@
 package radiograph
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"image"
 	"testing"
+
+	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
 // decodeFuzzed holds what is promised of any bytes at all: a known error or a sound
@@ -57,35 +62,75 @@ func decodeFuzzed(t *testing.T, data []byte) {
 // isWebP tells the format whose Huffman tables may take more than the pixels.
 func isWebP(data []byte) bool { return len(data) > 12 && string(data[8:12]) == "WEBP" }
 
-func seeded(f *testing.F, formats ...string) {
-	files := everyFormat(f)
-	for _, name := range formats {
-		file, ok := files[name]
+// edited fuzzes files by short edits of them, after which mend, if there is one, may put check sums right.
+func edited(f *testing.F, files [][]byte, mend func([]byte), tokens ...string) {
+	for i := range files {
+		f.Add(uint8(i), []byte{})
+		f.Add(uint8(i), []byte{0, 40, 1, 255, 1, 1, 0, 0, 0, 1})
+	}
+	f.Fuzz(func(t *testing.T, which uint8, edits []byte) {
+		if len(edits) > testmodel.MaxEdits {
+			return
+		}
+		data := testmodel.Edited(files[int(which)%len(files)], edits, tokens)
+		if mend != nil {
+			mend(data)
+		}
+		decodeFuzzed(t, data)
+	})
+}
+
+// named are files of everyFormat.
+func named(f *testing.F, names ...string) (files [][]byte) {
+	all := everyFormat(f)
+	for _, name := range names {
+		file, ok := all[name]
 		if !ok {
 			f.Fatalf("no file %q", name)
 		}
-		f.Add(file)
+		files = append(files, bytes.Clone(file))
 	}
-	f.Fuzz(decodeFuzzed)
+	return files
 }
 
 func FuzzPNG(f *testing.F) {
-	_, files := pngGolden(f)
-	for _, c := range files {
-		f.Add(c.File)
+	files := append(named(f, "png"), asPNG(f, realDepth(12)), withPNGChunk(f, realDepth(12), "sBIT", []byte{12}))
+	_, golden := pngGolden(f)
+	for _, c := range golden {
+		files = append(files, c.File)
 	}
-	f.Add(asPNG(f, realDepth(12)))
-	f.Add(withPNGChunk(f, realDepth(12), "sBIT", []byte{12}))
-	seeded(f, "png")
+	edited(f, files, mendPNG, "IHDR", "IDAT", "PLTE", "tRNS", "sBIT", "eXIf", "IEND", "\x00\x00\x00\x00", "\xff\xff\xff\xff", "\x7f\xff\xff\xff")
 }
-func FuzzBMP(f *testing.F) { seeded(f, "bmp", "bmp runs", "bmp masks", "bmp os2") }
+
+// mendPNG puts the check sums of chunks right, or few edits would get past them.
+func mendPNG(data []byte) {
+	for at := len(pngMagic); at+12 <= len(data); {
+		length := int(binary.BigEndian.Uint32(data[at:]))
+		if length > len(data)-at-12 {
+			return
+		}
+		binary.BigEndian.PutUint32(data[at+8+length:], crc32.ChecksumIEEE(data[at+4:at+8+length]))
+		at += 12 + length
+	}
+}
+
+func FuzzBMP(f *testing.F) {
+	edited(f, named(f, "bmp", "bmp runs", "bmp masks", "bmp os2"), nil, "\x00\x00\x00\x00", "\xff\xff\xff\xff", "\x28\x00\x00\x00", "\x7c\x00\x00\x00", "\x00\x01", "\x00\x02")
+}
+
 func FuzzJPEG(f *testing.F) {
-	seeded(f, "jpeg", "colour_420.jpg", "grey_progressive.jpg", "colour_progressive.jpg", "restart.jpg", "cmyk.jpg", "rgb.jpg")
+	edited(f, named(f, "jpeg", "colour_420.jpg", "grey_progressive.jpg", "colour_progressive.jpg", "restart.jpg", "cmyk.jpg", "rgb.jpg"), nil,
+		"\xff\xc0", "\xff\xc2", "\xff\xc4", "\xff\xd0", "\xff\xd8", "\xff\xd9", "\xff\xda", "\xff\xdb", "\xff\xdd", "\xff\xee", "\xff\x00")
 }
+
 func FuzzTIFF(f *testing.F) {
-	seeded(f, "tiff", "tiff deflated", "tiff tiled", "tiff planes", "tiff pages")
+	edited(f, named(f, "tiff", "tiff deflated", "tiff tiled", "tiff planes", "tiff pages"), nil,
+		"\x00\x00\x00\x00", "\xff\xff\xff\xff", "\x03\x00", "\x00\x03", "\x04\x00", "\x10\x00", "\x01\x01", "\x02\x01", "\x06\x01", "\x11\x01", "\x15\x01", "\x1c\x01", "\x42\x01", "\x52\x01")
 }
-func FuzzWebP(f *testing.F) { seeded(f, "lossless.webp", "lossy.webp", "alpha.webp") }
+
+func FuzzWebP(f *testing.F) {
+	edited(f, named(f, "lossless.webp", "lossy.webp", "alpha.webp"), nil, "VP8X", "VP8L", "VP8 ", "ALPH", "EXIF", "ANIM", "\xff\xff\xff\x00", "\x00\x00\x00\x00")
+}
 
 func FuzzOrientation(f *testing.F) {
 	f.Add([]byte("II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00"))

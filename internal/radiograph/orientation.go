@@ -1,11 +1,12 @@
 package radiograph
 
 import (
+	"bytes"
 	"encoding/binary"
 	"image"
 )
 
-// exifPrefix starts the EXIF data of a JPEG's APP1 segment.
+// exifPrefix starts the EXIF data of a JPEG's APP1 segment, and of some programs' PNG and WebP files.
 var exifPrefix = []byte("Exif\x00\x00")
 
 // exifOrientation reads the orientation, 1 to 8, from EXIF data or a TIFF file,
@@ -20,6 +21,7 @@ func exifOrientation(tiff []byte) int {
 		entryBytes     = 12
 	)
 	var order binary.ByteOrder
+	tiff = bytes.TrimPrefix(tiff, exifPrefix)
 	switch {
 	case len(tiff) < 8:
 		return 0

@@ -212,9 +212,10 @@ func TestTurnsUpright(t *testing.T) {
 		little, big := orientationTIFF(binary.LittleEndian, orientation), orientationTIFF(binary.BigEndian, orientation)
 		jpegExif := append([]byte("Exif\x00\x00"), big...)
 		for name, data := range map[string][]byte{
-			"png":        withPNGChunk(t, grey, "eXIf", little),
-			"16-bit png": withPNGChunk(t, grey16, "eXIf", big),
-			"jpeg":       withJPEGSegment(t, grey, 0xe1, jpegExif),
+			"png":             withPNGChunk(t, grey, "eXIf", little),
+			"png, as in JPEG": withPNGChunk(t, grey, "eXIf", append([]byte("Exif\x00\x00"), big...)),
+			"16-bit png":      withPNGChunk(t, grey16, "eXIf", big),
+			"jpeg":            withJPEGSegment(t, grey, 0xe1, jpegExif),
 		} {
 			p, err := Decode(context.Background(), data, Limits{})
 			if err != nil {

@@ -82,7 +82,7 @@ func readWebP(data []byte, _ Limits) (h header, err error) {
 		case "ANIM", "ANMF":
 			return header{}, fmt.Errorf("%w: animated WebP", ErrUnknownFormat)
 		case "EXIF":
-			orientation = exifOrientation(bytes.TrimPrefix(body, exifPrefix))
+			orientation = exifOrientation(body)
 		case "VP8 ":
 			lossy = max(lossy, length)
 		case "VP8L", "ALPH":

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"image"
+	"maps"
 	"runtime"
+	"slices"
 	"testing"
+
+	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
 const (
@@ -13,17 +17,37 @@ const (
 	fuzzSamples = 16 * fuzzPixels
 )
 
+// fuzzFiles are files of all kinds, in one order.
+func fuzzFiles(f *testing.F) (files [][]byte) {
+	cases, _ := kinds(f)
+	for _, name := range slices.Sorted(maps.Keys(cases)) {
+		files = append(files, cases[name].File)
+	}
+	return files
+}
+
+// edited fuzzes files by short edits of them.
+func edited(f *testing.F, files [][]byte, try func(*testing.T, []byte)) {
+	tokens := []string{"\xff\xc0", "\xff\xc2", "\xff\xc4", "\xff\xd0", "\xff\xd8", "\xff\xd9", "\xff\xda", "\xff\xdb", "\xff\xdd", "\xff\x00", "\xff\xff"}
+	for i := range files {
+		f.Add(uint8(i), []byte{})
+	}
+	f.Add(uint8(0), []byte{2, 40, 1, 255, 1, 3, 0, 0, 0, 1})
+	f.Fuzz(func(t *testing.T, which uint8, edits []byte) {
+		if len(edits) <= testmodel.MaxEdits {
+			try(t, testmodel.Edited(files[int(which)%len(files)], edits, tokens))
+		}
+	})
+}
+
 // FuzzDecode holds what is promised of any bytes: an error of a known kind or a whole picture,
 // the same verdict at every size, and no more memory than was said.
 func FuzzDecode(f *testing.F) {
-	cases, _ := kinds(f)
-	for _, c := range cases {
-		f.Add(c.File)
-	}
+	files := fuzzFiles(f)
 	for _, c := range golden(f) {
-		f.Add(c.File)
+		files = append(files, c.File)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	edited(f, files, func(t *testing.T, data []byte) {
 		file, err := Parse(data, fuzzSamples)
 		if err != nil {
 			if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrUnsupported) && !errors.Is(err, ErrTooManyScans) {
@@ -70,11 +94,7 @@ func FuzzDecode(f *testing.F) {
 // FuzzLikeStandardLibrary compares sound files that both decode: the luma is the same but for
 // the rounding of the inverse transform.
 func FuzzLikeStandardLibrary(f *testing.F) {
-	cases, _ := kinds(f)
-	for _, c := range cases {
-		f.Add(c.File)
-	}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	edited(f, fuzzFiles(f), func(t *testing.T, data []byte) {
 		file, err := Parse(data, fuzzSamples)
 		if err != nil || !file.Luma() || file.Width*file.Height > fuzzPixels {
 			return
