@@ -101,9 +101,9 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err := c.gateFlag.check(m.Description()); err != nil {
 		return err
 	}
-	decision := d.DecisionAt(c.Steps)
+	decision := d.DecisionAt(options.Steps)
 	if decision == nil {
-		return fmt.Errorf("%s is not calibrated for %d of its %d steps: there are no answers to score; predict --json has the raw probabilities", d.Name, c.Steps, d.MaxSteps())
+		return fmt.Errorf("%s is not calibrated for %d of its %d steps: there are no answers to score; predict --json has the raw probabilities", d.Name, options.Steps, d.MaxSteps())
 	}
 	files, err := findPictures(c.Folder)
 	if err != nil {
@@ -245,7 +245,7 @@ func (e *evaluated) explain(w io.Writer, folder string, files int, asJSON bool) 
 		}
 	}
 	for _, f := range e.Unread {
-		say("%s: %s\n", f.File, f.Error)
+		say("%s\n", oneLine(f.File+": "+f.Error))
 	}
 	if len(e.Unread) > 0 {
 		say("spikeray: %d of %d pictures could not be read and are not in the report\n", len(e.Unread), files)
@@ -257,7 +257,7 @@ func (e *evaluated) explain(w io.Writer, folder string, files int, asJSON bool) 
 		say("spikeray: %d hidden files and desktops' own (Thumbs.db and the like) were skipped\n", e.Skipped)
 	}
 	if n := len(e.Ignored); n > 0 {
-		say("spikeray: %d files or folders of %s lie beside %s and %s and are not in the report: %s\n", n, folder, normal, pneumonia, strings.Join(e.Ignored[:min(n, 10)], ", "))
+		say("spikeray: %d files or folders of %s lie beside %s and %s and are not in the report: %s\n", n, oneLine(folder), normal, pneumonia, oneLine(strings.Join(e.Ignored[:min(n, 10)], ", ")))
 	}
 	return err
 }
@@ -271,10 +271,10 @@ func (c *evaluateCommand) print(std *streams, e evaluated) error {
 		w = std.err
 	}
 	steps := ""
-	if e.Steps != nil && c.Steps > 0 {
+	if e.Steps != nil && c.Steps != nil {
 		steps = fmt.Sprintf(", %d steps", *e.Steps)
 	}
-	if _, err := fmt.Fprintf(w, "%s %s (%.19s) on %s%s, %s\n\n", e.Model.Name, e.Model.Version, e.Model.Digest, e.Backend.Name, steps, c.Folder); err != nil {
+	if _, err := fmt.Fprintf(w, "%s %s (%.19s) on %s%s, %s\n\n", e.Model.Name, e.Model.Version, e.Model.Digest, e.Backend.Name, steps, oneLine(c.Folder)); err != nil {
 		return err
 	}
 	if err := e.WriteText(w); err != nil {

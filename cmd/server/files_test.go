@@ -181,6 +181,41 @@ func TestNothingSteersTheTerminal(t *testing.T) {
 	}
 }
 
+// TestNamesMakeNoLines has names of files that end a line and begin another, which looks like an answer.
+func TestNamesMakeNoLines(t *testing.T) {
+	dir := t.TempDir()
+	write(t, testmodel.PNG(200, 200, 1), dir, normal, "a\n0.0001  NORMAL\tb.png")
+	write(t, []byte("no picture"), dir, normal, "c\nd.png")
+	write(t, testmodel.PNG(200, 200, 2), dir, pneumonia, "e.png")
+	if r := spikeray(t, nil, "predict", dir); strings.Count(r.out, "\n") != 2 || strings.Count(r.err, "\n") != 1 {
+		t.Errorf("%+v", r)
+	}
+	if r := spikeray(t, nil, "evaluate", dir); strings.Contains(r.err, "\nd.png") || !strings.Contains(r.err, `c\u000ad.png`) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestNamesAreTakenByteByByte has a name that is no UTF-8, as on disks of old.
+func TestNamesAreTakenByteByByte(t *testing.T) {
+	name := write(t, testmodel.PNG(200, 200, 1), t.TempDir(), "J\xfcrgen.png")
+	if r := spikeray(t, nil, "predict", name); r.status != 0 || !strings.Contains(r.out, `J\xfcrgen.png`) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestNoNameIsASpreadsheetsFormula asks for the same file's name, as one that no spreadsheet computes.
+func TestNoNameIsASpreadsheetsFormula(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"=HYPERLINK(A1).png", "+1.png", "@x.png", "plain.png"} {
+		write(t, testmodel.PNG(200, 200, 1), name)
+		r := spikeray(t, nil, "predict", "--csv", name)
+		records, err := csv.NewReader(strings.NewReader(r.out)).ReadAll()
+		if err != nil || len(records) != 2 || strings.ContainsAny(records[1][0][:1], "=+-@") || filepath.Clean(records[1][0]) != name {
+			t.Errorf("%s: %v, %+v", name, err, r)
+		}
+	}
+}
+
 func TestTextComesThroughInPieces(t *testing.T) {
 	var out strings.Builder
 	p := &printable{w: &out}

@@ -107,8 +107,8 @@ func (f decisionFlags) Validate() error {
 type answerFlags struct {
 	decisionFlags
 	gateFlag
-	Bits  int `placeholder:"N" help:"Significant bits of the pictures' samples, 8 to 16, for pictures of 16 bits that have fewer and do not say so (PNG's sBIT chunk). A picture that has not such samples is an error."`
-	Steps int `placeholder:"N" help:"Time steps to simulate, for a model shown its picture for steps. All when not given. Fewer have a calibration of their own in the model, or none: then there is only the raw probability."`
+	Bits  *int `placeholder:"N" help:"Significant bits of the pictures' samples, 8 to 16, for pictures of 16 bits that have fewer and do not say so (PNG's sBIT chunk). A picture that has not such samples is an error."`
+	Steps *int `placeholder:"N" help:"Time steps to simulate, for a model shown its picture for steps. All when not given. Fewer have a calibration of their own in the model, or none: then there is only the raw probability."`
 }
 
 // Validate is called by kong once the flags are read.
@@ -116,17 +116,24 @@ func (f answerFlags) Validate() error {
 	if err := f.decisionFlags.Validate(); err != nil {
 		return err
 	}
-	if f.Bits != 0 && (f.Bits < 8 || f.Bits > 16) {
-		return fmt.Errorf("--bits must be from 8 to 16, not %d", f.Bits)
+	if f.Bits != nil && (*f.Bits < 8 || *f.Bits > 16) {
+		return fmt.Errorf("--bits must be from 8 to 16, not %d", *f.Bits)
 	}
-	if f.Steps < 0 {
-		return fmt.Errorf("--steps must be above 0, not %d", f.Steps)
+	if f.Steps != nil && *f.Steps < 1 {
+		return fmt.Errorf("--steps must be above 0, not %d", *f.Steps)
 	}
 	return nil
 }
 
 func (f answerFlags) options() pipeline.Options {
-	return pipeline.Options{Threshold: f.Threshold, OperatingPoint: f.OperatingPoint, Gate: f.Gate, Steps: f.Steps, Bits: f.Bits}
+	o := pipeline.Options{Threshold: f.Threshold, OperatingPoint: f.OperatingPoint, Gate: f.Gate}
+	if f.Steps != nil {
+		o.Steps = *f.Steps
+	}
+	if f.Bits != nil {
+		o.Bits = *f.Bits
+	}
+	return o
 }
 
 func defaultWorkers() string { return strconv.Itoa(runtime.GOMAXPROCS(0)) }

@@ -8,7 +8,26 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/alecthomas/kong"
 )
+
+// path is a file as the command line names it. Of a string kong would replace the bytes that are no UTF-8.
+type path string
+
+// Decode is called by kong.
+func (p *path) Decode(ctx *kong.DecodeContext) error {
+	token, err := ctx.Scan.PopValue("file")
+	if err != nil {
+		return err
+	}
+	text, ok := token.Value.(string)
+	if !ok {
+		return fmt.Errorf("%v is no file's name", token.Value)
+	}
+	*p = path(text)
+	return nil
+}
 
 // source is a picture to be read, or why it cannot be.
 type source struct {
@@ -78,8 +97,9 @@ func kindOf(mode fs.FileMode) string {
 }
 
 // sources lists what predict was given: files as they are, and the files under each folder.
-func sources(args []string) (found []source, skipped int, err error) {
+func sources(args []path) (found []source, skipped int, err error) {
 	for _, arg := range args {
+		arg := string(arg)
 		if info, err := os.Stat(arg); arg == "-" || err != nil || !info.IsDir() {
 			found = append(found, source{path: arg}) // what is wrong with it is told when it is read
 			continue

@@ -20,7 +20,7 @@ type predictCommand struct {
 	pictureFlags
 	formatFlags
 	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from: the probability for it is told too, and how much the operating point's answers are worth there."`
-	Files      []string `arg:"" name:"file" help:"Pictures, and folders of them with all their sub-folders; - is standard input."`
+	Files      []path   `arg:"" name:"file" help:"Pictures, and folders of them with all their sub-folders; - is standard input."`
 }
 
 // formatFlags choose how answers are printed.
@@ -136,7 +136,7 @@ func (c *predictCommand) options() pipeline.Options {
 	return o
 }
 
-func count(files []string, name string) int {
+func count(files []path, name path) int {
 	n := 0
 	for _, f := range files {
 		if f == name {
@@ -164,7 +164,7 @@ func (c *predictCommand) printer(std *streams) (print func(row) error, flush fun
 func printLine(std *streams, line row) error {
 	a := line.Answer
 	if a == nil {
-		_, err := fmt.Fprintf(std.err, "%s: %s\n", line.File, line.Error)
+		_, err := fmt.Fprintln(std.err, oneLine(line.File+": "+line.Error))
 		return err
 	}
 	more := ""
@@ -184,7 +184,7 @@ func printLine(std *streams, line row) error {
 	if a.Probability != nil {
 		probability, label = *a.Probability, *a.Label
 	}
-	_, err := fmt.Fprintf(std.out, "%.4f  %-9s  %s%s\n", probability, label, line.File, more)
+	_, err := fmt.Fprintf(std.out, "%.4f  %-9s  %s%s\n", probability, label, oneLine(line.File), more)
 	return err
 }
 

@@ -73,7 +73,7 @@ func (t *table) write(r row) error {
 			return err
 		}
 	}
-	fields := map[string]string{"file": r.File, "truth": r.Truth, "model": r.Model.Name, "version": r.Model.Version, "digest": r.Model.Digest, "error": r.Error}
+	fields := map[string]string{"file": plainCell(r.File), "truth": r.Truth, "model": r.Model.Name, "version": r.Model.Version, "digest": r.Model.Digest, "error": r.Error}
 	if g := r.Gate; g != nil {
 		fields["gate_accepted"], fields["gate_probability"], fields["gate_reason"] = strconv.FormatBool(g.Accepted), digits(&g.Probability), text(g.Reason)
 	}
@@ -95,6 +95,14 @@ func (t *table) write(r row) error {
 		line[i] = fields[name]
 	}
 	return t.print(line)
+}
+
+// plainCell is a path that no spreadsheet takes for a formula.
+func plainCell(path string) string {
+	if len(path) > 1 && strings.ContainsRune("=+-@\t\r", rune(path[0])) {
+		return "./" + path
+	}
+	return path
 }
 
 // print writes a row, and on to whoever reads along.

@@ -37,7 +37,7 @@ func strict(parsed *kong.Context, environment []string) error {
 			continue
 		}
 		if !known[name] {
-			return fmt.Errorf("the variable %s is not known; the nearest that is known is %s", name, nearest(name, slices.Sorted(maps.Keys(known))))
+			return fmt.Errorf("the variable %s is not known; the nearest that is known is %s", name, nearest(strings.ToUpper(name), slices.Sorted(maps.Keys(known))))
 		}
 		flag := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, envPrefix), "_", "-"))
 		if own["gate"] && slices.Contains(answering, flag) && !own[flag] {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
@@ -58,6 +59,11 @@ func (p *printable) end() {
 		fmt.Fprintf(p.w, `\x%02x`, b)
 	}
 	p.rest = nil
+}
+
+// oneLine keeps names of files from making lines of their own.
+func oneLine(text string) string {
+	return strings.NewReplacer("\n", `\u000a`, "\t", `\u0009`).Replace(text)
 }
 
 // steers tells whether a character is a control, the end of a line to some, or turns the direction of writing.
