@@ -71,7 +71,7 @@ def main():
     ap.add_argument("--train", nargs="+", required=True)
     ap.add_argument("--elsewhere", nargs="+", required=True)
     ap.add_argument("--seen", nargs="+", help="answers to pictures that the network has learnt from")
-    ap.add_argument("--draws", type=int, default=1000)
+    ap.add_argument("--draws", type=int, default=1000, help="of each kind; a tenth as many streams")
     a = ap.parse_args()
     description, _ = modelfile.read(a.file)
     rng = np.random.default_rng(1)

@@ -156,8 +156,11 @@ def main():
     ap.add_argument("--data", required=True, help="folder with train/val/test")
     ap.add_argument("--fold", type=int, default=0)
     ap.add_argument("--link", required=True, help="folder to make; gets NORMAL/ and PNEUMONIA/ of symbolic links")
+    ap.add_argument("--blocks", action="store_true", help="a block of the numbering in place of a random fold")
     args = ap.parse_args()
-    training, validation = split(args.data, args.fold)
+    pictures = scan(args.data, "train")
+    held_out = (blocks if args.blocks else folds)(pictures) == args.fold
+    training, validation = ([p for p, held in zip(pictures, held_out) if held == which] for which in (False, True))
     for p in validation:
         link = pathlib.Path(args.link) / LABELS[p.label] / p.path.name
         link.parent.mkdir(parents=True, exist_ok=True)
