@@ -81,7 +81,7 @@ func (w tiffWay) encode(r *rand.Rand, p *image.Gray) []byte {
 	full := f.page(r, p, nil)
 	switch {
 	case w.fullBelow:
-		link = f.link(link, f.page(r, small, []tiffTag{{tagNewSubfileType, true, []int{1}}, {tagSubIFDs, true, []int{f.directory(full)}}}))
+		f.link(link, f.page(r, small, []tiffTag{{tagNewSubfileType, true, []int{1}}, {tagSubIFDs, true, []int{f.directory(full)}}}))
 	case w.thumbnailFirst:
 		link = f.link(link, f.page(r, small, []tiffTag{{tagNewSubfileType, true, []int{1}}}))
 		f.link(link, full)

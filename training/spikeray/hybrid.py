@@ -212,7 +212,8 @@ class Spiking(nn.Module):
             whole = weight / scale
             whole = whole + (whole.round() - whole).detach()
             unit = 255 if i == 0 else 1
-            current = torch.addcmul(self.bias(i).view(1, -1, 1, 1), convolve(x, whole, stride).float(), scale.view(1, -1, 1, 1) / unit)
+            # The product rounded, then the sum, as the server has it.
+            current = convolve(x, whole, stride).float() * (scale.view(1, -1, 1, 1) / unit) + self.bias(i).view(1, -1, 1, 1)
             still = i == 0
             current = current.view(1 if still else shape.steps, n, *current.shape[1:])
             spikes, share = _fire_to_zero(current, shape.steps) if self._on_board(i) else _Fire.apply(current, shape.steps, shape.most)
