@@ -63,6 +63,22 @@ func (d *Description) DecisionAt(steps int) *Decision {
 	return nil
 }
 
+// Check tells with a [*FormatError] what is wrong with the decision of a model of so many labels.
+func (d *Decision) Check(labels int) error { return d.check(labels) }
+
+// WithDecision is the model with another decision in place of its own, for all its steps: it has none for fewer. The
+// description says so too. The model that it was made from stays as it is.
+func (m *Model) WithDecision(d Decision) (*Model, error) {
+	if err := d.check(len(m.description.Labels)); err != nil {
+		return nil, err
+	}
+	description := *m.description
+	description.Decision, description.Early = d, nil
+	other := *m
+	other.description = &description
+	return &other, nil
+}
+
 func (d *Decision) check(labels int) error {
 	points := d.OperatingPoints
 	switch {

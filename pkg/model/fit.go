@@ -1,0 +1,117 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/optimize"
+)
+
+// Labelled is a picture's log-odds of the positive label, as the network gives them, its truth, and how much it weighs.
+type Labelled struct {
+	LogOdds  float64
+	Positive bool
+	Weight   float64 // above 0
+}
+
+// Prior is what is held of a calibration before a picture was seen: the logarithm of its slope and its intercept are
+// normal, around those of Around and with these standard deviations. An infinite one holds nothing.
+type Prior struct {
+	Around           Calibration
+	Slope, Intercept float64
+}
+
+// ErrFit says that no calibration can be fitted.
+var ErrFit = errors.New("model: no calibration can be fitted")
+
+// FitCalibration fits a logistic calibration (Platt, 1999): the slope and the intercept that are most probable by the
+// pictures and the prior, which is penalised maximum likelihood. The prevalence is the share of the positive label that
+// the pictures have by their weights. Without a prior, classes that the log-odds separate have no finite slope, and that
+// is [ErrFit], as is a class without a picture.
+func FitCalibration(pictures []Labelled, prior Prior) (*Calibration, error) {
+	var weight [2]float64
+	for i, p := range pictures {
+		if math.IsNaN(p.LogOdds) || math.IsInf(p.LogOdds, 0) || !(p.Weight > 0) || math.IsInf(p.Weight, 0) {
+			return nil, fmt.Errorf("%w: picture %d has log-odds of %v and weighs %v", ErrFit, i, p.LogOdds, p.Weight)
+		}
+		weight[index(p.Positive)] += p.Weight
+	}
+	if weight[0] == 0 || weight[1] == 0 {
+		return nil, fmt.Errorf("%w: a label has no picture", ErrFit)
+	}
+	if math.IsInf(prior.Slope, 1) && separated(pictures) {
+		return nil, fmt.Errorf("%w: the log-odds separate the labels, and no slope is the best", ErrFit)
+	}
+	around := []float64{math.Log(prior.Around.Slope), prior.Around.Intercept}
+	precision := []float64{1 / (prior.Slope * prior.Slope), 1 / (prior.Intercept * prior.Intercept)}
+	// The unknowns are the logarithm of the slope, which keeps it above 0, and the intercept.
+	loss := func(x []float64) float64 {
+		slope, sum := math.Exp(x[0]), 0.0
+		for _, p := range pictures {
+			z := slope*p.LogOdds + x[1]
+			if p.Positive {
+				z = -z
+			}
+			sum += p.Weight * softplus(z)
+		}
+		for i, v := range x {
+			sum += precision[i] * (v - around[i]) * (v - around[i]) / 2
+		}
+		return sum
+	}
+	gradient := func(g, x []float64) {
+		slope := math.Exp(x[0])
+		g[0], g[1] = precision[0]*(x[0]-around[0]), precision[1]*(x[1]-around[1])
+		for _, p := range pictures {
+			miss := p.Weight * (1/(1+math.Exp(-(slope*p.LogOdds+x[1]))) - float64(index(p.Positive)))
+			g[0] += miss * slope * p.LogOdds
+			g[1] += miss
+		}
+	}
+	problem := optimize.Problem{Func: loss, Grad: gradient}
+	settings := &optimize.Settings{GradientThreshold: 1e-10 * (weight[0] + weight[1]), MajorIterations: 1000}
+	result, err := optimize.Minimize(problem, around, settings, &optimize.BFGS{})
+	if result == nil {
+		return nil, fmt.Errorf("%w: %w", ErrFit, err)
+	}
+	c := &Calibration{Method: "logistic", Slope: math.Exp(result.X[0]), Intercept: result.X[1], Prevalence: weight[1] / (weight[0] + weight[1])}
+	// A search that ends because it gets no further has mostly arrived; the gradient tells.
+	g := make([]float64, 2)
+	gradient(g, result.X)
+	if arrived := math.Hypot(g[0], g[1]) <= 1e-6*(weight[0]+weight[1]); !arrived || c.check(2) != nil {
+		return nil, fmt.Errorf("%w: the search for slope and intercept ended at %v and %v (%v)", ErrFit, c.Slope, c.Intercept, result.Status)
+	}
+	return c, nil
+}
+
+// separated tells whether all pictures of one label have higher log-odds than all others.
+func separated(pictures []Labelled) bool {
+	low, high := [2]float64{math.Inf(1), math.Inf(1)}, [2]float64{math.Inf(-1), math.Inf(-1)}
+	for _, p := range pictures {
+		i := index(p.Positive)
+		low[i], high[i] = min(low[i], p.LogOdds), max(high[i], p.LogOdds)
+	}
+	return high[0] <= low[1] || high[1] <= low[0]
+}
+
+// softplus is log(1 + exp(z)), without overflow.
+func softplus(z float64) float64 { return max(z, 0) + math.Log1p(math.Exp(-math.Abs(z))) }
+
+func index(positive bool) int {
+	if positive {
+		return 1
+	}
+	return 0
+}
+
+// To is the calibration of a place where a share of prevalence, in (0, 1), has the positive label: its probabilities are
+// those of [Calibration.AtPrevalence], and its log-odds differ by a constant.
+func (c *Calibration) To(prevalence float64) *Calibration {
+	moved := *c
+	moved.Intercept += logit(prevalence) - logit(c.Prevalence)
+	moved.Prevalence = prevalence
+	return &moved
+}
+
+func logit(p float64) float64 { return math.Log(p) - math.Log1p(-p) }
