@@ -244,21 +244,23 @@ func (s *scorer) auc(weights []float64) Number {
 	return Number(integrate.Trapezoidal(fpr, tpr))
 }
 
-// calibrationError is the mean over the bins, by their cases, of the distance
-// between the mean probability and the share of positives. A bin is open below
-// and closed above, but for the first, as in Guo et al.
 func (s *scorer) calibrationError(weights, probability []float64) Number {
-	var mean, positive [CalibrationBins]float64
+	return Number(CalibrationError(probability, weights, s.positive))
+}
+
+// CalibrationError is the mean over the bins, by their cases' weights, of the distance between the mean probability and
+// the share of positives. A bin is open below and closed above, but for the first, as in Guo et al.
+func CalibrationError(probability, weights []float64, positive []bool) float64 {
+	var off [CalibrationBins]float64 // by how much the probabilities are above the positives
 	var n float64
 	for i, p := range probability {
 		bin := max(0, int(math.Ceil(p*CalibrationBins))-1)
-		mean[bin] += weights[i] * p
-		positive[bin] += weights[i] * float64(index(s.positive[i]))
+		off[bin] += weights[i] * (p - float64(index(positive[i])))
 		n += weights[i]
 	}
 	var sum float64
-	for bin := range mean {
-		sum += math.Abs(mean[bin] - positive[bin])
+	for _, d := range off {
+		sum += math.Abs(d)
 	}
-	return Number(sum / n)
+	return sum / n
 }

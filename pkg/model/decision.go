@@ -96,9 +96,9 @@ func (d *Decision) check(labels int) error {
 			return formatError("operating_points.name", "%.80q does not match %s, or is there twice", p.Name, pointPattern)
 		case !(p.Threshold >= 0 && p.Threshold <= 1):
 			return formatError("operating_points.threshold", "%v is not in [0, 1]", p.Threshold)
-		case !p.Sensitivity.holds():
+		case !p.Sensitivity.Holds():
 			return formatError("operating_points.sensitivity", "%+v; low <= value <= high in [0, 1] is wanted", p.Sensitivity)
-		case !p.Specificity.holds():
+		case !p.Specificity.Holds():
 			return formatError("operating_points.specificity", "%+v; low <= value <= high in [0, 1] is wanted", p.Specificity)
 		}
 	}

@@ -22,6 +22,7 @@ const maxOperatingPoints = 8
 
 var pointPattern = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 
-func (e Estimate) holds() bool {
+// Holds tells whether it is a share in an interval: 0 <= Low <= Value <= High <= 1.
+func (e Estimate) Holds() bool {
 	return 0 <= e.Low && e.Low <= e.Value && e.Value <= e.High && e.High <= 1
 }
