@@ -6,6 +6,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/site"
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
@@ -26,6 +27,8 @@ type modelSummary struct {
 	OperatingPoints []model.OperatingPoint `json:"operating_points"`
 	Early           []model.Early          `json:"early"`
 	Gate            *gateSummary           `json:"gate"`
+
+	SiteCalibration *pipeline.SiteCalibration `json:"site_calibration"`
 }
 
 type gateSummary struct {
@@ -36,6 +39,8 @@ type gateSummary struct {
 
 type modelDocument struct {
 	modelSummary
+	// Site is the place's calibration file, where one is in force.
+	Site        *site.Document     `json:"site,omitempty"`
 	Description *model.Description `json:"description"`
 	Card        string             `json:"card,omitempty"`
 }
@@ -58,6 +63,8 @@ func (s *Server) summary(e *pipeline.Entry) modelSummary {
 		Calibration:     d.Calibration,
 		OperatingPoints: append([]model.OperatingPoint{}, d.OperatingPoints...),
 		Early:           append([]model.Early{}, d.Early...),
+
+		SiteCalibration: e.SiteReference(),
 	}
 	if g := d.Gate; g != nil {
 		summary.Gate = &gateSummary{g.Labels, g.Accept, g.Threshold}
@@ -81,6 +88,10 @@ func (s *Server) showModel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, modelDocument{s.summary(e), e.Description(), e.Card})
+	document := modelDocument{modelSummary: s.summary(e), Description: e.FileDescription(), Card: e.Card}
+	if e.Site != nil {
+		document.Site = &e.Site.Document
+	}
+	writeJSON(w, http.StatusOK, document)
 	return nil
 }

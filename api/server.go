@@ -173,6 +173,9 @@ func New(config Config) (*Server, error) {
 		if e.MaxSteps() > 1 {
 			s.config.Metrics.Decidable(d.Name)
 		}
+		if c := e.SiteReference(); c != nil {
+			s.config.Metrics.SiteCalibration(d.Name, c.Place, c.Made, c.Digest, c.Pictures)
+		}
 		if d.Gate != nil {
 			s.config.Metrics.Gate(d.Name, d.Gate.Reasons()...)
 		}

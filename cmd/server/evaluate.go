@@ -26,6 +26,7 @@ const (
 
 type evaluateCommand struct {
 	modelFlag
+	calibrationFlag
 	boardFlags
 	answerFlags
 	pictureFlags
@@ -48,7 +49,9 @@ type evaluated struct {
 	Steps          *int                    `json:"steps"`           // as an answer's
 	Gate           *gated                  `json:"gate"`            // nil when none was asked
 	Model          pipeline.ModelReference `json:"model"`
-	Backend        pipeline.Backend        `json:"backend"`
+	// Calibration is the place's that is in force, nil for the model's own.
+	Calibration *pipeline.SiteCalibration `json:"calibration"`
+	Backend     pipeline.Backend          `json:"backend"`
 	// Degraded counts pictures that the simulator answered in a board's place.
 	Degraded map[string]int `json:"degraded"`
 	Unread   []unread       `json:"unread"`
@@ -90,6 +93,9 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err := onBoard(supervisor, m.Name()); err != nil {
 		return err
 	}
+	if m, err = c.calibrationFlag.apply(m); err != nil {
+		return err
+	}
 	d := m.Description()
 	if d.Positive != pneumonia {
 		return fmt.Errorf("the model %s tells %s from %q, not %s from %s", d.Name, d.Positive, d.Labels, pneumonia, normal)
@@ -111,7 +117,7 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams) (err error) {
 	}
 
 	out := evaluated{
-		Model: m.Reference(), Backend: pipeline.Backend{Name: m.Backend()}, Degraded: map[string]int{},
+		Model: m.Reference(), Calibration: m.SiteReference(), Backend: pipeline.Backend{Name: m.Backend()}, Degraded: map[string]int{},
 		Unread: []unread{}, Skipped: files.skipped, Ignored: files.ignored,
 	}
 	if d.Gate != nil && c.Gate != pipeline.GateOff {
@@ -274,7 +280,13 @@ func (c *evaluateCommand) print(std *streams, e evaluated) error {
 	if e.Steps != nil && c.Steps != nil {
 		steps = fmt.Sprintf(", %d steps", *e.Steps)
 	}
-	if _, err := fmt.Fprintf(w, "%s %s (%.19s) on %s%s, %s\n\n", e.Model.Name, e.Model.Version, e.Model.Digest, e.Backend.Name, steps, oneLine(c.Folder)); err != nil {
+	if _, err := fmt.Fprintf(w, "%s %s (%.19s) on %s%s, %s\n", e.Model.Name, e.Model.Version, e.Model.Digest, e.Backend.Name, steps, oneLine(c.Folder)); err != nil {
+		return err
+	}
+	if err := printCalibration(w, e.Calibration); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
 		return err
 	}
 	if err := e.WriteText(w); err != nil {
@@ -309,7 +321,8 @@ func (g *gated) reasons() string {
 
 type labelled struct {
 	source
-	class string
+	class   string
+	patient string // "" where it is not known
 }
 
 // pictureSet is what a folder of the two classes holds.
@@ -333,7 +346,7 @@ func findPictures(folder string) (set pictureSet, err error) {
 			return set, fmt.Errorf("no pictures in %s (%d files skipped)", root, skipped)
 		}
 		for _, f := range found {
-			set.pictures = append(set.pictures, labelled{f, class})
+			set.pictures = append(set.pictures, labelled{source: f, class: class})
 		}
 		set.skipped += skipped
 	}

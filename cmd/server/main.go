@@ -50,6 +50,7 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Answer over HTTP (the default command)."`
 	Predict     predictCommand     `cmd:"" help:"Answer for picture files, without a server."`
 	Evaluate    evaluateCommand    `cmd:"" help:"Score a model on a folder of pictures whose classes are known."`
+	Calibrate   calibrateCommand   `cmd:"" help:"Fit a model to a place's own pictures, whose classes are known."`
 	Model       modelCommand       `cmd:"" help:"List, show and check models."`
 	Board       boardCommand       `cmd:"" help:"Test a board."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is alive; for a container's HEALTHCHECK."`

@@ -77,7 +77,7 @@ func TestEveryFlagIsAnEnvironmentVariable(t *testing.T) {
 }
 
 func TestHelpAndMistakes(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"predict", "--help"}, {"evaluate", "--help"}, {"model", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"predict", "--help"}, {"evaluate", "--help"}, {"calibrate", "--help"}, {"model", "--help"}} {
 		if r := spikeray(t, nil, args...); r.status != 0 || !strings.Contains(r.out, "Usage: spikeray") {
 			t.Errorf("%q: %+v", args, r)
 		}
@@ -88,6 +88,7 @@ func TestHelpAndMistakes(t *testing.T) {
 		{"predict", "--max-bytes=1025G", "x"}, {"predict", "--max-bytes=9999999999999999999", "x"}, {"evaluate", "/nonexistent"},
 		{"serve", "--workers=0"}, {"serve", "--queue=-1"}, {"serve", "--read-timeout=-1s"}, {"serve", "--log-level=loud"},
 		{"serve", "--log-format=xml"}, {"serve", "--threshold=2"}, {"serve", "--threshold=0.5", "--operating-point=balanced"}, {"evaluate", "--bootstrap=-1", "."},
+		{"calibrate"}, {"calibrate", "--prevalence=1", "."}, {"calibrate", "--bits=7", "."}, {"calibrate", "--place=", "."},
 	} {
 		if r := spikeray(t, nil, args...); r.status != 2 || !strings.Contains(r.err, "spikeray: ") {
 			t.Errorf("%q: %+v", args, r)

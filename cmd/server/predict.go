@@ -15,6 +15,7 @@ import (
 
 type predictCommand struct {
 	modelFlag
+	calibrationFlag
 	boardFlags
 	answerFlags
 	pictureFlags
@@ -55,6 +56,9 @@ func (c *predictCommand) Run(ctx context.Context, std *streams) (err error) {
 		return err
 	}
 	if err := onBoard(supervisor, m.Name()); err != nil {
+		return err
+	}
+	if m, err = c.calibrationFlag.apply(m); err != nil {
 		return err
 	}
 	if err := c.options().Check(m.Description()); err != nil {

@@ -62,7 +62,7 @@ type table struct {
 
 func newTable(w io.Writer, truth bool) *table { return &table{w: csv.NewWriter(w), truth: truth} }
 
-var columns = []string{"file", "truth", "model", "version", "digest", "backend", "degraded", "steps", "operating_point", "threshold",
+var columns = []string{"file", "truth", "model", "version", "digest", "backend", "degraded", "steps", "calibration", "operating_point", "threshold",
 	"raw_probability", "probability", "label", "prevalence", "probability_at_prevalence", "ppv", "npv",
 	"gate_accepted", "gate_probability", "gate_reason", "format", "width", "height", "warnings", "error"}
 
@@ -80,6 +80,9 @@ func (t *table) write(r row) error {
 	if a := r.Answer; a != nil {
 		fields["backend"], fields["degraded"], fields["operating_point"], fields["label"] = a.Backend.Name, text(a.Degraded), text(a.OperatingPoint), text(a.Label)
 		fields["threshold"], fields["raw_probability"], fields["probability"] = digits(a.Threshold), digits(&a.RawProbability), digits(a.Probability)
+		if a.Calibration != nil {
+			fields["calibration"] = a.Calibration.Digest
+		}
 		if a.Steps != nil {
 			fields["steps"] = strconv.Itoa(*a.Steps)
 		}

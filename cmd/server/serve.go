@@ -18,13 +18,15 @@ import (
 	"github.com/spikeray/spikeray/api"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/site"
 	"github.com/spikeray/spikeray/internal/telemetry"
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
 type serveCommand struct {
-	Addr  string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on; :8080 is port 8080 of every interface. The default is ${default}."`
-	Model []string `sep:";" default:"${model}" placeholder:"NAME|FILE" help:"A shipped model's name, or a model file; several are separated by semicolons or given one by one. The first answers where a request names none; the shipped ones can be asked for too. The default is ${default}."`
+	Addr        string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on; :8080 is port 8080 of every interface. The default is ${default}."`
+	Model       []string `sep:";" default:"${model}" placeholder:"NAME|FILE" help:"A shipped model's name, or a model file; several are separated by semicolons or given one by one. The first answers where a request names none; the shipped ones can be asked for too. The default is ${default}."`
+	Calibration []string `sep:";" placeholder:"FILE" help:"A place's calibration, as spikeray calibrate writes it, in place of its model's own; for several models, one each, separated by semicolons or given one by one."`
 	boardFlags
 	decisionFlags
 	gateFlag
@@ -158,6 +160,9 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err := onBoard(supervisor, models.Default().Name()); err != nil {
 		return err
 	}
+	if models, err = c.calibrated(models); err != nil {
+		return err
+	}
 	for _, e := range models.All()[:len(c.Model)] {
 		if err := c.check(e.Description()); err != nil {
 			return err
@@ -181,6 +186,11 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
+	for _, e := range models.All() {
+		if s := e.SiteReference(); s != nil {
+			log.Info("calibrated", "model", e.Name(), "place", s.Place, "made", s.Made, "pictures", s.Pictures, "digest", s.Digest)
+		}
+	}
 	first := models.Default()
 	log.Info("serving",
 		"model", first.Name(), "version", first.Description().Version, "digest", first.Digest(),
@@ -192,6 +202,23 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	}
 	log.Info("stopped")
 	return nil
+}
+
+// calibrated puts the places' calibrations in force.
+func (c *serveCommand) calibrated(models *pipeline.Catalogue) (*pipeline.Catalogue, error) {
+	var calibrations []*site.Calibration
+	for _, path := range c.Calibration {
+		calibration, err := pipeline.OpenCalibration(path)
+		if err != nil {
+			return nil, fmt.Errorf("--calibration: %w", err)
+		}
+		calibrations = append(calibrations, calibration)
+	}
+	models, err := models.Calibrated(calibrations...)
+	if err != nil {
+		return nil, fmt.Errorf("--calibration: %w", err)
+	}
+	return models, nil
 }
 
 // plan shares out the memory that the process may take.

@@ -15,7 +15,7 @@ const envPrefix = "SPIKERAY_"
 
 // answering are the flags that change what an answer says. A command that answers pictures takes each of them, or refuses
 // the variable that would set it.
-var answering = []string{"threshold", "operating-point", "steps", "prevalence", "gate", "bits"}
+var answering = []string{"threshold", "operating-point", "steps", "prevalence", "gate", "bits", "calibration"}
 
 // strict refuses what would otherwise be ignored without a word: a flag that is given twice and has one value, a variable
 // that no command knows, one that this command would be expected to heed and does not, a flag of a board without a board.

@@ -30,6 +30,7 @@ var wiring = map[string]struct {
 }{
 	"addr":              {"127.0.0.1:9", nil, func(s served) (any, any) { return s.command.Addr, "127.0.0.1:9" }},
 	"model":             {"snnxray", nil, func(s served) (any, any) { return fmt.Sprint(s.command.Model), "[snnxray]" }},
+	"calibration":       {"a.json", nil, func(s served) (any, any) { return fmt.Sprint(s.command.Calibration), "[a.json]" }},
 	"threshold":         {"0.25", nil, func(s served) (any, any) { return *s.server.Standard.Threshold, 0.25 }},
 	"operating-point":   {"screening", nil, func(s served) (any, any) { return s.server.Standard.OperatingPoint, "screening" }},
 	"gate":              {"off", nil, func(s served) (any, any) { return s.server.Gate, pipeline.GateOff }},

@@ -14,6 +14,7 @@ type Answer struct {
 	OperatingPoint *string            `json:"operating_point"`
 	Probabilities  map[string]float64 `json:"probabilities"`
 	Prevalence     *Prevalence        `json:"prevalence"`
+	Calibration    *SiteCalibration   `json:"calibration"`
 	Gate           *GateAnswer        `json:"gate"`
 	Input          InputAnswer        `json:"input"`
 	Steps          *int               `json:"steps"`
@@ -65,6 +66,22 @@ type BoardAnswer struct {
 	DeviceTime *float64 `json:"device_time_ms,omitempty"`
 }
 
+// SiteCalibration says which place's calibration an answer is by.
+type SiteCalibration struct {
+	Place    string `json:"place"`
+	Made     string `json:"made"`
+	Pictures int    `json:"pictures"` // that it was fitted on
+	Digest   string `json:"digest"`
+}
+
+// SiteReference says which place's calibration is in force, nil for the model's own.
+func (e *Entry) SiteReference() *SiteCalibration {
+	if e.Site == nil {
+		return nil
+	}
+	return &SiteCalibration{e.Site.Place, e.Site.Made, e.Site.Data.Pictures, e.Site.Digest()}
+}
+
 // Reference names the model.
 func (e *Entry) Reference() ModelReference {
 	d := e.Description()
@@ -84,6 +101,9 @@ func (e *Entry) Answer(p Prediction) Answer {
 		Prevalence:     p.Prevalence,
 		Gate:           p.GateAnswer(),
 		Input:          InputAnswer{p.Input.Format, p.Input.Width, p.Input.Height, p.Warnings},
+	}
+	if p.Probabilities != nil { // for fewer steps, the place has none
+		a.Calibration = e.SiteReference()
 	}
 	if p.OperatingPoint != nil {
 		a.OperatingPoint = &p.OperatingPoint.Name

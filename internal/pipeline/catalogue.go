@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/spikeray/spikeray/internal/site"
 	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
@@ -23,6 +24,28 @@ type Entry struct {
 	Card string
 	// Shipped tells whether the model came with the program, not from a file.
 	Shipped bool
+	// Site is the place's calibration that is in force, nil for the model's own.
+	// The Model's description then has it; [Entry.FileDescription] has not.
+	Site *site.Calibration
+	file *model.Description // the file's own, where Site is in force
+}
+
+// FileDescription is what the model's file says, whatever calibration is in force.
+func (e *Entry) FileDescription() *model.Description {
+	if e.file != nil {
+		return e.file
+	}
+	return e.Description()
+}
+
+// Calibrated is the entry with a place's calibration in force. One that was made
+// for another model is a [site.ErrOtherModel].
+func (e *Entry) Calibrated(c *site.Calibration) (*Entry, error) {
+	m, err := c.Apply(e.Model)
+	if err != nil {
+		return nil, err
+	}
+	return &Entry{Model: m, Card: e.Card, Shipped: e.Shipped, Site: c, file: e.FileDescription()}, nil
 }
 
 // Name is the model's name, as its description has it.
@@ -93,6 +116,49 @@ func OpenCatalogue(named []string, backend spike.Backend) (*Catalogue, error) {
 // one must be given.
 func NewCatalogue(entries ...*Entry) *Catalogue {
 	return &Catalogue{entries: entries}
+}
+
+// Calibrated is the catalogue with places' calibrations in force, each on the
+// model that it names. Two for one model are an error, and so is one for a model
+// that is not there, or not in that version: [site.ErrOtherModel].
+func (c *Catalogue) Calibrated(calibrations ...*site.Calibration) (*Catalogue, error) {
+	out := &Catalogue{c.All()}
+	for _, calibration := range calibrations {
+		name := calibration.Model.Name
+		i := slices.IndexFunc(out.entries, func(e *Entry) bool { return e.Name() == name })
+		if i < 0 {
+			return nil, fmt.Errorf("%w: it belongs to %s, and no model here has that name", site.ErrOtherModel, calibration.Model)
+		}
+		if out.entries[i].Site != nil {
+			return nil, fmt.Errorf("two calibrations are of the model %s, and one can be in force", name)
+		}
+		e, err := out.entries[i].Calibrated(calibration)
+		if err != nil {
+			return nil, err
+		}
+		out.entries[i] = e
+	}
+	return out, nil
+}
+
+// OpenCalibration reads a place's calibration file. What is wrong with it is a
+// [site.ErrFile].
+func OpenCalibration(path string) (*site.Calibration, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	// One byte more than is allowed lets Parse see that there are too many.
+	data, err := io.ReadAll(io.LimitReader(f, site.MaxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	c, err := site.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
 }
 
 // Default is the model that answers when none is named.

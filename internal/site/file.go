@@ -207,8 +207,8 @@ func (d *Data) check() error {
 		}
 	}
 	switch {
-	case d.Positive < 1 || d.Positive >= d.Pictures:
-		return errors.New("data: pictures of both labels are wanted")
+	case d.Positive < MinPictures || d.Pictures-d.Positive < MinPictures:
+		return fmt.Errorf("data: at least %d pictures of each label are wanted", MinPictures)
 	case d.Patients > d.Pictures || d.Flagged > d.Pictures:
 		return errors.New("data: there are fewer pictures than patients or flagged pictures")
 	case !(d.AUC >= 0 && d.AUC <= 1):

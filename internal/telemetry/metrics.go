@@ -58,6 +58,7 @@ type Metrics struct {
 	degraded    *prometheus.CounterVec
 	undecided   *prometheus.CounterVec
 	drift       *drifts
+	calibration *prometheus.GaugeVec
 }
 
 // NewMetrics makes the metrics, those of the Go runtime and of the process
@@ -142,6 +143,10 @@ func NewMetrics(build Build) *Metrics {
 			Name: "spikeray_undecided_answers_total",
 			Help: "Pictures answered without a label, by model: for fewer time steps than the model is calibrated for.",
 		}, []string{"model"}),
+		calibration: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "spikeray_site_calibration_info",
+			Help: "1 for each model that a place's calibration is in force of; the labels tell which, and on how many pictures it was fitted.",
+		}, []string{"model", "place", "made", "pictures", "digest"}),
 		modelInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "spikeray_model_info",
 			Help: "1 for each model that answers; the labels tell which.",
@@ -160,7 +165,7 @@ func NewMetrics(build Build) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo, m.requests, m.requestsInFlight, m.panics, m.logDropped, m.evicted, m.acceptErrors, m.notLogged,
 		m.stages, m.rejections,
-		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.modelInfo, m.degraded, m.undecided, m.drift,
+		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.modelInfo, m.degraded, m.undecided, m.drift, m.calibration,
 	)
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
 		m.stages.WithLabelValues(string(s))
@@ -335,4 +340,9 @@ func (m *Metrics) Model(name, version, digest, backend, kernel string, isDefault
 	m.probability.WithLabelValues(name)
 	m.spikes.WithLabelValues(name)
 	m.operations.WithLabelValues(name)
+}
+
+// SiteCalibration announces that a place's calibration is in force of a model.
+func (m *Metrics) SiteCalibration(model, place, made, digest string, pictures int) {
+	m.calibration.WithLabelValues(model, place, made, strconv.Itoa(pictures), digest).Set(1)
 }

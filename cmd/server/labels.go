@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spikeray/spikeray/internal/site"
+)
+
+// maxLabelBytes is the longest CSV of labels that is read.
+const maxLabelBytes = 64 << 20
+
+// readLabels lists the pictures of a CSV file with the columns file, label and, optionally, patient, in any order below a
+// row of their names. Commas separate them, or the semicolons of spreadsheets in some languages. Files are found from the
+// CSV's own folder.
+func readLabels(path string) (set pictureSet, err error) {
+	if err := regular(path); err != nil {
+		return set, fmt.Errorf("%s: %w", path, err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return set, err
+	}
+	defer f.Close()
+	set, err = parseLabels(f, filepath.Dir(path))
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return set, err
+}
+
+func parseLabels(from io.Reader, folder string) (set pictureSet, err error) {
+	limited := &io.LimitedReader{R: from, N: maxLabelBytes + 1}
+	text := bufio.NewReaderSize(limited, 64<<10)
+	if mark, _ := text.Peek(3); string(mark) == "\ufeff" { // which spreadsheets write
+		_, _ = text.Discard(3)
+	}
+	r := csv.NewReader(text)
+	head, _ := text.Peek(1024)
+	if line, _, _ := strings.Cut(string(head), "\n"); strings.Contains(line, ";") && !strings.Contains(line, ",") {
+		r.Comma = ';'
+	}
+	columns, err := r.Read()
+	if err != nil {
+		return set, fmt.Errorf("no row of column names: %w", err)
+	}
+	place := map[string]int{"file": -1, "label": -1, "patient": -1}
+	for i, name := range columns {
+		at, known := place[strings.TrimSpace(name)]
+		if !known || at >= 0 {
+			return set, fmt.Errorf("the column %.40q is unknown, or is there twice: file, label and, optionally, patient are wanted", name)
+		}
+		place[strings.TrimSpace(name)] = i
+	}
+	if place["file"] < 0 || place["label"] < 0 {
+		return set, errors.New("the columns file and label are wanted, below a row of their names")
+	}
+	seen := map[string]bool{}
+	for {
+		row, err := r.Read()
+		switch {
+		case limited.N == 0:
+			return set, fmt.Errorf("longer than %d bytes", maxLabelBytes)
+		case err == io.EOF && len(set.pictures) == 0:
+			return set, errors.New("no pictures below the row of column names")
+		case err == io.EOF:
+			return set, nil
+		case err != nil:
+			return set, err
+		case len(set.pictures) == site.MaxPictures:
+			return set, fmt.Errorf("more than %d pictures", site.MaxPictures)
+		}
+		line, _ := r.FieldPos(0)
+		picture := labelled{class: strings.ToUpper(strings.TrimSpace(row[place["label"]])), source: source{path: row[place["file"]]}}
+		if !slices.Contains([]string{normal, pneumonia}, picture.class) {
+			return set, fmt.Errorf("line %d: the label %.40q is neither %s nor %s", line, row[place["label"]], normal, pneumonia)
+		}
+		if picture.path == "" {
+			return set, fmt.Errorf("line %d: names no file", line)
+		}
+		if !filepath.IsAbs(picture.path) {
+			picture.path = filepath.Join(folder, picture.path)
+		}
+		if seen[picture.path] {
+			return set, fmt.Errorf("line %d: %s is there twice", line, picture.path)
+		}
+		seen[picture.path] = true
+		if i := place["patient"]; i >= 0 {
+			if picture.patient = strings.TrimSpace(row[i]); picture.patient == "" {
+				return set, fmt.Errorf("line %d: names no patient; leave the column out where patients are not known", line)
+			}
+		}
+		picture.err = regular(picture.path)
+		set.pictures = append(set.pictures, picture)
+	}
+}
