@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spikeray/spikeray/internal/drift"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/site"
 	"github.com/spikeray/spikeray/internal/site/sitetest"
@@ -95,4 +96,21 @@ func TestModelsAndMetricsTellThePlacesCalibration(t *testing.T) {
 		t.Errorf("%s", a.body)
 	}
 	metric(t, s, fmt.Sprintf(`spikeray_site_calibration_info{digest=%q,made="2026-03-01T12:00:00Z",model="tiny-gated",pictures="60",place="Children's ward"} 1`, c.Digest()))
+}
+
+// What the model's reference says of its own thresholds does not hold for the place's.
+func TestEstimatesWithoutLabelsAreByThePlacesCalibration(t *testing.T) {
+	s, c := calibrated(t)
+	for i := range drift.Minimum {
+		s.post("?model=tiny-gated", testmodel.PNG(64, 48, uint64(i)))
+	}
+	d := s.drift("tiny-gated")
+	if len(d.Measures) == 0 || len(d.Estimates) != len(c.OperatingPoints) {
+		t.Fatalf("%+v", d)
+	}
+	for _, e := range d.Estimates {
+		if e.Method != drift.CBPE || e.Sensitivity.Error != nil {
+			t.Errorf("%+v", e)
+		}
+	}
 }

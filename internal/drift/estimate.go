@@ -21,7 +21,7 @@ const (
 	ATC Method = "atc"
 )
 
-// Estimate is how well an operating point of the model's file does, as far as can be told without labels.
+// Estimate is how well an operating point does, the model's or that of a place's calibration in its stead, as far as can be told without labels.
 type Estimate struct {
 	OperatingPoint string `json:"operating_point"`
 	Method         Method `json:"method"`
@@ -39,10 +39,14 @@ type Rate struct {
 	Error *float64 `json:"error"`
 }
 
-// estimates are of all operating points that the reference has what is needed for.
+// estimates are of all operating points of a calibrated model: by ATC where the reference has what it needs. Under a place's
+// calibration it has not, and CBPE goes by the place's.
 func (w *Window) estimates(odds []float32, share float64) []Estimate {
 	out := []Estimate{}
 	d := w.description
+	if d.Calibration == nil {
+		return out
+	}
 	// Never quite all or none: of n pictures half a one may be of the other class.
 	least := 0.5 / float64(len(odds))
 	share = min(max(share, least), 1-least)
@@ -50,6 +54,8 @@ func (w *Window) estimates(odds []float32, share float64) []Estimate {
 		point := &d.OperatingPoints[i]
 		needs := d.Reference.Estimate(point.Name)
 		if needs == nil {
+			cbpe, _ := confusions(odds, share, d.Calibration, point.Threshold, [2]float64{})
+			out = append(out, cbpe.estimate(point.Name, CBPE, model.RateError{}, false))
 			continue
 		}
 		cbpe, atc := confusions(odds, share, d.Calibration, point.Threshold, needs.Confident)

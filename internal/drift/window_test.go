@@ -170,7 +170,11 @@ func TestCertainAnswersStayNumbers(t *testing.T) {
 func TestEstimatesHoldWhereAnswersMeanWhatTheyMeant(t *testing.T) {
 	for _, positive := range []float64{0.2, 0.5, 0.8} {
 		r := filled(described(30), Capacity, positive, 0, 0, 5)
-		if len(r.Estimates) != 2 || r.Estimates[0].OperatingPoint != "balanced" || r.Estimates[0].Method != CBPE || r.Estimates[1].Method != ATC {
+		// The reference has nothing of screening: there is no ATC, and nobody measured how far CBPE is off.
+		if len(r.Estimates) != 3 || r.Estimates[2].OperatingPoint != "screening" || r.Estimates[2].Method != CBPE || r.Estimates[2].Sensitivity.Error != nil {
+			t.Fatalf("%+v", r.Estimates)
+		}
+		if r.Estimates[0].OperatingPoint != "balanced" || r.Estimates[0].Method != CBPE || r.Estimates[1].Method != ATC {
 			t.Fatalf("%+v", r.Estimates)
 		}
 		// A normal variable of mean 2 and deviation sqrt(2) is above 0 with a chance of .921.

@@ -74,6 +74,9 @@ func (m *Model) WithDecision(d Decision) (*Model, error) {
 	}
 	description := *m.description
 	description.Decision, description.Early = d, nil
+	if r := m.description.Reference; r != nil {
+		description.Reference = &Reference{Measures: r.Measures} // its Estimates are of the model's own thresholds
+	}
 	other := *m
 	other.description = &description
 	return &other, nil
