@@ -42,7 +42,7 @@ type calibrateCommand struct {
 	modelFlag
 	gateFlag
 	pictureFlags
-	Bits       int      `placeholder:"N" help:"Significant bits of the pictures' samples, 8 to 16, as for predict."`
+	Bits       *int     `placeholder:"N" help:"Significant bits of the pictures' samples, 8 to 16, as for predict."`
 	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, among the pictures that the place will send. That of the pictures given when not told."`
 	Place      string   `default:"unnamed" placeholder:"NAME" help:"What the place is called, for answers and metrics to say whose calibration is in force. The default is ${default}."`
 	Out        string   `default:"calibration.json" placeholder:"FILE" help:"File to write, which must not exist yet. The default is ${default}."`
@@ -52,8 +52,8 @@ type calibrateCommand struct {
 
 // Validate is called by kong once the flags are read.
 func (c *calibrateCommand) Validate() error {
-	if c.Bits != 0 && (c.Bits < 8 || c.Bits > 16) {
-		return fmt.Errorf("--bits must be from 8 to 16, not %d", c.Bits)
+	if c.Bits != nil && (*c.Bits < 8 || *c.Bits > 16) {
+		return fmt.Errorf("--bits must be from 8 to 16, not %d", *c.Bits)
 	}
 	if p := c.Prevalence; p != nil && !(*p > 0 && *p < 1) {
 		return fmt.Errorf("--prevalence must be between 0 and 1, and neither of them, not %v", *p)
@@ -161,6 +161,10 @@ func (c *calibrateCommand) answer(ctx context.Context, std *streams, m *pipeline
 		sum [sha256.Size]byte
 		err error
 	}
+	options := pipeline.Options{Gate: c.Gate}
+	if c.Bits != nil {
+		options.Bits = *c.Bits
+	}
 	work := func(i int) answer {
 		if err := errors.Join(ctx.Err(), files[i].err); err != nil {
 			return answer{err: err}
@@ -169,7 +173,7 @@ func (c *calibrateCommand) answer(ctx context.Context, std *streams, m *pipeline
 		if err != nil {
 			return answer{err: err}
 		}
-		p, err := pipeline.Predict(ctx, m.Model, data, c.limits(), pipeline.Options{Gate: c.Gate, Bits: c.Bits})
+		p, err := pipeline.Predict(ctx, m.Model, data, c.limits(), options)
 		return answer{p, sha256.Sum256(data), err}
 	}
 	first := map[[sha256.Size]byte]labelled{}
@@ -187,7 +191,7 @@ func (c *calibrateCommand) answer(ctx context.Context, std *streams, m *pipeline
 		if a.err != nil {
 			out.Unread++
 			progress.clear()
-			fmt.Fprintf(std.err, "%s: %v\n", files[i].path, a.err)
+			fmt.Fprintf(std.err, "%s: %v\n", oneLine(files[i].path), a.err)
 			return
 		}
 		if other, known := first[a.sum]; known {
