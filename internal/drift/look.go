@@ -6,7 +6,11 @@
 // inputs, their look and answers together in a sliding window.
 package drift
 
-import "math"
+import (
+	"math"
+	"slices"
+	"sync"
+)
 
 // Look is how a prepared picture looks, whatever it shows: the measures of docs/MODEL_FILE.md. What a picture is too small
 // for is NaN.
@@ -14,6 +18,9 @@ type Look struct {
 	Brightness, Contrast, Range float64
 	Detail                      [4]float64 // at 1, 2, 4 and 8 pixels
 }
+
+// halves is the working memory of Measure: a quarter of the picture, which no prediction need allocate anew.
+var halves = sync.Pool{New: func() any { return new([]int32) }}
 
 // Measure takes a picture, [height][width], at least one pixel.
 func Measure(picture []uint8, width, height int) Look {
@@ -41,7 +48,10 @@ func Measure(picture []uint8, width, height int) Look {
 	look.Brightness = float64(sum) / float64(n)
 	look.Contrast = math.Sqrt(float64(n*squares-sum*sum)) / float64(n)
 
-	sums := make([]int32, (width/2)*(height/2))
+	pooled := halves.Get().(*[]int32)
+	defer halves.Put(pooled)
+	sums := slices.Grow((*pooled)[:0], (width/2)*(height/2))[:(width/2)*(height/2)]
+	*pooled = sums
 	deviation, width, height := halve(sums, picture, width, height)
 	look.Detail[0] = detail(deviation, width*height, 0)
 	for k := 1; k < len(look.Detail); k++ {
