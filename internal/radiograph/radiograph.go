@@ -206,7 +206,8 @@ const usualWork = 10
 // ITU-R 601 luma as in Pillow's convert("L"); transparency is composited over black,
 // the colour of air in a radiograph. Errors wrap ErrNotPicture, ErrTooLarge,
 // ErrUnknownFormat, ErrNotRadiograph or ErrDepth, or are the context's cause: decoding stops within
-// milliseconds when ctx ends.
+// milliseconds when ctx ends, but for that of a lossy WebP picture, which goes on to its last pixel, for
+// about as long as Header.Work says.
 func Decode(ctx context.Context, data []byte, limits Limits) (*Picture, error) {
 	h, err := Inspect(data, limits)
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"golang.org/x/image/webp"
 )
 
-// webpCodec reads still WebP pictures. Off unless Limits.WebP is set.
+// webpCodec reads still WebP pictures. Off unless Limits.WebP is set. The decoder of lossy ones has read the whole file before
+// its first pixel, so that a context that ends stops it only afterwards; Header.Work counts that time.
 var webpCodec = codec{name: "webp", read: readWebP, decode: decodeWebP}
 
 func decodeWebP(ctx context.Context, data []byte, h header) (d decoded, err error) {
