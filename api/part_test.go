@@ -85,3 +85,26 @@ func TestFileNamesAreBoundedAndHarmless(t *testing.T) {
 		}
 	}
 }
+
+func TestPartsThatAreEncodedAreRefused(t *testing.T) {
+	s := start(t, nil)
+	for field, want := range map[string]int{
+		"Content-Transfer-Encoding: binary": 200, "Content-Transfer-Encoding: 8bit": 200, "Content-Encoding: identity": 200,
+		"Content-Transfer-Encoding: Base64": 415, "Content-Transfer-Encoding: quoted-printable": 415, "Content-Encoding: gzip": 415,
+	} {
+		name, value, _ := strings.Cut(field, ": ")
+		var body bytes.Buffer
+		w := multipart.NewWriter(&body)
+		part, err := w.CreatePart(textproto.MIMEHeader{"Content-Disposition": {`form-data; name="image"`}, name: {value}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = part.Write(testmodel.PNG(64, 64, 1))
+		_ = w.Close()
+		r := request(t, "POST", s.url+"/v1/predictions", &body)
+		r.Header.Set("Content-Type", w.FormDataContentType())
+		if a := s.do(r); a.status != want {
+			t.Errorf("%s: %d %s", field, a.status, a.body)
+		}
+	}
+}

@@ -113,6 +113,12 @@ func (s *Server) readForm(r *http.Request, held *lease) ([]upload, error) {
 		if part.FormName() != "image" {
 			return nil, refuse(malformedRequest, "the form has a field other than \"image\"")
 		}
+		if e := part.Header.Get("Content-Transfer-Encoding"); strings.EqualFold(e, "base64") || strings.EqualFold(e, "quoted-printable") {
+			return nil, refuse(unsupportedFormat, "send the form's pictures as they are, without Content-Transfer-Encoding: base64 or quoted-printable")
+		}
+		if e := part.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+			return nil, refuse(unsupportedFormat, "send the form's pictures without Content-Encoding")
+		}
 		if len(uploads) == s.config.MaxImages {
 			return nil, refuse(tooLarge, "the form has more than %d pictures", s.config.MaxImages)
 		}

@@ -86,7 +86,7 @@ func TestHelpAndMistakes(t *testing.T) {
 		{"--nonsense"}, {"predict"}, {"predict", "--threshold=2", "x"}, {"predict", "--threshold=NaN", "x"},
 		{"predict", "--steps=-1", "x"}, {"predict", "--max-bytes=0", "x"}, {"predict", "--max-bytes=-1", "x"},
 		{"predict", "--max-bytes=1025G", "x"}, {"predict", "--max-bytes=9999999999999999999", "x"}, {"evaluate", "/nonexistent"},
-		{"serve", "--workers=0"}, {"serve", "--queue=-1"}, {"serve", "--read-timeout=-1s"}, {"serve", "--log-level=loud"},
+		{"serve", "--workers=0"}, {"serve", "--workers=100000000000"}, {"serve", "--queue=-1"}, {"serve", "--queue=9223372036854775807"}, {"serve", "--min-upload-rate=9223372036854775807"}, {"serve", "--read-timeout=-1s"}, {"serve", "--log-level=loud"},
 		{"serve", "--log-format=xml"}, {"serve", "--threshold=2"}, {"serve", "--threshold=0.5", "--operating-point=balanced"}, {"evaluate", "--bootstrap=-1", "."},
 		{"calibrate"}, {"calibrate", "--prevalence=1", "."}, {"calibrate", "--bits=7", "."}, {"calibrate", "--place=", "."},
 	} {

@@ -56,11 +56,20 @@ type serveCommand struct {
 	set map[string]string // the flags that are given, each by what sets it
 }
 
+const (
+	// maxWorkers bounds the threads that Go is told to make ready, which takes memory for each.
+	maxWorkers = 1024
+	maxQueue   = 1_000_000
+)
+
 // Validate is called by kong once the flags are read.
 func (c *serveCommand) Validate(parsed *kong.Context) error {
 	c.set = givenFlags(parsed)
-	if c.Workers < 1 || c.Queue < 0 || c.MaxImages < 1 || c.MaxConnections < 1 {
-		return errors.New("--workers, --max-images and --max-connections must be above 0, --queue not below")
+	if c.Workers < 1 || c.Workers > maxWorkers || c.Queue < 0 || c.Queue > maxQueue {
+		return fmt.Errorf("--workers must be from 1 to %d, --queue from 0 to %d", maxWorkers, maxQueue)
+	}
+	if c.MaxImages < 1 || c.MaxConnections < 1 || c.MinUploadRate > 1<<30 {
+		return errors.New("--max-images and --max-connections must be above 0, --min-upload-rate not above 1G")
 	}
 	if c.PredictTimeout <= 0 || c.ReadTimeout <= 0 || c.IdleTimeout <= 0 || c.ShutdownTimeout <= 0 || c.DrainDelay < 0 {
 		return errors.New("timeouts must be above 0, --drain-delay not below")
