@@ -11,14 +11,15 @@ import pathlib
 
 import numpy as np
 
-from spikeray import deliver, plans, runs, train
 from spikeray.metrics import auc
+
+# Each sweep imports what it needs: TensorFlow and PyTorch in one process end it.
 
 DT = (0.25, 0.5, 1, 2, 4, 8, 16, np.inf)
 
 
 def dt(a):
-    """{network: {dt: [AUC a seed]}}"""
+    from spikeray import runs, train
     found = {}
     for step in DT:
         for seed in range(3):
@@ -53,6 +54,7 @@ def draw(found, path):
 
 
 def ablation(a):
+    from spikeray import deliver, plans
     print("| | AUC, plain | stressed | ReLU, plain | operations | noise of one grey level, mean | elsewhere |", "|---|---|---|---|---|---|---|", sep="\n")
     for name, plan in {"spiking-0": plans.TRIAL, **plans.GROUPS["ablation"]}.items():
         plans.run(name, plan, a.data, a.out, a.beside)

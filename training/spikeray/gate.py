@@ -90,7 +90,7 @@ def network(seed=0):
     import keras
     from keras import layers
 
-    from .hybrid import QuantisedReLU
+    from .levels import QuantisedReLU
     keras.utils.set_random_seed(seed)
     x = start = keras.Input((SIZE, SIZE, 1))
     for i, (channels, kernel, stride) in enumerate(CONVOLUTIONS):
@@ -131,7 +131,7 @@ def _jittered(rng, x):
 
 def write(path, model, threshold, provenance) -> bytes:
     """Writes a trained network as a model file of its own, int8."""
-    from .hybrid import fold
+    from .levels import fold
     layers, tensors = [], {}
     for i, (channels, kernel, stride) in enumerate(CONVOLUTIONS):
         name = f"conv{i}"
