@@ -171,48 +171,55 @@ func TestQueueStartsNoMoreThanMemoryAllows(t *testing.T) {
 	})
 }
 
-// In twice the load that there are workers for, who is taken does not wait for long but at its beginning, and the workers
-// are not idle.
+// In twice the load that there are workers for, who is taken does not wait for long but at its beginning, of a caller alone
+// not at all, and the workers are not idle.
 func TestAnOverloadDoesNotBecomeAQueue(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const took, workers = 20 * time.Millisecond, 2
-		q := NewQueue(workers, 64)
-		var waits []time.Duration
-		refused, begin := 0, time.Now()
-		var mu sync.Mutex
-		var wg sync.WaitGroup
-		for i := range 4000 {
-			task := Task{Work: took, caller: someone(byte(i % 5)), Run: func(_ context.Context, waited time.Duration) error {
-				time.Sleep(took)
+	for _, c := range []struct {
+		callers, ran int
+		wait         time.Duration
+	}{{5, 1950, 40 * time.Millisecond}, {1, 1600, 0}} {
+		synctest.Test(t, func(t *testing.T) { overload(t, c.callers, c.ran, c.wait) })
+	}
+}
+
+func overload(t *testing.T, callers, ran int, wait time.Duration) {
+	const took, workers = 20 * time.Millisecond, 2
+	q := NewQueue(workers, 64)
+	var waits []time.Duration
+	refused, begin := 0, time.Now()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for i := range 4000 {
+		task := Task{Work: took, caller: someone(byte(i % callers)), Run: func(_ context.Context, waited time.Duration) error {
+			time.Sleep(took)
+			mu.Lock()
+			defer mu.Unlock()
+			waits = append(waits, waited)
+			if waited > wait && time.Since(begin) > 500*time.Millisecond {
+				t.Errorf("%d callers: waited %v, %v after the beginning", callers, waited, time.Since(begin))
+			}
+			return nil
+		}}
+		wg.Go(func() {
+			_, err := q.Do(t.Context(), task)
+			if busy := (*BusyError)(nil); errors.As(err, &busy) {
 				mu.Lock()
 				defer mu.Unlock()
-				waits = append(waits, waited)
-				if waited > 2*took && time.Since(begin) > 500*time.Millisecond {
-					t.Errorf("waited %v for work of %v, %v after the beginning", waited, took, time.Since(begin))
+				refused++
+				if busy.After > time.Second {
+					t.Errorf("told to come back in %v", busy.After)
 				}
-				return nil
-			}}
-			wg.Go(func() {
-				_, err := q.Do(t.Context(), task)
-				if busy := (*BusyError)(nil); errors.As(err, &busy) {
-					mu.Lock()
-					defer mu.Unlock()
-					refused++
-					if busy.After > time.Second {
-						t.Errorf("told to come back in %v", busy.After)
-					}
-				}
-			})
-			time.Sleep(took / workers / 2)
-		}
-		wg.Wait()
-		if longest := slices.Max(waits); longest > 12*took {
-			t.Errorf("waited %v at the beginning", longest)
-		}
-		if len(waits) < 1950 || len(waits)+refused != 4000 {
-			t.Errorf("%d ran, %d refused", len(waits), refused)
-		}
-	})
+			}
+		})
+		time.Sleep(took / workers / 2)
+	}
+	wg.Wait()
+	if longest := slices.Max(waits); longest > 12*took {
+		t.Errorf("waited %v at the beginning", longest)
+	}
+	if len(waits) < ran || len(waits)+refused != 4000 {
+		t.Errorf("%d callers: %d ran, %d refused", callers, len(waits), refused)
+	}
 }
 
 // Sixteen clients that each ask again when they were answered keep two workers busy, and are no overload.

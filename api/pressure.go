@@ -43,7 +43,7 @@ func (e *estimate) of(work time.Duration) time.Duration {
 const (
 	// grace is how long the queue may be crowded before it is an overload. A longer one lets more requests of an overload's
 	// beginning wait; a shorter one takes a burst for an overload.
-	grace = 30 * time.Millisecond
+	grace = 10 * time.Millisecond
 	// window is the time over which it is judged whether an overload is over.
 	window = 500 * time.Millisecond
 	// relief is the share of the tasks refused, one in so many, below which it is.
@@ -51,8 +51,8 @@ const (
 )
 
 // pressure tells a burst, which the queue is there for, and a few clients that each ask again when they were answered, from
-// an overload. In an overload a longer queue only has everyone wait: what would wait for more than half the time of a task
-// is refused at once, and what is taken is answered about as fast as ever. It begins when the queue was crowded for longer
+// an overload. In an overload a longer queue only has everyone wait: what would wait for more than half the time of a task, or
+// at all while one caller overruns several workers, is refused at once, and what is taken is answered about as fast as ever. It begins when the queue was crowded for longer
 // than grace, and lasts as long as a good share has to be refused.
 type pressure struct {
 	since    time.Time // when the queue became crowded; zero when it is not
@@ -65,8 +65,8 @@ type pressure struct {
 // relieved says that the queue is not crowded.
 func (p *pressure) relieved() { p.since = time.Time{} }
 
-// admits decides on a task that would wait for so long, where tasks take service on average.
-func (p *pressure) admits(wait, service time.Duration, crowded bool, now time.Time) bool {
+// admits decides on a task that would wait for so long, where tasks take service on average; overrun is that of the queue.
+func (p *pressure) admits(wait, service time.Duration, crowded bool, now time.Time, overrun bool) bool {
 	if now.Sub(p.began) > max(window, 2*samples*service) {
 		p.overload = p.overload && p.refused*relief >= p.seen
 		p.began, p.seen, p.refused = now, 0, 0
@@ -81,7 +81,7 @@ func (p *pressure) admits(wait, service time.Duration, crowded bool, now time.Ti
 		p.began, p.seen, p.refused = now, 1, 0
 	}
 	// Half of what a task takes keeps the workers busy.
-	if !p.overload || wait <= service/2 {
+	if !p.overload || !overrun && wait <= service/2 {
 		return true
 	}
 	p.refused++

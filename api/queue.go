@@ -233,12 +233,13 @@ func (q *Queue) refusal(tasks []Task, now time.Time) error {
 	}
 	for _, task := range tasks {
 		f := q.find(keyOf(task))
-		if q.first(f) {
+		overrun := q.overrun(task.caller)
+		if q.first(f) && !overrun {
 			continue
 		}
 		wait := q.ahead(f, q.estimate.of(task.Work)) / time.Duration(q.workers)
 		if busy.TooLong = wait > q.Wait; q.Wait == 0 {
-			busy.TooLong = !q.pressure.admits(wait, q.estimate.service, q.crowded(), now)
+			busy.TooLong = !q.pressure.admits(wait, q.estimate.service, q.crowded(), now, overrun)
 		}
 		if busy.TooLong {
 			return busy
@@ -278,6 +279,15 @@ func (q *Queue) dispatch() {
 	if !q.crowded() {
 		q.pressure.relieved()
 	}
+}
+
+// overrun tells that a caller alone asks for more than the workers can do, and that none of them is free. Where there are
+// several, the next is free so soon that hardly any of their time is lost when nobody waits for it. q.mu is held.
+func (q *Queue) overrun(caller caller) bool {
+	if !q.pressure.overload || q.workers == 1 || q.running < q.workers {
+		return false
+	}
+	return len(q.parties) == 1 && q.parties[caller] != nil
 }
 
 // crowded tells that more than a quarter of the places are taken. q.mu is held.
@@ -344,6 +354,7 @@ func (q *Queue) run(ctx context.Context, t *ticket) (err error) {
 		}
 	}()
 	waited := t.begun.Sub(t.admitted)
+	defer longSlices()()
 	q.makeRoom()
 	return t.Run(board.WithWaiting(ctx, func(wait func()) error { return q.stepAside(ctx, t, wait) }), waited)
 }
