@@ -165,16 +165,17 @@ func (c *calibrateCommand) answer(ctx context.Context, std *streams, m *pipeline
 	if c.Bits != nil {
 		options.Bits = *c.Bits
 	}
+	pictures, err := newRoom(c.pictureFlags)
+	if err != nil {
+		return err
+	}
 	work := func(i int) answer {
 		if err := errors.Join(ctx.Err(), files[i].err); err != nil {
 			return answer{err: err}
 		}
-		data, err := c.read(std, files[i].path)
-		if err != nil {
-			return answer{err: err}
-		}
-		p, err := pipeline.Predict(ctx, m.Model, data, c.limits(), options)
-		return answer{p, sha256.Sum256(data), err}
+		var sum [sha256.Size]byte
+		p, err := pictures.predict(ctx, std, m, files[i].path, options, func(data []byte) { sum = sha256.Sum256(data) })
+		return answer{p, sum, err}
 	}
 	first := map[[sha256.Size]byte]labelled{}
 	progress := newCounter(std.progress, len(files))

@@ -177,15 +177,15 @@ func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *pipeline
 		pipeline.Prediction
 		err error
 	}
+	pictures, err := newRoom(c.pictureFlags)
+	if err != nil {
+		return nil, err
+	}
 	work := func(i int) answer {
 		if err := errors.Join(ctx.Err(), files[i].err); err != nil {
 			return answer{err: err}
 		}
-		data, err := c.read(std, files[i].path)
-		if err != nil {
-			return answer{err: err}
-		}
-		p, err := pipeline.Predict(ctx, m.Model, data, c.limits(), c.options())
+		p, err := pictures.predict(ctx, std, m, files[i].path, c.options(), nil)
 		return answer{p, err}
 	}
 	var cases []evaluate.Case

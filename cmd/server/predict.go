@@ -75,6 +75,10 @@ func (c *predictCommand) Run(ctx context.Context, std *streams) (err error) {
 		return err
 	}
 
+	pictures, err := newRoom(c.pictureFlags)
+	if err != nil {
+		return err
+	}
 	print, flush := c.printer(std)
 	var progress *counter
 	if !std.outIsTerminal { // there, the lines are the progress
@@ -86,7 +90,7 @@ func (c *predictCommand) Run(ctx context.Context, std *streams) (err error) {
 	var printing error
 	work := func(i int) row {
 		line := row{File: files[i].path, Model: m.Reference()}
-		p, err := c.predict(ctx, std, m, files[i])
+		p, err := c.predict(ctx, std, m, pictures, files[i])
 		line.fill(m, p, err)
 		return line
 	}
@@ -123,15 +127,11 @@ func (c *predictCommand) Run(ctx context.Context, std *streams) (err error) {
 	return nil
 }
 
-func (c *predictCommand) predict(ctx context.Context, std *streams, m *pipeline.Entry, file source) (pipeline.Prediction, error) {
+func (c *predictCommand) predict(ctx context.Context, std *streams, m *pipeline.Entry, pictures *room, file source) (pipeline.Prediction, error) {
 	if err := errors.Join(ctx.Err(), file.err); err != nil {
 		return pipeline.Prediction{}, err
 	}
-	data, err := c.read(std, file.path)
-	if err != nil {
-		return pipeline.Prediction{}, err
-	}
-	return pipeline.Predict(ctx, m.Model, data, c.limits(), c.options())
+	return pictures.predict(ctx, std, m, file.path, c.options(), nil)
 }
 
 func (c *predictCommand) options() pipeline.Options {
