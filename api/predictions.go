@@ -18,7 +18,6 @@ type predictionDocument struct {
 	Part *partDocument `json:"part"`
 	pipeline.Answer
 	Timing timingDocument `json:"timing_ms"`
-	Notice string         `json:"notice"`
 }
 
 // timingDocument is in milliseconds.
@@ -222,7 +221,6 @@ func newPrediction(id string, part *partDocument, m *pipeline.Entry, o outcome) 
 			Infer:   milliseconds(timing.Infer),
 			Total:   milliseconds(o.total),
 		},
-		Notice: Notice,
 	}
 }
 

@@ -56,7 +56,7 @@ func TestPredictionIsThePipelines(t *testing.T) {
 		if timing.Decode <= 0 || timing.Total < timing.Decode+timing.Prepare+timing.Infer {
 			t.Errorf("timing %+v", timing)
 		}
-		if got.ID != a.header.Get(requestIDHeader)+".0" || got.Notice != Notice {
+		if got.ID != a.header.Get(requestIDHeader)+".0" || got.Notice != pipeline.Notice+" "+testmodel.Population {
 			t.Errorf("id %q, notice %q", got.ID, got.Notice)
 		}
 	}

@@ -25,9 +25,6 @@ import (
 	"github.com/spikeray/spikeray/internal/wire"
 )
 
-// Notice is in every prediction.
-const Notice = "Research software. Not a medical device, not for diagnosis."
-
 //go:embed openapi.yaml
 var document []byte
 

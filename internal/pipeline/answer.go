@@ -2,6 +2,9 @@ package pipeline
 
 import "math"
 
+// Notice is in every answer, and what the model's file says of its population after it.
+const Notice = "Research software. Not a medical device, not for diagnosis."
+
 // Answer is a prediction as it is told in JSON, over HTTP and by the command line alike; api/openapi.yaml describes it.
 type Answer struct {
 	Model          ModelReference     `json:"model"`
@@ -20,6 +23,7 @@ type Answer struct {
 	Steps          *int               `json:"steps"`
 	Spikes         *SpikesAnswer      `json:"spikes"`
 	Board          *BoardAnswer       `json:"board"`
+	Notice         string             `json:"notice"`
 }
 
 // ModelReference says which model answered.
@@ -88,6 +92,14 @@ func (e *Entry) Reference() ModelReference {
 	return ModelReference{d.Name, d.Version, e.Digest()}
 }
 
+// Notice is what the model's answers must not be used for, and whom they are about.
+func (e *Entry) Notice() string {
+	if population := e.Description().Population; population != "" {
+		return Notice + " " + population
+	}
+	return Notice
+}
+
 // Answer tells a prediction of this model. What a prediction does not have is null.
 func (e *Entry) Answer(p Prediction) Answer {
 	a := Answer{
@@ -101,6 +113,7 @@ func (e *Entry) Answer(p Prediction) Answer {
 		Prevalence:     p.Prevalence,
 		Gate:           p.GateAnswer(),
 		Input:          InputAnswer{p.Input.Format, p.Input.Width, p.Input.Height, p.Warnings},
+		Notice:         e.Notice(),
 	}
 	if p.Probabilities != nil { // for fewer steps, the place has none
 		a.Calibration = e.SiteReference()

@@ -88,6 +88,9 @@ func decodeFor(t testing.TB, file []byte, backend spike.Backend) *model.Model {
 
 type layer = map[string]any
 
+// Population is what the files say of whom they are for.
+const Population = "Made for nobody."
+
 // File is a model file of that name with random but fixed weights. Its
 // activations spike along the time that is given, or are ReLUs for nil.
 func File(name string, time map[string]any) []byte {
@@ -135,7 +138,7 @@ func file(name string, time map[string]any, activation func(name string, seed in
 		return store(name, weights, shape...)
 	}
 	description := map[string]any{
-		"format": 1, "name": name, "version": "0.1.0", "summary": "Random weights for tests",
+		"format": 1, "name": name, "version": "0.1.0", "summary": "Random weights for tests", "population": Population,
 		"labels": []string{"NORMAL", "PNEUMONIA"}, "positive": "PNEUMONIA",
 		"preparation": map[string]any{"width": 16, "height": 16, "resize": "bilinear_antialiased", "scale": 255},
 		"layers": []layer{

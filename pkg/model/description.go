@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/strictjson"
@@ -21,6 +22,7 @@ type Description struct {
 	Name        string          `json:"name"`
 	Version     string          `json:"version"`
 	Summary     string          `json:"summary"`
+	Population  string          `json:"population,omitempty"` // whom the model is made for, a sentence or two that answers carry
 	Labels      []string        `json:"labels"`
 	Positive    string          `json:"positive"`
 	Preparation Preparation     `json:"preparation"`
@@ -142,6 +144,8 @@ func (d *Description) check() error {
 		return formatError("version", "%.80q is no semantic version", d.Version)
 	case len(d.Summary) > maxText:
 		return formatError("summary", "longer than %d bytes", maxText)
+	case len(d.Population) > maxText || strings.ContainsFunc(d.Population, unicode.IsControl):
+		return formatError("population", "one line of at most %d bytes is wanted", maxText)
 	case !slices.Contains(d.Labels, d.Positive):
 		return formatError("positive", "%.80q is none of the labels", d.Positive)
 	case len(d.Training) > maxProvenance:

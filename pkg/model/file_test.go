@@ -175,6 +175,8 @@ func TestDecodeRefusesSpoiledDescriptions(t *testing.T) {
 		"name":                {set("name", "../x"), "name"},
 		"version":             {set("version", "one"), "version"},
 		"summary":             {set("summary", strings.Repeat("a", 2000)), "summary"},
+		"population too long": {set("population", strings.Repeat("a", 2000)), "population"},
+		"population of lines": {set("population", "children\nadults"), "population"},
 		"one label":           {set("labels", []string{"PNEUMONIA"}), "labels"},
 		"label twice":         {set("labels", []string{"PNEUMONIA", "PNEUMONIA"}), "labels"},
 		"positive":            {set("positive", "HEALTHY"), "positive"},

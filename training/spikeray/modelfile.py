@@ -5,6 +5,7 @@ import json
 import math
 import pathlib
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -134,7 +135,7 @@ def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
     if "tensors_sha256" in d and "file_sha256" not in d:
         raise ModelFileError("tensors_sha256", "a file of a version before 1.3, whose digest leaves out the header: spikeray.reseal writes it anew")
     _keys("description", d, "format name version summary labels positive preparation layers training file_sha256",
-          "time calibration threshold operating_points early gate reference")
+          "population time calibration threshold operating_points early gate reference")
     if d["format"] != 1 or isinstance(d["format"], bool):
         raise ModelFileError("format", f"is {d['format']!r}, 1 is wanted")
     for key, pattern in (("name", _NAME), ("version", _VERSION), ("file_sha256", re.compile("[0-9a-f]{64}"))):
@@ -142,6 +143,9 @@ def check(d: dict, tensors: dict[str, np.ndarray]) -> Geometry:
             raise ModelFileError(key, f"{d[key]!r} is not of the form wanted")
     if not isinstance(d["summary"], str) or len(d["summary"]) > 1000 or "\n" in d["summary"]:
         raise ModelFileError("summary", "one line of text is wanted")
+    population = d.get("population", "")
+    if not isinstance(population, str) or len(population.encode()) > 1024 or any(unicodedata.category(c) == "Cc" for c in population):
+        raise ModelFileError("population", "one line of at most 1024 bytes is wanted")
     labels = _labels("labels", d["labels"], MAX_LABELS)
     if d["positive"] not in labels:
         raise ModelFileError("positive", f"{d['positive']!r} is none of the labels")

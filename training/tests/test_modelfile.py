@@ -77,7 +77,7 @@ def put(path, value):
 
 
 WRONG = [
-    (put(["format"], 2), "format"), (put(["name"], "Small"), "name"), (put(["version"], "1"), "version"),
+    (put(["format"], 2), "format"), (put(["name"], "Small"), "name"), (put(["version"], "1"), "version"), (put(["population"], "a\nb"), "population"),
     (put(["labels"], ["A", "A"]), "labels"), (put(["labels"], ["A", "B", "C"]), "labels"), (put(["positive"], "C"), "positive"),
     (put(["preparation", "width"], 4000), "preparation.width"), (put(["preparation", "width"], 8.0), "preparation.width"),
     (put(["preparation", "resize"], "nearest"), "preparation.resize"), (put(["preparation", "scale"], 0), "preparation.scale"),
