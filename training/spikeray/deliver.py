@@ -43,7 +43,7 @@ def describe(model: hybrid.Spiking, windowed, name, version, summary, training) 
     ]
     grey = {"window": {"low": window.LOW, "high": window.HIGH, "least": window.LEAST}} if windowed else {}
     return {
-        "format": 1, "name": name, "version": version, "summary": summary, "labels": list(data.LABELS), "positive": data.LABELS[1],
+        "format": 1, "name": name, "version": version, "summary": summary, "population": data.POPULATION, "labels": list(data.LABELS), "positive": data.LABELS[1],
         "preparation": {"width": shape.size, "height": shape.size, "resize": "bilinear_antialiased", "scale": PIXEL, **grey},
         "time": {"axis": "steps", "steps": shape.steps}, "layers": described, "threshold": 0.5, "training": training,
     }, tensors

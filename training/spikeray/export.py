@@ -15,7 +15,7 @@ CREDIT = ("Kermany, Zhang, Goldbaum (2018), Labeled Optical Coherence Tomography
           "Classification, Mendeley Data, doi 10.17632/rscbjbr9sj.2, CC BY 4.0")
 
 
-def export(checkpoint, out, name, version, run=None, summary=None, reduced_decoding=False) -> bytes:
+def export(checkpoint, out, name, version, run=None, summary=None, reduced_decoding=False, population=None) -> bytes:
     """Writes the model file of a checkpoint; gives back its bytes.
 
     run: the run's run.json, by default the one beside the checkpoint; without one, provenance names the data alone.
@@ -24,15 +24,15 @@ def export(checkpoint, out, name, version, run=None, summary=None, reduced_decod
     beside = checkpoint.with_name("run.json")
     run = run or (beside if beside.exists() else None)
     provenance = {**(json.loads(pathlib.Path(run).read_text()) if run else {}), "data": CREDIT}
-    return write(records_of(load(checkpoint)), out, name, version, provenance, summary, reduced_decoding)
+    return write(records_of(load(checkpoint)), out, name, version, provenance, summary, reduced_decoding, population=population)
 
 
 def write(records_and_shape, out, name, version, provenance, summary=None, reduced_decoding=False, labels=data.LABELS, positive=None,
-          scale=255, offset=0) -> bytes:
+          scale=255, offset=0, population=None) -> bytes:
     """Writes the model file of (records, input shape (H, W, 1)), as `records_of` gives them.
 
     labels: in the order of the read-out's units; one sigmoid is the probability of the second. positive: one of them, by
-    default the second. scale, offset: the network is fed pixels / scale + offset.
+    default the second. scale, offset: the network is fed pixels / scale + offset. population: whom it is made for.
     """
     records, (height, width, channels) = records_and_shape
     if channels != 1:
@@ -45,6 +45,7 @@ def write(records_and_shape, out, name, version, provenance, summary=None, reduc
     description = {
         "format": 1, "name": name, "version": version,
         "summary": summary or f"{kind}: pneumonia in children's chest X-rays",
+        **({"population": population} if population else {}),
         "labels": list(labels), "positive": labels[1] if positive is None else positive,
         "preparation": {"width": width, "height": height, "resize": "bilinear_antialiased", "scale": network.scale,
                         **({"reduced_decoding": True} if reduced_decoding else {})},

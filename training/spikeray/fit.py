@@ -42,7 +42,7 @@ class Plan:
     stack: str = "ten"
     size: int = 128
     steps: int = 2
-    most: int = 15  # spikes of a neuron in a step
+    most: int = 60  # spikes of a neuron in a step
     board: bool = False  # as a neuromorphic board can run it
     epochs: int = 32
     epochs_after: int = 8  # of the second stage
@@ -61,7 +61,7 @@ class Plan:
     windowed: bool = True
     taught: float = 0.7  # the first stage's share of the second's loss
     temperature: float = 2.0
-    steady: float = 4.0  # weight of the disagreement under noise, second stage
+    steady: float = 2.0  # weight of the disagreement under noise, second stage
 
     def shape(self) -> hybrid.Shape:
         return hybrid.Shape(self.stack, self.size, self.steps, self.most, self.board)
@@ -174,7 +174,7 @@ class _Trainer:
         total, warm = self.epochs * self.steps, self.steps if self.stage == 1 else self.steps // 4
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * min(1, (done + 1) / warm) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done / total)))
-        pairs = n // 2  # so many views are seen with their neighbour
+        pairs = n // 4  # so many views are seen with their neighbour
         x = torch.cat([views[0], views[1, :pairs]]) if self.stage == 2 else views[0]
         with torch.autocast("cpu", torch.bfloat16):
             z = self.model(x.contiguous(memory_format=torch.channels_last)).float()

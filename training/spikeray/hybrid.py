@@ -31,7 +31,7 @@ class Shape:
     stack: str = "ten"
     size: int = 128
     steps: int = 2
-    most: int = 15  # spikes of a neuron in a step
+    most: int = 60  # spikes of a neuron in a step
     board: bool = False  # what a neuromorphic board can do: from 0, reset to zero, one scale a layer
 
     def layers(self) -> list[tuple[int, int, int]]:

@@ -103,7 +103,7 @@ def ship(root, out, version, pictures=None) -> list[pathlib.Path]:
         run = runs.best(found)
         path = pathlib.Path(out) / f"{name}.safetensors"
         export.export(run.folder / "best.keras", path, name, version, summary=WHAT[name][0],
-                      reduced_decoding=name in REDUCED_DECODING)
+                      reduced_decoding=name in REDUCED_DECODING, population=data.POPULATION)
         path.with_suffix(".md").write_text(card(name, version, run, found))
         written.append(path)
         print(f"{path}: seed {run.seed}, validation AUC {run.metrics['auc']:.4f}")
