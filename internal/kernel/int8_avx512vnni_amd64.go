@@ -10,6 +10,7 @@ type vnniInt8 struct {
 	blocks []vnniBlock
 	narrow vnniBlock  // the last channels, if they are better taken 64 inputs at a time
 	around int8Layout // of narrow
+	whole  vnniBlock  // all channels, for events; without registers where that is not done
 }
 
 // vnniBlock is up to four registers of 16 channels, or, narrow, so many channels.
@@ -44,6 +45,7 @@ func packInt8VNNI(c *Int8Conv, weights []int8) int8Rows {
 		copy(block.bias, c.bias[b.first:][:n])
 		p.blocks = append(p.blocks, block)
 	}
+	p.whole = wholeVNNI(c, weights)
 	return p
 }
 

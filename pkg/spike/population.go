@@ -138,6 +138,20 @@ func (p *Population) stepWhole(dst []uint8, s *State, current Currents, stats *S
 	p.pool(dst, counts, s, 0)
 }
 
+// stepAll takes maps of several steps of the axis Steps through a population without poolings, as so many calls of Step would, and
+// writes each step's spikes to dst, [T][H][W][C]. The neurons of a row take all their steps before those of the next.
+func (p *Population) stepAll(dst []uint8, s *State, c *currents, steps int) Stats {
+	stats := Stats{SynapticOperations: c.messages}
+	row := p.in.W * p.in.C
+	for y := range p.in.H {
+		from := c.rows(y)
+		for t := range steps {
+			p.fire(dst[t*p.in.Len()+y*row:][:row], s, y, from[t*row:][:row], &stats)
+		}
+	}
+	return stats
+}
+
 // fire takes the neurons of one row a step further.
 func (p *Population) fire(counts []uint8, s *State, y int, current []float32, stats *Stats) {
 	v := s.v

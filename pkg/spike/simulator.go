@@ -109,6 +109,9 @@ func (s *simulation) Run(ctx context.Context, in, out Train, opt RunOptions) (St
 		}
 	}
 	var stats Stats
+	if s.byLayer(passes, opt) {
+		return s.layers(ctx, r, in.Counts, out.Counts, passes)
+	}
 	for t := range passes {
 		to := out.Counts[t*s.out.Len():][:s.out.Len()]
 		if err := s.pass(ctx, r, in.Counts[t*s.net.Input.Len():][:s.net.Input.Len()], to, &stats, opt.Recorder); err != nil {
@@ -121,6 +124,63 @@ func (s *simulation) Run(ctx context.Context, in, out Train, opt RunOptions) (St
 		}
 	}
 	return stats, nil
+}
+
+// maxMaps bounds the bytes of a layer's spikes at all steps.
+const maxMaps = 4 << 20
+
+// byLayer says that each layer may take all its steps before the next begins, which gives the same bits sooner: unless somebody
+// looks on step by step.
+func (s *simulation) byLayer(steps int, opt RunOptions) bool {
+	return s.net.Axis == Steps && steps > 1 && opt.OnStep == nil && opt.Recorder == nil && steps*s.maxMap <= maxMaps
+}
+
+// layers takes the maps of all steps, [T][H][W][C], through one op after the other.
+func (s *simulation) layers(ctx context.Context, r *room, from, to []uint8, steps int) (Stats, error) {
+	var stats Stats
+	r.grow(steps * s.maxMap)
+	in := s.net.Input.Len()
+	for i := range s.ops {
+		if err := ctx.Err(); err != nil {
+			return stats, err
+		}
+		o := &s.ops[i]
+		out := o.out().Len()
+		next := r.maps[i%2][:steps*out]
+		switch {
+		case o.weights == nil:
+			for t := range steps {
+				kernel.MaxPool(next[t*out:][:out], from[t*in:][:in], &o.window)
+			}
+		case o.weights.int8 != nil && len(o.population.pools) == 0:
+			stats.Add(o.population.stepAll(next, r.states[i], r.currents[i].open(from, steps), steps))
+		default:
+			for t := range steps {
+				synops := o.weights.load(r.currents[i], from[t*in:][:in])
+				stats.Add(o.population.Step(next[t*out:][:out], r.states[i], r.currents[i], synops, nil))
+			}
+		}
+		from, in = next, out
+	}
+	copy(to, from)
+	return stats, nil
+}
+
+// grow makes room for maps of n bytes.
+func (r *room) grow(n int) {
+	for i := range r.maps {
+		if len(r.maps[i]) < n {
+			r.maps[i] = make([]uint8, n)
+		}
+	}
+}
+
+// out is the shape of what an op gives.
+func (o *op) out() Shape {
+	if o.weights == nil {
+		return o.window.Out
+	}
+	return o.population.out
 }
 
 // pass takes one map through all ops: a whole picture along Rows, one step along Steps.

@@ -47,6 +47,10 @@ type currents struct {
 	values    []float32 // what the counts stand for; floating-point weights only
 	row       []float32
 	workspace kernel.Workspace
+
+	steps    kernel.Int8Steps // of several maps at a time, of whole-number weights
+	all      []float32        // a row at each step
+	messages uint64           // the synaptic operations of all of them
 }
 
 func (w *weigher) newCurrents() *currents {
@@ -61,11 +65,6 @@ func (w *weigher) newCurrents() *currents {
 // goes down as many connections as windows read it, times the output channels.
 func (w *weigher) load(c *currents, counts []uint8) uint64 {
 	c.counts = counts
-	var sum uint64
-	row := w.window.In.W * w.window.In.C
-	for y, fan := range w.fanRows {
-		sum += kernel.Messages(counts[y*row:][:row], w.window.In.C, w.fanCols) * uint64(fan)
-	}
 	if w.int8 != nil {
 		c.int8, c.counts = w.int8.WithoutSilent(counts, &c.workspace)
 	} else {
@@ -73,7 +72,38 @@ func (w *weigher) load(c *currents, counts []uint8) uint64 {
 			c.values[i] = w.values[n]
 		}
 	}
+	return w.messages(counts)
+}
+
+// messages are the synaptic operations that a map of spikes causes.
+func (w *weigher) messages(counts []uint8) uint64 {
+	var sum uint64
+	row := w.window.In.W * w.window.In.C
+	for y, fan := range w.fanRows {
+		sum += kernel.Messages(counts[y*row:][:row], w.window.In.C, w.fanCols) * uint64(fan)
+	}
 	return sum * uint64(w.window.Out.C)
+}
+
+// open takes maps of several steps, [T][H][W][C], of a weigher with whole-number weights. They must stay until the rows are there.
+func (c *currents) open(maps []uint8, steps int) *currents {
+	w := c.from
+	c.steps.Open(w.int8, maps, steps, &c.workspace)
+	if n := steps * len(c.row); len(c.all) < n {
+		c.all = make([]float32, n)
+	}
+	in := w.window.In.Len()
+	c.messages = 0
+	for t := range steps {
+		c.messages += w.messages(maps[t*in:][:in])
+	}
+	return c
+}
+
+// rows gives the currents of row y at every step, [T][W][C], of maps that were opened.
+func (c *currents) rows(y int) []float32 {
+	c.steps.Rows(c.all, y)
+	return c.all
 }
 
 // Row gives the currents of row y, [W][C].

@@ -21,6 +21,7 @@ var parts = map[string]func(){
 	"int8_silent":            int8Silent,
 	"int8_avx512vnni":        int8VNNI,
 	"int8_narrow_avx512vnni": int8NarrowVNNI,
+	"events_avx512vnni":      eventsVNNI,
 	"float32_avx512":         float32AVX512,
 	"float32_narrow_avx512":  float32NarrowAVX512,
 	"float32_avx2":           float32AVX2,
