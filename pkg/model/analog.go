@@ -149,6 +149,9 @@ func (c *rows) load(bytes []uint8, again bool) {
 	}
 }
 
+// Rows is Row: the picture is the same at each step.
+func (c *rows) Rows(y int) []float32 { return c.Row(y) }
+
 // Row gives the currents of row y, [W][C].
 func (c *rows) Row(y int) []float32 {
 	n := c.chain.out.W * c.chain.out.C

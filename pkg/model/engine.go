@@ -113,12 +113,12 @@ func (e *engine) spikes(ctx context.Context, r *room, picture []uint8, steps int
 	n, rec := e.net, run.Recorder
 	var stats spike.Stats
 	size := n.body.Input.Len()
-	n.encoder.Reset(r.encoder)
 	if steps > 1 && rec == nil && n.encoder.Streams() {
 		r.current.load(picture, false)
 		stats = n.encoder.Show(r.in[:steps*size], r.encoder, &r.current, steps)
 	} else {
 		r.current.load(picture, steps > 1)
+		n.encoder.Reset(r.encoder)
 		for t := range steps {
 			stats.Add(n.encoder.Step(r.in[t*size:][:size], r.encoder, &r.current, 0, rec))
 		}

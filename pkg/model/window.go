@@ -27,12 +27,27 @@ func (w *Window) check() error {
 
 // apply writes the picture, seen through its own window, to dst.
 func (w *Window) apply(dst, picture []uint8) {
-	var histogram [256]int64
-	for _, p := range picture {
-		histogram[p]++
+	// Neighbours are often of one grey, and a counter that was just written is slow to read.
+	var parts [4][256]int64
+	for i := 0; i+4 <= len(picture); i += 4 {
+		four := picture[i : i+4 : i+4]
+		parts[0][four[0]]++
+		parts[1][four[1]]++
+		parts[2][four[2]]++
+		parts[3][four[3]]++
+	}
+	for _, p := range picture[len(picture)&^3:] {
+		parts[0][p]++
+	}
+	histogram := parts[0]
+	for _, part := range parts[1:] {
+		for grey, n := range part {
+			histogram[grey] += n
+		}
 	}
 	pixels := int64(len(picture))
 	table := w.table(quantile(&histogram, pixels*int64(w.Low)), quantile(&histogram, pixels*int64(w.High)))
+	dst = dst[:len(picture)]
 	for i, p := range picture {
 		dst[i] = table[p]
 	}

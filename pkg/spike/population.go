@@ -15,6 +15,7 @@ type Population struct {
 	pools   []kernel.Window
 	fused   bool // the first pooling's windows do not overlap: it is done as soon as its rows are there
 	start   func() []float32
+	still   []float32 // a row of starting voltages, where all rows have the same
 }
 
 // Over lays the neurons over a map of shape in.
@@ -25,6 +26,10 @@ func (n *Neurons) Over(in Shape, axis Axis, pools ...*MaxPool2D) (*Population, e
 		n.Start.Fill(v)
 		return v
 	})
+	if n.Start.Kind == StartConstant && axis == Steps {
+		p.still = make([]float32, in.W*in.C)
+		n.Start.Fill(p.still)
+	}
 	for _, l := range pools {
 		w, err := l.Window(p.out)
 		if err != nil {
@@ -49,7 +54,7 @@ type State struct {
 
 // NewState makes the memory of a run.
 func (p *Population) NewState() *State {
-	s := &State{v: make([]float32, p.Neurons())}
+	s := &State{v: make([]float32, p.in.W*p.in.C)} // of a row; Reset makes room for all
 	if p.fused {
 		s.band = make([]uint8, p.pools[0].KH*p.in.W*p.in.C)
 	}
@@ -57,7 +62,12 @@ func (p *Population) NewState() *State {
 }
 
 // Reset sets the starting voltages.
-func (p *Population) Reset(s *State) { copy(s.v, p.start()) }
+func (p *Population) Reset(s *State) {
+	if n := p.Neurons(); len(s.v) < n {
+		s.v = make([]float32, n)
+	}
+	copy(s.v, p.start())
+}
 
 // Currents gives the input current of row y, [W][C]. The slice is the callee's until the next call.
 type Currents interface{ Row(y int) []float32 }
@@ -74,33 +84,62 @@ func (p *Population) Step(dst []uint8, s *State, current Currents, synapticOpera
 	return stats
 }
 
-// Streams says whether [Population.Show] can be used: whether the population ends in one pooling that does not overlap.
-func (p *Population) Streams() bool { return p.fused && len(p.pools) == 1 }
+// Streams says whether [Population.Show] can be used: whether the population ends in one pooling that does not overlap, or in none.
+func (p *Population) Streams() bool { return len(p.pools) == 0 || p.fused && len(p.pools) == 1 }
 
-// Show takes a still map through the population for several steps of the axis Steps, as so many calls of Step would, and
+// StepCurrents gives the input currents of row y at all steps, [T][W][C], or [W][C] where they are the same at each. The slice is
+// the callee's until the next call.
+type StepCurrents interface{ Rows(y int) []float32 }
+
+// Show takes a population from its start through several steps of the axis Steps, as Reset and so many calls of Step would, and
 // writes each step's pooled spikes to dst, [T][H][W][C]. It asks for each row of currents once, and the neurons of a row
 // take all their steps before those of the next, so that neither currents nor voltages leave the cache between steps.
-func (p *Population) Show(dst []uint8, s *State, current Currents, steps int) Stats {
+func (p *Population) Show(dst []uint8, s *State, current StepCurrents, steps int) Stats {
 	var stats Stats
-	w := &p.pools[0]
 	row := p.in.W * p.in.C
-	band := *w // the pooling of one row of windows
-	band.In.H, band.Out.H = w.KH, 1
-	if need := steps * w.KH * row; len(s.band) < need {
+	v := s.v[:row] // one row's after another
+	pool := p.band()
+	if need := steps * pool.KH * row; len(p.pools) > 0 && len(s.band) < need {
 		s.band = make([]uint8, need)
 	}
 	for y := range p.in.H {
-		at, line := y/w.SH, y%w.SH
-		from := current.Row(y)
+		copy(v, p.startOf(y))
+		from := current.Rows(y)
 		for t := range steps {
-			rows := s.band[t*w.KH*row:][:w.KH*row]
-			p.fire(rows[min(line, w.KH-1)*row:][:row], s, y, from, &stats)
-			if line == w.KH-1 && at < w.Out.H {
-				kernel.MaxPool(dst[t*p.out.Len()+at*w.Out.W*w.Out.C:], rows, &band)
+			now := from
+			if len(from) > row {
+				now = from[t*row:][:row]
+			}
+			if len(p.pools) == 0 {
+				p.fire(dst[t*p.in.Len()+y*row:][:row], v, now, &stats)
+				continue
+			}
+			rows := s.band[t*pool.KH*row:][:pool.KH*row]
+			p.fire(rows[min(y%pool.SH, pool.KH-1)*row:][:row], v, now, &stats)
+			if at := y / pool.SH; y%pool.SH == pool.KH-1 && at < p.pools[0].Out.H {
+				kernel.MaxPool(dst[t*p.out.Len()+at*pool.Out.W*pool.Out.C:], rows, &pool)
 			}
 		}
 	}
 	return stats
+}
+
+// band is the first pooling's window over one row of windows, if there is a pooling.
+func (p *Population) band() (band kernel.Window) {
+	if len(p.pools) > 0 {
+		band = p.pools[0]
+		band.In.H, band.Out.H = band.KH, 1
+	}
+	return band
+}
+
+// startOf is the starting voltages of row y along the axis Steps.
+func (p *Population) startOf(y int) []float32 {
+	if p.still != nil {
+		return p.still
+	}
+	row := p.in.W * p.in.C
+	return p.start()[y*row:][:row]
 }
 
 func (p *Population) stepFused(dst []uint8, s *State, current Currents, stats *Stats) {
@@ -110,12 +149,11 @@ func (p *Population) stepFused(dst []uint8, s *State, current Currents, stats *S
 		to = s.room(1, w.Out.Len())
 	}
 	row := p.in.W * p.in.C
-	band := *w // the pooling of one row of windows
-	band.In.H, band.Out.H = w.KH, 1
+	band := p.band()
 	for y := range p.in.H {
 		at, line := y/w.SH, y%w.SH
 		counts := s.band[min(line, w.KH-1)*row:][:row]
-		p.fire(counts, s, y, current.Row(y), stats)
+		p.fire(counts, p.voltages(s, y), current.Row(y), stats)
 		if line == w.KH-1 && at < w.Out.H {
 			kernel.MaxPool(to[at*w.Out.W*w.Out.C:], s.band, &band)
 		}
@@ -130,7 +168,7 @@ func (p *Population) stepWhole(dst []uint8, s *State, current Currents, stats *S
 	}
 	row := p.in.W * p.in.C
 	for y := range p.in.H {
-		p.fire(counts[y*row:][:row], s, y, current.Row(y), stats)
+		p.fire(counts[y*row:][:row], p.voltages(s, y), current.Row(y), stats)
 	}
 	if rec != nil {
 		rec.Observe(p.neurons.LayerName, p.axis, p.in, counts[:p.in.Len()], stats.SynapticOperations)
@@ -138,26 +176,17 @@ func (p *Population) stepWhole(dst []uint8, s *State, current Currents, stats *S
 	p.pool(dst, counts, s, 0)
 }
 
-// stepAll takes maps of several steps of the axis Steps through a population without poolings, as so many calls of Step would, and
-// writes each step's spikes to dst, [T][H][W][C]. The neurons of a row take all their steps before those of the next.
-func (p *Population) stepAll(dst []uint8, s *State, c *currents, steps int) Stats {
-	stats := Stats{SynapticOperations: c.messages}
+// voltages are those of row y: along Rows, every row has the same neurons.
+func (p *Population) voltages(s *State, y int) []float32 {
 	row := p.in.W * p.in.C
-	for y := range p.in.H {
-		from := c.rows(y)
-		for t := range steps {
-			p.fire(dst[t*p.in.Len()+y*row:][:row], s, y, from[t*row:][:row], &stats)
-		}
+	if p.axis == Rows {
+		return s.v[:row]
 	}
-	return stats
+	return s.v[y*row:][:row]
 }
 
 // fire takes the neurons of one row a step further.
-func (p *Population) fire(counts []uint8, s *State, y int, current []float32, stats *Stats) {
-	v := s.v
-	if p.axis == Steps {
-		v = v[y*len(counts):][:len(counts)]
-	}
+func (p *Population) fire(counts []uint8, v, current []float32, stats *Stats) {
 	spikes, clipped := p.neurons.step(counts, v, current)
 	stats.Spikes += spikes
 	stats.Clipped += clipped

@@ -103,15 +103,15 @@ func (s *simulation) Run(ctx context.Context, in, out Train, opt RunOptions) (St
 	}
 	r := s.rooms.Get().(*room)
 	defer s.rooms.Put(r)
+	if s.byLayer(passes, opt) {
+		return s.layers(ctx, r, in.Counts, out.Counts, passes)
+	}
 	for i, o := range s.ops {
 		if o.weights != nil {
 			o.population.Reset(r.states[i])
 		}
 	}
 	var stats Stats
-	if s.byLayer(passes, opt) {
-		return s.layers(ctx, r, in.Counts, out.Counts, passes)
-	}
 	for t := range passes {
 		to := out.Counts[t*s.out.Len():][:s.out.Len()]
 		if err := s.pass(ctx, r, in.Counts[t*s.net.Input.Len():][:s.net.Input.Len()], to, &stats, opt.Recorder); err != nil {
@@ -152,9 +152,12 @@ func (s *simulation) layers(ctx context.Context, r *room, from, to []uint8, step
 			for t := range steps {
 				kernel.MaxPool(next[t*out:][:out], from[t*in:][:in], &o.window)
 			}
-		case o.weights.int8 != nil && len(o.population.pools) == 0:
-			stats.Add(o.population.stepAll(next, r.states[i], r.currents[i].open(from, steps), steps))
+		case o.weights.int8 != nil && o.population.Streams():
+			c := r.currents[i]
+			stats.SynapticOperations += c.open(from, steps)
+			stats.Add(o.population.Show(next, r.states[i], c, steps))
 		default:
+			o.population.Reset(r.states[i])
 			for t := range steps {
 				synops := o.weights.load(r.currents[i], from[t*in:][:in])
 				stats.Add(o.population.Step(next[t*out:][:out], r.states[i], r.currents[i], synops, nil))

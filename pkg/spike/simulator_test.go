@@ -250,3 +250,49 @@ func TestRunRefusesTrainsOfAnotherSize(t *testing.T) {
 		}
 	}
 }
+
+// TestLayersAndStepsHaveTheSameSpikes: layer by layer over all steps, as a run is that nobody looks at, and step by step.
+func TestLayersAndStepsHaveTheSameSpikes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for trial := range 60 {
+		n, in := random(Steps)
+		for _, l := range n.Layers {
+			if c, ok := l.(*Conv2D); ok && trial%3 > 0 { // whole numbers, which a tier may take as events
+				whole := Weights{Scale: make([]float32, c.Channels), Bias: c.Weights.Bias}
+				for _, w := range c.Weights.Float32 {
+					whole.Int8 = append(whole.Int8, int8(w*40))
+				}
+				for i := range whole.Scale {
+					whole.Scale[i] = rng.Float32() / 20
+				}
+				c.Weights = whole
+			}
+		}
+		switch trial % 4 {
+		case 1: // without the pooling between them
+			n.Layers = append(n.Layers[:2:2], n.Layers[3:]...)
+		case 2:
+			n.Layers[1] = &Neurons{LayerName: "spike1", Dynamics: IntegrateAndFire, Threshold: 1, Amplitude: 1, Reset: ResetBySubtraction, Most: 9, Start: Start{Kind: StartConstant, Value: 0.5}}
+		case 3:
+			n.Layers[2].(*MaxPool2D).Stride = [2]int{1, 1} // windows that overlap
+		}
+		share := rng.IntN(10)
+		for i := range in.Counts {
+			if rng.IntN(10) < share {
+				in.Counts[i] = 0
+			}
+		}
+		r, want, got := compile(t, n), output(n, in), output(n, in)
+		slow, err := r.Run(t.Context(), in, want, RunOptions{OnStep: func(int, []uint8) error { return nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		quick, err := r.Run(t.Context(), in, got, RunOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" || slow != quick {
+			t.Fatalf("trial %d: %+v, layer by layer %+v: %s", trial, slow, quick, diff)
+		}
+	}
+}

@@ -48,9 +48,8 @@ type currents struct {
 	row       []float32
 	workspace kernel.Workspace
 
-	steps    kernel.Int8Steps // of several maps at a time, of whole-number weights
-	all      []float32        // a row at each step
-	messages uint64           // the synaptic operations of all of them
+	steps kernel.Int8Steps // of several maps at a time, of whole-number weights
+	all   []float32        // a row at each step
 }
 
 func (w *weigher) newCurrents() *currents {
@@ -85,23 +84,25 @@ func (w *weigher) messages(counts []uint8) uint64 {
 	return sum * uint64(w.window.Out.C)
 }
 
-// open takes maps of several steps, [T][H][W][C], of a weigher with whole-number weights. They must stay until the rows are there.
-func (c *currents) open(maps []uint8, steps int) *currents {
+// open takes maps of several steps, [T][H][W][C], of a weigher with whole-number weights, and returns the synaptic operations that they
+// cause. They must stay until the rows are there.
+func (c *currents) open(maps []uint8, steps int) uint64 {
 	w := c.from
 	c.steps.Open(w.int8, maps, steps, &c.workspace)
-	if n := steps * len(c.row); len(c.all) < n {
+	if n := steps * len(c.row); cap(c.all) < n {
 		c.all = make([]float32, n)
 	}
+	c.all = c.all[:steps*len(c.row)]
 	in := w.window.In.Len()
-	c.messages = 0
+	var messages uint64
 	for t := range steps {
-		c.messages += w.messages(maps[t*in:][:in])
+		messages += w.messages(maps[t*in:][:in])
 	}
-	return c
+	return messages
 }
 
-// rows gives the currents of row y at every step, [T][W][C], of maps that were opened.
-func (c *currents) rows(y int) []float32 {
+// Rows gives the currents of row y at every step, [T][W][C], of maps that were opened.
+func (c *currents) Rows(y int) []float32 {
 	c.steps.Rows(c.all, y)
 	return c.all
 }
