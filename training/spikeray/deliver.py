@@ -1,6 +1,6 @@
 """From finished runs of `spikeray` to model files: weights, calibration, operating points, those of fewer steps, gate, card.
 
-`python -m spikeray.deliver --runs training/runs/spikeray --out models` writes models/seeds/spikeray-K.safetensors for each block's
+`python -m spikeray.deliver --data DIR --runs training/runs/spikeray --out models` writes models/seeds/spikeray-K.safetensors for each block's
 run and models/spikeray.safetensors, a copy of the best, by the rules of docs/PROTOCOL.md.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from . import card, data, fit, gate, hybrid, modelfile, window
+from . import card, data, fit, gate, hybrid, modelfile, order, window
 from .metrics import auc, bootstrap
 
 PIXEL = 255
@@ -166,14 +166,14 @@ def decisions(found: list[Run]) -> dict:
     return {"calibration": calibration, "operating_points": points, **({"early": early} if early else {})}
 
 
-def deliver(root, out, version) -> list[pathlib.Path]:
-    """Writes the five seeds' model files and the default; gives back their paths."""
+def deliver(root, out, version, dataset) -> list[pathlib.Path]:
+    """Writes the five seeds' model files and the default; gives back their paths. dataset: what they were trained on."""
     found = runs(root)
     operated = decisions(found)
     best = max(found, key=lambda r: r.merit)
     (pathlib.Path(out) / "seeds").mkdir(parents=True, exist_ok=True)
-    return [*(_write(r, f"spikeray-{r.record['fold']}", pathlib.Path(out) / "seeds", version, SUMMARY, operated) for r in found),
-            _write(best, "spikeray", pathlib.Path(out), version, SUMMARY, operated)]
+    return [*(_write(r, f"spikeray-{r.record['fold']}", pathlib.Path(out) / "seeds", version, SUMMARY, operated, dataset) for r in found),
+            _write(best, "spikeray", pathlib.Path(out), version, SUMMARY, operated, dataset)]
 
 
 def deliver_board(root, out, version) -> pathlib.Path:
@@ -186,11 +186,20 @@ def deliver_board(root, out, version) -> pathlib.Path:
     return path
 
 
-def _write(run, name, folder, version, summary, operated):
+def _in_order(run, dataset) -> hybrid.Spiking:
+    """A run's network with its channels in the order that suits the engine, by pictures that it was trained on."""
+    plan = run.plan()
+    found, kept = fit.pictures(dataset, run.folder.parent / "cache", fit.kept_size(plan))
+    x = fit.sample(plan, kept, np.flatnonzero(data.blocks(found) != plan.fold))[:64]
+    model = run.model()
+    return order.reordered(model, order.orders(model, x, np.random.default_rng(plan.seed)))
+
+
+def _write(run, name, folder, version, summary, operated, dataset=None):
     section, gate_tensors = gate.section()
     provenance = {k: run.record[k] for k in ("seed", "fold", "stack", "epochs", "epochs_after", "budget", "digest", "versions")} | {
         "recipe": "spikeray", "auc": {k: round(v, 5) for k, v in run.record["auc"].items() if "@" not in k}}
-    description, tensors = describe(run.model(), run.record["windowed"], name, version, summary, provenance)
+    description, tensors = describe(_in_order(run, dataset) if dataset else run.model(), run.record["windowed"], name, version, summary, provenance)
     del description["threshold"]
     path = folder / f"{name}.safetensors"
     modelfile.write(path, description | operated | {"gate": section}, tensors | gate_tensors)
@@ -201,11 +210,17 @@ def _write(run, name, folder, version, summary, operated):
 def main():
     ap = argparse.ArgumentParser(description="Write the model files of the five runs of spikeray, or of its variant for boards.")
     ap.add_argument("--runs", default="training/runs/spikeray")
+    ap.add_argument("--data", help="folder with train/, as the runs had it; not for --board")
     ap.add_argument("--out", default="models")
     ap.add_argument("--board", action="store_true", help="the variant for boards")
     ap.add_argument("--version", default=VERSION)
     a = ap.parse_args()
-    (deliver_board if a.board else deliver)(a.runs, a.out, a.version)
+    if a.board:
+        deliver_board(a.runs, a.out, a.version)
+    elif a.data:
+        deliver(a.runs, a.out, a.version, a.data)
+    else:
+        ap.error("--data is wanted")
 
 
 if __name__ == "__main__":

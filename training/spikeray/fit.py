@@ -146,6 +146,17 @@ def _views(x, plan, rng):
     return torch.from_numpy(out)
 
 
+def sample(plan, kept, training):
+    """Augmented views of some training pictures, (n, 1, size, size) of 0..255; kept: as `pictures` gives them, training: which to draw from."""
+    some = kept[0][np.random.default_rng(plan.seed).choice(training, min(256, len(training)), replace=False)]
+    return _views(some, plan, np.random.default_rng(plan.seed))[0]
+
+
+def kept_size(plan) -> int:
+    """The side at which pictures are kept for training."""
+    return round(plan.size * MARGIN / 8) * 8
+
+
 class _Trainer:
     """One stage of training, with the running average of weights and batch norm's statistics kept beside the weights."""
 
@@ -244,7 +255,7 @@ def fit(plan: Plan, root, out, beside=None):
     out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     torch.manual_seed(plan.seed)
-    found, kept = pictures(root, cache, round(plan.size * MARGIN / 8) * 8)
+    found, kept = pictures(root, cache, kept_size(plan))
     block = data.blocks(found)
     training = np.flatnonzero(block != plan.fold)
     labels = np.array([p.label for p in found])
@@ -264,8 +275,7 @@ def fit(plan: Plan, root, out, beside=None):
         torch.save(analog.state_dict(), out / "first.pt")
     first, before = ask(analog)
     print(f"{out}: first stage AUC " + ", ".join(f"{name} {of['plain']:.4f}" for name, of in before.items()), flush=True)
-    some = kept[0][np.random.default_rng(plan.seed).choice(training, min(256, len(training)), replace=False)]
-    tops = hybrid.peaks(analog, _views(some, plan, np.random.default_rng(plan.seed))[0])
+    tops = hybrid.peaks(analog, sample(plan, kept, training))
     model = hybrid.converted(analog, plan.shape(), tops).to(memory_format=torch.channels_last)
     _Trainer(model, x, y, plan, 2, out, analog.eval()).run()
     torch.save(model.state_dict(), out / "model.pt")

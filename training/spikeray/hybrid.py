@@ -204,8 +204,8 @@ class Spiking(nn.Module):
     def _on_board(self, i):
         return self.shape.board and i > 0
 
-    def rates(self, x):
-        """The spikes of the last layer, mean over places, by step: (T, n, channels)."""
+    def maps(self, x):
+        """The spikes of each layer in turn, (T * n, channels, h, w), steps outermost; sets `operations` once all were taken."""
         shape, n, cost = self.shape, len(x), 0.0
         for i, ((_, _, stride), weight, fan) in enumerate(zip(shape.layers(), self.weights, shape.fans())):
             scale = self.scale(i)
@@ -219,8 +219,15 @@ class Spiking(nn.Module):
             spikes, share = _fire_to_zero(current, shape.steps) if self._on_board(i) else _Fire.apply(current, shape.steps, shape.most)
             cost = cost + fan * shape.steps * share
             x = spikes.flatten(0, 1)
+            yield x
         self.operations = cost
-        return x.mean((2, 3)).view(shape.steps, n, -1)
+
+    def rates(self, x):
+        """The spikes of the last layer, mean over places, by step: (T, n, channels)."""
+        n = len(x)
+        for x in self.maps(x):
+            pass
+        return x.mean((2, 3)).view(self.shape.steps, n, -1)
 
     def forward(self, x):
         return self.logits(self.rates(x).mean(0))

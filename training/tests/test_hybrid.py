@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from spikeray import augment, data, deliver, findings, fit, hybrid, modelfile, plans, reference, stress, window
+from spikeray import augment, data, deliver, findings, fit, hybrid, modelfile, order, plans, reference, stress, window
 
 SMALL = hybrid.Shape("ten", 32, 2, 15)
 PLAN = fit.Plan(size=32, epochs=2, epochs_after=2, batch=8)
@@ -238,15 +238,26 @@ def test_five_runs_make_models_tables_and_a_card(told_apart, tmp_path):
     out, beside = tmp_path / "runs", {"shifted": root / "test"}
     for k in range(data.FOLDS):
         fit.fit(dataclasses.replace(PLAN, epochs=3, epochs_after=1, seed=k, fold=k), root, out / f"spiking-{k}", beside)
-    written = deliver.deliver(out, tmp_path / "models", "9.9.9")
+    written = deliver.deliver(out, tmp_path / "models", "9.9.9", root)
     assert [p.name for p in written] == [*(f"spikeray-{k}.safetensors" for k in range(5)), "spikeray.safetensors"]
     description, _ = modelfile.read(written[-1])
     assert description["version"] == "9.9.9" and [e["steps"] for e in description["early"]] == [1]
     assert description["preparation"]["window"] == {"low": 1311, "high": 64225, "least": 16}
     assert [p["name"] for p in description["operating_points"]] == ["balanced", "screening"]
-    assert {layer["most"] for layer in description["layers"] if layer["type"] == "neurons"} == {15}
+    assert {layer["most"] for layer in description["layers"] if layer["type"] == "neurons"} == {PLAN.most}
     tables, card = findings.report(out, root, tmp_path / "figures", "9.9.9")
     assert (tmp_path / "figures" / "reliability.svg").exists()
     for words in ("### Steadiness", "| `shifted`, ", "### After each step", "## The spiking question", "borders masked"):
         assert words in tables
     assert "# spikeray 9.9.9" in card and "CC BY 4.0" in card and "{" not in card.replace("{NORMAL", "")
+
+
+def test_the_order_of_channels_changes_nothing_but_how_many_groups_spike():
+    analog, x = settled(SMALL)
+    model = hybrid.converted(analog, SMALL, hybrid.peaks(analog, x)).eval()
+    found = order.orders(model, x, np.random.default_rng(0))
+    other = order.reordered(model, found)
+    with torch.no_grad():
+        assert torch.equal(model.by_step(x), other.by_step(x))
+    assert [sorted(o) for o in found] == [list(range(len(o))) for o in found] and any((o != np.arange(len(o))).any() for o in found)
+    assert np.mean(order.groups(other, x)) <= np.mean(order.groups(model, x))
