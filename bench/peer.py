@@ -29,6 +29,7 @@ def main():
     source.add_argument("--prepared", help="prepared pictures, one after another, 8 bits a pixel: times the network alone")
     source.add_argument("--files", help="a list of pictures, a path a line: times the way from their bytes to the answer")
     parser.add_argument("--draft", action="store_true", help="let libjpeg scale while it decodes, which changes the answer a little")
+    parser.add_argument("--windowed", action="store_true", help="files: through the default model's grey window")
     parser.add_argument("--size", type=int, required=True, help="side of a prepared picture")
     parser.add_argument("--scale", type=float, required=True, help="what each pixel is divided by")
     parser.add_argument("--positive", type=int, required=True, help="index of the label whose probability is asked for")
@@ -51,7 +52,7 @@ def main():
         count = len(files)
 
         def task(i):
-            return predict(pictures.prepare(files[i % count], args.size, args.scale, args.draft))
+            return predict(pictures.prepare(files[i % count], args.size, args.scale, args.draft, args.windowed))
 
     say({"pictures": count, "threads": args.threads})
     for line in sys.stdin:

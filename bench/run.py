@@ -7,9 +7,9 @@ import tempfile
 
 from harness import bars, machine, report
 from harness.workplace import ROOT, Effort, Workplace
-from sections import file, footprint, linear, network, service, simulator
+from sections import file, footprint, linear, network, service, simulator, twin
 
-SECTIONS = {"a": network, "b": file, "c": service, "d": simulator, "e": footprint, "f": linear}
+SECTIONS = {"a": network, "b": file, "c": service, "d": simulator, "e": footprint, "f": linear, "g": twin}
 RESULTS = ROOT / "bench" / "RESULTS.md"
 QUIET = 0.1  # the most that others may take of the processors
 

@@ -13,7 +13,7 @@ SAMPLE, CALIBRATION = 64, 64  # pictures of 224 pixels that are measured, and ot
 
 class Pictures:
     """`small` and `originals` are files; `originals` is empty where there are none. `prepared` and `calibration` are
-    [n][size][size], 8 bits. `origin` says in words what `small` is."""
+    [n][size][size], 8 bits; `rest` is the calibration's files. `origin` says in words what `small` is."""
 
     def __init__(self, data: pathlib.Path, room: pathlib.Path, size: int, most: int | None = None):
         self.originals = sorted(p for p in (data / "originals").glob("*/*") if p.is_file())[:most]
@@ -28,6 +28,7 @@ class Pictures:
             self.origin = f"{SAMPLE} drawn pictures of 224 pixels, because there are no X-rays here"
         self.small = small[:most]
         self.prepared = np.stack([pictures.grey(p.read_bytes(), size) for p in self.small])
+        self.rest = rest
         self.calibration = np.stack([pictures.grey(p.read_bytes(), size) for p in rest])
 
 

@@ -33,7 +33,7 @@ class Workplace:
 
     def __init__(self, room: pathlib.Path, data: pathlib.Path, spiking: pathlib.Path, relu: pathlib.Path, effort: Effort,
                  most_pictures: int | None):
-        self.room, self.effort = room, effort
+        self.room, self.effort, self.data = room, effort, data
         self.models = {"spiking": Model(spiking), "relu": Model(relu)}
         self.cores = machine.cores()
         self.description, self.tensors = modelfile.read(relu)
@@ -71,11 +71,13 @@ class Workplace:
         pictures = ["-files", source] if source else ["-prepared", prepared or self.prepared]
         return self._contender(name, [self.ours, "-model", model, *pictures, "-batch", batch, "-steps", steps], cores)
 
-    def peer(self, name, runtime, network, cores, source=None, batch=1, extra=()) -> Contender:
-        pictures = ["--files", source] if source else ["--prepared", self.prepared]
+    def peer(self, name, runtime, network, cores, source=None, batch=1, extra=(), twin=None) -> Contender:
+        """A peer; `twin` is the network that is not the article's, with the pictures for it."""
+        of = twin or self
+        pictures = ["--files", source] if source else ["--prepared", of.prepared]
         return self._contender(name, [
-            sys.executable, ROOT / "bench" / "peer.py", runtime, "--network", network, *pictures, "--size", self.size,
-            "--scale", self.scale, "--positive", self.positive, "--batch", batch, "--threads", len(cores), *extra], cores)
+            sys.executable, ROOT / "bench" / "peer.py", runtime, "--network", network, *pictures, "--size", of.size,
+            "--scale", of.scale, "--positive", of.positive, "--batch", batch, "--threads", len(cores), *extra], cores)
 
     def onnx(self, batch: int, int8=False) -> pathlib.Path:
         """The ReLU network as an ONNX file, made once."""

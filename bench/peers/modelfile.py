@@ -7,6 +7,7 @@ import sys
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "training"))
 
 from spikeray.modelfile import read, write  # noqa: E402, F401
+from spikeray import window as grey_window  # noqa: E402, F401
 from spikeray.quantise import quantise  # noqa: E402, F401
 
 

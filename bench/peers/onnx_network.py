@@ -26,7 +26,10 @@ def write(path, description, tensors, batch):
             inputs.append(constant(f"{name}.bias", layer.bias))
         match layer.kind:
             case "conv2d":
-                nodes.append(helper.make_node("Conv", inputs, [out], name, kernel_shape=layer.size, strides=layer.stride))
+                nodes.append(helper.make_node("Conv", inputs, [out], name, kernel_shape=layer.size, strides=layer.stride, pads=layer.pads))
+            case "global_average_pool2d":
+                nodes.append(helper.make_node("GlobalAveragePool", inputs, [f"{out}.map"], f"{name}.map"))
+                nodes.append(helper.make_node("Flatten", [f"{out}.map"], [out], name, axis=1))
             case "dense":
                 nodes.append(helper.make_node("Gemm", inputs, [out], name, transB=1))
             case "max_pool2d":

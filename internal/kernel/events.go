@@ -15,6 +15,8 @@ type Int8Steps struct {
 type events interface {
 	// rows computes row y of the outputs at all steps, dst [steps][Out.W][Out.C].
 	rows(dst []float32, y int)
+	// fire has row y of the outputs drive neurons; see Int8Steps.Fire.
+	fire(dst []uint8, stride, y int, n Graded, start float32) (spikes uint64, done bool)
 }
 
 // int8Events is an int8Rows that can take inputs as events. It gives nil where that would not pay. memory is what it gave
@@ -32,6 +34,16 @@ func (s *Int8Steps) Open(c *Int8Conv, src []uint8, steps int, ws *Workspace) {
 			s.memory = s.events
 		}
 	}
+}
+
+// Fire has row y of the output drive neurons n that begin the first step with the voltage start, as [Graded.Step] would step by step, and
+// writes their counts, [Out.W][Out.C], to dst, those of each step stride bytes after those of the one before. It gives the sum of the counts,
+// or says that it has done nothing: Rows and Graded.Step then do.
+func (s *Int8Steps) Fire(dst []uint8, stride, y int, n Graded, start float32) (spikes uint64, done bool) {
+	if s.events == nil {
+		return 0, false
+	}
+	return s.events.fire(dst[:(s.steps-1)*stride+s.conv.window.Out.W*s.conv.window.Out.C], stride, y, n, start)
 }
 
 // Rows computes row y of the output at every step, dst [steps][Out.W][Out.C].

@@ -106,10 +106,21 @@ var eventRows = [...]func(dst, dst2 *float32, dstStride int, starts *uint32, sta
 	1: eventRowVNNI1, 2: eventRowVNNI2, 3: eventRowVNNI3, 4: eventRowVNNI4, 5: eventRowVNNI5, 6: eventRowVNNI6, 7: eventRowVNNI7, 8: eventRowVNNI8,
 }
 
-func (e *vnniEvents) rows(dst []float32, y int) {
-	w, b, row := &e.p.window, &e.p.whole, e.p.startsRow()
+var eventFires = [...]func(dst, dst2 *uint8, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, zero int, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int, tail uint32, start, decay, most float32) uint64{
+	1: eventFireVNNI1, 2: eventFireVNNI2, 3: eventFireVNNI3, 4: eventFireVNNI4, 5: eventFireVNNI5, 6: eventFireVNNI6, 7: eventFireVNNI7, 8: eventFireVNNI8,
+}
+
+// under is where the events under the windows of row y begin, with their weights, and in how many rows of the windows there are any.
+func (e *vnniEvents) under(v *vnniPair, y int) (starts *uint32, weights *int8, rows int) {
+	w := &e.p.window
 	top := y*w.SH - w.PadTop
 	from, to := max(0, -top), min(w.KH, w.In.H-top)
+	_, tap := e.p.tap()
+	return &v.starts[(top+from)*e.p.startsRow()], &e.p.whole.weights[from*w.KW*tap], to - from
+}
+
+func (e *vnniEvents) rows(dst []float32, y int) {
+	w, b := &e.p.window, &e.p.whole
 	n := w.Out.W * w.Out.C
 	_, tap := e.p.tap()
 	for i := range e.pairs {
@@ -118,7 +129,21 @@ func (e *vnniEvents) rows(dst []float32, y int) {
 		if 2*i+1 < e.steps {
 			second = dst[(2*i+1)*n:][:n]
 		}
-		eventRows[b.registers](&first[0], &second[0], 4*w.Out.C, &v.starts[(top+from)*row], 4*row, 4*w.SW, &v.places[0], &v.first[0], &v.second[0], v.zero,
-			&b.weights[from*w.KW*tap], w.KW*tap, w.SW*tap, w.KW, to-from, &b.scale[0], &b.bias[0], w.Out.W, b.tail)
+		starts, weights, rows := e.under(v, y)
+		eventRows[b.registers](&first[0], &second[0], 4*w.Out.C, starts, 4*e.p.startsRow(), 4*w.SW, &v.places[0], &v.first[0], &v.second[0], v.zero,
+			weights, w.KW*tap, w.SW*tap, w.KW, rows, &b.scale[0], &b.bias[0], w.Out.W, b.tail)
 	}
+}
+
+// fire does two steps, whose voltages never leave the registers.
+func (e *vnniEvents) fire(dst []uint8, stride, y int, n Graded, start float32) (spikes uint64, done bool) {
+	if e.steps != 2 {
+		return 0, false
+	}
+	w, b, v := &e.p.window, &e.p.whole, &e.pairs[0]
+	_, tap := e.p.tap()
+	starts, weights, rows := e.under(v, y)
+	_ = dst[stride+w.Out.W*w.Out.C-1]
+	return eventFires[b.registers](&dst[0], &dst[stride], w.Out.C, starts, 4*e.p.startsRow(), 4*w.SW, &v.places[0], &v.first[0], &v.second[0], v.zero,
+		weights, w.KW*tap, w.SW*tap, w.KW, rows, &b.scale[0], &b.bias[0], w.Out.W, b.tail, float32(n.Decay*start), n.Decay, float32(n.Most)), true
 }

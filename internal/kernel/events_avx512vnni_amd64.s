@@ -168,6 +168,119 @@ next:
 	VZEROUPPER
 	RET
 
+// func eventFireVNNI1(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
+TEXT ·eventFireVNNI1(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z12, Z12, Z12
+	VPXORD       Z16, Z16, Z16
+	VBROADCASTSS start+148(FP), Z13
+	VBROADCASTSS decay+152(FP), Z14
+	VBROADCASTSS most+156(FP), Z15
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R9
+	MOVQ         zero+72(FP), R14
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   weights+80(FP), R8
+	MOVQ   starts+24(FP), DI
+	MOVQ   rows+112(FP), R10
+
+row:
+	MOVL (DI), BX
+	MOVL (DI)(R9*4), SI
+	CMPQ BX, SI
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(BX*4), R11
+	LEAQ         1(BX), R13
+	MOVLQSX      4(AX)(BX*4), R12
+	CMPQ         R13, SI
+	CMOVQGE      R11, R12
+	CMOVQGE      R14, R13
+	VPBROADCASTD (CX)(BX*4), Z4
+	VPBROADCASTD (DX)(BX*4), Z5
+	VMOVDQU32    (R8)(R11*1), Z8
+	VPDPBUSD     Z8, Z4, Z0
+	VPDPBUSD     Z8, Z5, Z1
+	VPBROADCASTD (CX)(R13*4), Z6
+	VPBROADCASTD (DX)(R13*4), Z7
+	VMOVDQU32    (R8)(R12*1), Z8
+	VPDPBUSD     Z8, Z6, Z2
+	VPDPBUSD     Z8, Z7, Z3
+	ADDQ         $0x02, BX
+	CMPQ         BX, SI
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), DI
+	ADDQ weightsRow+88(FP), R8
+	DECQ R10
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), BX
+	MOVQ      bias+128(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      dst2+8(FP), R8
+	VMOVUPS   (BX), Z8
+	VPADDD    Z2, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VPADDD    Z3, Z1, Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z8, Z1, Z1
+	VADDPS    (SI), Z1, Z1
+	VADDPS    Z0, Z13, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z12, Z0, Z10
+	VMINPS     Z15, Z10, Z10
+	VCVTTPS2DQ Z10, Z9
+	VCVTDQ2PS  Z9, Z10
+	VSUBPS     Z10, Z0, Z0
+	VMULPS     Z14, Z0, Z0
+	VPADDD     Z9, Z16, K1, Z16
+	VPMOVDB    Z9, K1, (DI)
+	VADDPS     Z1, Z0, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z12, Z1, Z10
+	VMINPS        Z15, Z10, Z10
+	VCVTTPS2DQ    Z10, Z9
+	VPADDD        Z9, Z16, K1, Z16
+	VPMOVDB       Z9, K1, (R8)
+	MOVQ          dstStride+16(FP), BX
+	ADDQ          BX, dst+0(FP)
+	ADDQ          BX, dst2+8(FP)
+	MOVQ          startsPixel+40(FP), BX
+	ADDQ          BX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), BX
+	SUBQ          BX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z16, Y4
+	VPADDD        Y4, Y16, Y16
+	VEXTRACTI32X4 $0x01, Y16, X4
+	VPADDD        X4, X16, X16
+	VPSHUFD       $0x0e, X16, X4
+	VPADDD        X4, X16, X16
+	VPSHUFD       $0x01, X16, X4
+	VPADDD        X4, X16, X16
+	VMOVD         X16, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
 // func eventRowVNNI2(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
 // Requires: AVX, AVX512F, CMOV
 TEXT ·eventRowVNNI2(SB), NOSPLIT, $0-148
@@ -267,6 +380,157 @@ next:
 	SUBQ      BX, weights+80(FP)
 	DECQ      pixels+136(FP)
 	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireVNNI2(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
+TEXT ·eventFireVNNI2(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z16, Z16, Z16
+	VPXORD       Z20, Z20, Z20
+	VBROADCASTSS start+148(FP), Z17
+	VBROADCASTSS decay+152(FP), Z18
+	VBROADCASTSS most+156(FP), Z19
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R9
+	MOVQ         zero+72(FP), R14
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   weights+80(FP), R8
+	MOVQ   starts+24(FP), DI
+	MOVQ   rows+112(FP), R10
+
+row:
+	MOVL (DI), BX
+	MOVL (DI)(R9*4), SI
+	CMPQ BX, SI
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(BX*4), R11
+	LEAQ         1(BX), R13
+	MOVLQSX      4(AX)(BX*4), R12
+	CMPQ         R13, SI
+	CMOVQGE      R11, R12
+	CMOVQGE      R14, R13
+	VPBROADCASTD (CX)(BX*4), Z8
+	VPBROADCASTD (DX)(BX*4), Z9
+	VMOVDQU32    (R8)(R11*1), Z12
+	VPDPBUSD     Z12, Z8, Z0
+	VPDPBUSD     Z12, Z9, Z2
+	VMOVDQU32    64(R8)(R11*1), Z13
+	VPDPBUSD     Z13, Z8, Z1
+	VPDPBUSD     Z13, Z9, Z3
+	VPBROADCASTD (CX)(R13*4), Z10
+	VPBROADCASTD (DX)(R13*4), Z11
+	VMOVDQU32    (R8)(R12*1), Z12
+	VPDPBUSD     Z12, Z10, Z4
+	VPDPBUSD     Z12, Z11, Z6
+	VMOVDQU32    64(R8)(R12*1), Z13
+	VPDPBUSD     Z13, Z10, Z5
+	VPDPBUSD     Z13, Z11, Z7
+	ADDQ         $0x02, BX
+	CMPQ         BX, SI
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), DI
+	ADDQ weightsRow+88(FP), R8
+	DECQ R10
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), BX
+	MOVQ      bias+128(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      dst2+8(FP), R8
+	VMOVUPS   (BX), Z12
+	VPADDD    Z4, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VPADDD    Z6, Z2, Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z12, Z2, Z2
+	VADDPS    (SI), Z2, Z2
+	VADDPS    Z0, Z17, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z0, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VCVTDQ2PS  Z13, Z14
+	VSUBPS     Z14, Z0, Z0
+	VMULPS     Z18, Z0, Z0
+	VPADDD     Z13, Z20, Z20
+	VPMOVDB    Z13, (DI)
+	VADDPS     Z2, Z0, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z2, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VPADDD     Z13, Z20, Z20
+	VPMOVDB    Z13, (R8)
+	VMOVUPS    64(BX), Z12
+	VPADDD     Z5, Z1, Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z12, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VPADDD     Z7, Z3, Z3
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z12, Z3, Z3
+	VADDPS     64(SI), Z3, Z3
+	VADDPS     Z1, Z17, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z1, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VCVTDQ2PS  Z13, Z14
+	VSUBPS     Z14, Z1, Z1
+	VMULPS     Z18, Z1, Z1
+	VPADDD     Z13, Z20, K1, Z20
+	VPMOVDB    Z13, K1, 16(DI)
+	VADDPS     Z3, Z1, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z16, Z3, Z14
+	VMINPS        Z19, Z14, Z14
+	VCVTTPS2DQ    Z14, Z13
+	VPADDD        Z13, Z20, K1, Z20
+	VPMOVDB       Z13, K1, 16(R8)
+	MOVQ          dstStride+16(FP), BX
+	ADDQ          BX, dst+0(FP)
+	ADDQ          BX, dst2+8(FP)
+	MOVQ          startsPixel+40(FP), BX
+	ADDQ          BX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), BX
+	SUBQ          BX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z20, Y8
+	VPADDD        Y8, Y20, Y20
+	VEXTRACTI32X4 $0x01, Y20, X8
+	VPADDD        X8, X20, X20
+	VPSHUFD       $0x0e, X20, X8
+	VPADDD        X8, X20, X20
+	VPSHUFD       $0x01, X20, X8
+	VPADDD        X8, X20, X20
+	VMOVD         X20, AX
+	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
 	RET
 
@@ -390,6 +654,195 @@ next:
 	SUBQ      BX, weights+80(FP)
 	DECQ      pixels+136(FP)
 	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireVNNI3(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
+TEXT ·eventFireVNNI3(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z20, Z20, Z20
+	VPXORD       Z24, Z24, Z24
+	VBROADCASTSS start+148(FP), Z21
+	VBROADCASTSS decay+152(FP), Z22
+	VBROADCASTSS most+156(FP), Z23
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R9
+	MOVQ         zero+72(FP), R14
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   weights+80(FP), R8
+	MOVQ   starts+24(FP), DI
+	MOVQ   rows+112(FP), R10
+
+row:
+	MOVL (DI), BX
+	MOVL (DI)(R9*4), SI
+	CMPQ BX, SI
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(BX*4), R11
+	LEAQ         1(BX), R13
+	MOVLQSX      4(AX)(BX*4), R12
+	CMPQ         R13, SI
+	CMOVQGE      R11, R12
+	CMOVQGE      R14, R13
+	VPBROADCASTD (CX)(BX*4), Z12
+	VPBROADCASTD (DX)(BX*4), Z13
+	VMOVDQU32    (R8)(R11*1), Z16
+	VPDPBUSD     Z16, Z12, Z0
+	VPDPBUSD     Z16, Z13, Z3
+	VMOVDQU32    64(R8)(R11*1), Z17
+	VPDPBUSD     Z17, Z12, Z1
+	VPDPBUSD     Z17, Z13, Z4
+	VMOVDQU32    128(R8)(R11*1), Z18
+	VPDPBUSD     Z18, Z12, Z2
+	VPDPBUSD     Z18, Z13, Z5
+	VPBROADCASTD (CX)(R13*4), Z14
+	VPBROADCASTD (DX)(R13*4), Z15
+	VMOVDQU32    (R8)(R12*1), Z16
+	VPDPBUSD     Z16, Z14, Z6
+	VPDPBUSD     Z16, Z15, Z9
+	VMOVDQU32    64(R8)(R12*1), Z17
+	VPDPBUSD     Z17, Z14, Z7
+	VPDPBUSD     Z17, Z15, Z10
+	VMOVDQU32    128(R8)(R12*1), Z18
+	VPDPBUSD     Z18, Z14, Z8
+	VPDPBUSD     Z18, Z15, Z11
+	ADDQ         $0x02, BX
+	CMPQ         BX, SI
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), DI
+	ADDQ weightsRow+88(FP), R8
+	DECQ R10
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), BX
+	MOVQ      bias+128(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      dst2+8(FP), R8
+	VMOVUPS   (BX), Z16
+	VPADDD    Z6, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z16, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VPADDD    Z9, Z3, Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z16, Z3, Z3
+	VADDPS    (SI), Z3, Z3
+	VADDPS    Z0, Z21, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z0, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VCVTDQ2PS  Z17, Z18
+	VSUBPS     Z18, Z0, Z0
+	VMULPS     Z22, Z0, Z0
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, (DI)
+	VADDPS     Z3, Z0, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z3, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, (R8)
+	VMOVUPS    64(BX), Z16
+	VPADDD     Z7, Z1, Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z16, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VPADDD     Z10, Z4, Z4
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z16, Z4, Z4
+	VADDPS     64(SI), Z4, Z4
+	VADDPS     Z1, Z21, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z1, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VCVTDQ2PS  Z17, Z18
+	VSUBPS     Z18, Z1, Z1
+	VMULPS     Z22, Z1, Z1
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 16(DI)
+	VADDPS     Z4, Z1, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z4, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 16(R8)
+	VMOVUPS    128(BX), Z16
+	VPADDD     Z8, Z2, Z2
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z16, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VPADDD     Z11, Z5, Z5
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z16, Z5, Z5
+	VADDPS     128(SI), Z5, Z5
+	VADDPS     Z2, Z21, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z2, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VCVTDQ2PS  Z17, Z18
+	VSUBPS     Z18, Z2, Z2
+	VMULPS     Z22, Z2, Z2
+	VPADDD     Z17, Z24, K1, Z24
+	VPMOVDB    Z17, K1, 32(DI)
+	VADDPS     Z5, Z2, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z20, Z5, Z18
+	VMINPS        Z23, Z18, Z18
+	VCVTTPS2DQ    Z18, Z17
+	VPADDD        Z17, Z24, K1, Z24
+	VPMOVDB       Z17, K1, 32(R8)
+	MOVQ          dstStride+16(FP), BX
+	ADDQ          BX, dst+0(FP)
+	ADDQ          BX, dst2+8(FP)
+	MOVQ          startsPixel+40(FP), BX
+	ADDQ          BX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), BX
+	SUBQ          BX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z24, Y12
+	VPADDD        Y12, Y24, Y24
+	VEXTRACTI32X4 $0x01, Y24, X12
+	VPADDD        X12, X24, X24
+	VPSHUFD       $0x0e, X24, X12
+	VPADDD        X12, X24, X24
+	VPSHUFD       $0x01, X24, X12
+	VPADDD        X12, X24, X24
+	VMOVD         X24, AX
+	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
 	RET
 
@@ -537,6 +990,233 @@ next:
 	VZEROUPPER
 	RET
 
+// func eventFireVNNI4(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
+TEXT ·eventFireVNNI4(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z24, Z24, Z24
+	VPXORD       Z28, Z28, Z28
+	VBROADCASTSS start+148(FP), Z25
+	VBROADCASTSS decay+152(FP), Z26
+	VBROADCASTSS most+156(FP), Z27
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R9
+	MOVQ         zero+72(FP), R14
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   weights+80(FP), R8
+	MOVQ   starts+24(FP), DI
+	MOVQ   rows+112(FP), R10
+
+row:
+	MOVL (DI), BX
+	MOVL (DI)(R9*4), SI
+	CMPQ BX, SI
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(BX*4), R11
+	LEAQ         1(BX), R13
+	MOVLQSX      4(AX)(BX*4), R12
+	CMPQ         R13, SI
+	CMOVQGE      R11, R12
+	CMOVQGE      R14, R13
+	VPBROADCASTD (CX)(BX*4), Z16
+	VPBROADCASTD (DX)(BX*4), Z17
+	VMOVDQU32    (R8)(R11*1), Z20
+	VPDPBUSD     Z20, Z16, Z0
+	VPDPBUSD     Z20, Z17, Z4
+	VMOVDQU32    64(R8)(R11*1), Z21
+	VPDPBUSD     Z21, Z16, Z1
+	VPDPBUSD     Z21, Z17, Z5
+	VMOVDQU32    128(R8)(R11*1), Z22
+	VPDPBUSD     Z22, Z16, Z2
+	VPDPBUSD     Z22, Z17, Z6
+	VMOVDQU32    192(R8)(R11*1), Z23
+	VPDPBUSD     Z23, Z16, Z3
+	VPDPBUSD     Z23, Z17, Z7
+	VPBROADCASTD (CX)(R13*4), Z18
+	VPBROADCASTD (DX)(R13*4), Z19
+	VMOVDQU32    (R8)(R12*1), Z20
+	VPDPBUSD     Z20, Z18, Z8
+	VPDPBUSD     Z20, Z19, Z12
+	VMOVDQU32    64(R8)(R12*1), Z21
+	VPDPBUSD     Z21, Z18, Z9
+	VPDPBUSD     Z21, Z19, Z13
+	VMOVDQU32    128(R8)(R12*1), Z22
+	VPDPBUSD     Z22, Z18, Z10
+	VPDPBUSD     Z22, Z19, Z14
+	VMOVDQU32    192(R8)(R12*1), Z23
+	VPDPBUSD     Z23, Z18, Z11
+	VPDPBUSD     Z23, Z19, Z15
+	ADDQ         $0x02, BX
+	CMPQ         BX, SI
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), DI
+	ADDQ weightsRow+88(FP), R8
+	DECQ R10
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), BX
+	MOVQ      bias+128(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      dst2+8(FP), R8
+	VMOVUPS   (BX), Z20
+	VPADDD    Z8, Z0, Z0
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z20, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VPADDD    Z12, Z4, Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z20, Z4, Z4
+	VADDPS    (SI), Z4, Z4
+	VADDPS    Z0, Z25, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z24, Z0, Z22
+	VMINPS     Z27, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VCVTDQ2PS  Z21, Z22
+	VSUBPS     Z22, Z0, Z0
+	VMULPS     Z26, Z0, Z0
+	VPADDD     Z21, Z28, Z28
+	VPMOVDB    Z21, (DI)
+	VADDPS     Z4, Z0, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z24, Z4, Z22
+	VMINPS     Z27, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z28, Z28
+	VPMOVDB    Z21, (R8)
+	VMOVUPS    64(BX), Z20
+	VPADDD     Z9, Z1, Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z20, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VPADDD     Z13, Z5, Z5
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z20, Z5, Z5
+	VADDPS     64(SI), Z5, Z5
+	VADDPS     Z1, Z25, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z24, Z1, Z22
+	VMINPS     Z27, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VCVTDQ2PS  Z21, Z22
+	VSUBPS     Z22, Z1, Z1
+	VMULPS     Z26, Z1, Z1
+	VPADDD     Z21, Z28, Z28
+	VPMOVDB    Z21, 16(DI)
+	VADDPS     Z5, Z1, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z24, Z5, Z22
+	VMINPS     Z27, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z28, Z28
+	VPMOVDB    Z21, 16(R8)
+	VMOVUPS    128(BX), Z20
+	VPADDD     Z10, Z2, Z2
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z20, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VPADDD     Z14, Z6, Z6
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z20, Z6, Z6
+	VADDPS     128(SI), Z6, Z6
+	VADDPS     Z2, Z25, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z24, Z2, Z22
+	VMINPS     Z27, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VCVTDQ2PS  Z21, Z22
+	VSUBPS     Z22, Z2, Z2
+	VMULPS     Z26, Z2, Z2
+	VPADDD     Z21, Z28, Z28
+	VPMOVDB    Z21, 32(DI)
+	VADDPS     Z6, Z2, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z24, Z6, Z22
+	VMINPS     Z27, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z28, Z28
+	VPMOVDB    Z21, 32(R8)
+	VMOVUPS    192(BX), Z20
+	VPADDD     Z11, Z3, Z3
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z20, Z3, Z3
+	VADDPS     192(SI), Z3, Z3
+	VPADDD     Z15, Z7, Z7
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z20, Z7, Z7
+	VADDPS     192(SI), Z7, Z7
+	VADDPS     Z3, Z25, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z24, Z3, Z22
+	VMINPS     Z27, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VCVTDQ2PS  Z21, Z22
+	VSUBPS     Z22, Z3, Z3
+	VMULPS     Z26, Z3, Z3
+	VPADDD     Z21, Z28, K1, Z28
+	VPMOVDB    Z21, K1, 48(DI)
+	VADDPS     Z7, Z3, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z24, Z7, Z22
+	VMINPS        Z27, Z22, Z22
+	VCVTTPS2DQ    Z22, Z21
+	VPADDD        Z21, Z28, K1, Z28
+	VPMOVDB       Z21, K1, 48(R8)
+	MOVQ          dstStride+16(FP), BX
+	ADDQ          BX, dst+0(FP)
+	ADDQ          BX, dst2+8(FP)
+	MOVQ          startsPixel+40(FP), BX
+	ADDQ          BX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), BX
+	SUBQ          BX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z28, Y16
+	VPADDD        Y16, Y28, Y28
+	VEXTRACTI32X4 $0x01, Y28, X16
+	VPADDD        X16, X28, X28
+	VPSHUFD       $0x0e, X28, X16
+	VPADDD        X16, X28, X28
+	VPSHUFD       $0x01, X28, X16
+	VPADDD        X16, X28, X28
+	VMOVD         X28, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
 // func eventRowVNNI5(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
 // Requires: AVX, AVX512F
 TEXT ·eventRowVNNI5(SB), NOSPLIT, $0-148
@@ -657,6 +1337,229 @@ next:
 	SUBQ      BX, weights+80(FP)
 	DECQ      pixels+136(FP)
 	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireVNNI5(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL
+TEXT ·eventFireVNNI5(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z16, Z16, Z16
+	VPXORD       Z20, Z20, Z20
+	VBROADCASTSS start+148(FP), Z17
+	VBROADCASTSS decay+152(FP), Z18
+	VBROADCASTSS most+156(FP), Z19
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R9
+	MOVQ         zero+72(FP), BX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   weights+80(FP), R8
+	MOVQ   starts+24(FP), DI
+	MOVQ   rows+112(FP), R10
+
+row:
+	MOVL (DI), BX
+	MOVL (DI)(R9*4), SI
+	CMPQ BX, SI
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(BX*4), R11
+	VPBROADCASTD (CX)(BX*4), Z10
+	VPBROADCASTD (DX)(BX*4), Z11
+	VMOVDQU32    (R8)(R11*1), Z12
+	VPDPBUSD     Z12, Z10, Z0
+	VPDPBUSD     Z12, Z11, Z5
+	VMOVDQU32    64(R8)(R11*1), Z13
+	VPDPBUSD     Z13, Z10, Z1
+	VPDPBUSD     Z13, Z11, Z6
+	VMOVDQU32    128(R8)(R11*1), Z14
+	VPDPBUSD     Z14, Z10, Z2
+	VPDPBUSD     Z14, Z11, Z7
+	VMOVDQU32    192(R8)(R11*1), Z15
+	VPDPBUSD     Z15, Z10, Z3
+	VPDPBUSD     Z15, Z11, Z8
+	VMOVDQU32    256(R8)(R11*1), Z12
+	VPDPBUSD     Z12, Z10, Z4
+	VPDPBUSD     Z12, Z11, Z9
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), DI
+	ADDQ weightsRow+88(FP), R8
+	DECQ R10
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), BX
+	MOVQ      bias+128(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      dst2+8(FP), R8
+	VMOVUPS   (BX), Z12
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z12, Z5, Z5
+	VADDPS    (SI), Z5, Z5
+	VADDPS    Z0, Z17, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z0, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VCVTDQ2PS  Z13, Z14
+	VSUBPS     Z14, Z0, Z0
+	VMULPS     Z18, Z0, Z0
+	VPADDD     Z13, Z20, Z20
+	VPMOVDB    Z13, (DI)
+	VADDPS     Z5, Z0, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z5, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VPADDD     Z13, Z20, Z20
+	VPMOVDB    Z13, (R8)
+	VMOVUPS    64(BX), Z12
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z12, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z12, Z6, Z6
+	VADDPS     64(SI), Z6, Z6
+	VADDPS     Z1, Z17, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z1, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VCVTDQ2PS  Z13, Z14
+	VSUBPS     Z14, Z1, Z1
+	VMULPS     Z18, Z1, Z1
+	VPADDD     Z13, Z20, Z20
+	VPMOVDB    Z13, 16(DI)
+	VADDPS     Z6, Z1, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z6, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VPADDD     Z13, Z20, Z20
+	VPMOVDB    Z13, 16(R8)
+	VMOVUPS    128(BX), Z12
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z12, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z12, Z7, Z7
+	VADDPS     128(SI), Z7, Z7
+	VADDPS     Z2, Z17, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z2, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VCVTDQ2PS  Z13, Z14
+	VSUBPS     Z14, Z2, Z2
+	VMULPS     Z18, Z2, Z2
+	VPADDD     Z13, Z20, Z20
+	VPMOVDB    Z13, 32(DI)
+	VADDPS     Z7, Z2, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z7, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VPADDD     Z13, Z20, Z20
+	VPMOVDB    Z13, 32(R8)
+	VMOVUPS    192(BX), Z12
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z12, Z3, Z3
+	VADDPS     192(SI), Z3, Z3
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z12, Z8, Z8
+	VADDPS     192(SI), Z8, Z8
+	VADDPS     Z3, Z17, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z3, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VCVTDQ2PS  Z13, Z14
+	VSUBPS     Z14, Z3, Z3
+	VMULPS     Z18, Z3, Z3
+	VPADDD     Z13, Z20, Z20
+	VPMOVDB    Z13, 48(DI)
+	VADDPS     Z8, Z3, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z8, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VPADDD     Z13, Z20, Z20
+	VPMOVDB    Z13, 48(R8)
+	VMOVUPS    256(BX), Z12
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z12, Z4, Z4
+	VADDPS     256(SI), Z4, Z4
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z12, Z9, Z9
+	VADDPS     256(SI), Z9, Z9
+	VADDPS     Z4, Z17, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z4, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VCVTDQ2PS  Z13, Z14
+	VSUBPS     Z14, Z4, Z4
+	VMULPS     Z18, Z4, Z4
+	VPADDD     Z13, Z20, K1, Z20
+	VPMOVDB    Z13, K1, 64(DI)
+	VADDPS     Z9, Z4, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z16, Z9, Z14
+	VMINPS        Z19, Z14, Z14
+	VCVTTPS2DQ    Z14, Z13
+	VPADDD        Z13, Z20, K1, Z20
+	VPMOVDB       Z13, K1, 64(R8)
+	MOVQ          dstStride+16(FP), BX
+	ADDQ          BX, dst+0(FP)
+	ADDQ          BX, dst2+8(FP)
+	MOVQ          startsPixel+40(FP), BX
+	ADDQ          BX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), BX
+	SUBQ          BX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z20, Y10
+	VPADDD        Y10, Y20, Y20
+	VEXTRACTI32X4 $0x01, Y20, X10
+	VPADDD        X10, X20, X20
+	VPSHUFD       $0x0e, X20, X10
+	VPADDD        X10, X20, X20
+	VPSHUFD       $0x01, X20, X10
+	VPADDD        X10, X20, X20
+	VMOVD         X20, AX
+	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
 	RET
 
@@ -794,6 +1697,260 @@ next:
 	SUBQ      BX, weights+80(FP)
 	DECQ      pixels+136(FP)
 	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireVNNI6(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL
+TEXT ·eventFireVNNI6(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z18, Z18, Z18
+	VPXORD       Z22, Z22, Z22
+	VBROADCASTSS start+148(FP), Z19
+	VBROADCASTSS decay+152(FP), Z20
+	VBROADCASTSS most+156(FP), Z21
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R9
+	MOVQ         zero+72(FP), BX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   weights+80(FP), R8
+	MOVQ   starts+24(FP), DI
+	MOVQ   rows+112(FP), R10
+
+row:
+	MOVL (DI), BX
+	MOVL (DI)(R9*4), SI
+	CMPQ BX, SI
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(BX*4), R11
+	VPBROADCASTD (CX)(BX*4), Z12
+	VPBROADCASTD (DX)(BX*4), Z13
+	VMOVDQU32    (R8)(R11*1), Z14
+	VPDPBUSD     Z14, Z12, Z0
+	VPDPBUSD     Z14, Z13, Z6
+	VMOVDQU32    64(R8)(R11*1), Z15
+	VPDPBUSD     Z15, Z12, Z1
+	VPDPBUSD     Z15, Z13, Z7
+	VMOVDQU32    128(R8)(R11*1), Z16
+	VPDPBUSD     Z16, Z12, Z2
+	VPDPBUSD     Z16, Z13, Z8
+	VMOVDQU32    192(R8)(R11*1), Z17
+	VPDPBUSD     Z17, Z12, Z3
+	VPDPBUSD     Z17, Z13, Z9
+	VMOVDQU32    256(R8)(R11*1), Z14
+	VPDPBUSD     Z14, Z12, Z4
+	VPDPBUSD     Z14, Z13, Z10
+	VMOVDQU32    320(R8)(R11*1), Z15
+	VPDPBUSD     Z15, Z12, Z5
+	VPDPBUSD     Z15, Z13, Z11
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), DI
+	ADDQ weightsRow+88(FP), R8
+	DECQ R10
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), BX
+	MOVQ      bias+128(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      dst2+8(FP), R8
+	VMOVUPS   (BX), Z14
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z6, Z6
+	VMULPS    Z14, Z6, Z6
+	VADDPS    (SI), Z6, Z6
+	VADDPS    Z0, Z19, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z0, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VCVTDQ2PS  Z15, Z16
+	VSUBPS     Z16, Z0, Z0
+	VMULPS     Z20, Z0, Z0
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, (DI)
+	VADDPS     Z6, Z0, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z6, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, (R8)
+	VMOVUPS    64(BX), Z14
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z14, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z14, Z7, Z7
+	VADDPS     64(SI), Z7, Z7
+	VADDPS     Z1, Z19, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z1, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VCVTDQ2PS  Z15, Z16
+	VSUBPS     Z16, Z1, Z1
+	VMULPS     Z20, Z1, Z1
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, 16(DI)
+	VADDPS     Z7, Z1, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z7, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, 16(R8)
+	VMOVUPS    128(BX), Z14
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z14, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z14, Z8, Z8
+	VADDPS     128(SI), Z8, Z8
+	VADDPS     Z2, Z19, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z2, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VCVTDQ2PS  Z15, Z16
+	VSUBPS     Z16, Z2, Z2
+	VMULPS     Z20, Z2, Z2
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, 32(DI)
+	VADDPS     Z8, Z2, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z8, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, 32(R8)
+	VMOVUPS    192(BX), Z14
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z14, Z3, Z3
+	VADDPS     192(SI), Z3, Z3
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z14, Z9, Z9
+	VADDPS     192(SI), Z9, Z9
+	VADDPS     Z3, Z19, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z3, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VCVTDQ2PS  Z15, Z16
+	VSUBPS     Z16, Z3, Z3
+	VMULPS     Z20, Z3, Z3
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, 48(DI)
+	VADDPS     Z9, Z3, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z9, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, 48(R8)
+	VMOVUPS    256(BX), Z14
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z14, Z4, Z4
+	VADDPS     256(SI), Z4, Z4
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z14, Z10, Z10
+	VADDPS     256(SI), Z10, Z10
+	VADDPS     Z4, Z19, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z4, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VCVTDQ2PS  Z15, Z16
+	VSUBPS     Z16, Z4, Z4
+	VMULPS     Z20, Z4, Z4
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, 64(DI)
+	VADDPS     Z10, Z4, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z10, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, 64(R8)
+	VMOVUPS    320(BX), Z14
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z14, Z5, Z5
+	VADDPS     320(SI), Z5, Z5
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z14, Z11, Z11
+	VADDPS     320(SI), Z11, Z11
+	VADDPS     Z5, Z19, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z5, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VCVTDQ2PS  Z15, Z16
+	VSUBPS     Z16, Z5, Z5
+	VMULPS     Z20, Z5, Z5
+	VPADDD     Z15, Z22, K1, Z22
+	VPMOVDB    Z15, K1, 80(DI)
+	VADDPS     Z11, Z5, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z18, Z11, Z16
+	VMINPS        Z21, Z16, Z16
+	VCVTTPS2DQ    Z16, Z15
+	VPADDD        Z15, Z22, K1, Z22
+	VPMOVDB       Z15, K1, 80(R8)
+	MOVQ          dstStride+16(FP), BX
+	ADDQ          BX, dst+0(FP)
+	ADDQ          BX, dst2+8(FP)
+	MOVQ          startsPixel+40(FP), BX
+	ADDQ          BX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), BX
+	SUBQ          BX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z22, Y12
+	VPADDD        Y12, Y22, Y22
+	VEXTRACTI32X4 $0x01, Y22, X12
+	VPADDD        X12, X22, X22
+	VPSHUFD       $0x0e, X22, X12
+	VPADDD        X12, X22, X22
+	VPSHUFD       $0x01, X22, X12
+	VPADDD        X12, X22, X22
+	VMOVD         X22, AX
+	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
 	RET
 
@@ -945,6 +2102,291 @@ next:
 	SUBQ      BX, weights+80(FP)
 	DECQ      pixels+136(FP)
 	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireVNNI7(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL
+TEXT ·eventFireVNNI7(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z20, Z20, Z20
+	VPXORD       Z24, Z24, Z24
+	VBROADCASTSS start+148(FP), Z21
+	VBROADCASTSS decay+152(FP), Z22
+	VBROADCASTSS most+156(FP), Z23
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R9
+	MOVQ         zero+72(FP), BX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   weights+80(FP), R8
+	MOVQ   starts+24(FP), DI
+	MOVQ   rows+112(FP), R10
+
+row:
+	MOVL (DI), BX
+	MOVL (DI)(R9*4), SI
+	CMPQ BX, SI
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(BX*4), R11
+	VPBROADCASTD (CX)(BX*4), Z14
+	VPBROADCASTD (DX)(BX*4), Z15
+	VMOVDQU32    (R8)(R11*1), Z16
+	VPDPBUSD     Z16, Z14, Z0
+	VPDPBUSD     Z16, Z15, Z7
+	VMOVDQU32    64(R8)(R11*1), Z17
+	VPDPBUSD     Z17, Z14, Z1
+	VPDPBUSD     Z17, Z15, Z8
+	VMOVDQU32    128(R8)(R11*1), Z18
+	VPDPBUSD     Z18, Z14, Z2
+	VPDPBUSD     Z18, Z15, Z9
+	VMOVDQU32    192(R8)(R11*1), Z19
+	VPDPBUSD     Z19, Z14, Z3
+	VPDPBUSD     Z19, Z15, Z10
+	VMOVDQU32    256(R8)(R11*1), Z16
+	VPDPBUSD     Z16, Z14, Z4
+	VPDPBUSD     Z16, Z15, Z11
+	VMOVDQU32    320(R8)(R11*1), Z17
+	VPDPBUSD     Z17, Z14, Z5
+	VPDPBUSD     Z17, Z15, Z12
+	VMOVDQU32    384(R8)(R11*1), Z18
+	VPDPBUSD     Z18, Z14, Z6
+	VPDPBUSD     Z18, Z15, Z13
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), DI
+	ADDQ weightsRow+88(FP), R8
+	DECQ R10
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), BX
+	MOVQ      bias+128(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      dst2+8(FP), R8
+	VMOVUPS   (BX), Z16
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z16, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z7, Z7
+	VMULPS    Z16, Z7, Z7
+	VADDPS    (SI), Z7, Z7
+	VADDPS    Z0, Z21, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z0, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VCVTDQ2PS  Z17, Z18
+	VSUBPS     Z18, Z0, Z0
+	VMULPS     Z22, Z0, Z0
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, (DI)
+	VADDPS     Z7, Z0, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z7, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, (R8)
+	VMOVUPS    64(BX), Z16
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z16, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z16, Z8, Z8
+	VADDPS     64(SI), Z8, Z8
+	VADDPS     Z1, Z21, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z1, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VCVTDQ2PS  Z17, Z18
+	VSUBPS     Z18, Z1, Z1
+	VMULPS     Z22, Z1, Z1
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 16(DI)
+	VADDPS     Z8, Z1, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z8, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 16(R8)
+	VMOVUPS    128(BX), Z16
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z16, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z16, Z9, Z9
+	VADDPS     128(SI), Z9, Z9
+	VADDPS     Z2, Z21, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z2, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VCVTDQ2PS  Z17, Z18
+	VSUBPS     Z18, Z2, Z2
+	VMULPS     Z22, Z2, Z2
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 32(DI)
+	VADDPS     Z9, Z2, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z9, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 32(R8)
+	VMOVUPS    192(BX), Z16
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z16, Z3, Z3
+	VADDPS     192(SI), Z3, Z3
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z16, Z10, Z10
+	VADDPS     192(SI), Z10, Z10
+	VADDPS     Z3, Z21, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z3, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VCVTDQ2PS  Z17, Z18
+	VSUBPS     Z18, Z3, Z3
+	VMULPS     Z22, Z3, Z3
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 48(DI)
+	VADDPS     Z10, Z3, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z10, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 48(R8)
+	VMOVUPS    256(BX), Z16
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z16, Z4, Z4
+	VADDPS     256(SI), Z4, Z4
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z16, Z11, Z11
+	VADDPS     256(SI), Z11, Z11
+	VADDPS     Z4, Z21, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z4, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VCVTDQ2PS  Z17, Z18
+	VSUBPS     Z18, Z4, Z4
+	VMULPS     Z22, Z4, Z4
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 64(DI)
+	VADDPS     Z11, Z4, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z11, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 64(R8)
+	VMOVUPS    320(BX), Z16
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z16, Z5, Z5
+	VADDPS     320(SI), Z5, Z5
+	VCVTDQ2PS  Z12, Z12
+	VMULPS     Z16, Z12, Z12
+	VADDPS     320(SI), Z12, Z12
+	VADDPS     Z5, Z21, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z5, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VCVTDQ2PS  Z17, Z18
+	VSUBPS     Z18, Z5, Z5
+	VMULPS     Z22, Z5, Z5
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 80(DI)
+	VADDPS     Z12, Z5, Z12
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z12, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 80(R8)
+	VMOVUPS    384(BX), Z16
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z16, Z6, Z6
+	VADDPS     384(SI), Z6, Z6
+	VCVTDQ2PS  Z13, Z13
+	VMULPS     Z16, Z13, Z13
+	VADDPS     384(SI), Z13, Z13
+	VADDPS     Z6, Z21, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z6, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VCVTDQ2PS  Z17, Z18
+	VSUBPS     Z18, Z6, Z6
+	VMULPS     Z22, Z6, Z6
+	VPADDD     Z17, Z24, K1, Z24
+	VPMOVDB    Z17, K1, 96(DI)
+	VADDPS     Z13, Z6, Z13
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z20, Z13, Z18
+	VMINPS        Z23, Z18, Z18
+	VCVTTPS2DQ    Z18, Z17
+	VPADDD        Z17, Z24, K1, Z24
+	VPMOVDB       Z17, K1, 96(R8)
+	MOVQ          dstStride+16(FP), BX
+	ADDQ          BX, dst+0(FP)
+	ADDQ          BX, dst2+8(FP)
+	MOVQ          startsPixel+40(FP), BX
+	ADDQ          BX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), BX
+	SUBQ          BX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z24, Y14
+	VPADDD        Y14, Y24, Y24
+	VEXTRACTI32X4 $0x01, Y24, X14
+	VPADDD        X14, X24, X24
+	VPSHUFD       $0x0e, X24, X14
+	VPADDD        X14, X24, X24
+	VPSHUFD       $0x01, X24, X14
+	VPADDD        X14, X24, X24
+	VMOVD         X24, AX
+	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
 	RET
 
@@ -1110,5 +2552,321 @@ next:
 	SUBQ      BX, weights+80(FP)
 	DECQ      pixels+136(FP)
 	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireVNNI8(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL
+TEXT ·eventFireVNNI8(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z22, Z22, Z22
+	VPXORD       Z26, Z26, Z26
+	VBROADCASTSS start+148(FP), Z23
+	VBROADCASTSS decay+152(FP), Z24
+	VBROADCASTSS most+156(FP), Z25
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R9
+	MOVQ         zero+72(FP), BX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   weights+80(FP), R8
+	MOVQ   starts+24(FP), DI
+	MOVQ   rows+112(FP), R10
+
+row:
+	MOVL (DI), BX
+	MOVL (DI)(R9*4), SI
+	CMPQ BX, SI
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(BX*4), R11
+	VPBROADCASTD (CX)(BX*4), Z16
+	VPBROADCASTD (DX)(BX*4), Z17
+	VMOVDQU32    (R8)(R11*1), Z18
+	VPDPBUSD     Z18, Z16, Z0
+	VPDPBUSD     Z18, Z17, Z8
+	VMOVDQU32    64(R8)(R11*1), Z19
+	VPDPBUSD     Z19, Z16, Z1
+	VPDPBUSD     Z19, Z17, Z9
+	VMOVDQU32    128(R8)(R11*1), Z20
+	VPDPBUSD     Z20, Z16, Z2
+	VPDPBUSD     Z20, Z17, Z10
+	VMOVDQU32    192(R8)(R11*1), Z21
+	VPDPBUSD     Z21, Z16, Z3
+	VPDPBUSD     Z21, Z17, Z11
+	VMOVDQU32    256(R8)(R11*1), Z18
+	VPDPBUSD     Z18, Z16, Z4
+	VPDPBUSD     Z18, Z17, Z12
+	VMOVDQU32    320(R8)(R11*1), Z19
+	VPDPBUSD     Z19, Z16, Z5
+	VPDPBUSD     Z19, Z17, Z13
+	VMOVDQU32    384(R8)(R11*1), Z20
+	VPDPBUSD     Z20, Z16, Z6
+	VPDPBUSD     Z20, Z17, Z14
+	VMOVDQU32    448(R8)(R11*1), Z21
+	VPDPBUSD     Z21, Z16, Z7
+	VPDPBUSD     Z21, Z17, Z15
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), DI
+	ADDQ weightsRow+88(FP), R8
+	DECQ R10
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), BX
+	MOVQ      bias+128(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      dst2+8(FP), R8
+	VMOVUPS   (BX), Z18
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z18, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z8, Z8
+	VMULPS    Z18, Z8, Z8
+	VADDPS    (SI), Z8, Z8
+	VADDPS    Z0, Z23, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z0, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z0, Z0
+	VMULPS     Z24, Z0, Z0
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, (DI)
+	VADDPS     Z8, Z0, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z8, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, (R8)
+	VMOVUPS    64(BX), Z18
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z18, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z18, Z9, Z9
+	VADDPS     64(SI), Z9, Z9
+	VADDPS     Z1, Z23, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z1, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z1, Z1
+	VMULPS     Z24, Z1, Z1
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 16(DI)
+	VADDPS     Z9, Z1, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z9, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 16(R8)
+	VMOVUPS    128(BX), Z18
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z18, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z18, Z10, Z10
+	VADDPS     128(SI), Z10, Z10
+	VADDPS     Z2, Z23, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z2, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z2, Z2
+	VMULPS     Z24, Z2, Z2
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 32(DI)
+	VADDPS     Z10, Z2, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z10, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 32(R8)
+	VMOVUPS    192(BX), Z18
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z18, Z3, Z3
+	VADDPS     192(SI), Z3, Z3
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z18, Z11, Z11
+	VADDPS     192(SI), Z11, Z11
+	VADDPS     Z3, Z23, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z3, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z3, Z3
+	VMULPS     Z24, Z3, Z3
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 48(DI)
+	VADDPS     Z11, Z3, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z11, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 48(R8)
+	VMOVUPS    256(BX), Z18
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z18, Z4, Z4
+	VADDPS     256(SI), Z4, Z4
+	VCVTDQ2PS  Z12, Z12
+	VMULPS     Z18, Z12, Z12
+	VADDPS     256(SI), Z12, Z12
+	VADDPS     Z4, Z23, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z4, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z4, Z4
+	VMULPS     Z24, Z4, Z4
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 64(DI)
+	VADDPS     Z12, Z4, Z12
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z12, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 64(R8)
+	VMOVUPS    320(BX), Z18
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z18, Z5, Z5
+	VADDPS     320(SI), Z5, Z5
+	VCVTDQ2PS  Z13, Z13
+	VMULPS     Z18, Z13, Z13
+	VADDPS     320(SI), Z13, Z13
+	VADDPS     Z5, Z23, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z5, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z5, Z5
+	VMULPS     Z24, Z5, Z5
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 80(DI)
+	VADDPS     Z13, Z5, Z13
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z13, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 80(R8)
+	VMOVUPS    384(BX), Z18
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z18, Z6, Z6
+	VADDPS     384(SI), Z6, Z6
+	VCVTDQ2PS  Z14, Z14
+	VMULPS     Z18, Z14, Z14
+	VADDPS     384(SI), Z14, Z14
+	VADDPS     Z6, Z23, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z6, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z6, Z6
+	VMULPS     Z24, Z6, Z6
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 96(DI)
+	VADDPS     Z14, Z6, Z14
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z14, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 96(R8)
+	VMOVUPS    448(BX), Z18
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z18, Z7, Z7
+	VADDPS     448(SI), Z7, Z7
+	VCVTDQ2PS  Z15, Z15
+	VMULPS     Z18, Z15, Z15
+	VADDPS     448(SI), Z15, Z15
+	VADDPS     Z7, Z23, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z7, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z7, Z7
+	VMULPS     Z24, Z7, Z7
+	VPADDD     Z19, Z26, K1, Z26
+	VPMOVDB    Z19, K1, 112(DI)
+	VADDPS     Z15, Z7, Z15
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z22, Z15, Z20
+	VMINPS        Z25, Z20, Z20
+	VCVTTPS2DQ    Z20, Z19
+	VPADDD        Z19, Z26, K1, Z26
+	VPMOVDB       Z19, K1, 112(R8)
+	MOVQ          dstStride+16(FP), BX
+	ADDQ          BX, dst+0(FP)
+	ADDQ          BX, dst2+8(FP)
+	MOVQ          startsPixel+40(FP), BX
+	ADDQ          BX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), BX
+	SUBQ          BX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z26, Y16
+	VPADDD        Y16, Y26, Y26
+	VEXTRACTI32X4 $0x01, Y26, X16
+	VPADDD        X16, X26, X26
+	VPSHUFD       $0x0e, X26, X16
+	VPADDD        X16, X26, X26
+	VPSHUFD       $0x01, X26, X16
+	VPADDD        X16, X26, X26
+	VMOVD         X26, AX
+	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
 	RET

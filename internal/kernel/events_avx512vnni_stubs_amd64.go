@@ -16,11 +16,21 @@ func findEventsAVX512(starts *uint32, places *uint32, first *uint32, second *uin
 //go:noescape
 func eventRowVNNI1(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
 
+// eventFireVNNI1 is eventRowVNNI1 with the neurons behind it, as Graded has them: start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.
+//
+//go:noescape
+func eventFireVNNI1(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
 // eventRowVNNI2 computes a row of up to 32 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
 //
 //go:noescape
 func eventRowVNNI2(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireVNNI2 is eventRowVNNI2 with the neurons behind it, as Graded has them: start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.
+//
+//go:noescape
+func eventFireVNNI2(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
 // eventRowVNNI3 computes a row of up to 48 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
@@ -28,11 +38,21 @@ func eventRowVNNI2(dst *float32, dst2 *float32, dstStride int, starts *uint32, s
 //go:noescape
 func eventRowVNNI3(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
 
+// eventFireVNNI3 is eventRowVNNI3 with the neurons behind it, as Graded has them: start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.
+//
+//go:noescape
+func eventFireVNNI3(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
 // eventRowVNNI4 computes a row of up to 64 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
 //
 //go:noescape
 func eventRowVNNI4(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireVNNI4 is eventRowVNNI4 with the neurons behind it, as Graded has them: start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.
+//
+//go:noescape
+func eventFireVNNI4(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
 // eventRowVNNI5 computes a row of up to 80 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
@@ -40,11 +60,21 @@ func eventRowVNNI4(dst *float32, dst2 *float32, dstStride int, starts *uint32, s
 //go:noescape
 func eventRowVNNI5(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
 
+// eventFireVNNI5 is eventRowVNNI5 with the neurons behind it, as Graded has them: start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.
+//
+//go:noescape
+func eventFireVNNI5(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
 // eventRowVNNI6 computes a row of up to 96 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
 //
 //go:noescape
 func eventRowVNNI6(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireVNNI6 is eventRowVNNI6 with the neurons behind it, as Graded has them: start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.
+//
+//go:noescape
+func eventFireVNNI6(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
 // eventRowVNNI7 computes a row of up to 112 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
@@ -52,8 +82,18 @@ func eventRowVNNI6(dst *float32, dst2 *float32, dstStride int, starts *uint32, s
 //go:noescape
 func eventRowVNNI7(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
 
+// eventFireVNNI7 is eventRowVNNI7 with the neurons behind it, as Graded has them: start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.
+//
+//go:noescape
+func eventFireVNNI7(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
 // eventRowVNNI8 computes a row of up to 128 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
 //
 //go:noescape
 func eventRowVNNI8(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireVNNI8 is eventRowVNNI8 with the neurons behind it, as Graded has them: start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.
+//
+//go:noescape
+func eventFireVNNI8(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)

@@ -1,6 +1,8 @@
 package kernel
 
 import (
+	"bytes"
+	"math"
 	"math/rand/v2"
 	"testing"
 )
@@ -42,6 +44,64 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 				}
 			}
 			sameBits(t, got, want)
+		}
+	})
+}
+
+// TestFiringAtOnceIsStepAfterStep: currents and neurons in one go, and one after the other, hostile currents among them.
+func TestFiringAtOnceIsStepAfterStep(t *testing.T) {
+	onEveryTier(t, func(t *testing.T) {
+		r := rand.New(rand.NewPCG(9, 10))
+		var s Int8Steps
+		var ws Workspace
+		atOnce := 0
+		for range 200 {
+			l := newLayer(r, randomWindow(r))
+			for i := range l.scale {
+				switch r.IntN(12) {
+				case 0:
+					l.scale[i] = 0
+				case 1:
+					l.scale[i] = math.MaxFloat32
+				case 2:
+					l.bias[i] = math.MaxFloat32 * float32(1-2*r.IntN(2))
+				default:
+					l.scale[i] /= 100
+				}
+			}
+			in, n := l.window.In.Len(), l.window.Out.W*l.window.Out.C
+			maps := make([]uint8, 2*in)
+			for i := range maps {
+				if r.IntN(5) == 0 {
+					maps[i] = uint8(r.Uint32())
+				}
+			}
+			c, err := NewInt8Conv(l.window, l.weights, l.scale, l.bias)
+			if err != nil {
+				t.Fatal(err)
+			}
+			neuron := Graded{Decay: []float32{1, 0.75}[r.IntN(2)], Most: uint8(2 + r.IntN(254))}
+			start := []float32{0, 0.5, 1.5}[r.IntN(3)]
+			s.Open(c, maps, 2, &ws)
+			rows, v, want, got := make([]float32, 2*n), make([]float32, n), make([]uint8, 2*n), make([]uint8, 2*n)
+			for y := range l.window.Out.H {
+				spikes, done := s.Fire(got, n, y, neuron, start)
+				if !done {
+					continue
+				}
+				atOnce++
+				s.Rows(rows, y)
+				for i := range v {
+					v[i] = start
+				}
+				sum := neuron.Step(want[:n], v, rows[:n]) + neuron.Step(want[n:], v, rows[n:])
+				if !bytes.Equal(got, want) || sum != spikes {
+					t.Fatalf("%+v, start %v, row %d of %+v: %d spikes, one after the other %d", neuron, start, y, l.window, spikes, sum)
+				}
+			}
+		}
+		if Tier() == "avx512vnni" && atOnce == 0 {
+			t.Error("nothing was fired at once")
 		}
 	})
 }

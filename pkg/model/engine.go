@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -42,6 +43,8 @@ type room struct {
 	encoder        *spike.State
 	in, out        []uint8 // the body's trains
 	sums           []uint32
+	means          []float32 // what so many spikes over meanSteps steps hand on, on average
+	meanSteps      int
 	account        spike.Account
 }
 
@@ -156,8 +159,14 @@ func (e *engine) readout(r *room, steps int) []float32 {
 	if chain.takesBytes() {
 		return chain.run(r.readout, r.out[:len(r.sums)])
 	}
+	if r.meanSteps != steps {
+		r.meanSteps, r.means = steps, r.means[:0]
+		for s := range uint32(steps*kernel.MaxCount + 1) {
+			r.means = append(r.means, e.net.last.Value(s)/float32(steps))
+		}
+	}
 	for i, s := range r.sums {
-		r.readout.input[i] = e.net.last.Value(s) / float32(steps)
+		r.readout.input[i] = r.means[s]
 	}
 	return chain.run(r.readout, nil)
 }

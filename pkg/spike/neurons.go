@@ -117,15 +117,22 @@ func (n *Neurons) step(counts []uint8, v, x []float32) (spikes, clipped uint64) 
 	if n.Dynamics == SpikingReLU {
 		return kernel.SpikingReLU(counts, v, x, n.DT)
 	}
-	decay := float32(1)
-	if n.Dynamics == LeakyIntegrateAndFire {
-		decay = n.Decay
-	}
 	if n.Most > 1 {
-		return kernel.Graded{Decay: decay, Most: uint8(n.Most)}.Step(counts, v, x), 0
+		return n.graded().Step(counts, v, x), 0
 	}
-	return kernel.LIF{Decay: decay, Threshold: n.Threshold, ResetToZero: n.Reset == ResetToZero}.Step(counts, v, x), 0
+	return kernel.LIF{Decay: n.decay(), Threshold: n.Threshold, ResetToZero: n.Reset == ResetToZero}.Step(counts, v, x), 0
 }
+
+// decay is what is left of a voltage after a step.
+func (n *Neurons) decay() float32 {
+	if n.Dynamics == LeakyIntegrateAndFire {
+		return n.Decay
+	}
+	return 1
+}
+
+// graded is the equation of neurons with Most above 1.
+func (n *Neurons) graded() kernel.Graded { return kernel.Graded{Decay: n.decay(), Most: uint8(n.Most)} }
 
 // StateLen is the number of neurons over a map of shape s.
 func (n *Neurons) StateLen(s Shape, axis Axis) int {

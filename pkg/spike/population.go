@@ -102,7 +102,17 @@ func (p *Population) Show(dst []uint8, s *State, current StepCurrents, steps int
 	if need := steps * pool.KH * row; len(p.pools) > 0 && len(s.band) < need {
 		s.band = make([]uint8, need)
 	}
+	quick, most := p.firesAtOnce(current)
 	for y := range p.in.H {
+		if quick != nil {
+			spikes, done := quick.Fire(dst[y*row:], p.in.Len(), y, most, p.still[0])
+			if done {
+				stats.Spikes += spikes
+				stats.NeuronSteps += uint64(steps * row)
+				continue
+			}
+			quick = nil
+		}
 		copy(v, p.startOf(y))
 		from := current.Rows(y)
 		for t := range steps {
@@ -122,6 +132,15 @@ func (p *Population) Show(dst []uint8, s *State, current StepCurrents, steps int
 		}
 	}
 	return stats
+}
+
+// firesAtOnce gives what may drive the neurons without a row of currents in between, if anything may.
+func (p *Population) firesAtOnce(current StepCurrents) (*kernel.Int8Steps, kernel.Graded) {
+	c, ok := current.(*currents)
+	if !ok || p.still == nil || len(p.pools) > 0 || p.neurons.Dynamics == SpikingReLU || p.neurons.Most < 2 {
+		return nil, kernel.Graded{}
+	}
+	return &c.steps, p.neurons.graded()
 }
 
 // band is the first pooling's window over one row of windows, if there is a pooling.

@@ -22,6 +22,18 @@ SUMMARY_BOARD = "spikeray as a neuromorphic board can run it, reset to zero and 
 SUMMARY = "Hybrid spiking network, graded spikes over two time steps, in whole numbers: pneumonia in children's chest X-rays"
 
 
+READOUT = [
+    {"type": "global_average_pool2d", "name": "average"},
+    {"type": "dense", "name": "logits", "units": 2, "weights": "logits.weights", "bias": "logits.bias"},
+    {"type": "softmax", "name": "softmax"},
+]
+
+
+def _preparation(shape, windowed) -> dict:
+    grey = {"window": {"low": window.LOW, "high": window.HIGH, "least": window.LEAST}} if windowed else {}
+    return {"width": shape.size, "height": shape.size, "resize": "bilinear_antialiased", "scale": PIXEL, **grey}
+
+
 def describe(model: hybrid.Spiking, windowed, name, version, summary, training) -> tuple[dict, dict[str, np.ndarray]]:
     """A spiking network as a model file's description and tensors, still with a threshold of 0.5."""
     tensors, described, shape = {}, [], model.shape
@@ -36,15 +48,10 @@ def describe(model: hybrid.Spiking, windowed, name, version, summary, training) 
              "amplitude": 1, **({"most": shape.most} if shape.most > 1 else {}), "start": {"kind": "constant", "value": 0.0 if to_zero else 0.5}},
         ]
     tensors |= {"logits.weights": np.ascontiguousarray(model.logits.weight.detach().numpy().T), "logits.bias": model.logits.bias.detach().numpy()}
-    described += [
-        {"type": "global_average_pool2d", "name": "average"},
-        {"type": "dense", "name": "logits", "units": 2, "weights": "logits.weights", "bias": "logits.bias"},
-        {"type": "softmax", "name": "softmax"},
-    ]
-    grey = {"window": {"low": window.LOW, "high": window.HIGH, "least": window.LEAST}} if windowed else {}
+    described += READOUT
     return {
         "format": 1, "name": name, "version": version, "summary": summary, "population": data.POPULATION, "labels": list(data.LABELS), "positive": data.LABELS[1],
-        "preparation": {"width": shape.size, "height": shape.size, "resize": "bilinear_antialiased", "scale": PIXEL, **grey},
+        "preparation": _preparation(shape, windowed),
         "time": {"axis": "steps", "steps": shape.steps}, "layers": described, "threshold": 0.5, "training": training,
     }, tensors
 
@@ -186,6 +193,37 @@ def deliver_board(root, out, version) -> pathlib.Path:
     return path
 
 
+def deliver_twin(root, out, version) -> pathlib.Path:
+    """Writes the ReLU network that the default model was converted from, in float32, for comparisons of speed."""
+    found = runs(root)
+    run = max(found, key=lambda r: r.merit)
+    analog = hybrid.Analog(run.plan().shape())
+    analog.load_state_dict(torch.load(run.folder / "first.pt"))
+    calibration, points = operating(found, prefix="relu-")
+    description, tensors = describe_analog(analog.eval(), run.record["windowed"], "spikeray-relu", version, {"recipe": "spikeray, first stage", "seed": run.record["seed"], "fold": run.record["fold"]})
+    path = pathlib.Path(out) / "spikeray-relu.safetensors"
+    modelfile.write(path, description | {"calibration": calibration, "operating_points": points}, tensors)
+    return path
+
+
+def describe_analog(analog: hybrid.Analog, windowed, name, version, training) -> tuple[dict, dict[str, np.ndarray]]:
+    """A ReLU network as a model file's description and tensors: batch norm in the weights, without a threshold."""
+    tensors, layers = {}, []
+    with torch.no_grad():
+        for i, ((channels, kernel, stride), conv, norm) in enumerate(zip(analog.shape.layers(), analog.convs, analog.norms)):
+            factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            tensors |= {f"conv{i}.weights": (conv.weight * factor.view(-1, 1, 1, 1)).permute(2, 3, 1, 0).contiguous().numpy(),
+                        f"conv{i}.bias": (norm.bias - norm.running_mean * factor).numpy()}
+            layers += [{"type": "conv2d", "name": f"conv{i}", "kernel": [kernel, kernel], "stride": [stride, stride], "padding": "same",
+                        "channels": channels, "weights": f"conv{i}.weights", "bias": f"conv{i}.bias"}, {"type": "relu", "name": f"relu{i}"}]
+    tensors |= {"logits.weights": np.ascontiguousarray(analog.logits.weight.detach().numpy().T), "logits.bias": analog.logits.bias.detach().numpy()}
+    return {
+        "format": 1, "name": name, "version": version, "summary": "The ReLU network that spikeray was converted from", "population": data.POPULATION,
+        "labels": list(data.LABELS), "positive": data.LABELS[1], "preparation": _preparation(analog.shape, windowed),
+        "layers": [*layers, *READOUT], "training": training,
+    }, tensors
+
+
 def _in_order(run, dataset) -> hybrid.Spiking:
     """A run's network with its channels in the order that suits the engine, by pictures that it was trained on."""
     plan = run.plan()
@@ -213,10 +251,13 @@ def main():
     ap.add_argument("--data", help="folder with train/, as the runs had it; not for --board")
     ap.add_argument("--out", default="models")
     ap.add_argument("--board", action="store_true", help="the variant for boards")
+    ap.add_argument("--twin", action="store_true", help="the ReLU network that the default model was converted from")
     ap.add_argument("--version", default=VERSION)
     a = ap.parse_args()
     if a.board:
         deliver_board(a.runs, a.out, a.version)
+    elif a.twin:
+        deliver_twin(a.runs, a.out, a.version)
     elif a.data:
         deliver(a.runs, a.out, a.version, a.data)
     else:

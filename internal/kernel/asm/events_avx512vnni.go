@@ -13,7 +13,8 @@ import (
 func eventsVNNI() {
 	findEvents()
 	for n := 1; n <= 8; n++ {
-		eventRow(n)
+		eventRow(n, false)
+		eventRow(n, true)
 	}
 }
 
@@ -88,12 +89,19 @@ func findEvents() {
 
 // eventRow is a row of outputs of n registers of channels. With few registers, events are taken two at a time into sums of their
 // own, as an addition takes longer to finish than the next one may start; the last of an odd number meets zeros.
-func eventRow(n int) {
-	TEXT(fmt.Sprintf("eventRowVNNI%d", n), NOSPLIT,
-		"func(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, zero int, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int, tail uint32)")
+//
+// It leaves the currents, or, fires, the spikes of graded neurons that start the first of the two steps with the same voltage each.
+func eventRow(n int, fires bool) {
+	const events = "starts *uint32, startsRow, startsPixel int, places, first, second *uint32, zero int, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int, tail uint32"
+	if fires {
+		TEXT(fmt.Sprintf("eventFireVNNI%d", n), NOSPLIT, "func(dst, dst2 *uint8, dstStride int, "+events+", start, decay, most float32) (spikes uint64)")
+		Doc(fmt.Sprintf("eventFireVNNI%d is eventRowVNNI%d with the neurons behind it, as Graded has them: start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.", n, n))
+	} else {
+		TEXT(fmt.Sprintf("eventRowVNNI%d", n), NOSPLIT, "func(dst, dst2 *float32, dstStride int, "+events+")")
+		Doc(fmt.Sprintf("eventRowVNNI%d computes a row of up to %d channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,", n, 16*n),
+			"which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.")
+	}
 	Pragma("noescape")
-	Doc(fmt.Sprintf("eventRowVNNI%d computes a row of up to %d channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,", n, 16*n),
-		"which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.")
 	free := zmms
 	sets := 1
 	if n <= 4 {
@@ -107,6 +115,16 @@ func eventRow(n int) {
 	weight := free.take(min(len(free), 4))
 	tail := Load(Param("tail"), GP32())
 	KMOVW(tail, reg.K1)
+	var none, start, decay, most, spikes reg.VecPhysical
+	if fires {
+		constant := free.take(5)
+		none, start, decay, most, spikes = constant[0], constant[1], constant[2], constant[3], constant[4]
+		VPXORD(none, none, none)
+		VPXORD(spikes, spikes, spikes)
+		VBROADCASTSS(parameter("start"), start)
+		VBROADCASTSS(parameter("decay"), decay)
+		VBROADCASTSS(parameter("most"), most)
+	}
 	places, first, second := Load(Param("places"), GP64()), Load(Param("first"), GP64()), Load(Param("second"), GP64())
 	at, end, under, weights, taps, rows := GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
 	Load(Param("taps"), taps)
@@ -180,10 +198,38 @@ func eventRow(n int) {
 			VCVTDQ2PS(v, v)
 			VMULPS(weight[0], v, v)
 			VADDPS(Mem{Base: bias, Disp: 64 * j}, v, v)
-			if m := (Mem{Base: to[t], Disp: 64 * j}); j < n-1 {
-				VMOVUPS(v, m)
+			if !fires {
+				if m := (Mem{Base: to[t], Disp: 64 * j}); j < n-1 {
+					VMOVUPS(v, m)
+				} else {
+					VMOVUPS(v, reg.K1, m)
+				}
+			}
+		}
+		if !fires {
+			continue
+		}
+		count := weight[1]
+		before := start
+		for t := range 2 {
+			v, whole := sum[0][t][j], weight[2]
+			VADDPS(v, before, v)
+			Comment("A maximum gives its second source, which Go writes first, for a NaN.")
+			VMAXPS(none, v, whole)
+			VMINPS(most, whole, whole)
+			VCVTTPS2DQ(whole, count)
+			if t == 0 {
+				VCVTDQ2PS(count, whole)
+				VSUBPS(whole, v, v)
+				VMULPS(decay, v, v)
+				before = v
+			}
+			if m := (Mem{Base: to[t], Disp: 16 * j}); j < n-1 {
+				VPADDD(count, spikes, spikes)
+				VPMOVDB(count, m)
 			} else {
-				VMOVUPS(v, reg.K1, m)
+				VPADDD(count, spikes, reg.K1, spikes)
+				VPMOVDB(count, reg.K1, m)
 			}
 		}
 	}
@@ -197,6 +243,20 @@ func eventRow(n int) {
 	SUBQ(stride, parameter("weights"))
 	DECQ(parameter("pixels"))
 	JNZ(LabelRef("pixel"))
+	if fires {
+		total := GP64()
+		half := input[0]
+		VEXTRACTI64X4(Imm(1), spikes, half.AsY())
+		VPADDD(half.AsY(), spikes.AsY(), spikes.AsY())
+		VEXTRACTI32X4(Imm(1), spikes.AsY(), half.AsX())
+		VPADDD(half.AsX(), spikes.AsX(), spikes.AsX())
+		VPSHUFD(Imm(0b1110), spikes.AsX(), half.AsX())
+		VPADDD(half.AsX(), spikes.AsX(), spikes.AsX())
+		VPSHUFD(Imm(1), spikes.AsX(), half.AsX())
+		VPADDD(half.AsX(), spikes.AsX(), spikes.AsX())
+		VMOVD(spikes.AsX(), total.As32())
+		Store(total, Return("spikes"))
+	}
 	VZEROUPPER()
 	RET()
 }
