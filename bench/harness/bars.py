@@ -31,6 +31,7 @@ BARS = (
     Bar("d_4", "T = 4 against snnTorch, one thread", 10, 25),
     Bar("d_8", "T = 8", 10, 25),
     Bar("d_16", "T = 16", 10, 25),
+    Bar("f_few", "cost at .05 spikes a neuron and step, against .01", 2, 4),
     Bar("e_rest", "resident memory at rest", 40, 25, " MB"),
     Bar("e_load", "resident memory at sixteen connections", 120, 70, " MB"),
     Bar("e_start", "start to ready", 150, 50, " ms"),

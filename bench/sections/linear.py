@@ -1,4 +1,4 @@
-"""(f) What the cost grows with: steps, pictures, and not spikes."""
+"""(f) What the cost grows with: steps, pictures, spikes."""
 
 import contextlib
 
@@ -6,14 +6,16 @@ import numpy as np
 
 from harness import report
 from harness.pairs import Spread, interleave, ratio
+from peers import modelfile
 
 TITLE = "(f) What the cost grows with"
+DENSITIES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3)
 STEPS = (1, 2, 4, 8, 16, 32)
 BATCHES = (1, 2, 4, 8, 16, 32)
 
 
 def run(w, bars):
-    return "\n\n".join([_steps(w), _pictures(w), _spikes(w)])
+    return "\n\n".join([_steps(w), _pictures(w), _spikes(w), _densities(w, bars)])
 
 
 def _steps(w):
@@ -57,6 +59,31 @@ def _spikes(w):
             rows.append([f"{title}: {name}", report.number(rates[name]), *report.ms(Spread.of(found[name])), report.times(ratio(found[name], base))])
     return ("**Spikes**: one picture, one thread, from few spikes to many.\n\n"
             + report.table(["", "spikes a neuron and step", *report.MS, "÷ the X-rays"], rows))
+
+
+def _densities(w, bars):
+    """The network of (d) with all biases moved until its neurons fire as often as asked for."""
+    path = w.over_steps()["int8"]
+    description, tensors = modelfile.read(path)
+    with contextlib.ExitStack() as stack:
+        contenders, rates = {}, {}
+        for density in DENSITIES:
+            low, high = -4.0, 4.0
+            for _ in range(14):
+                moved = w.room / f"density-{density}.safetensors"
+                offset = (low + high) / 2
+                modelfile.write(moved, description, {k: (v + np.float32(offset) if k.endswith(".bias") and not k.startswith("dense3") else v) for k, v in tensors.items()})
+                with w.spikeray("trial", moved, w.one_core(), steps=8) as trial:
+                    rate = trial.answers()["spike_rate"]
+                low, high = (offset, high) if rate < density else (low, offset)
+            contenders[density] = stack.enter_context(w.spikeray(f"{density}", moved, w.one_core(), steps=8))
+            rates[density] = rate
+        found = interleave(list(contenders.values()), w.effort.rounds, w.effort.tasks(20), warmup=2)
+    base = found["0.05"]
+    bars["f_few"] = ratio(base, found["0.01"])
+    return ("**Density**: the network of (d) at T = 8, one thread, with its biases moved so that neurons fire more or less often.\n\n"
+            + report.table(["asked for", "spikes a neuron and step", *report.MS, "÷ 0.05"],
+                           [[str(d), report.number(rates[d]), *report.ms(Spread.of(found[str(d)])), report.times(ratio(found[str(d)], base))] for d in DENSITIES]))
 
 
 def _stripes(shape):

@@ -140,7 +140,7 @@ func (p *Population) firesAtOnce(current StepCurrents) (*kernel.Int8Steps, kerne
 	if !ok || p.still == nil || len(p.pools) > 0 || p.neurons.Dynamics == SpikingReLU || p.neurons.Most < 2 {
 		return nil, kernel.Graded{}
 	}
-	return &c.steps, p.neurons.graded()
+	return &c.several.steps, p.neurons.graded()
 }
 
 // band is the first pooling's window over one row of windows, if there is a pooling.

@@ -83,11 +83,12 @@ type room struct {
 
 func (s *simulation) newRoom() *room {
 	r := &room{states: make([]*State, len(s.ops)), currents: make([]*currents, len(s.ops))}
+	several := new(severalMaps)
 	r.maps[0], r.maps[1] = make([]uint8, s.maxMap), make([]uint8, s.maxMap)
 	for i, o := range s.ops {
 		if o.weights != nil {
 			r.states[i] = o.population.NewState()
-			r.currents[i] = o.weights.newCurrents()
+			r.currents[i] = o.weights.newCurrents(several)
 		}
 	}
 	return r

@@ -48,12 +48,17 @@ type currents struct {
 	row       []float32
 	workspace kernel.Workspace
 
-	steps kernel.Int8Steps // of several maps at a time, of whole-number weights
-	all   []float32        // a row at each step
+	several *severalMaps // whole-number weights only
 }
 
-func (w *weigher) newCurrents() *currents {
-	c := &currents{from: w, row: make([]float32, w.window.Out.W*w.window.Out.C)}
+// severalMaps is the memory for maps of several steps. The layers of a run, which take them in turn, share one.
+type severalMaps struct {
+	steps kernel.Int8Steps
+	rows  []float32 // [T][W][C]
+}
+
+func (w *weigher) newCurrents(several *severalMaps) *currents {
+	c := &currents{from: w, several: several, row: make([]float32, w.window.Out.W*w.window.Out.C)}
 	if w.float32 != nil {
 		c.values = make([]float32, w.window.In.Len())
 	}
@@ -87,12 +92,12 @@ func (w *weigher) messages(counts []uint8) uint64 {
 // open takes maps of several steps, [T][H][W][C], of a weigher with whole-number weights, and returns the synaptic operations that they
 // cause. They must stay until the rows are there.
 func (c *currents) open(maps []uint8, steps int) uint64 {
-	w := c.from
-	c.steps.Open(w.int8, maps, steps, &c.workspace)
-	if n := steps * len(c.row); cap(c.all) < n {
-		c.all = make([]float32, n)
+	w, m := c.from, c.several
+	m.steps.Open(w.int8, maps, steps, &c.workspace)
+	if n := steps * len(c.row); cap(m.rows) < n {
+		m.rows = make([]float32, n)
 	}
-	c.all = c.all[:steps*len(c.row)]
+	m.rows = m.rows[:steps*len(c.row)]
 	in := w.window.In.Len()
 	var messages uint64
 	for t := range steps {
@@ -103,8 +108,8 @@ func (c *currents) open(maps []uint8, steps int) uint64 {
 
 // Rows gives the currents of row y at every step, [T][W][C], of maps that were opened.
 func (c *currents) Rows(y int) []float32 {
-	c.steps.Rows(c.all, y)
-	return c.all
+	c.several.steps.Rows(c.several.rows, y)
+	return c.several.rows
 }
 
 // Row gives the currents of row y, [W][C].
