@@ -41,7 +41,7 @@ type serveCommand struct {
 	Memory          size          `placeholder:"SIZE" help:"Memory that the process may take. The default is the limit of its control group (a container's), else the machine's memory. What pictures may hold follows from it, and Go's memory limit unless GOMEMLIMIT says otherwise."`
 	MaxUploadMemory size          `placeholder:"SIZE" help:"Memory for all bodies being received; more are answered 503. The default is a share of --memory, at most 256M."`
 
-	PredictTimeout  time.Duration `default:"30s" help:"Longest wait and work from the moment a request was read; then it is answered 503. Decoding is interrupted; the network is not."`
+	PredictTimeout  time.Duration `default:"30s" help:"Longest wait and work from the moment a request was read; then it is answered 503. Decoding is interrupted, and the network between its layers or steps."`
 	ReadTimeout     time.Duration `default:"60s" help:"Longest time that a client may take to send a request."`
 	MinUploadRate   size          `default:"4K" help:"Fewest bytes a second in which a picture must arrive, over 5 s; a slower one is answered 408."`
 	IdleTimeout     time.Duration `default:"2m" help:"Longest time that a connection may wait for its next request."`
