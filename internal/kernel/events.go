@@ -7,8 +7,22 @@ type Int8Steps struct {
 	src       []uint8 // [steps][In.H][In.W][In.C]
 	steps     int
 	events    events // a tier's, or nil: the maps are taken one by one
-	memory    events
+	memory    eventMemory
 	workspace *Workspace
+}
+
+// eventMemory is what a tier keeps from one Open to the next.
+type eventMemory struct {
+	pairs []eventPair
+	spare []float32 // where the second of a pair goes that is one step alone
+	tier  any
+}
+
+// eventPair is the events of two steps: the groups of four inputs that have a count at either. The starts of the pixels are [In.H][row],
+// each row with the columns around the map, which have no events, and one more for the end of the last.
+type eventPair struct {
+	starts                []uint32
+	places, first, second []uint32 // of an event: of its weights, if its column is the window's first; the four counts
 }
 
 // events is a tier's way to a convolution over the inputs that are not zero alone.
@@ -19,10 +33,55 @@ type events interface {
 	fire(dst []uint8, stride, y int, n Graded, start float32) (spikes uint64, done bool)
 }
 
-// int8Events is an int8Rows that can take inputs as events. It gives nil where that would not pay. memory is what it gave
-// before, to be used again, or nil.
+// int8Events is an int8Rows that can take inputs as events. It gives nil where that would not pay.
 type int8Events interface {
-	listen(src []uint8, steps int, memory events) events
+	listen(src []uint8, steps int, memory *eventMemory) events
+}
+
+// denseWorth is up to which share of the groups with an event it is quicker to take events than all inputs.
+const denseWorth = 0.6
+
+// startsRow is how many starts a row of a map has.
+func startsRow(w *Window) int { return max((w.Out.W-1)*w.SW+w.KW, w.PadLeft+w.In.W) + 1 }
+
+// find lists the events of all steps with what lists those of a row of pixels from the n-th on, and returns how many there are then. Its
+// starts are the row's. find reports whether events are few enough.
+func (m *eventMemory) find(w *Window, src []uint8, steps int, list func(v *eventPair, starts []uint32, a, b []uint8, n int) int) bool {
+	for len(m.pairs) < (steps+1)/2 {
+		m.pairs = append(m.pairs, eventPair{})
+	}
+	scratch(&m.spare, w.Out.W*w.Out.C)
+	row, line, groups := startsRow(w), w.In.W*w.In.C, (w.In.C+3)/4
+	found, all := 0, w.In.H*w.In.W*groups
+	for i := range (steps + 1) / 2 {
+		a := src[2*i*w.In.Len():][:w.In.Len()]
+		b := a // the last of an odd number is a pair with itself
+		if 2*i+1 < steps {
+			b = src[(2*i+1)*w.In.Len():][:w.In.Len()]
+		}
+		v, n := &m.pairs[i], 0
+		v.starts = scratch(&v.starts, w.In.H*row)
+		v.places, v.first, v.second = scratch(&v.places, all+16), scratch(&v.first, all+16), scratch(&v.second, all+16)
+		for y := range w.In.H {
+			at := v.starts[y*row:][:row]
+			for x := range w.PadLeft {
+				at[x] = uint32(n)
+			}
+			n = list(v, at[w.PadLeft:], a[y*line:][:line], b[y*line:][:line], n)
+			for x := w.PadLeft + w.In.W; x < row; x++ {
+				at[x] = uint32(n)
+			}
+		}
+		found += n
+	}
+	return float64(found) <= denseWorth*float64(all*((steps+1)/2))
+}
+
+// under is where the events under the windows of row y begin, with the first row of the windows that has any, and how many have.
+func (v *eventPair) under(w *Window, y int) (starts *uint32, first, rows int) {
+	top := y*w.SH - w.PadTop
+	first = max(0, -top)
+	return &v.starts[(top+first)*startsRow(w)], first, min(w.KH, w.In.H-top) - first
 }
 
 // Open takes maps src [steps][In.H][In.W][In.C] for the convolution. They must stay until the rows are there. Where few of the inputs
@@ -30,9 +89,7 @@ type int8Events interface {
 func (s *Int8Steps) Open(c *Int8Conv, src []uint8, steps int, ws *Workspace) {
 	*s = Int8Steps{conv: c, src: src[:steps*c.window.In.Len()], steps: steps, memory: s.memory, workspace: ws}
 	if e, ok := c.rows.(int8Events); ok {
-		if s.events = e.listen(s.src, steps, s.memory); s.events != nil {
-			s.memory = s.events
-		}
+		s.events = e.listen(s.src, steps, &s.memory)
 	}
 }
 

@@ -8,6 +8,7 @@ type avx2Int8 struct {
 	*Int8Conv
 	layout int8Layout
 	blocks []avx2Int8Block
+	whole  []int8Block // for events; nil where that is not done
 }
 
 // avx2Int8Block is up to three registers of 8 channels; as in avx2Float32, blocks overlap.
@@ -27,6 +28,7 @@ func packInt8AVX2(c *Int8Conv, weights []int8) int8Rows {
 		copy(block.bias, c.bias[b.first:][:n])
 		p.blocks = append(p.blocks, block)
 	}
+	p.whole = avx2Whole(c, weights)
 	return p
 }
 

@@ -7,14 +7,14 @@ package kernel
 type vnniInt8 struct {
 	*Int8Conv
 	layout int8Layout
-	blocks []vnniBlock
-	narrow vnniBlock  // the last channels, if they are better taken 64 inputs at a time
+	blocks []int8Block
+	narrow int8Block  // the last channels, if they are better taken 64 inputs at a time
 	around int8Layout // of narrow
-	whole  vnniBlock  // all channels, for events; without registers where that is not done
+	whole  int8Block  // all channels, for events; without registers where that is not done
 }
 
-// vnniBlock is up to four registers of 16 channels, or, narrow, so many channels.
-type vnniBlock struct {
+// int8Block is some registers of channels, or, narrow, so many channels.
+type int8Block struct {
 	block
 	tail        uint32    // which of the last channels there are
 	weights     []int8    // [row][group][register][16][4], narrow [row][group][channel][64]
@@ -31,14 +31,14 @@ func packInt8VNNI(c *Int8Conv, weights []int8) int8Rows {
 	out := c.window.Out.C
 	if n := out % 16; !p.layout.gathered && narrowPays(n, p.around.rows*p.around.groups, p.layout.rows*p.layout.groups) {
 		out -= n
-		p.narrow = vnniBlock{block: block{out, (n + 1) / 2 * 2}, tail: 1<<n - 1}
+		p.narrow = int8Block{block: block{out, (n + 1) / 2 * 2}, tail: 1<<n - 1}
 		p.narrow.weights = packInt8As[int8](&p.around, weights, out, n, p.narrow.registers)
 		p.narrow.scale, p.narrow.bias = repeated(c.scale[out:], p.narrow.registers), repeated(c.bias[out:], p.narrow.registers)
 		p.layout.slack = max(p.layout.slack, p.around.slack)
 	}
 	for _, b := range blocks(out, 16, 4, false) {
 		n := min(out-b.first, 16*b.registers)
-		block := vnniBlock{block: b, tail: 1<<(n-16*(b.registers-1)) - 1}
+		block := int8Block{block: b, tail: 1<<(n-16*(b.registers-1)) - 1}
 		block.weights = packInt8As[int8](&p.layout, weights, b.first, n, 16*b.registers)
 		block.scale, block.bias = make([]float32, 16*b.registers), make([]float32, 16*b.registers)
 		copy(block.scale, c.scale[b.first:][:n])

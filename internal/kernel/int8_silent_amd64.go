@@ -124,6 +124,6 @@ func (p *vnniInt8) blocksLen() int {
 }
 
 // narrowAt is where the weight of an input of kernel row r lies for the j-th narrow channel.
-func (b *vnniBlock) narrowAt(l *int8Layout, r, j, input int) int {
+func (b *int8Block) narrowAt(l *int8Layout, r, j, input int) int {
 	return ((r*l.groups+input/64)*b.registers+j)*64 + input%64
 }

@@ -22,6 +22,7 @@ var parts = map[string]func(){
 	"int8_avx512vnni":        int8VNNI,
 	"int8_narrow_avx512vnni": int8NarrowVNNI,
 	"events_avx512vnni":      eventsVNNI,
+	"events_avx2":            eventsAVX2,
 	"float32_avx512":         float32AVX512,
 	"float32_narrow_avx512":  float32NarrowAVX512,
 	"float32_avx2":           float32AVX2,

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// eventsAVX2 writes a convolution over the inputs that are not silent, at two steps at a time, for each width in registers of 8
+// channels. Products of four inputs are added up in two goes, over 16 bits; counts below 128 cannot overflow those.
+func eventsAVX2() {
+	for n := 1; n <= 6; n++ {
+		eventRowAVX2(n)
+	}
+}
+
+func eventRowAVX2(n int) {
+	TEXT(fmt.Sprintf("eventRowAVX2x%d", n), NOSPLIT, "func(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("eventRowAVX2x%d computes a row of %d channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place, in groups of inputs,", n, 8*n),
+		"which is so much further for every pixel as weightsPixel. Strides are in bytes. Counts are below 128.")
+	free := append(vectors(nil), ymms...)
+	sum := [2][]reg.VecPhysical{free.take(n), free.take(n)}
+	ones, weight, product, input := free.take(1)[0], reg.VecPhysical(nil), free.take(1)[0], free.take(2)
+	if len(free) > 0 {
+		weight = free.take(1)[0]
+	}
+	at, end, under, weights, taps, rows, place := GP64(), GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
+	places, first, second := Load(Param("places"), GP64()), Load(Param("first"), GP64()), Load(Param("second"), GP64())
+	Load(Param("taps"), taps)
+	VPCMPEQW(ones, ones, ones)
+	VPSRLW(Imm(15), ones, ones)
+
+	Label("pixel")
+	for t := range 2 {
+		for _, v := range sum[t] {
+			VPXOR(v, v, v)
+		}
+	}
+	Load(Param("weights"), weights)
+	Load(Param("starts"), under)
+	Load(Param("rows"), rows)
+	Label("row")
+	MOVL(Mem{Base: under}, at.As32())
+	MOVL(Mem{Base: under, Index: taps, Scale: 4}, end.As32())
+	CMPQ(at, end)
+	JGE(LabelRef("next"))
+	Label("event")
+	MOVLQSX(Mem{Base: places, Index: at, Scale: 4}, place)
+	IMUL3Q(U32(32*n), place, place)
+	VPBROADCASTD(Mem{Base: first, Index: at, Scale: 4}, input[0])
+	VPBROADCASTD(Mem{Base: second, Index: at, Scale: 4}, input[1])
+	for j := range n {
+		m := Mem{Base: weights, Index: place, Scale: 1, Disp: 32 * j}
+		if weight != nil {
+			VMOVDQU(m, weight)
+		}
+		for t := range 2 {
+			if weight != nil {
+				VPMADDUBSW(weight, input[t], product)
+			} else {
+				VPMADDUBSW(m, input[t], product)
+			}
+			VPMADDWD(ones, product, product)
+			VPADDD(product, sum[t][j], sum[t][j])
+		}
+	}
+	INCQ(at)
+	CMPQ(at, end)
+	JL(LabelRef("event"))
+	Label("next")
+	ADDQ(parameter("startsRow"), under)
+	ADDQ(parameter("weightsRow"), weights)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	Comment("Sums to currents: float32(sum)*scale + bias.")
+	scale, bias := GP64(), GP64()
+	Load(Param("scale"), scale)
+	Load(Param("bias"), bias)
+	to := [2]reg.Register{GP64(), GP64()}
+	Load(Param("dst"), to[0])
+	Load(Param("dst2"), to[1])
+	for t := range 2 {
+		for j, v := range sum[t] {
+			VCVTDQ2PS(v, v)
+			VMULPS(Mem{Base: scale, Disp: 32 * j}, v, v)
+			VADDPS(Mem{Base: bias, Disp: 32 * j}, v, v)
+			VMOVUPS(v, Mem{Base: to[t], Disp: 32 * j})
+		}
+	}
+	stride := GP64()
+	Load(Param("dstStride"), stride)
+	ADDQ(stride, parameter("dst"))
+	ADDQ(stride, parameter("dst2"))
+	Load(Param("startsPixel"), stride)
+	ADDQ(stride, parameter("starts"))
+	Load(Param("weightsPixel"), stride)
+	SUBQ(stride, parameter("weights"))
+	DECQ(parameter("pixels"))
+	JNZ(LabelRef("pixel"))
+	VZEROUPPER()
+	RET()
+}
