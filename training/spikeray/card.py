@@ -73,10 +73,10 @@ The weights are under the project's Apache-2.0 licence. They are derived from pi
 
 def card(run, version, tables: dict[str, str], n: int) -> str:
     """run: the shipped one. tables: pooled, points, subgroups, stress, steady, elsewhere and audit, in Markdown."""
-    r, shape = run.record, run.plan().shape()
+    r, shape = run.record, run.plan().final()
     hours = r["seconds"] / 3600
     return CARD.format(
-        version=version, parameters=r["parameters"], fold=r["fold"], size=r["size"], steps=r["steps"], most=r["most"], convolutions=len(shape.layers()) - 1, epochs=r["epochs"],
+        version=version, parameters=r["parameters"], fold=r["fold"], size=r["size"], steps=r["steps"], most=shape.most, convolutions=len(shape.layers()) - 1, epochs=r["epochs"],
         epochs_after=r["epochs_after"], operations=r["operations"], dense=r["steps"] * sum(shape.fans()),
         smoothing=r["smoothing"], n_train=r["pictures"]["training"], n_val=r["pictures"]["validation"], train_digest=r["digest"]["training"][:16],
         val_digest=r["digest"]["validation"][:16], minutes=r["seconds"] / 60, versions=", ".join(f"{k} {v}" for k, v in r["versions"].items()),

@@ -84,7 +84,7 @@ class Run:
         return fit.Plan(**{k: tuple(v) if isinstance(v, list) else v for k, v in self.record.items() if k in fields})
 
     def model(self) -> hybrid.Spiking:
-        out = hybrid.Spiking(self.plan().shape())
+        out = hybrid.Spiking(self.plan().final())
         out.load_state_dict(torch.load(self.folder / "model.pt"))
         return out.eval()
 

@@ -42,7 +42,8 @@ class Plan:
     stack: str = "ten"
     size: int = 128
     steps: int = 2
-    most: int = 60  # spikes of a neuron in a step
+    most: int = 60  # spikes of a neuron in a step, in training
+    finer: int = 2  # times as many levels, each so much smaller, has the network once it is trained
     board: bool = False  # as a neuromorphic board can run it
     epochs: int = 32
     epochs_after: int = 8  # of the second stage
@@ -64,7 +65,12 @@ class Plan:
     steady: float = 2.0  # weight of the disagreement under noise, second stage
 
     def shape(self) -> hybrid.Shape:
+        """What is trained."""
         return hybrid.Shape(self.stack, self.size, self.steps, self.most, self.board)
+
+    def final(self) -> hybrid.Shape:
+        """What is shipped."""
+        return dataclasses.replace(self.shape(), most=self.most * self.finer)
 
 
 def _pair(path, size):
@@ -150,6 +156,16 @@ def sample(plan, kept, training):
     """Augmented views of some training pictures, (n, 1, size, size) of 0..255; kept: as `pictures` gives them, training: which to draw from."""
     some = kept[0][np.random.default_rng(plan.seed).choice(training, min(256, len(training)), replace=False)]
     return _views(some, plan, np.random.default_rng(plan.seed))[0]
+
+
+@torch.no_grad()
+def operations(model, x) -> float:
+    """Millions of synaptic operations a picture."""
+    found = []
+    for part in x.split(32):
+        model.eval()(part.contiguous(memory_format=torch.channels_last))
+        found.append(float(model.operations))
+    return float(np.mean(found))
 
 
 def kept_size(plan) -> int:
@@ -278,15 +294,15 @@ def fit(plan: Plan, root, out, beside=None):
     tops = hybrid.peaks(analog, sample(plan, kept, training))
     model = hybrid.converted(analog, plan.shape(), tops).to(memory_format=torch.channels_last)
     _Trainer(model, x, y, plan, 2, out, analog.eval()).run()
+    model = hybrid.finer(model, plan.final()).to(memory_format=torch.channels_last)
     torch.save(model.state_dict(), out / "model.pt")
     told, auc = ask(model)
     for name, (some, _) in groups.items():
         np.savez(out / ("answers.npz" if name == "held" else f"answers-{name}.npz"), label=np.array([p.label for p in some]), name=[p.path.name for p in some],
                  patient=[p.patient for p in some], **told[name], **{f"relu-{k}": z for k, z in first[name].items()})
-    last = (out / "stage2.csv").read_text().splitlines()[-1].split(",")
     run = {**dataclasses.asdict(plan), "parameters": sum(p.numel() for p in model.parameters()), "auc": auc["held"], "auc_relu": before["held"],
            "auc_beside": {k: v for k, v in auc.items() if k != "held"}, "auc_beside_relu": {k: v for k, v in before.items() if k != "held"},
-           "operations": float(last[2]), "pictures": {"training": len(training), "validation": len(held)},
+           "operations": operations(model, sample(plan, kept, training)), "pictures": {"training": len(training), "validation": len(held)},
            "seconds": round(_seconds(out / "stage1.csv") + _seconds(out / "stage2.csv")),
            "digest": {"training": data.digest([found[i] for i in training]), "validation": data.digest(held)},
            "versions": {"python": platform.python_version(), "torch": torch.__version__.split("+")[0], "numpy": np.__version__}}

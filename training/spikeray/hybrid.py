@@ -245,6 +245,20 @@ class Spiking(nn.Module):
         return weights.numpy().astype(np.int8), (scale.flatten() / unit).numpy().astype(np.float32), self.bias(i).numpy().astype(np.float32)
 
 
+@torch.no_grad()
+def finer(model: Spiking, shape: Shape) -> Spiking:
+    """A spiking network with a whole number of times as many levels as model has: currents, voltages and counts are that much larger, and a count is
+    worth that much less. The weights that spikes meet stay as they are."""
+    times = shape.most // model.shape.most
+    out = Spiking(shape)
+    out.load_state_dict(model.state_dict())
+    out.weights[0] *= times
+    for bias in out.biases:
+        bias *= times
+    out.logits.weight /= times
+    return out.eval()
+
+
 def peaks(analog: Analog, x, share=0.999) -> list[torch.Tensor]:
     """For each layer the activation that each channel exceeds at no more than 1 - share of the places of pictures x, (channels);
     a channel that hardly fires gets a tenth of the layer's largest."""

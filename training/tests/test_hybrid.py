@@ -244,7 +244,7 @@ def test_five_runs_make_models_tables_and_a_card(told_apart, tmp_path):
     assert description["version"] == "9.9.9" and [e["steps"] for e in description["early"]] == [1]
     assert description["preparation"]["window"] == {"low": 1311, "high": 64225, "least": 16}
     assert [p["name"] for p in description["operating_points"]] == ["balanced", "screening"]
-    assert {layer["most"] for layer in description["layers"] if layer["type"] == "neurons"} == {PLAN.most}
+    assert {layer["most"] for layer in description["layers"] if layer["type"] == "neurons"} == {PLAN.final().most}
     tables, card = findings.report(out, root, tmp_path / "figures", "9.9.9")
     assert (tmp_path / "figures" / "reliability.svg").exists()
     for words in ("### Steadiness", "| `shifted`, ", "### After each step", "## The spiking question", "borders masked"):
@@ -261,3 +261,14 @@ def test_the_order_of_channels_changes_nothing_but_how_many_groups_spike():
         assert torch.equal(model.by_step(x), other.by_step(x))
     assert [sorted(o) for o in found] == [list(range(len(o))) for o in found] and any((o != np.arange(len(o))).any() for o in found)
     assert np.mean(order.groups(other, x)) <= np.mean(order.groups(model, x))
+
+
+def test_finer_levels_say_the_same_more_exactly():
+    analog, x = settled(SMALL)
+    model = hybrid.converted(analog, SMALL, hybrid.peaks(analog, x)).eval()
+    finer = hybrid.finer(model, dataclasses.replace(SMALL, most=4 * SMALL.most))
+    with torch.no_grad():
+        want, coarse, fine = analog(x), model(x), finer(x)
+    assert (fine - want).abs().mean() < (coarse - want).abs().mean()
+    for i in range(len(model.weights)):  # int8 as it was
+        assert np.array_equal(model.whole(i)[0], finer.whole(i)[0])
