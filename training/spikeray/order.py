@@ -24,7 +24,27 @@ def orders(model: hybrid.Spiking, x, rng) -> list[np.ndarray]:
 
 
 def _order(fired) -> np.ndarray:
-    """An order of channels, fired [places][channels]: the loudest channel that is left begins a group, and those join it that add fewest places for their own spikes."""
+    """An order of channels, fired [places][channels], whose groups have a spike at few places: begun greedily, then channels change places as long as that helps."""
+    order = _begun(fired)
+    whole = len(order) // GROUP * GROUP
+    packed = np.packbits(fired, axis=0).T[order]  # [channel][bytes]
+    place = np.arange(whole)
+    group = place // GROUP
+    while True:
+        of = packed[:whole].reshape(-1, GROUP, packed.shape[1])
+        rest = np.concatenate([[np.bitwise_or.reduce(np.delete(g, k, 0), axis=0) for k in range(GROUP)] for g in of])  # the others of a channel's group
+        loud = np.bitwise_count(np.bitwise_or.reduce(of, axis=1)).sum(1, dtype=np.int64)
+        joined = np.stack([np.bitwise_count(r | packed[:whole]).sum(1, dtype=np.int64) for r in rest])  # [leaves][comes in its place]
+        change = joined + joined.T - loud[group][:, None] - loud[group][None]
+        change[group[:, None] == group[None]] = 0
+        a, b = np.unravel_index(np.argmin(change), change.shape)
+        if change[a, b] >= 0:
+            return order
+        order[[a, b]], packed[[a, b]] = order[[b, a]], packed[[b, a]]
+
+
+def _begun(fired) -> np.ndarray:
+    """The loudest channel that is left begins a group, and those join it that add fewest places for their own spikes."""
     fired = fired.astype(np.float32)
     rate, left, out = fired.mean(0), list(np.argsort(-fired.mean(0), kind="stable")), []
     while left:
