@@ -133,6 +133,11 @@ def balanced_threshold(label, probability, weight=1.0) -> float:
     return float((p[i] + p[min(i + 1, len(p) - 1)]) / 2)
 
 
+def even_odds(_label, _probability, _weight=1.0) -> float:
+    """Where a calibrated probability for a place with half of the pictures ill says neither: it loses least of sensitivity and specificity together."""
+    return 0.5
+
+
 def screening_threshold(label, probability, weight=1.0, sensitivity=0.985) -> float:
     """The highest threshold that keeps so high a sensitivity."""
     order = np.argsort(probability)
@@ -151,7 +156,7 @@ def operating(found: list[Run], suffix="", prefix="") -> tuple[dict, list[dict]]
     calibration = calibrate(labels, logits.ravel(), weight)
     p = calibrated(calibration, logits)
     points = []
-    for name, of in (("balanced", balanced_threshold), ("screening", screening_threshold)):
+    for name, of in (("balanced", even_odds), ("screening", screening_threshold)):
         threshold = of(labels, p.ravel(), weight)
         right = share @ ((p >= threshold) == label)  # of each picture's answers
 
