@@ -23,7 +23,7 @@ from . import modelfile
 from .reference_section import MEASURES
 
 BINS = 10
-RARE = 1e-4  # chance, in theory, that a measure which has not drifted is above its limit
+RARE = 1e-3  # chance, in theory, that a measure which has not drifted is above its limit
 FIXED = {"size": [256, 512, 1024, 2048], "aspect": [0.8, 0.95, 1.05, 1.25, 1.5]}  # told, not raised: a file's size harms nothing by itself
 FORMATS = ("jpeg", "png", "bmp", "tiff", "webp")
 
