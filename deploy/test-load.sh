@@ -30,7 +30,7 @@ printf '%-44s %-52s %-40s %s\n' tried figure bar ''
 for row in "${rows[@]}"; do
   [[ -f $root/deploy/load/$row.py ]] || fail "no such row: $row"
   status=0
-  SPIKERAY_BIN=$scratch/spikeray SPIKERAY_PACE=$scratch/pace SPIKERAY_SCRATCH=$scratch timeout 300 python3 "$root/deploy/load/$row.py" \
+  SPIKERAY_BIN=$scratch/spikeray PACE=$scratch/pace SPIKERAY_SCRATCH=$scratch timeout 300 python3 "$root/deploy/load/$row.py" \
     >"$scratch/$row.rows" 2>"$scratch/$row.err" || status=$?
   while IFS=$'\t' read -r tried figure bar verdict; do
     printf '%-44s %-52s %-40s %s\n' "$tried" "$figure" "$bar" "$verdict"

@@ -40,6 +40,7 @@ func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
 			t.Errorf("%s: %+v, want %q", c.args, r, c.wants)
 		}
 	}
+	early := write(t, testmodel.EarlyFile("tiny-early"), t.TempDir(), "early.safetensors")
 	for args, wants := range map[string]string{
 		"serve --model=snnxray --gate=refuse":                               "snnxray has no gate",
 		"predict --model=snnxray --gate=refuse x.png":                       "snnxray has no gate",
@@ -49,7 +50,7 @@ func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
 		"serve --board=loihi":                                               "--model " + models.ForBoards,
 		"model check --board=loihi spikeray":                                "--model " + models.ForBoards,
 		"board selftest --board=loihi":                                      "--model " + models.ForBoards,
-		"predict --steps=1 --threshold=0.5 x.png":                           "not calibrated for 1 of its 4 steps",
+		"predict --model=" + early + " --steps=1 --threshold=0.5 x.png":     "not calibrated for 1 of its 4 steps",
 	} {
 		if r := spikeray(t, nil, strings.Fields(args)...); r.status != 1 || !strings.Contains(r.err, wants) {
 			t.Errorf("%s: %+v, want %q", args, r, wants)

@@ -14,7 +14,7 @@ PICTURE = max(glob.glob(os.path.join(ROOT, "examples", "*.png")), key=os.path.ge
 
 
 def ask(server, connections, seconds, rate=0):
-    return json.loads(subprocess.check_output([os.environ["SPIKERAY_PACE"], "-address", f"127.0.0.1:{server.port}", "-file", PICTURE, "-rate", f"{rate:.1f}",
+    return json.loads(subprocess.check_output([os.environ["PACE"], "-address", f"127.0.0.1:{server.port}", "-file", PICTURE, "-rate", f"{rate:.1f}",
                                                "-connections", str(connections), "-seconds", str(seconds)]))
 
 
