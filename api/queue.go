@@ -233,7 +233,7 @@ func (q *Queue) refusal(tasks []Task, now time.Time) error {
 	}
 	for _, task := range tasks {
 		f := q.find(keyOf(task))
-		overrun := q.overrun(task.caller)
+		overrun := q.overrun(keyOf(task))
 		if q.first(f) && !overrun {
 			continue
 		}
@@ -281,13 +281,10 @@ func (q *Queue) dispatch() {
 	}
 }
 
-// overrun tells that a caller alone asks for more than the workers can do, and that none of them is free. Where there are
+// overrun tells that one flow alone asks for more than the workers can do, and that none of them is free. Where there are
 // several, the next is free so soon that hardly any of their time is lost when nobody waits for it. q.mu is held.
-func (q *Queue) overrun(caller caller) bool {
-	if !q.pressure.overload || q.workers == 1 || q.running < q.workers {
-		return false
-	}
-	return len(q.parties) == 1 && q.parties[caller] != nil
+func (q *Queue) overrun(key flowKey) bool {
+	return q.pressure.overload && q.workers > 1 && q.running >= q.workers && len(q.flows) == 1 && q.flows[0].key == key
 }
 
 // crowded tells that more than a quarter of the places are taken. q.mu is held.
