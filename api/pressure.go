@@ -51,9 +51,9 @@ const (
 )
 
 // pressure tells a burst, which the queue is there for, and a few clients that each ask again when they were answered, from
-// an overload. In an overload a longer queue only has everyone wait: what would wait for more than half the time of a task, or
-// at all while one flow overruns several workers, is refused at once, and what is taken is answered about as fast as ever. It begins when the queue was crowded for longer
-// than grace, and lasts as long as a good share has to be refused.
+// an overload. In an overload a longer queue only has everyone wait: what would wait for more than half the time of a task,
+// or for more than a quarter while one flow overruns the workers, is refused at once, and what is taken is answered about as
+// fast as ever. It begins when the queue was crowded for longer than grace, and lasts as long as a good share has to be refused.
 type pressure struct {
 	since    time.Time // when the queue became crowded; zero when it is not
 	overload bool

@@ -77,7 +77,7 @@ type Queue struct {
 	capacity int
 
 	mu       sync.Mutex
-	running  int
+	working  []*ticket // that have a worker
 	waiting  int
 	away     int       // tasks that wait for a board, with neither a worker nor a place
 	back     []*ticket // of those, which have what they waited for
@@ -99,7 +99,7 @@ type ticket struct {
 	admitted time.Time
 	begun    time.Time
 	ready    chan struct{} // closed when the task may run, and made again for one that was away
-	working  bool          // has a worker
+	working  bool          // has a worker, and is in the queue's list of these
 }
 
 // NewQueue makes a queue for workers tasks at a time, with room for capacity
@@ -166,7 +166,7 @@ func (q *Queue) Capacity() int { return q.capacity }
 func (q *Queue) Busy() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.running
+	return len(q.working)
 }
 
 // Depth is how many tasks wait now.
@@ -217,7 +217,7 @@ func (q *Queue) admit(tasks []Task) ([]*ticket, error) {
 func (q *Queue) refusal(tasks []Task, now time.Time) error {
 	busy := &BusyError{After: q.backlog / time.Duration(q.workers)}
 	free := q.capacity - q.waiting
-	if len(tasks) > free+q.workers-q.running {
+	if len(tasks) > free+q.workers-len(q.working) {
 		return busy
 	}
 	mine := map[flowKey]int{}
@@ -233,7 +233,7 @@ func (q *Queue) refusal(tasks []Task, now time.Time) error {
 	}
 	for _, task := range tasks {
 		f := q.find(keyOf(task))
-		overrun := q.overrun(keyOf(task))
+		overrun := q.overrun(keyOf(task), now)
 		if q.first(f) && !overrun {
 			continue
 		}
@@ -251,15 +251,13 @@ func (q *Queue) refusal(tasks []Task, now time.Time) error {
 // dispatch starts what may run. q.mu is held.
 func (q *Queue) dispatch() {
 	// What is done but for a little comes first.
-	for q.running < q.workers && len(q.back) > 0 {
+	for len(q.working) < q.workers && len(q.back) > 0 {
 		t := q.back[0]
 		q.back = q.back[1:]
 		q.away--
-		q.running++
-		t.working = true
-		close(t.ready)
+		q.start(t)
 	}
-	for q.running < q.workers {
+	for len(q.working) < q.workers {
 		f := q.next()
 		if f == nil {
 			break
@@ -269,22 +267,45 @@ func (q *Queue) dispatch() {
 			break // in turn, or small ones would keep a large one from ever running
 		}
 		q.remove(t)
-		q.running++
 		q.held += t.Memory
 		f.running++
 		f.reserve(t.cost)
-		t.begun, t.working = time.Now(), true
-		close(t.ready)
+		t.begun = time.Now()
+		q.start(t)
 	}
 	if !q.crowded() {
 		q.pressure.relieved()
 	}
 }
 
-// overrun tells that one flow alone asks for more than the workers can do, and that none of them is free. Where there are
-// several, the next is free so soon that hardly any of their time is lost when nobody waits for it. q.mu is held.
-func (q *Queue) overrun(key flowKey) bool {
-	return q.pressure.overload && q.workers > 1 && q.running >= q.workers && len(q.flows) == 1 && q.flows[0].key == key
+// start gives a worker to a ticket. q.mu is held.
+func (q *Queue) start(t *ticket) {
+	q.working = append(q.working, t)
+	t.working = true
+	close(t.ready)
+}
+
+// stop takes it back. q.mu is held.
+func (q *Queue) stop(t *ticket) {
+	q.working = slices.DeleteFunc(q.working, func(other *ticket) bool { return other == t })
+	q.held -= t.Memory
+	memory.Freed(t.Memory)
+	t.working = false
+}
+
+// overrun tells that one flow alone asks for more than the workers can do, and that none of them is free or about to be: a worker whose
+// task has but a quarter of its time left may be waited for, by one. q.mu is held.
+func (q *Queue) overrun(key flowKey, now time.Time) bool {
+	if !q.pressure.overload || len(q.working) < q.workers || len(q.flows) != 1 || q.flows[0].key != key {
+		return false
+	}
+	soon := 0
+	for _, t := range q.working {
+		if t.cost-now.Sub(t.begun) <= t.cost/4 {
+			soon++
+		}
+	}
+	return soon <= q.waiting
 }
 
 // crowded tells that more than a quarter of the places are taken. q.mu is held.
@@ -306,9 +327,7 @@ func (q *Queue) leave(t *ticket, err error) {
 	} else {
 		took := time.Since(t.begun)
 		if t.working {
-			q.running--
-			q.held -= t.Memory
-			memory.Freed(t.Memory)
+			q.stop(t)
 		} else {
 			q.away--
 		}
@@ -326,7 +345,7 @@ func (q *Queue) leave(t *ticket, err error) {
 
 // drain tells Close when the last task has ended. q.mu is held.
 func (q *Queue) drain() {
-	if q.closed && q.running+q.waiting+q.away == 0 {
+	if q.closed && len(q.working)+q.waiting+q.away == 0 {
 		select {
 		case <-q.drained:
 		default:
@@ -369,11 +388,9 @@ func (q *Queue) makeRoom() {
 func (q *Queue) stepAside(ctx context.Context, t *ticket, wait func()) error {
 	left := time.Now()
 	q.mu.Lock()
-	q.running--
-	q.held -= t.Memory
-	memory.Freed(t.Memory)
+	q.stop(t)
 	q.away++
-	t.working, t.Memory = false, 0
+	t.Memory = 0
 	t.ready = make(chan struct{})
 	q.dispatch()
 	q.mu.Unlock()
