@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -127,17 +128,21 @@ func (b *bench) one(i int) (answer, error) {
 	i %= b.pictures()
 	if b.files != nil {
 		p, err := pipeline.Predict(context.Background(), b.model, b.files[i], radiograph.Limits{}, pipeline.Options{Steps: b.steps})
-		return newAnswer(p.Probability, p.Spikes), err
+		return newAnswer(p.Probability, p.RawProbability, p.Spikes), err
 	}
 	r, err := b.model.Infer(context.Background(), b.prepared[i], model.Options{Steps: b.steps})
 	if err != nil {
 		return answer{}, err
 	}
-	return newAnswer(r.Probability, r.Spikes), nil
+	return newAnswer(r.Probability, r.RawProbability, r.Spikes), nil
 }
 
-func newAnswer(probability float64, spikes *model.SpikeStats) answer {
+// newAnswer takes the raw probability where there is no other, as for steps that have no calibration.
+func newAnswer(probability, raw float64, spikes *model.SpikeStats) answer {
 	a := answer{probability: probability}
+	if math.IsNaN(probability) {
+		a.probability = raw
+	}
 	if spikes != nil {
 		a.rate = spikes.Rate
 	}
