@@ -222,6 +222,51 @@ func overload(t *testing.T, callers, ran int, wait time.Duration) {
 	}
 }
 
+// When an overload is over, nobody is refused any longer, though some ask while all workers have just begun.
+func TestAnOverloadEnds(t *testing.T) {
+	for _, workers := range []int{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			const took = 20 * time.Millisecond
+			q := NewQueue(workers, 64)
+			refused := 0
+			var mu sync.Mutex
+			var wg sync.WaitGroup
+			ask := func() {
+				wg.Go(func() {
+					if _, err := q.Do(t.Context(), sleeper(someone(1), took, 0)); err != nil {
+						mu.Lock()
+						defer mu.Unlock()
+						refused++
+					}
+				})
+			}
+			for range 2 * workers * 100 { // two seconds of twice the capacity
+				ask()
+				time.Sleep(took / time.Duration(2*workers))
+			}
+			wg.Wait()
+			if refused < workers*50 {
+				t.Errorf("%d workers: only %d refused in the overload", workers, refused)
+			}
+			for i := range 60 { // half of the capacity, three tasks a worker at a time
+				if i == 15 {
+					mu.Lock()
+					refused = 0
+					mu.Unlock()
+				}
+				for range 3 * workers {
+					ask()
+				}
+				time.Sleep(6 * took)
+			}
+			wg.Wait()
+			if refused > 0 {
+				t.Errorf("%d workers: %d refused long after the overload", workers, refused)
+			}
+		})
+	}
+}
+
 // Sixteen clients that each ask again when they were answered keep two workers busy, and are no overload.
 func TestAFewClientsAreNoOverload(t *testing.T) {
 	for _, workers := range []int{1, 2, 8} {

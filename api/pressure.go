@@ -46,46 +46,39 @@ const (
 	grace = 10 * time.Millisecond
 	// window is the time over which it is judged whether an overload is over.
 	window = 500 * time.Millisecond
-	// relief is the share of the tasks refused, one in so many, below which it is.
-	relief = 8
 )
 
 // pressure tells a burst, which the queue is there for, and a few clients that each ask again when they were answered, from
 // an overload. In an overload a longer queue only has everyone wait: what would wait for more than half the time of a task,
 // or for more than a quarter while one flow overruns the workers, is refused at once, and what is taken is answered about as
-// fast as ever. It begins when the queue was crowded for longer than grace, and lasts as long as a good share has to be refused.
+// fast as ever. It begins when the queue was crowded for longer than grace, and lasts as long as more is asked for than the
+// workers can do.
 type pressure struct {
 	since    time.Time // when the queue became crowded; zero when it is not
 	overload bool
-	began    time.Time // of the window
-	seen     int       // tasks, in the window
-	refused  int
+	began    time.Time     // of the window
+	asked    time.Duration // work that was asked for in the window, taken or refused
 }
 
 // relieved says that the queue is not crowded.
 func (p *pressure) relieved() { p.since = time.Time{} }
 
-// admits decides on a task that would wait for so long, where tasks take service on average; overrun is that of the queue.
-func (p *pressure) admits(wait, service time.Duration, crowded bool, now time.Time, overrun bool) bool {
-	if now.Sub(p.began) > max(window, 2*samples*service) {
-		p.overload = p.overload && p.refused*relief >= p.seen
-		p.began, p.seen, p.refused = now, 0, 0
+// arrives takes note of a task of such a cost, where tasks take service on average, and says whether there is an overload.
+func (p *pressure) arrives(cost, service time.Duration, workers int, crowded bool, now time.Time) (overload bool) {
+	if elapsed := now.Sub(p.began); elapsed > max(window, 2*samples*service) {
+		p.overload = p.overload && p.asked >= elapsed*time.Duration(workers)
+		p.began, p.asked = now, 0
 	}
-	p.seen++
+	p.asked += cost
 	switch {
 	case p.overload || !crowded:
 	case p.since.IsZero():
 		p.since = now
 	case now.Sub(p.since) > max(grace, 2*service):
 		p.overload = true
-		p.began, p.seen, p.refused = now, 1, 0
+		p.began, p.asked = now, cost
 	}
-	// Half of what a task takes keeps the workers busy.
-	if !p.overload || !overrun && wait <= service/2 {
-		return true
-	}
-	p.refused++
-	return false
+	return p.overload
 }
 
 // average is the mean of the last samples of something. It is safe for concurrent use.

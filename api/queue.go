@@ -232,16 +232,16 @@ func (q *Queue) refusal(tasks []Task, now time.Time) error {
 		}
 	}
 	for _, task := range tasks {
-		f := q.find(keyOf(task))
-		overrun := q.overrun(keyOf(task), now)
-		if q.first(f) && !overrun {
-			continue
+		f, cost := q.find(keyOf(task)), q.estimate.of(task.Work)
+		wait, most, overrun := q.ahead(f, cost)/time.Duration(q.workers), q.Wait, false
+		if q.Wait == 0 {
+			if !q.pressure.arrives(cost, q.estimate.service, q.workers, q.crowded(), now) {
+				continue
+			}
+			// Half of what a task takes keeps the workers busy.
+			most, overrun = q.estimate.service/2, q.overrun(keyOf(task), now)
 		}
-		wait := q.ahead(f, q.estimate.of(task.Work)) / time.Duration(q.workers)
-		if busy.TooLong = wait > q.Wait; q.Wait == 0 {
-			busy.TooLong = !q.pressure.admits(wait, q.estimate.service, q.crowded(), now, overrun)
-		}
-		if busy.TooLong {
+		if busy.TooLong = overrun || wait > most && !q.first(f); busy.TooLong {
 			return busy
 		}
 	}
@@ -296,7 +296,7 @@ func (q *Queue) stop(t *ticket) {
 // overrun tells that one flow alone asks for more than the workers can do, and that none of them is free or about to be: a worker whose
 // task has but a quarter of its time left may be waited for, by one. q.mu is held.
 func (q *Queue) overrun(key flowKey, now time.Time) bool {
-	if !q.pressure.overload || len(q.working) < q.workers || len(q.flows) != 1 || q.flows[0].key != key {
+	if len(q.working) < q.workers || len(q.flows) != 1 || q.flows[0].key != key {
 		return false
 	}
 	soon := 0
