@@ -11,8 +11,8 @@ import (
 )
 
 // printable writes on what may be a terminal. Names of files and what model files say of themselves are a stranger's text:
-// characters that would steer a terminal, or turn the direction of writing, are written as \uXXXX, which is also how
-// JSON writes them, and bytes that are no character as \xXX. It is safe for concurrent use.
+// characters that would steer a terminal, or turn the direction of writing, are written as \u and four hexadecimal
+// digits, which is also how JSON writes them, and bytes that are no character as \x and two. It is safe for concurrent use.
 type printable struct {
 	mu   sync.Mutex
 	w    io.Writer

@@ -53,6 +53,7 @@ func (m *eventMemory) find(w *Window, src []uint8, steps int, list func(v *event
 	scratch(&m.spare, w.Out.W*w.Out.C)
 	row, line, groups := startsRow(w), w.In.W*w.In.C, (w.In.C+3)/4
 	found, all := 0, w.In.H*w.In.W*groups
+	most := int(denseWorth * float64(all*((steps+1)/2)))
 	for i := range (steps + 1) / 2 {
 		a := src[2*i*w.In.Len():][:w.In.Len()]
 		b := a // the last of an odd number is a pair with itself
@@ -67,14 +68,16 @@ func (m *eventMemory) find(w *Window, src []uint8, steps int, list func(v *event
 			for x := range w.PadLeft {
 				at[x] = uint32(n)
 			}
-			n = list(v, at[w.PadLeft:], a[y*line:][:line], b[y*line:][:line], n)
+			if n = list(v, at[w.PadLeft:], a[y*line:][:line], b[y*line:][:line], n); found+n > most {
+				return false
+			}
 			for x := w.PadLeft + w.In.W; x < row; x++ {
 				at[x] = uint32(n)
 			}
 		}
 		found += n
 	}
-	return float64(found) <= denseWorth*float64(all*((steps+1)/2))
+	return true
 }
 
 // under is where the events under the windows of row y begin, with the first row of the windows that has any, and how many have.

@@ -20,7 +20,7 @@ SHORTCUTS = ("The pictures of the blocks again, plain but for what the row says.
              "four pixels leaves, fine is the rest. Pairs are of one healthy and one ill picture whose sharpness (deviation of the Laplacian over that of the picture) is within 2 %. "
              "The look is how much the grey varies at five scales, and in all. A logistic regression on the other blocks says what it tells of the class, and each picture weighs the chance that its look gives the other class. Intervals take the weights as given.")
 
-POINTS = ("The rates are of what the thresholds were fitted on: plain and stressed answers, the plain ones weighing as much as those of all eight kinds of stress together. The last two columns are "
+POINTS = ("The rates are of what the calibration and `screening` were fitted on: plain and stressed answers, the plain ones weighing as much as those of all eight kinds of stress together. The last two columns are "
           "of plain and of stressed answers by themselves (sensitivity, specificity).")
 
 STEADY = ("How far one grey level of noise (a whole number from -1 to 1 for each pixel of the picture as it comes, three draws) moves the probability. Near: a flip of the label of a picture whose "
