@@ -3,12 +3,10 @@ package kernel
 // Int8Steps is the input of an Int8Conv at several time steps, one map a step, ready for [Int8Steps.Rows]. The zero value is
 // ready for Open. It serves one goroutine at a time.
 type Int8Steps struct {
-	conv      *Int8Conv
-	src       []uint8 // [steps][In.H][In.W][In.C]
-	steps     int
-	events    events // a tier's, or nil: the maps are taken one by one
-	memory    eventMemory
-	workspace *Workspace
+	conv   *Int8Conv
+	steps  int
+	events events
+	memory eventMemory
 }
 
 // eventMemory is what a tier keeps from one Open to the next.
@@ -39,7 +37,7 @@ type int8Events interface {
 }
 
 // denseWorth is up to which share of the groups with an event it is quicker to take events than all inputs.
-const denseWorth = 0.6
+const denseWorth = 0.5
 
 // startsRow is how many starts a row of a map has.
 func startsRow(w *Window) int { return max((w.Out.W-1)*w.SW+w.KW, w.PadLeft+w.In.W) + 1 }
@@ -87,34 +85,25 @@ func (v *eventPair) under(w *Window, y int) (starts *uint32, first, rows int) {
 	return &v.starts[(top+first)*startsRow(w)], first, min(w.KH, w.In.H-top) - first
 }
 
-// Open takes maps src [steps][In.H][In.W][In.C] for the convolution. They must stay until the rows are there. Where few of the inputs
-// are not zero, a tier may compute with those alone; the bits are the same.
-func (s *Int8Steps) Open(c *Int8Conv, src []uint8, steps int, ws *Workspace) {
-	*s = Int8Steps{conv: c, src: src[:steps*c.window.In.Len()], steps: steps, memory: s.memory, workspace: ws}
+// Open takes maps src [steps][In.H][In.W][In.C] for the convolution, which is then computed from the inputs that are not zero alone; the
+// bits are those of [Int8Conv.Row]. It says whether it does: a tier may not know how, or too many inputs are not zero, and then the maps
+// are better taken one by one.
+func (s *Int8Steps) Open(c *Int8Conv, src []uint8, steps int) bool {
+	s.conv, s.steps, s.events = c, steps, nil
 	if e, ok := c.rows.(int8Events); ok {
-		s.events = e.listen(s.src, steps, &s.memory)
+		s.events = e.listen(src[:steps*c.window.In.Len()], steps, &s.memory)
 	}
+	return s.events != nil
 }
 
 // Fire has row y of the output drive neurons n that begin the first step with the voltage start, as [Graded.Step] would step by step, and
 // writes their counts, [Out.W][Out.C], to dst, those of each step stride bytes after those of the one before. It gives the sum of the counts,
 // or says that it has done nothing: Rows and Graded.Step then do.
 func (s *Int8Steps) Fire(dst []uint8, stride, y int, n Graded, start float32) (spikes uint64, done bool) {
-	if s.events == nil {
-		return 0, false
-	}
 	return s.events.fire(dst[:(s.steps-1)*stride+s.conv.window.Out.W*s.conv.window.Out.C], stride, y, n, start)
 }
 
 // Rows computes row y of the output at every step, dst [steps][Out.W][Out.C].
 func (s *Int8Steps) Rows(dst []float32, y int) {
-	n := s.conv.window.Out.W * s.conv.window.Out.C
-	if s.events != nil {
-		s.events.rows(dst[:s.steps*n], y)
-		return
-	}
-	in := s.conv.window.In.Len()
-	for t := range s.steps {
-		s.conv.Row(dst[t*n:][:n], s.src[t*in:][:in], y, s.workspace)
-	}
+	s.events.rows(dst[:s.steps*s.conv.window.Out.W*s.conv.window.Out.C], y)
 }

@@ -12,16 +12,16 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 	onEveryTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(7, 8))
 		var s Int8Steps
-		var ws Workspace
+		few := 0
 		for range 300 {
 			l := newLayer(r, randomWindow(r))
 			steps := 1 + r.IntN(5)
 			in, out := l.window.In.Len(), l.window.Out.Len()
-			share := r.IntN(100)
+			share, most := r.IntN(25), []int{256, 128, 128}[r.IntN(3)] // larger counts are not everywhere taken as events
 			maps := make([]uint8, steps*in)
 			for i := range maps {
 				if r.IntN(100) < share {
-					maps[i] = uint8(r.Uint32())
+					maps[i] = uint8(r.IntN(most))
 				}
 			}
 			c, err := NewInt8Conv(l.window, l.weights, l.scale, l.bias)
@@ -33,7 +33,10 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 				l.src = maps[i*in:][:in]
 				copy(want[i*out:], l.reference())
 			}
-			s.Open(c, maps, steps, &ws)
+			if !s.Open(c, maps, steps) {
+				continue
+			}
+			few++
 			got := make([]float32, steps*out)
 			row := l.window.Out.W * l.window.Out.C
 			rows := make([]float32, steps*row)
@@ -45,6 +48,9 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 			}
 			sameBits(t, got, want)
 		}
+		if Tier() != "generic" && few < 30 {
+			t.Errorf("only %d layers were computed from events", few)
+		}
 	})
 }
 
@@ -53,7 +59,6 @@ func TestFiringAtOnceIsStepAfterStep(t *testing.T) {
 	onEveryTier(t, func(t *testing.T) {
 		r := rand.New(rand.NewPCG(9, 10))
 		var s Int8Steps
-		var ws Workspace
 		atOnce := 0
 		for range 200 {
 			l := newLayer(r, randomWindow(r))
@@ -82,7 +87,9 @@ func TestFiringAtOnceIsStepAfterStep(t *testing.T) {
 			}
 			neuron := Graded{Decay: []float32{1, 0.75}[r.IntN(2)], Most: uint8(2 + r.IntN(254))}
 			start := []float32{0, 0.5, 1.5}[r.IntN(3)]
-			s.Open(c, maps, 2, &ws)
+			if !s.Open(c, maps, 2) {
+				continue
+			}
 			rows, v, want, got := make([]float32, 2*n), make([]float32, n), make([]uint8, 2*n), make([]uint8, 2*n)
 			for y := range l.window.Out.H {
 				spikes, done := s.Fire(got, n, y, neuron, start)

@@ -148,16 +148,14 @@ func (s *simulation) layers(ctx context.Context, r *room, from, to []uint8, step
 		o := &s.ops[i]
 		out := o.out().Len()
 		next := r.maps[i%2][:steps*out]
-		switch {
-		case o.weights == nil:
+		if o.weights == nil {
 			for t := range steps {
 				kernel.MaxPool(next[t*out:][:out], from[t*in:][:in], &o.window)
 			}
-		case o.weights.int8 != nil && o.population.Streams():
-			c := r.currents[i]
-			stats.SynapticOperations += c.open(from, steps)
-			stats.Add(o.population.Show(next, r.states[i], c, steps))
-		default:
+		} else if synops, few := o.open(r.currents[i], from, steps); few {
+			stats.SynapticOperations += synops
+			stats.Add(o.population.Show(next, r.states[i], r.currents[i], steps))
+		} else {
 			o.population.Reset(r.states[i])
 			for t := range steps {
 				synops := o.weights.load(r.currents[i], from[t*in:][:in])
@@ -177,6 +175,14 @@ func (r *room) grow(n int) {
 			r.maps[i] = make([]uint8, n)
 		}
 	}
+}
+
+// open takes the maps of all steps for a weighted op, where its weights and its population can.
+func (o *op) open(c *currents, maps []uint8, steps int) (synapticOperations uint64, few bool) {
+	if !o.population.Streams() {
+		return 0, false
+	}
+	return c.open(maps, steps)
 }
 
 // out is the shape of what an op gives.

@@ -89,11 +89,13 @@ func (w *weigher) messages(counts []uint8) uint64 {
 	return sum * uint64(w.window.Out.C)
 }
 
-// open takes maps of several steps, [T][H][W][C], of a weigher with whole-number weights, and returns the synaptic operations that they
-// cause. They must stay until the rows are there.
-func (c *currents) open(maps []uint8, steps int) uint64 {
+// open takes maps of several steps, [T][H][W][C], and returns the synaptic operations that they cause, if their events are few enough to
+// be taken together. The maps must stay until the rows are there.
+func (c *currents) open(maps []uint8, steps int) (synapticOperations uint64, few bool) {
 	w, m := c.from, c.several
-	m.steps.Open(w.int8, maps, steps, &c.workspace)
+	if w.int8 == nil || !m.steps.Open(w.int8, maps, steps) {
+		return 0, false
+	}
 	if n := steps * len(c.row); cap(m.rows) < n {
 		m.rows = make([]float32, n)
 	}
@@ -103,7 +105,7 @@ func (c *currents) open(maps []uint8, steps int) uint64 {
 	for t := range steps {
 		messages += w.messages(maps[t*in:][:in])
 	}
-	return messages
+	return messages, true
 }
 
 // Rows gives the currents of row y at every step, [T][W][C], of maps that were opened.
