@@ -11,9 +11,6 @@ import (
 // stalled is how long an upload may bring nothing much before it must make room for others.
 const stalled = time.Second
 
-// large is a buffer from which on those that were let go must not add up.
-const large = 1 << 20
-
 // budget bounds the memory that bodies hold together. When it is full, an upload that has stalled makes room for one that
 // moves, and a caller that holds more for one that holds less.
 type budget struct {
@@ -36,6 +33,7 @@ type lease struct {
 	flow    *inflow
 	held    int64 // under budget.mu, as revoked
 	revoked bool
+	buffers [][]byte // of what has arrived
 }
 
 // lease is an empty one for an upload that arrives by flow.
@@ -105,6 +103,29 @@ func (b *budget) add(l *lease, n int64) {
 	}
 }
 
+// buffer is one for at least n bytes, which the lease takes and has until it is released. It begins with what is in old, nil
+// or the last buffer, which is given back.
+func (l *lease) buffer(n int64, old []byte) ([]byte, error) {
+	if err := l.take(bufferSize(n)); err != nil {
+		return nil, err
+	}
+	b := append(newBuffer(n), old...)
+	if old != nil {
+		l.drop()
+	}
+	l.buffers = append(l.buffers, b)
+	return b, nil
+}
+
+// drop gives the last buffer back.
+func (l *lease) drop() {
+	last := len(l.buffers) - 1
+	b := l.buffers[last]
+	l.buffers = l.buffers[:last]
+	l.give(int64(cap(b)))
+	spareBuffer(b)
+}
+
 // give gives n bytes back.
 func (l *lease) give(n int64) {
 	l.budget.mu.Lock()
@@ -124,6 +145,10 @@ func (l *lease) received() {
 // release gives all back.
 func (l *lease) release() {
 	l.received()
+	for _, b := range l.buffers {
+		spareBuffer(b)
+	}
+	l.buffers = nil
 	l.budget.mu.Lock()
 	defer l.budget.mu.Unlock()
 	if !l.revoked {

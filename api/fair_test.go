@@ -214,8 +214,18 @@ func overload(t *testing.T, callers, ran int, wait time.Duration) {
 		time.Sleep(took / workers / 2)
 	}
 	wg.Wait()
+	time.Sleep(2 * linger)
 	if longest := slices.Max(waits); longest > 12*took {
 		t.Errorf("waited %v at the beginning", longest)
+	}
+	late := 0
+	for _, w := range waits {
+		if w > 2*took {
+			late++
+		}
+	}
+	if most := map[int]int{1: 20, 5: 40}[callers]; late > most {
+		t.Errorf("%d callers: %d waited for more than two tasks, %d at most should", callers, late, most)
 	}
 	if len(waits) < ran || len(waits)+refused != 4000 {
 		t.Errorf("%d callers: %d ran, %d refused", callers, len(waits), refused)
@@ -260,6 +270,7 @@ func TestAnOverloadEnds(t *testing.T) {
 				time.Sleep(6 * took)
 			}
 			wg.Wait()
+			time.Sleep(2 * linger)
 			if refused > 0 {
 				t.Errorf("%d workers: %d refused long after the overload", workers, refused)
 			}
@@ -304,7 +315,17 @@ func TestABurstMayWait(t *testing.T) {
 			}
 			time.Sleep(time.Second)
 		}
+		for i := range 30 { // nor is it taken back when one more comes
+			wg.Go(func() {
+				if _, err := q.Do(t.Context(), sleeper(someone(1), 20*time.Millisecond, 0)); err != nil {
+					t.Errorf("%d of a burst: %v", i, err)
+				}
+			})
+		}
+		time.Sleep(70 * time.Millisecond)
+		_, _ = q.Do(t.Context(), sleeper(someone(1), 20*time.Millisecond, 0))
 		wg.Wait()
+		time.Sleep(2 * linger)
 		fixed := NewQueue(1, 64)
 		fixed.Wait = 50 * time.Millisecond
 		refused := 0

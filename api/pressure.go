@@ -52,33 +52,38 @@ const (
 // an overload. In an overload a longer queue only has everyone wait: what would wait for more than half the time of a task,
 // or for more than a quarter while one flow overruns the workers, is refused at once, and what is taken is answered about as
 // fast as ever. It begins when the queue was crowded for longer than grace, and lasts as long as more is asked for than the
-// workers can do.
+// workers can do. If it begins with half as much again being asked for, what the one who asks has waiting is taken back: it
+// would be late, and so would be what follows.
 type pressure struct {
 	since    time.Time // when the queue became crowded; zero when it is not
 	overload bool
-	began    time.Time     // of the window
-	asked    time.Duration // work that was asked for in the window, taken or refused
+	began    time.Time     // of the window; before an overload of the second half of grace, so that a burst is not counted
+	asked    time.Duration // work that was asked for since then, taken or refused
 }
 
 // relieved says that the queue is not crowded.
 func (p *pressure) relieved() { p.since = time.Time{} }
 
-// arrives takes note of a task of such a cost, where tasks take service on average, and says whether there is an overload.
-func (p *pressure) arrives(cost, service time.Duration, workers int, crowded bool, now time.Time) (overload bool) {
+// arrives takes note of a task of such a cost, where tasks take service on average, and says whether there is an overload,
+// and whether it has begun just now with half as much again as the workers can do.
+func (p *pressure) arrives(cost, service time.Duration, workers int, crowded bool, now time.Time) (overload, steeply bool) {
 	if elapsed := now.Sub(p.began); elapsed > max(window, 2*samples*service) {
 		p.overload = p.overload && p.asked >= elapsed*time.Duration(workers)
 		p.began, p.asked = now, 0
 	}
-	p.asked += cost
+	if !now.Before(p.began) {
+		p.asked += cost
+	}
+	patience := max(grace, 2*service)
 	switch {
 	case p.overload || !crowded:
 	case p.since.IsZero():
-		p.since = now
-	case now.Sub(p.since) > max(grace, 2*service):
-		p.overload = true
+		p.since, p.began, p.asked = now, now.Add(patience/2), 0
+	case now.Sub(p.since) > patience:
+		p.overload, steeply = true, 2*p.asked > 3*now.Sub(p.began)*time.Duration(workers)
 		p.began, p.asked = now, cost
 	}
-	return p.overload
+	return p.overload, steeply
 }
 
 // average is the mean of the last samples of something. It is safe for concurrent use.

@@ -62,7 +62,7 @@ type Task struct {
 // Queue lets a fixed number of tasks run at a time, as many of them as memory allows, and a
 // bounded number wait. Workers are shared fairly: the next to run is of the caller that has had
 // least of their time, and among a caller's tasks, cheap ones do not wait behind many costly
-// ones; see flow. A Queue has no goroutines of its own: a task runs on its caller's.
+// ones; see flow. A task runs on its caller's goroutine, or in an overload on a thread that only computes; see threads.
 //
 // Set the fields before the first task.
 type Queue struct {
@@ -87,6 +87,7 @@ type Queue struct {
 	estimate estimate
 	pressure pressure
 	backlog  time.Duration // cost of what waits
+	apart    threads       // for an overload
 	closed   bool
 	drained  chan struct{} // closed when closed and nothing is taken
 }
@@ -98,8 +99,11 @@ type ticket struct {
 	cost     time.Duration
 	admitted time.Time
 	begun    time.Time
-	ready    chan struct{} // closed when the task may run, and made again for one that was away
+	alone    bool          // all of its request
+	refused  error         // why it was taken back
+	ready    chan struct{} // closed when the task may run or was taken back, and made again for one that was away
 	working  bool          // has a worker, and is in the queue's list of these
+	apart    bool          // runs on a thread of its own
 }
 
 // NewQueue makes a queue for workers tasks at a time, with room for capacity
@@ -112,13 +116,14 @@ func NewQueue(workers, capacity int) *Queue {
 		workers:  workers,
 		capacity: capacity,
 		parties:  map[caller]*party{},
+		apart:    newThreads(),
 		drained:  make(chan struct{}),
 	}
 }
 
 // Do runs the tasks and returns their errors, in order, once all have ended.
 // They are taken together or, with a [*BusyError] or [ErrQueueClosed], not at
-// all. A task whose context ends while it waits is not run: it gives its place
+// all; a task by itself may be refused so also while it waits. A task whose context ends while it waits is not run: it gives its place
 // up and its error is the context's cause. One that panics has a [*PanicError].
 func (q *Queue) Do(ctx context.Context, tasks ...Task) ([]error, error) {
 	tickets, err := q.admit(tasks)
@@ -135,6 +140,9 @@ func (q *Queue) Do(ctx context.Context, tasks ...Task) ([]error, error) {
 		rest.Go(func() { errs[i] = q.run(ctx, t) })
 	}
 	rest.Wait()
+	if len(tickets) == 1 && tickets[0].refused != nil {
+		return nil, tickets[0].refused
+	}
 	return errs, nil
 }
 
@@ -202,7 +210,7 @@ func (q *Queue) admit(tasks []Task) ([]*ticket, error) {
 	}
 	tickets := make([]*ticket, len(tasks))
 	for i, task := range tasks {
-		t := &ticket{Task: task, cost: q.estimate.of(task.Work), admitted: now, ready: make(chan struct{})}
+		t := &ticket{Task: task, cost: q.estimate.of(task.Work), admitted: now, alone: len(tasks) == 1, ready: make(chan struct{})}
 		t.flow = q.flow(task)
 		t.flow.push(t)
 		q.waiting++
@@ -235,8 +243,13 @@ func (q *Queue) refusal(tasks []Task, now time.Time) error {
 		f, cost := q.find(keyOf(task)), q.estimate.of(task.Work)
 		wait, most, overrun := q.ahead(f, cost)/time.Duration(q.workers), q.Wait, false
 		if q.Wait == 0 {
-			if !q.pressure.arrives(cost, q.estimate.service, q.workers, q.crowded(), now) {
+			overload, steeply := q.pressure.arrives(cost, q.estimate.service, q.workers, q.crowded(), now)
+			if !overload {
 				continue
+			}
+			if steeply && f != nil {
+				q.takeBack(f)
+				wait = q.ahead(f, cost) / time.Duration(q.workers)
 			}
 			// Half of what a task takes keeps the workers busy.
 			most, overrun = q.estimate.service/2, q.overrun(keyOf(task), now)
@@ -270,7 +283,7 @@ func (q *Queue) dispatch() {
 		q.held += t.Memory
 		f.running++
 		f.reserve(t.cost)
-		t.begun = time.Now()
+		t.begun, t.apart = time.Now(), q.pressure.overload
 		q.start(t)
 	}
 	if !q.crowded() {
@@ -308,6 +321,17 @@ func (q *Queue) overrun(key flowKey, now time.Time) bool {
 	return soon <= q.waiting
 }
 
+// takeBack refuses what waits in a flow but for its first and for tasks that were taken with others. q.mu is held.
+func (q *Queue) takeBack(f *flow) {
+	for _, t := range slices.Clone(f.waiting[min(1, len(f.waiting)):]) {
+		if t.alone {
+			q.remove(t)
+			t.refused = &BusyError{TooLong: true, After: q.backlog / time.Duration(q.workers)}
+			close(t.ready)
+		}
+	}
+}
+
 // crowded tells that more than a quarter of the places are taken. q.mu is held.
 func (q *Queue) crowded() bool { return q.waiting > q.capacity/4 }
 
@@ -322,9 +346,11 @@ func (q *Queue) remove(t *ticket) {
 func (q *Queue) leave(t *ticket, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if t.begun.IsZero() {
+	switch {
+	case t.refused != nil:
+	case t.begun.IsZero():
 		q.remove(t)
-	} else {
+	default:
 		took := time.Since(t.begun)
 		if t.working {
 			q.stop(t)
@@ -364,15 +390,25 @@ func (q *Queue) run(ctx context.Context, t *ticket) (err error) {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			err = &PanicError{Value: v, Stack: debug.Stack()}
-		}
-	}()
-	waited := t.begun.Sub(t.admitted)
+	if t.refused != nil {
+		return t.refused
+	}
+	work := func() {
+		defer func() {
+			if v := recover(); v != nil {
+				err = &PanicError{Value: v, Stack: debug.Stack()}
+			}
+		}()
+		q.makeRoom()
+		err = t.Run(board.WithWaiting(ctx, func(wait func()) error { return q.stepAside(ctx, t, wait) }), t.begun.Sub(t.admitted))
+	}
+	if t.apart {
+		q.apart.do(work)
+		return err
+	}
 	defer longSlices()()
-	q.makeRoom()
-	return t.Run(board.WithWaiting(ctx, func(wait func()) error { return q.stepAside(ctx, t, wait) }), waited)
+	work()
+	return err
 }
 
 // makeRoom has what ended tasks held collected where the budget has no room for it beside what is held now. An eighth may

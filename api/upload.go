@@ -192,28 +192,27 @@ func bodyError(err error) error {
 var errTooLong = errors.New("longer than allowed")
 
 // readBounded reads all of r, announced as so many bytes or -1, into memory leased as
-// the data arrives, so that a client holds no more than twice what it sent.
+// the data arrives, so that a client holds no more than twice what it sent, or the smallest buffer.
 // More than limit bytes is errTooLong, after which nothing of it is held.
 func readBounded(r io.Reader, announced, limit int64, held *lease) ([]byte, error) {
-	var buf []byte
+	buf, err := held.buffer(min(small, limit+1), nil)
+	if err != nil {
+		return nil, err
+	}
 	for {
 		if len(buf) == cap(buf) {
-			grown := min(max(2*int64(cap(buf)), 32<<10), limit+1)
+			wanted := min(2*int64(cap(buf)), limit+1)
 			if all := announced + 1; int64(cap(buf)) < all { // one more, to see the end without growing
-				grown = min(grown, all)
+				wanted = min(wanted, all)
 			}
-			if err := held.take(grown); err != nil {
+			if buf, err = held.buffer(wanted, buf); err != nil {
 				return nil, err
 			}
-			next := make([]byte, len(buf), grown)
-			copy(next, buf)
-			held.give(int64(cap(buf)))
-			buf = next
 		}
 		n, err := r.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		if int64(len(buf)) > limit {
-			held.give(int64(cap(buf)))
+			held.drop()
 			return nil, errTooLong
 		}
 		if errors.Is(err, io.EOF) {

@@ -6,18 +6,19 @@ import (
 	"testing"
 )
 
-func TestAnUploadTakesNoMoreMemoryThanAnnouncedNorTwiceWhatItSends(t *testing.T) {
-	const limit = 1 << 20
+func TestAnUploadTakesNoMoreThanTwiceTheMemoryOfWhatItSends(t *testing.T) {
+	const limit = 3 << 20
 	for name, c := range map[string]struct {
 		sent, announced int64
 		held            int64 // one byte more than is sent shows the end
 	}{
-		"as announced":       {100_000, 100_000, 100_001},
+		"as announced":       {100_000, 100_000, 128 << 10},
+		"large":              {large + 5, large + 5, large + 6},
 		"as much as may be":  {limit, limit, limit + 1},
 		"not announced":      {100_000, -1, 128 << 10},
 		"less than the word": {10, limit, 32 << 10},
-		"little":             {10, 10, 11},
-		"nothing":            {0, 0, 1},
+		"little":             {10, 10, 32 << 10},
+		"nothing":            {0, 0, 32 << 10},
 	} {
 		uploads := newBudget(4 * limit)
 		held := uploads.lease(caller{}, &inflow{})
@@ -32,5 +33,37 @@ func TestAnUploadTakesNoMoreMemoryThanAnnouncedNorTwiceWhatItSends(t *testing.T)
 	held := newBudget(4*limit).lease(caller{}, &inflow{})
 	if _, err := readBounded(bytes.NewReader(make([]byte, limit+1)), -1, limit, held); !errors.Is(err, errTooLong) || held.held != 0 {
 		t.Errorf("%v, %d bytes are still held", err, held.held)
+	}
+}
+
+func TestABufferIsUsedAgainAndNeverByTwo(t *testing.T) {
+	uploads := newBudget(64 << 20)
+	read := func(n int, fill byte) (*lease, []byte) {
+		held := uploads.lease(caller{}, &inflow{})
+		data, err := readBounded(bytes.NewReader(bytes.Repeat([]byte{fill}, n)), -1, 2<<20, held)
+		if err != nil || len(data) != n {
+			t.Fatalf("%d of %d bytes, %v", len(data), n, err)
+		}
+		return held, data
+	}
+	for _, n := range []int{1, 31 << 10, 32 << 10, 33 << 10, 700 << 10, 1<<20 + 1} {
+		old, _ := read(n, 1)
+		old.release()
+		one, a := read(n, 2)
+		other, b := read(n, 3)
+		if !bytes.Equal(a, bytes.Repeat([]byte{2}, n)) || !bytes.Equal(b, bytes.Repeat([]byte{3}, n)) {
+			t.Errorf("%d bytes: two uploads share memory", n)
+		}
+		one.release()
+		other.release()
+	}
+	seen := map[*byte]bool{}
+	for range 100 {
+		held, data := read(20_000, 4)
+		seen[&data[0]] = true
+		held.release()
+	}
+	if len(seen) > 60 { // the race detector has a pool forget a quarter
+		t.Errorf("%d buffers for a hundred uploads, one after the other", len(seen))
 	}
 }

@@ -4,8 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"image"
 	"math/bits"
+
+	"github.com/spikeray/spikeray/internal/radiograph/pixels"
 )
 
 var bmpCodec = codec{name: "bmp", read: readBMP, decode: decodeBMP}
@@ -231,7 +232,8 @@ func decodeBMP(ctx context.Context, data []byte, h header) (decoded, error) {
 	if f.pixels > int64(len(data)) {
 		return decoded{}, fmt.Errorf("%w: truncated before its pixels", ErrNotPicture)
 	}
-	d := bmpDecoder{bmpFile: f, out: image.NewGray(image.Rect(0, 0, h.width, h.height))}
+	d := bmpDecoder{bmpFile: f, out: pixels.Gray(h.width, h.height)}
+	clear(d.out.Pix) // runs may leave pixels out
 	if f.compression == bmpRLE8 || f.compression == bmpRLE4 {
 		err = d.runs(ctx, data[f.pixels:])
 	} else {

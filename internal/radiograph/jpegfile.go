@@ -63,7 +63,7 @@ func decodeJPEG(ctx context.Context, _ []byte, h header) (decoded, error) {
 	if err != nil {
 		return decoded{}, jpegError(err)
 	}
-	return decoded{grey: p.Gray, seen: seen{coloured: p.Coloured, of: p.Of, damage: p.Damage}, reduced: reduce, pooled: true}, nil
+	return decoded{grey: p.Gray, seen: seen{coloured: p.Coloured, of: p.Of, damage: p.Damage}, reduced: reduce}, nil
 }
 
 // jpegError says in this package's terms what is wrong with a file.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"image"
+
+	"github.com/spikeray/spikeray/internal/radiograph/pixels"
 )
 
 // exifPrefix starts the EXIF data of a JPEG's APP1 segment, and of some programs' PNG and WebP files.
@@ -59,7 +61,7 @@ func exifOrientation(tiff []byte) int {
 	return 0
 }
 
-// upright returns the picture turned and mirrored as EXIF's orientation asks. Pixels
+// upright returns the picture turned and mirrored as EXIF's orientation asks, or itself. Pixels
 // are moved, never changed.
 func upright(picture image.Image, orientation int) image.Image {
 	if orientation < 2 || orientation > 8 {
@@ -67,11 +69,13 @@ func upright(picture image.Image, orientation int) image.Image {
 	}
 	switch p := picture.(type) {
 	case *image.Gray:
-		out := image.NewGray(turned(p.Rect, orientation))
+		size := turned(p.Rect.Size(), orientation)
+		out := pixels.Gray(size.X, size.Y)
 		turn(out.Pix, out.Stride, p.Pix, p.Stride, p.Rect.Size(), 1, orientation)
 		return out
 	case *image.Gray16:
-		out := image.NewGray16(turned(p.Rect, orientation))
+		size := turned(p.Rect.Size(), orientation)
+		out := pixels.Gray16(size.X, size.Y)
 		turn(out.Pix, out.Stride, p.Pix, p.Stride, p.Rect.Size(), 2, orientation)
 		return out
 	}
@@ -81,11 +85,11 @@ func upright(picture image.Image, orientation int) image.Image {
 // swapsAxes tells the orientations whose rows are the upright picture's columns.
 func swapsAxes(orientation int) bool { return orientation >= 5 }
 
-func turned(r image.Rectangle, orientation int) image.Rectangle {
+func turned(size image.Point, orientation int) image.Point {
 	if swapsAxes(orientation) {
-		return image.Rect(0, 0, r.Dy(), r.Dx())
+		return image.Pt(size.Y, size.X)
 	}
-	return image.Rect(0, 0, r.Dx(), r.Dy())
+	return size
 }
 
 // turn copies pixels of n bytes. It works out where the stored picture's first pixel

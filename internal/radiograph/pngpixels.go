@@ -1,6 +1,10 @@
 package radiograph
 
-import "image"
+import (
+	"image"
+
+	"github.com/spikeray/spikeray/internal/radiograph/pixels"
+)
 
 // pngGreys makes grey of a PNG picture's rows.
 type pngGreys struct {
@@ -22,11 +26,10 @@ const (
 
 func newPNGGreys(f *pngFile) *pngGreys {
 	g := &pngGreys{f: f, plain: true}
-	bounds := image.Rect(0, 0, f.width, f.height)
 	if f.depth == 16 {
-		g.grey16 = image.NewGray16(bounds)
+		g.grey16 = pixels.Gray16(f.width, f.height)
 	} else {
-		g.grey = image.NewGray(bounds)
+		g.grey = pixels.Gray(f.width, f.height)
 	}
 	switch {
 	case f.colour == pngPalette:

@@ -17,6 +17,7 @@ import (
 	"io"
 
 	"github.com/spikeray/spikeray/internal/radiograph/lumajpeg"
+	"github.com/spikeray/spikeray/internal/radiograph/pixels"
 )
 
 // What can be wrong with a file, for errors.Is. The errors that Decode returns
@@ -97,17 +98,13 @@ type Picture struct {
 	// read to its end but holds more than it should, so that the picture may not be the one
 	// that was sent.
 	Warnings []string
-
-	pooled bool // Image is lumajpeg's own
 }
 
-// Release lets the next JPEG have the memory of this picture, if it was one that lumajpeg decoded: most of what a server
-// would otherwise leave to the garbage collector. It may be called once, after the last use of Image, or not at all.
+// Release lets a later picture have the memory of this one. It may be called once, after the last use of Image, or not at
+// all.
 func (p *Picture) Release() {
-	if p.pooled {
-		lumajpeg.Release(p.Image.(*image.Gray))
-	}
-	p.Image, p.pooled = nil, false
+	pixels.Release(p.Image)
+	p.Image = nil
 }
 
 // codec is one supported format.
@@ -145,8 +142,7 @@ func (h header) pixels() int64 { return int64(h.width) * int64(h.height) }
 type decoded struct {
 	grey    image.Image // *image.Gray or *image.Gray16, its bounds from the origin
 	seen    seen
-	reduced int  // 2, 4 or 8 when grey is that much smaller than the picture, else 0
-	pooled  bool // grey is lumajpeg's own
+	reduced int // 2, 4 or 8 when grey is that much smaller than the picture, else 0
 	// inverted says of 16-bit samples that 0 is white; their depth is settled first.
 	inverted bool
 }
@@ -235,12 +231,15 @@ func (h Header) Decode(ctx context.Context, data []byte) (*Picture, error) {
 	if err := checkContrast(d.grey, &d.seen); err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Format, err)
 	}
+	turned := upright(d.grey, h.header.orientation)
+	if turned != d.grey {
+		pixels.Release(d.grey)
+	}
 	return &Picture{
-		Image:  upright(d.grey, h.header.orientation),
+		Image:  turned,
 		Format: h.Format, Width: h.Width, Height: h.Height,
 		Reduced:  max(d.reduced, 1),
 		Warnings: h.header.warnings(d.seen),
-		pooled:   d.pooled && h.header.orientation <= 1,
 	}, nil
 }
 

@@ -3,8 +3,9 @@ package radiograph
 import (
 	"context"
 	"fmt"
-	"image"
 	"math/bits"
+
+	"github.com/spikeray/spikeray/internal/radiograph/pixels"
 )
 
 // tiffCodec reads the first full page of a TIFF or BigTIFF file. Off unless Limits.TIFF is set.
@@ -335,12 +336,13 @@ func decodeTIFF(ctx context.Context, data []byte, h header) (decoded, error) {
 	if err != nil {
 		return decoded{}, err
 	}
-	bounds := image.Rect(0, 0, h.width, h.height)
 	d := tiffDecoder{tiffFile: f, deep: newDeepSamples(h.told())}
 	if f.bits > 8 {
-		d.out16 = image.NewGray16(bounds)
+		d.out16 = pixels.Gray16(h.width, h.height)
+		clear(d.out16.Pix) // not every strip or tile need have its rows
 	} else {
-		d.out = image.NewGray(bounds)
+		d.out = pixels.Gray(h.width, h.height)
+		clear(d.out.Pix)
 	}
 	for {
 		d.seen = seen{}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 
+	"github.com/spikeray/spikeray/internal/radiograph/pixels"
 	"golang.org/x/image/webp"
 )
 
@@ -23,7 +24,7 @@ func decodeWebP(ctx context.Context, data []byte, h header) (d decoded, err erro
 	if size := picture.Bounds().Size(); size != image.Pt(h.width, h.height) {
 		return decoded{}, fmt.Errorf("%w: %d x %d pixels where the header says %d x %d", ErrNotPicture, size.X, size.Y, h.width, h.height)
 	}
-	grey := image.NewGray(image.Rect(0, 0, h.width, h.height))
+	grey := pixels.Gray(h.width, h.height)
 	for y := range h.height {
 		if y%16 == 0 && ctx.Err() != nil {
 			return decoded{}, context.Cause(ctx)

@@ -16,6 +16,7 @@ from torch.nn import functional
 # By name: (channels, kernel, stride) of the stem, which computes with real numbers, and of the spiking body.
 STACKS = {
     "ten": ((24, 7, 4), (48, 3, 1), (48, 3, 1), (80, 3, 2), (80, 3, 1), (80, 3, 1), (80, 3, 1), (112, 3, 2), (112, 3, 1), (128, 3, 1)),
+    "six": ((32, 7, 4), (64, 3, 1), (96, 3, 2), (96, 3, 1), (128, 3, 2), (160, 3, 1)),
     "slim": ((24, 5, 2), (40, 3, 2), (48, 3, 1), (48, 3, 1), (48, 3, 1), (80, 3, 2), (80, 3, 1), (80, 3, 1), (80, 3, 1),
              (128, 3, 2), (128, 3, 1), (128, 3, 1), (128, 3, 1)),
     "thirteen": ((24, 5, 2), (48, 3, 2), (64, 3, 1), (64, 3, 1), (64, 3, 1), (80, 3, 2), (80, 3, 1), (80, 3, 1), (80, 3, 1),
@@ -60,9 +61,10 @@ def convolve(x, weight, stride):
 
 
 class Analog(nn.Module):
-    """The ReLU network to start from: batch norm after every convolution; (n, 1, size, size) of 0..255 -> logits (n, 2).
+    """The network to start from: batch norm after every convolution; (n, 1, size, size) of 0..255 -> logits (n, 2). Its activations are ReLUs, or,
+    for a board, the shares of the steps at which the board's neurons would fire.
 
-    `operations`, after a pass: millions of synaptic operations if every activation above 0 were a spike at each step.
+    `operations`, after a pass: millions of synaptic operations if every activation above 0 were a spike at each step; for a board of the spikes.
     """
 
     def __init__(self, shape: Shape, dropout=0.2):
@@ -73,6 +75,9 @@ class Analog(nn.Module):
             self.convs.append(nn.Conv2d(before, channels, kernel, stride, bias=False))
             nn.init.xavier_uniform_(self.convs[-1].weight)
             self.norms.append(nn.BatchNorm2d(channels, eps=1e-3, momentum=0.05))
+            if shape.board:  # what saturates at 1 starts small
+                nn.init.constant_(self.norms[-1].weight, 0.4)
+                nn.init.constant_(self.norms[-1].bias, 0.1)
             before = channels
         self.dropout, self.logits = nn.Dropout(dropout), nn.Linear(before, 2)
         self.operations = torch.zeros(())
@@ -81,7 +86,8 @@ class Analog(nn.Module):
         """What each layer says of pictures (n, 1, size, size); sets `operations`."""
         x, out, self.operations = x / 255, [], 0.0
         for (_, _, stride), conv, norm, fan in zip(self.shape.layers(), self.convs, self.norms, self.shape.fans()):
-            x, share = _PricedReLU.apply(norm(convolve(x, conv.weight, stride)))
+            x = norm(convolve(x, conv.weight, stride))
+            x, share = _Share.apply(x, self.shape.steps, bool(out)) if self.shape.board else _PricedReLU.apply(x)
             self.operations = self.operations + fan * self.shape.steps * share
             out.append(x)
         return out
@@ -109,17 +115,25 @@ class _PricedReLU(torch.autograd.Function):
         return out.mul_(y > 0)
 
 
-def _fire_to_zero(currents, steps):
-    """As _Fire with one spike a step at most, of neurons that start at 0 and are reset to 0, in operations that autograd knows."""
-    v, out = torch.zeros_like(currents[0]), []
-    for t in range(steps):
-        v = v + currents[t % len(currents)]
-        soft = (v - 0.5).clamp(0, 1)
-        fired = (v >= 1).float()
-        out.append(soft + (fired - soft).detach())
-        v = v * (1 - fired)
-    spikes = torch.stack(out)
-    return spikes, spikes[:, ::SAMPLE].mean()
+class _Share(torch.autograd.Function):
+    """The share of `steps` steps at which a neuron with the same current x at each fires, 1 its threshold, and the mean of that, told from every
+    SAMPLE-th picture. It starts at 0 and is reset to 0, and so fires at every ceil(1/x)-th step; or, not to_zero, it starts at 1/2 and loses 1.
+    Backward it is x between 0 and 1.
+    """
+
+    @staticmethod
+    def forward(ctx, x, steps, to_zero):
+        ctx.save_for_backward((x > 0) & (x < 1))
+        x = x.clamp(0, 1)
+        y = (torch.floor(steps / torch.ceil(1 / x)) if to_zero else torch.floor(steps * x + 0.5)) / steps
+        return y, y[::SAMPLE].float().mean()
+
+    @staticmethod
+    def backward(ctx, gradient, price):
+        passed, = ctx.saved_tensors
+        out = gradient.contiguous(memory_format=torch.channels_last).clone()
+        out[::SAMPLE] += price / out[::SAMPLE].numel()
+        return out.mul_(passed), None, None
 
 
 def _maps(steps, n, *shape):
@@ -167,6 +181,35 @@ class _Fire(torch.autograd.Function):
         return (total[None] if ctx.still else out), None, None
 
 
+class _FireToZero(torch.autograd.Function):
+    """As _Fire, of a board's neurons: V starts at 0, fires once where V >= 1, and is reset to 0. currents: [T][n][...]. Backward a spike counts as
+    the logistic function of 4(V - 1); the reset passes no gradient."""
+
+    @staticmethod
+    def forward(ctx, currents):
+        out, kept, v = torch.empty_like(currents), [], None
+        for t, current in enumerate(currents):
+            v = current.clone() if v is None else v.add_(current)
+            kept.append(v.to(torch.bfloat16))
+            torch.ge(v, 1, out=out[t])
+            v.mul_(1 - out[t])
+        ctx.save_for_backward(*kept)
+        return out, out[:, ::SAMPLE].mean()
+
+    @staticmethod
+    def backward(ctx, gradient, price):
+        out, later, each = torch.empty_like(gradient), None, price / gradient[:, ::SAMPLE].numel()
+        for t in reversed(range(len(out))):
+            v = ctx.saved_tensors[t]
+            now = gradient[t].clone()
+            now[::SAMPLE] += each
+            soft = torch.sigmoid(4 * (v - 1))
+            now.mul_(soft.mul_(1 - soft).mul_(4))
+            later = now if later is None else later.mul_(v < 1).add_(now)
+            out[t].copy_(later)
+        return out
+
+
 class Spiking(nn.Module):
     """The spiking network, with the int8 weights that it is shipped with; backward as if they had not been rounded.
 
@@ -198,8 +241,10 @@ class Spiking(nn.Module):
         bias = self.biases[i]
         if not self._on_board(i):
             return bias
+        # The layer's first spikes arrive i steps late; until then nothing but the bias does, and a start that makes up for it has to stay below 1.
         half = self.scale(i).flatten() / 2
-        return bias + ((bias.detach() / half).round() * half - bias.detach())
+        used = torch.maximum((bias.detach() / half).round(), torch.ceil(-0.95 / i / half)) * half
+        return bias + (used - bias.detach())
 
     def _on_board(self, i):
         return self.shape.board and i > 0
@@ -216,7 +261,7 @@ class Spiking(nn.Module):
             current = convolve(x, whole, stride).float() * (scale.view(1, -1, 1, 1) / unit) + self.bias(i).view(1, -1, 1, 1)
             still = i == 0
             current = current.view(1 if still else shape.steps, n, *current.shape[1:])
-            spikes, share = _fire_to_zero(current, shape.steps) if self._on_board(i) else _Fire.apply(current, shape.steps, shape.most)
+            spikes, share = _FireToZero.apply(current) if self._on_board(i) else _Fire.apply(current, shape.steps, shape.most)
             cost = cost + fan * shape.steps * share
             x = spikes.flatten(0, 1)
             yield x
@@ -261,7 +306,9 @@ def finer(model: Spiking, shape: Shape) -> Spiking:
 
 def peaks(analog: Analog, x, share=0.999) -> list[torch.Tensor]:
     """For each layer the activation that each channel exceeds at no more than 1 - share of the places of pictures x, (channels);
-    a channel that hardly fires gets a tenth of the layer's largest."""
+    a channel that hardly fires gets a tenth of the layer's largest. For a board it is 1 of each."""
+    if analog.shape.board:
+        return [torch.ones(conv.out_channels) for conv in analog.convs]
     analog.eval()
     with torch.no_grad():
         found = analog.activations(x)
@@ -274,7 +321,7 @@ def peaks(analog: Analog, x, share=0.999) -> list[torch.Tensor]:
 
 
 def converted(analog: Analog, shape: Shape, tops) -> Spiking:
-    """A trained ReLU network as a spiking one to go on training with; tops: its peaks."""
+    """A trained network as a spiking one to go on training with; tops: its peaks."""
     out, before = Spiking(shape), torch.ones(1)
     for i, (conv, norm) in enumerate(zip(analog.convs, analog.norms)):
         factor = norm.weight / torch.sqrt(norm.running_var + norm.eps)

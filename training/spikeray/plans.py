@@ -18,7 +18,7 @@ from .data import FOLDS
 from .fit import Plan
 
 MAIN = [Plan(seed=k, fold=k) for k in range(FOLDS)]
-BOARD = {"board": True, "steps": 8, "most": 1, "finer": 1, "budget": 60.0, "epochs_after": 4}
+BOARD = {"stack": "six", "board": True, "steps": 4, "most": 1, "finer": 1, "budget": 40.0, "epochs": 36, "epochs_after": 12}
 TRIAL = Plan()  # what is changed one at a time, on block 0
 
 GROUPS: dict[str, dict[str, Plan]] = {

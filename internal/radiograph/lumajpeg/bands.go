@@ -1,6 +1,10 @@
 package lumajpeg
 
-import "image"
+import (
+	"image"
+
+	"github.com/spikeray/spikeray/internal/radiograph/pixels"
+)
 
 // allocate makes room for the picture and for what comes before it. Files whose samples
 // have to be enlarged or mixed have bands: the samples of one row of MCUs, and above them
@@ -22,14 +26,14 @@ func (d *decoder) allocate() {
 		}
 	}
 	if !f.Luma() {
-		d.picture.Gray = newGray(f.Width, f.Height)
+		d.picture.Gray = pixels.Gray(f.Width, f.Height)
 		if f.model > ycc {
 			d.picture.Of = int64(f.Width) * int64(f.Height)
 		}
 		return
 	}
 	c, size := &f.components[0], 8/d.reduce
-	d.picture.Gray = newGray(c.stride*size, c.rows*size)
+	d.picture.Gray = pixels.Gray(c.stride*size, c.rows*size)
 	d.parts[0].samples = samples{pix: d.picture.Gray.Pix, stride: c.stride * size}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // Picture is the grey of a decoded file.
 type Picture struct {
-	// Gray holds the grey. Its bounds start at the origin; its stride may be wider.
+	// Gray holds the grey, in memory of package pixels. Its bounds start at the origin; its stride may be wider.
 	// When reduced, a pixel is the mean of a square of pixels, and the last of a row
 	// or column may reach beyond the picture's edge.
 	Gray *image.Gray
@@ -20,25 +20,6 @@ type Picture struct {
 	// Damage says what the file has that it should not, though all coefficients could be
 	// read; libjpeg warns of it. The picture may be wrong. It is empty for a sound file.
 	Damage string
-}
-
-// pixels are the memory of released pictures.
-var pixels sync.Pool
-
-// newGray is a picture with any content.
-func newGray(width, height int) *image.Gray {
-	n := width * height
-	pix, _ := pixels.Get().(*[]uint8)
-	if pix == nil || cap(*pix) < n {
-		pix = new([]uint8)
-		*pix = make([]uint8, n)
-	}
-	return &image.Gray{Pix: (*pix)[:n], Stride: width, Rect: image.Rect(0, 0, width, height)}
-}
-
-// Release gives a picture's memory to the next one. The picture must not be used afterwards, nor released again.
-func Release(p *image.Gray) {
-	pixels.Put(&p.Pix)
 }
 
 // Decode decodes the picture. The result is reduced to 1/reduce of its width and

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spikeray/spikeray/internal/radiograph/pixels"
 )
 
 // decode decodes a file whose scans may pass over it as often as they like.
@@ -71,7 +73,7 @@ func TestLikePillow(t *testing.T) {
 			for i := range p.Gray.Pix {
 				p.Gray.Pix[i] = 0xaa
 			}
-			Release(p.Gray)
+			pixels.Release(p.Gray)
 		}
 	}
 }

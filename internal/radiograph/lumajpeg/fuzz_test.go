@@ -9,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/spikeray/spikeray/internal/radiograph/pixels"
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
@@ -86,7 +87,7 @@ func FuzzDecode(f *testing.F) {
 				t.Fatalf("%v of %d x %d at 1/%d, %d of %d coloured", p.Gray.Rect, file.Width, file.Height, reduce, p.Coloured, p.Of)
 			}
 			_ = p.Gray.Pix[(p.Gray.Rect.Dy()-1)*p.Gray.Stride+p.Gray.Rect.Dx()-1]
-			Release(p.Gray)
+			pixels.Release(p.Gray)
 		}
 	})
 }
