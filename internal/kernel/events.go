@@ -33,7 +33,7 @@ type events interface {
 
 // int8Events is an int8Rows that can take inputs as events. It gives nil where that would not pay.
 type int8Events interface {
-	listen(src []uint8, steps int, memory *eventMemory) events
+	listen(src []uint8, steps int, memory *eventMemory) (e events, messages uint64)
 }
 
 // denseWorth is up to which share of the groups with an event it is quicker to take events than all inputs.
@@ -43,8 +43,9 @@ const denseWorth = 0.5
 func startsRow(w *Window) int { return max((w.Out.W-1)*w.SW+w.KW, w.PadLeft+w.In.W) + 1 }
 
 // find lists the events of all steps with what lists those of a row of pixels from the n-th on, and returns how many there are then. Its
-// starts are the row's. find reports whether events are few enough.
-func (m *eventMemory) find(w *Window, src []uint8, steps int, list func(v *eventPair, starts []uint32, a, b []uint8, n int) int) bool {
+// starts are the row's; b is a where there is no second step. It gives the row's messages too, as Messages does. find adds these up by
+// the fans of the rows, and reports whether events are few enough.
+func (m *eventMemory) find(w *Window, fan []int, src []uint8, steps int, list func(v *eventPair, starts []uint32, a, b []uint8, n int) (int, uint64)) (messages uint64, few bool) {
 	for len(m.pairs) < (steps+1)/2 {
 		m.pairs = append(m.pairs, eventPair{})
 	}
@@ -66,16 +67,18 @@ func (m *eventMemory) find(w *Window, src []uint8, steps int, list func(v *event
 			for x := range w.PadLeft {
 				at[x] = uint32(n)
 			}
-			if n = list(v, at[w.PadLeft:], a[y*line:][:line], b[y*line:][:line], n); found+n > most {
-				return false
+			var sent uint64
+			if n, sent = list(v, at[w.PadLeft:], a[y*line:][:line], b[y*line:][:line], n); found+n > most {
+				return 0, false
 			}
+			messages += sent * uint64(fan[y])
 			for x := w.PadLeft + w.In.W; x < row; x++ {
 				at[x] = uint32(n)
 			}
 		}
 		found += n
 	}
-	return true
+	return messages, true
 }
 
 // under is where the events under the windows of row y begin, with the first row of the windows that has any, and how many have.
@@ -87,13 +90,13 @@ func (v *eventPair) under(w *Window, y int) (starts *uint32, first, rows int) {
 
 // Open takes maps src [steps][In.H][In.W][In.C] for the convolution, which is then computed from the inputs that are not zero alone; the
 // bits are those of [Int8Conv.Row]. It says whether it does: a tier may not know how, or too many inputs are not zero, and then the maps
-// are better taken one by one.
-func (s *Int8Steps) Open(c *Int8Conv, src []uint8, steps int) bool {
+// are better taken one by one. The messages are those of all maps: of each input that is not zero, one for every window that reads it.
+func (s *Int8Steps) Open(c *Int8Conv, src []uint8, steps int) (messages uint64, few bool) {
 	s.conv, s.steps, s.events = c, steps, nil
 	if e, ok := c.rows.(int8Events); ok {
-		s.events = e.listen(src[:steps*c.window.In.Len()], steps, &s.memory)
+		s.events, messages = e.listen(src[:steps*c.window.In.Len()], steps, &s.memory)
 	}
-	return s.events != nil
+	return messages, s.events != nil
 }
 
 // Fire has row y of the output drive neurons n that begin the first step with the voltage start, as [Graded.Step] would step by step, and

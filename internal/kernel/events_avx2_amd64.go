@@ -27,10 +27,10 @@ func avx2Whole(c *Int8Conv, weights []int8) []int8Block {
 	return whole
 }
 
-func (p *avx2Int8) listen(src []uint8, steps int, memory *eventMemory) events {
+func (p *avx2Int8) listen(src []uint8, steps int, memory *eventMemory) (events, uint64) {
 	w := &p.window
 	if p.whole == nil || steps < 2 {
-		return nil
+		return nil, 0
 	}
 	e, ok := memory.tier.(*avx2Events)
 	if !ok {
@@ -40,16 +40,20 @@ func (p *avx2Int8) listen(src []uint8, steps int, memory *eventMemory) events {
 	e.p, e.steps, e.memory = p, steps, memory
 	var any uint32
 	groups := (w.In.C + 3) / 4
-	few := memory.find(w, src, steps, func(v *eventPair, starts []uint32, a, b []uint8, n int) int {
+	messages, few := memory.find(w, p.cover.rows, src, steps, func(v *eventPair, starts []uint32, a, b []uint8, n int) (int, uint64) {
 		n, some := v.list(starts, a, b, n, w.In.C, w.PadLeft*groups)
 		any |= some
-		return n
+		messages := Messages(a, w.In.C, p.cover.columns)
+		if &a[0] != &b[0] {
+			messages += Messages(b, w.In.C, p.cover.columns)
+		}
+		return n, messages
 	})
 	// Two products of larger counts could leave 16 bits.
 	if !few || any&0x80808080 != 0 {
-		return nil
+		return nil, 0
 	}
-	return e
+	return e, messages
 }
 
 // list is for eventMemory.find, with places that are so many groups from the first; it also gives what all counts have in common with or.

@@ -26,10 +26,10 @@ func wholeVNNI(c *Int8Conv, weights []int8) int8Block {
 	return b
 }
 
-func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) events {
+func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) (events, uint64) {
 	w := &p.window
 	if p.whole.registers == 0 || steps < 2 {
-		return nil
+		return nil, 0
 	}
 	e, ok := memory.tier.(*vnniEvents)
 	if !ok {
@@ -38,11 +38,17 @@ func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) events {
 	}
 	e.p, e.steps, e.memory, e.zeros = p, steps, memory, e.zeros[:0]
 	group, tap := p.tap()
-	few := memory.find(w, src, steps, func(v *eventPair, starts []uint32, a, b []uint8, n int) int {
-		return int(findEventsAVX512(&starts[0], &v.places[0], &v.first[0], &v.second[0], &a[0], &b[0], w.In.C, w.In.W, uint32(n), uint32(w.PadLeft*tap), uint32(group), uint32(tap)))
+	messages, few := memory.find(w, p.cover.rows, src, steps, func(v *eventPair, starts []uint32, a, b []uint8, n int) (int, uint64) {
+		both := ^uint64(0)
+		if &a[0] == &b[0] {
+			both = 0
+		}
+		events, messages := findEventsAVX512(&starts[0], &v.places[0], &v.first[0], &v.second[0], &a[0], &b[0], w.In.C, w.In.W,
+			uint32(n), uint32(w.PadLeft*tap), uint32(group), uint32(tap), &p.cover.columns[0], both)
+		return int(events), messages
 	})
 	if !few {
-		return nil
+		return nil, 0
 	}
 	for i := range (steps + 1) / 2 {
 		v := &memory.pairs[i]
@@ -50,7 +56,7 @@ func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) events {
 		v.first[last], v.second[last] = 0, 0
 		e.zeros = append(e.zeros, int(last))
 	}
-	return e
+	return e, messages
 }
 
 // tap is how many bytes of weights a group of inputs has, and all inputs of one place of a window.

@@ -22,9 +22,9 @@ DATA lanesInOrder<>+56(SB)/4, $0x0000000e
 DATA lanesInOrder<>+60(SB)/4, $0x0000000f
 GLOBL lanesInOrder<>(SB), RODATA|NOPTR, $64
 
-// func findEventsAVX512(starts *uint32, places *uint32, first *uint32, second *uint32, a *uint8, b *uint8, c int, pixels int, n uint32, place uint32, group uint32, pixel uint32) uint32
+// func findEventsAVX512(starts *uint32, places *uint32, first *uint32, second *uint32, a *uint8, b *uint8, c int, pixels int, n uint32, place uint32, group uint32, pixel uint32, fans *int, both uint64) (events uint32, messages uint64)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, POPCNT
-TEXT ·findEventsAVX512(SB), NOSPLIT, $0-84
+TEXT ·findEventsAVX512(SB), NOSPLIT, $8-112
 	MOVQ starts+0(FP), AX
 	MOVQ places+8(FP), CX
 	MOVQ first+16(FP), DX
@@ -32,7 +32,7 @@ TEXT ·findEventsAVX512(SB), NOSPLIT, $0-84
 	MOVQ a+32(FP), SI
 	MOVQ b+40(FP), DI
 	MOVQ c+48(FP), R8
-	MOVQ pixels+56(FP), R9
+	MOVQ fans+80(FP), R9
 	MOVL n+64(FP), R10
 
 	// The places of a pixel's first 16 groups; how far the next 16 and the next pixel are.
@@ -45,24 +45,35 @@ TEXT ·findEventsAVX512(SB), NOSPLIT, $0-84
 	VPADDD       Z0, Z2, Z2
 	MOVL         pixel+76(FP), R11
 	VPBROADCASTD R11, Z0
+	XORQ         R15, R15
 
 pixel:
 	MOVL      R10, (AX)
 	ADDQ      $0x04, AX
 	XORQ      R12, R12
+	XORQ      BP, BP
 	MOVQ      R8, R13
 	VMOVDQA32 Z2, Z7
 
 chunk:
-	MOVQ  $-1, R11
+	MOVQ  $-1, R14
 	CMPQ  R13, $0x40
 	JGE   whole
-	BZHIQ R13, R11, R11
+	BZHIQ R13, R14, R14
 
 whole:
-	KMOVQ         R11, K1
+	KMOVQ         R14, K1
 	VMOVDQU8.Z    (SI)(R12*1), K1, Z3
 	VMOVDQU8.Z    (DI)(R12*1), K1, Z4
+	VPTESTMB      Z3, Z3, K3
+	VPTESTMB      Z4, Z4, K4
+	KMOVQ         K3, R14
+	KMOVQ         K4, R11
+	ANDQ          both+88(FP), R11
+	POPCNTQ       R14, R14
+	POPCNTQ       R11, R11
+	ADDQ          R14, BP
+	ADDQ          R11, BP
 	VPORD         Z3, Z4, Z5
 	VPTESTMD      Z5, Z5, K2
 	KMOVW         K2, R11
@@ -78,12 +89,16 @@ whole:
 	ADDQ          $0x40, R12
 	SUBQ          $0x40, R13
 	JG            chunk
+	IMULQ         (R9), BP
+	ADDQ          BP, R15
+	ADDQ          $0x08, R9
 	VPADDD        Z0, Z2, Z2
 	ADDQ          R8, SI
 	ADDQ          R8, DI
-	DECQ          R9
+	DECQ          pixels+56(FP)
 	JNZ           pixel
-	MOVL          R10, ret+80(FP)
+	MOVL          R10, events+96(FP)
+	MOVQ          R15, messages+104(FP)
 	VZEROUPPER
 	RET
 

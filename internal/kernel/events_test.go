@@ -33,10 +33,23 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 				l.src = maps[i*in:][:in]
 				copy(want[i*out:], l.reference())
 			}
-			if !s.Open(c, maps, steps) {
+			messages, ok := s.Open(c, maps, steps)
+			if !ok {
 				continue
 			}
 			few++
+			var sent uint64
+			rowFans, columnFans := l.window.Cover()
+			for i := range steps {
+				for y, fan := range rowFans {
+					for x, wide := range columnFans {
+						sent += nonzeroPlain(maps[i*in+(y*l.window.In.W+x)*l.window.In.C:][:l.window.In.C]) * uint64(fan*wide)
+					}
+				}
+			}
+			if messages != sent {
+				t.Errorf("%+v, %d steps: %d messages, want %d", l.window, steps, messages, sent)
+			}
 			got := make([]float32, steps*out)
 			row := l.window.Out.W * l.window.Out.C
 			rows := make([]float32, steps*row)
@@ -87,7 +100,7 @@ func TestFiringAtOnceIsStepAfterStep(t *testing.T) {
 			}
 			neuron := Graded{Decay: []float32{1, 0.75}[r.IntN(2)], Most: uint8(2 + r.IntN(254))}
 			start := []float32{0, 0.5, 1.5}[r.IntN(3)]
-			if !s.Open(c, maps, 2) {
+			if _, few := s.Open(c, maps, 2); !few {
 				continue
 			}
 			rows, v, want, got := make([]float32, 2*n), make([]float32, n), make([]uint8, 2*n), make([]uint8, 2*n)

@@ -11,8 +11,12 @@ const maxTaps = (1<<31 - 1) / (255 * 128)
 type Int8Conv struct {
 	window      Window
 	scale, bias []float32 // [Out.C]
+	cover       fans
 	rows        int8Rows
 }
+
+// fans are of the rows and of the columns of an input how many windows read them.
+type fans struct{ rows, columns []int }
 
 // int8Rows is an Int8Conv's weights as a tier wants them, and the tier's way to row y of the outputs, dst [Out.W][Out.C].
 type int8Rows interface {
@@ -38,6 +42,7 @@ func NewInt8Conv(w Window, weights []int8, scale, bias []float32) (*Int8Conv, er
 	}
 	c := &Int8Conv{window: w, scale: append([]float32(nil), scale...), bias: make([]float32, w.Out.C)}
 	copy(c.bias, bias)
+	c.cover.rows, c.cover.columns = w.Cover()
 	c.rows = current.Load().packInt8(c, weights)
 	return c, nil
 }

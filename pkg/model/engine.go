@@ -144,10 +144,11 @@ func (e *engine) sum(r *room, from, to int) {
 	if from == 0 {
 		clear(r.sums)
 	}
-	size := len(r.sums)
+	sums := r.sums
 	for t := from; t < to; t++ {
-		for i, c := range r.out[t*size:][:size] {
-			r.sums[i] += uint32(c)
+		counts := r.out[t*len(sums):][:len(sums)]
+		for i := range sums {
+			sums[i] += uint32(counts[i])
 		}
 	}
 }
@@ -165,8 +166,9 @@ func (e *engine) readout(r *room, steps int) []float32 {
 			r.means = append(r.means, e.net.last.Value(s)/float32(steps))
 		}
 	}
+	means, input := r.means, r.readout.input[:len(r.sums)]
 	for i, s := range r.sums {
-		r.readout.input[i] = r.means[s]
+		input[i] = means[s]
 	}
 	return chain.run(r.readout, nil)
 }

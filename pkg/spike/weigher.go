@@ -93,19 +93,18 @@ func (w *weigher) messages(counts []uint8) uint64 {
 // be taken together. The maps must stay until the rows are there.
 func (c *currents) open(maps []uint8, steps int) (synapticOperations uint64, few bool) {
 	w, m := c.from, c.several
-	if w.int8 == nil || !m.steps.Open(w.int8, maps, steps) {
+	if w.int8 == nil {
+		return 0, false
+	}
+	messages, few := m.steps.Open(w.int8, maps, steps)
+	if !few {
 		return 0, false
 	}
 	if n := steps * len(c.row); cap(m.rows) < n {
 		m.rows = make([]float32, n)
 	}
 	m.rows = m.rows[:steps*len(c.row)]
-	in := w.window.In.Len()
-	var messages uint64
-	for t := range steps {
-		messages += w.messages(maps[t*in:][:in])
-	}
-	return messages, true
+	return messages * uint64(w.window.Out.C), true
 }
 
 // Rows gives the currents of row y at every step, [T][W][C], of maps that were opened.
