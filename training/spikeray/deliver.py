@@ -169,10 +169,12 @@ def operating(found: list[Run], suffix="", prefix="") -> tuple[dict, list[dict]]
 
 
 def decisions(found: list[Run]) -> dict:
-    """The description's calibration and operating points, and those after each earlier step."""
+    """The description's calibration and operating points, and those after each earlier step that tells pictures apart at all."""
     calibration, points = operating(found)
     early = []
     for t in range(1, found[0].record["steps"]):
+        if all(np.ptp(r.logits[f"plain@{t}"]) == 0 for r in found):  # a board's neurons, which start at 0, are still silent
+            continue
         of_step, points_of_step = operating(found, f"@{t}")
         early.append({"steps": t, "calibration": of_step, "operating_points": points_of_step})
     return {"calibration": calibration, "operating_points": points, **({"early": early} if early else {})}

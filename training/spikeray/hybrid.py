@@ -23,6 +23,7 @@ STACKS = {
                  (112, 3, 2), (112, 3, 1), (112, 3, 1), (128, 3, 1)),
 }
 TINY = 1e-12  # a channel of zeros has a scale all the same
+RANGE = 0.95 * 2 ** 16  # steps of a weight that a potential on Loihi may be away from zero: it has 23 bits beside its sign, a weight begins at the eighth
 
 
 @dataclasses.dataclass(frozen=True)
@@ -214,9 +215,10 @@ class Spiking(nn.Module):
     """The spiking network, with the int8 weights that it is shipped with; backward as if they had not been rounded.
 
     A layer's scale is the largest weight over 127, of each output channel by itself. For a board it is the layer's, the power of two from there
-    up, and biases are whole halves of it: thresholds then lie on the board's grid, and nothing is rounded; but not the stem's, which runs on the
-    host. Steps lie one after the other along the batch. `operations`,
-    after a pass, is its millions of synaptic operations: a spike, however large its count, is one for each connection it goes down.
+    up, or from where no potential can leave the board's range, and biases are whole halves of it: thresholds then lie on the board's grid, and
+    nothing is rounded; but not the stem's, which runs on the host. Steps lie one after the other along the batch.
+
+    `operations`, after a pass, is its millions of synaptic operations: a spike, however large its count, is one for each connection it goes down.
     """
 
     def __init__(self, shape: Shape):
@@ -232,9 +234,14 @@ class Spiking(nn.Module):
 
     def scale(self, i):
         """The scale of convolution i, (channels, 1, 1, 1)."""
-        weight = self.weights[i].detach().abs()
-        scale = weight.amax((1, 2, 3), keepdim=True).clamp(min=TINY) / 127
-        return torch.exp2(torch.ceil(torch.log2(scale.amax()))).expand_as(scale) if self._on_board(i) else scale
+        weight = self.weights[i].detach()
+        scale = weight.abs().amax((1, 2, 3), keepdim=True).clamp(min=TINY) / 127
+        if not self._on_board(i):
+            return scale
+        # No potential can leave a board's range, though all weights of one sign meet a spike at every step.
+        up, down = (float((s * weight).clamp_min(0).sum((1, 2, 3)).add(self.biases[i].detach().abs()).amax()) for s in (1, -1))
+        least = max(float(scale.amax()), (1 + up) / RANGE, self.shape.steps * down / RANGE)
+        return torch.exp2(torch.ceil(torch.log2(torch.tensor(least)))).expand_as(scale)
 
     def bias(self, i):
         """The bias of convolution i as it is used, (channels)."""

@@ -130,9 +130,16 @@ def test_a_boards_weights_have_one_scale_and_biases_of_halves():
     spiking = hybrid.converted(model, BOARD, hybrid.peaks(model, x))
     for i in range(1, len(BOARD.layers())):
         weights, scale, bias = spiking.whole(i)
-        assert len(set(scale)) == 1 and np.log2(scale[0]) % 1 == 0 and 63 < np.abs(weights.astype(int)).max() <= 127
+        assert len(set(scale)) == 1 and np.log2(scale[0]) % 1 == 0 and np.abs(weights.astype(int)).max() <= 127
+        furthest = BOARD.steps * np.clip(-weights.astype(int), 0, None).sum((0, 1, 2)).max()
+        assert furthest < 2 ** 16 and (2 * furthest > 0.8 * 2 ** 16 or np.abs(weights.astype(int)).max() > 63)  # no coarser than it must be
         np.testing.assert_array_equal(bias / scale * 2, np.rint(bias / scale * 2))
         assert bias.min() >= -0.95 / i
+    before = float(spiking.scale(3)[0])
+    spiking.weights[3].data.sign_().mul_(100 * before)  # as far as weights of this scale can go, all of one channel down
+    spiking.weights[3].data[0].abs_().neg_()
+    weights, scale, _ = spiking.whole(3)
+    assert scale[0] >= before and BOARD.steps * np.clip(-weights.astype(int), 0, None).sum((0, 1, 2)).max() < 2 ** 16
 
 
 def test_convolutions_pad_as_tensorflows_same():
