@@ -9,5 +9,5 @@
 // Feature maps are [H][W][C] with C fastest. The shapes of a layer are checked once, when it is built; after that,
 // nothing here checks its arguments beyond what Go does.
 //
-// The assembly is written by the program in the folder asm, with avo; go generate runs it.
+// The assembly is written by the program in the folder asm, for amd64 with avo; go generate runs it.
 package kernel

@@ -1,5 +1,7 @@
 package kernel
 
+import "encoding/binary"
+
 // Int8Steps is the input of an Int8Conv at several time steps, one map a step, ready for [Int8Steps.Rows]. The zero value is
 // ready for Open. It serves one goroutine at a time.
 type Int8Steps struct {
@@ -36,7 +38,7 @@ type int8Events interface {
 	listen(src []uint8, steps int, memory *eventMemory) (e events, messages uint64)
 }
 
-// denseWorth is up to which share of the groups with an event it is quicker to take events than all inputs.
+// denseWorth is up to which share of the groups with an event it is quicker to take events than all inputs, where both have assembly.
 const denseWorth = 0.5
 
 // startsRow is how many starts a row of a map has.
@@ -44,15 +46,15 @@ func startsRow(w *Window) int { return max((w.Out.W-1)*w.SW+w.KW, w.PadLeft+w.In
 
 // find lists the events of all steps with what lists those of a row of pixels from the n-th on, and returns how many there are then. Its
 // starts are the row's; b is a where there is no second step. It gives the row's messages too, as Messages does. find adds these up by
-// the fans of the rows, and reports whether events are few enough.
-func (m *eventMemory) find(w *Window, fan []int, src []uint8, steps int, list func(v *eventPair, starts []uint32, a, b []uint8, n int) (int, uint64)) (messages uint64, few bool) {
+// the fans of the rows, and reports whether no more than a share most of all groups are events.
+func (m *eventMemory) find(w *Window, fan []int, src []uint8, steps int, most float64, list func(v *eventPair, starts []uint32, a, b []uint8, n int) (int, uint64)) (messages uint64, few bool) {
 	for len(m.pairs) < (steps+1)/2 {
 		m.pairs = append(m.pairs, eventPair{})
 	}
 	scratch(&m.spare, w.Out.W*w.Out.C)
 	row, line, groups := startsRow(w), w.In.W*w.In.C, (w.In.C+3)/4
 	found, all := 0, w.In.H*w.In.W*groups
-	most := int(denseWorth * float64(all*((steps+1)/2)))
+	limit := int(most * float64(all*((steps+1)/2)))
 	for i := range (steps + 1) / 2 {
 		a := src[2*i*w.In.Len():][:w.In.Len()]
 		b := a // the last of an odd number is a pair with itself
@@ -68,7 +70,7 @@ func (m *eventMemory) find(w *Window, fan []int, src []uint8, steps int, list fu
 				at[x] = uint32(n)
 			}
 			var sent uint64
-			if n, sent = list(v, at[w.PadLeft:], a[y*line:][:line], b[y*line:][:line], n); found+n > most {
+			if n, sent = list(v, at[w.PadLeft:], a[y*line:][:line], b[y*line:][:line], n); found+n > limit {
 				return 0, false
 			}
 			messages += sent * uint64(fan[y])
@@ -79,6 +81,52 @@ func (m *eventMemory) find(w *Window, fan []int, src []uint8, steps int, list fu
 		found += n
 	}
 	return messages, true
+}
+
+// list is for eventMemory.find, with places that are so many groups from the first; it also gives what all counts have in common with or.
+func (v *eventPair) list(starts []uint32, a, b []uint8, n, c, place int, fan []int) (events int, messages uint64, any uint32) {
+	both := ^uint32(0) // counts
+	if &a[0] == &b[0] {
+		both = 0
+	}
+	whole := c &^ 3
+	for x := 0; len(a) > 0; x++ {
+		starts[x] = uint32(n)
+		fired := uint32(0)
+		for k := 0; k < whole; k += 4 {
+			one, two := binary.LittleEndian.Uint32(a[k:]), binary.LittleEndian.Uint32(b[k:])
+			v.places[n], v.first[n], v.second[n] = uint32(place), one, two
+			if one|two != 0 {
+				any |= one | two
+				fired += bytesNotZero(one) + bytesNotZero(two&both)
+				n++
+			}
+			place++
+		}
+		if whole < c {
+			var one, two [4]uint8
+			copy(one[:], a[whole:c])
+			copy(two[:], b[whole:c])
+			v.places[n], v.first[n], v.second[n] = uint32(place), binary.LittleEndian.Uint32(one[:]), binary.LittleEndian.Uint32(two[:])
+			if some := v.first[n] | v.second[n]; some != 0 {
+				any |= some
+				fired += bytesNotZero(v.first[n]) + bytesNotZero(v.second[n]&both)
+				n++
+			}
+			place++
+		}
+		messages += uint64(fired) * uint64(fan[x])
+		a, b = a[c:], b[c:]
+	}
+	return n, messages, any
+}
+
+// bytesNotZero is how many of four bytes are not zero.
+func bytesNotZero(v uint32) uint32 {
+	v |= v >> 4
+	v |= v >> 2
+	v |= v >> 1
+	return v & 0x01010101 * 0x01010101 >> 24
 }
 
 // under is where the events under the windows of row y begin, with the first row of the windows that has any, and how many have.

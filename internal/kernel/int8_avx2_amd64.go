@@ -8,7 +8,7 @@ type avx2Int8 struct {
 	*Int8Conv
 	layout int8Layout
 	blocks []avx2Int8Block
-	whole  []int8Block // for events; nil where that is not done
+	events *eventBlocks // nil where that is not done
 }
 
 // avx2Int8Block is up to three registers of 8 channels; as in avx2Float32, blocks overlap.
@@ -28,8 +28,17 @@ func packInt8AVX2(c *Int8Conv, weights []int8) int8Rows {
 		copy(block.bias, c.bias[b.first:][:n])
 		p.blocks = append(p.blocks, block)
 	}
-	p.whole = avx2Whole(c, weights)
+	p.events = newEventBlocks(c, &avx2Events, weights)
 	return p
+}
+
+var avx2Events = eventTier{
+	lanes: 8, worth: denseWorth,
+	rows: []eventRow{1: eventRowAVX2x1, 2: eventRowAVX2x2, 3: eventRowAVX2x3, 4: eventRowAVX2x4, 5: eventRowAVX2x5, 6: eventRowAVX2x6},
+}
+
+func (p *avx2Int8) listen(src []uint8, steps int, memory *eventMemory) (events, uint64) {
+	return p.events.listen(src, steps, memory)
 }
 
 func (p *avx2Int8) row(dst []float32, src []uint8, y int, ws *Workspace) {

@@ -1,4 +1,4 @@
-// Command asm writes the assembly of package kernel, and its Go declarations, with avo. It is a module of its own so that
+// Command asm writes the assembly of package kernel, and its Go declarations, with avo where it is for amd64. It is a module of its own so that
 // the server does not depend on avo.
 package main
 
@@ -14,7 +14,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// parts are the assembly files; each is one idea for one tier.
+// parts are the assembly files for amd64; each is one idea for one tier.
 var parts = map[string]func(){
 	"int8_gather":            int8Gather,
 	"int8_gather_avx512":     int8GatherAVX512,
@@ -47,6 +47,9 @@ func main() {
 	}
 	self, err := os.Executable()
 	if err != nil {
+		log.Fatal(err)
+	}
+	if err := neon("../neon_arm64.s", "../neon_stubs_arm64.go"); err != nil {
 		log.Fatal(err)
 	}
 	for name := range parts {
