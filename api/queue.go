@@ -406,7 +406,6 @@ func (q *Queue) run(ctx context.Context, t *ticket) (err error) {
 		q.apart.do(work)
 		return err
 	}
-	defer longSlices()()
 	work()
 	return err
 }

@@ -3,4 +3,4 @@
 package api
 
 // longSlices is for Linux alone.
-func longSlices() func() { return func() {} }
+func longSlices() error { return nil }

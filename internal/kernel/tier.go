@@ -55,6 +55,9 @@ func init() {
 // Tier is the name of the tier in use.
 func Tier() string { return current.Load().name }
 
+// Plain says that everything is to be computed in plain Go: assembly of other packages heeds it too.
+func Plain() bool { return current.Load() == &plain }
+
 // Available lists the tiers that this processor and its system can run, the fastest first; "generic" is always there.
 func Available() []string {
 	var names []string

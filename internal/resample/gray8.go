@@ -52,7 +52,7 @@ func (s *scratch) resize8(dst []uint8, dw int, rows raster) {
 // addRow8 adds a row of pixels to the sums, as many, of both target rows that it reaches.
 func addRow8(sums []uint64, row []uint8, weight uint64) {
 	n := 0
-	if hasTaps && len(row) >= 8 {
+	if assembly() && len(row) >= 8 {
 		n = len(row) &^ 7
 		addAVX2(&sums[0], &row[0], weight, n/8)
 	}
@@ -65,7 +65,7 @@ func addRow8(sums []uint64, row []uint8, weight uint64) {
 func takeRow8(dst []uint8, sums []uint64) {
 	sums = sums[:len(dst)]
 	n := 0
-	if hasTaps && len(dst) >= 8 {
+	if assembly() && len(dst) >= 8 {
 		n = len(dst) &^ 7
 		takeAVX2(&dst[0], &sums[0], n/8)
 	}

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/spikeray/spikeray/internal/kernel"
 )
 
 func TestTapsGiveThePlainPixels(t *testing.T) {
@@ -78,5 +80,18 @@ func TestAddedRowsAreThePlainSums(t *testing.T) {
 				t.Fatalf("%d pixels: %d is %d, plain %d", len(row), i, v, round8(sums[i]))
 			}
 		}
+	}
+}
+
+// TestPlainGoIsHeeded: with --kernel generic no assembly makes pixels.
+func TestPlainGoIsHeeded(t *testing.T) {
+	was := kernel.Tier()
+	defer func() { _ = kernel.Select(was) }()
+	if err := kernel.Select("generic"); err != nil {
+		t.Fatal(err)
+	}
+	var a axis
+	if a.compute(400, 100, 400); a.taps.blocks != 0 || assembly() {
+		t.Error("assembly is used though plain Go was asked for")
 	}
 }

@@ -93,7 +93,7 @@ func TestReducedIsTheMean(t *testing.T) {
 		for _, reduce := range []int{1, 2, 4, 8} {
 			n := 8 / reduce
 			got := make([]byte, 64)
-			transforms[reduce](got, n, &b)
+			transforms()[reduce](got, n, &b)
 			for i := range n * n {
 				mean := 128.0
 				for j := range reduce * reduce {

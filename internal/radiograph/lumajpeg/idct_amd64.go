@@ -8,7 +8,7 @@ import "golang.org/x/sys/cpu"
 
 func init() {
 	if cpu.X86.HasAVX2 {
-		transforms[1], transforms[2] = transform8AVX2, transform4AVX2
+		quickTransforms[1], quickTransforms[2] = transform8AVX2, transform4AVX2
 	}
 }
 

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/cpu"
+
+	"github.com/spikeray/spikeray/internal/kernel"
 )
 
 func energy(b *block) (sum int) {
@@ -136,11 +138,25 @@ func BenchmarkTransform(b *testing.B) {
 	for _, v := range []struct {
 		name string
 		f    transform
-	}{{"size=8/plain", transform8}, {"size=8/chosen", transforms[1]}, {"size=4/plain", transform4}, {"size=4/chosen", transforms[2]}} {
+	}{{"size=8/plain", transform8}, {"size=8/chosen", quickTransforms[1]}, {"size=4/plain", transform4}, {"size=4/chosen", quickTransforms[2]}} {
 		b.Run(v.name, func(b *testing.B) {
 			for b.Loop() {
 				v.f(dst[:], 8, &blk)
 			}
 		})
+	}
+}
+
+// TestPlainGoIsHeeded: with --kernel generic no assembly transforms blocks.
+func TestPlainGoIsHeeded(t *testing.T) {
+	was := kernel.Tier()
+	defer func() { _ = kernel.Select(was) }()
+	for _, tier := range kernel.Available() {
+		if err := kernel.Select(tier); err != nil {
+			t.Fatal(err)
+		}
+		if plain := transforms() == &plainTransforms; plain != (tier == "generic") {
+			t.Errorf("%s: plain Go is %v", tier, plain)
+		}
 	}
 }
