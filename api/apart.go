@@ -34,7 +34,7 @@ func (t threads) do(f func()) {
 
 func (t threads) compute(task func()) {
 	runtime.LockOSThread() // for good: the thread ends with the goroutine
-	_ = longSlices() // where it may not, requests are read later
+	_ = longSlices()       // where it may not, requests are read later
 	idle := time.NewTimer(linger)
 	defer idle.Stop()
 	for {
