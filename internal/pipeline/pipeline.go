@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/spikeray/spikeray/internal/drift"
@@ -113,8 +114,13 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 	}
 	out.Input = Input{Format: picture.Format, Width: picture.Width, Height: picture.Height}
 
-	pixels, err := prepare(m, picture)
+	memory := prepared.Get().(*[]uint8)
+	defer prepared.Put(memory)
+	pixels, err := prepare(m, *memory, picture)
 	picture.Release()
+	if err == nil {
+		*memory = pixels
+	}
 	if p := description.Preparation; err == nil && description.Reference != nil {
 		out.Look = drift.Measure(pixels, p.Width, p.Height)
 	}
@@ -183,13 +189,16 @@ func (p *Prediction) askGate(ctx context.Context, m *model.Model, pixels []uint8
 	return nil
 }
 
+// prepared is the memory of prepared pictures, which nobody keeps beyond the prediction.
+var prepared = sync.Pool{New: func() any { return new([]uint8) }}
+
 // prepare takes a picture that was decoded at a fraction of its size for what it is.
-func prepare(m *model.Model, p *radiograph.Picture) ([]uint8, error) {
-	if p.Reduced == 1 {
-		return m.Prepare(p.Image)
+func prepare(m *model.Model, to []uint8, p *radiograph.Picture) ([]uint8, error) {
+	width, height := float64(p.Image.Bounds().Dx()), float64(p.Image.Bounds().Dy()) // a turned picture's own
+	if p.Reduced != 1 {
+		width, height = float64(p.Width)/float64(p.Reduced), float64(p.Height)/float64(p.Reduced)
 	}
-	by := float64(p.Reduced)
-	return m.PrepareReduced(p.Image, float64(p.Width)/by, float64(p.Height)/by)
+	return m.PrepareReduced(to, p.Image, width, height)
 }
 
 func label(d *model.Description, r *model.Result, threshold float64) string {

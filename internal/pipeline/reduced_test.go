@@ -78,7 +78,7 @@ func answer(t *testing.T, m *model.Model, file []byte, reduced bool) float64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pixels, err := prepare(m, picture)
+	pixels, err := prepare(m, nil, picture)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,14 +12,18 @@ import (
 // looks through the window by itself. Errors wrap ErrPicture.
 func (m *Model) Prepare(img image.Image) ([]uint8, error) {
 	size := img.Bounds().Size()
-	return m.PrepareReduced(img, float64(size.X), float64(size.Y))
+	return m.PrepareReduced(nil, img, float64(size.X), float64(size.Y))
 }
 
 // PrepareReduced is Prepare for a picture that was decoded at a fraction of its size: it takes up width x height pixels
-// of img, the last column and row perhaps in part.
-func (m *Model) PrepareReduced(img image.Image, width, height float64) ([]uint8, error) {
+// of img, the last column and row perhaps in part. The result is in the memory of to, if that is large enough.
+func (m *Model) PrepareReduced(to []uint8, img image.Image, width, height float64) ([]uint8, error) {
 	p := m.description.Preparation
-	out := make([]uint8, p.Width*p.Height)
+	n := p.Width * p.Height
+	if cap(to) < n {
+		to = make([]uint8, n)
+	}
+	out := to[:n]
 	if err := resample.BilinearExtent(out, p.Width, p.Height, img, width, height); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPicture, err)
 	}
