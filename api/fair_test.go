@@ -325,6 +325,20 @@ func TestABurstMayWait(t *testing.T) {
 		time.Sleep(70 * time.Millisecond)
 		_, _ = q.Do(t.Context(), sleeper(someone(1), 20*time.Millisecond, 0))
 		wg.Wait()
+		slow := NewQueue(2, 64)
+		for range 20 {
+			_, _ = slow.Do(t.Context(), sleeper(someone(1), 3*time.Millisecond, 0))
+		}
+		for i := range 30 { // nor when it comes long after, and all take longer than others before
+			wg.Go(func() {
+				if _, err := slow.Do(t.Context(), sleeper(someone(1), 600*time.Millisecond, 0)); err != nil {
+					t.Errorf("%d of a slow burst: %v", i, err)
+				}
+			})
+		}
+		time.Sleep(590 * time.Millisecond)
+		_, _ = slow.Do(t.Context(), sleeper(someone(1), 3*time.Millisecond, 0))
+		wg.Wait()
 		time.Sleep(2 * linger)
 		fixed := NewQueue(1, 64)
 		fixed.Wait = 50 * time.Millisecond
@@ -341,6 +355,7 @@ func TestABurstMayWait(t *testing.T) {
 			})
 		}
 		wg.Wait()
+		time.Sleep(2 * linger)
 		if refused != 30-4 {
 			t.Errorf("%d of 30 refused where up to 50 ms may be waited for", refused)
 		}

@@ -57,7 +57,7 @@ const (
 type pressure struct {
 	since    time.Time // when the queue became crowded; zero when it is not
 	overload bool
-	began    time.Time     // of the window; before an overload of the second half of grace, so that a burst is not counted
+	began    time.Time     // of the window; before an overload half of the patience after since, so that a burst is not counted
 	asked    time.Duration // work that was asked for since then, taken or refused
 }
 
@@ -67,8 +67,8 @@ func (p *pressure) relieved() { p.since = time.Time{} }
 // arrives takes note of a task of such a cost, where tasks take service on average, and says whether there is an overload,
 // and whether it has begun just now with half as much again as the workers can do.
 func (p *pressure) arrives(cost, service time.Duration, workers int, crowded bool, now time.Time) (overload, steeply bool) {
-	if elapsed := now.Sub(p.began); elapsed > max(window, 2*samples*service) {
-		p.overload = p.overload && p.asked >= elapsed*time.Duration(workers)
+	if elapsed := now.Sub(p.began); p.overload && elapsed > max(window, 2*samples*service) {
+		p.overload = p.asked >= elapsed*time.Duration(workers)
 		p.began, p.asked = now, 0
 	}
 	if !now.Before(p.began) {

@@ -140,8 +140,8 @@ func (q *Queue) Do(ctx context.Context, tasks ...Task) ([]error, error) {
 		rest.Go(func() { errs[i] = q.run(ctx, t) })
 	}
 	rest.Wait()
-	if len(tickets) == 1 && tickets[0].refused != nil {
-		return nil, tickets[0].refused
+	if busy := tickets[0].refused; busy != nil && errs[0] == busy { // alone, and taken back
+		return nil, busy
 	}
 	return errs, nil
 }
@@ -283,7 +283,8 @@ func (q *Queue) dispatch() {
 		q.held += t.Memory
 		f.running++
 		f.reserve(t.cost)
-		t.begun, t.apart = time.Now(), q.pressure.overload
+		t.begun = time.Now()
+		t.apart = q.pressure.overload || q.Wait > 0 && q.waiting > 0
 		q.start(t)
 	}
 	if !q.crowded() {

@@ -194,6 +194,8 @@ def deliver_board(root, out, version) -> pathlib.Path:
     """Writes the variant for boards and its card: the best run of it that there is, with calibration and operating points from its own fold alone."""
     found = [load(p.parent) for p in sorted(pathlib.Path(root).glob("board-*/run.json"))]
     best = max(found, key=lambda r: r.merit)
+    if "shifted" not in best.record["auc_beside"]:
+        raise ValueError(f"{best.folder}: was trained without --beside shifted=FOLDER, of which the card tells")
     operated = decisions([best])
     path = _write(best, "spikeray-board", pathlib.Path(out), version, SUMMARY_BOARD, operated)
     path.with_suffix(".md").write_text(card.board(best, version, operated["operating_points"]))

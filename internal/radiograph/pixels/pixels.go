@@ -4,17 +4,31 @@ package pixels
 
 import (
 	"image"
+	"math/bits"
 	"sync"
 )
 
-var pool sync.Pool
+// largest is how many bytes are worth keeping: of larger pictures the collector takes care.
+const largest = 16 << 20
+
+// pools are by the power of two that the memory has at least, so that a picture gets less than twice what it needs.
+var pools [25]sync.Pool
+
+func class(n int) int { return bits.Len(uint(n)) - 1 }
 
 func get(n int) []uint8 {
-	pix, _ := pool.Get().(*[]uint8)
-	if pix == nil || cap(*pix) < n {
-		return make([]uint8, n)
+	if n > 0 && n <= largest {
+		if pix, _ := pools[class(n)].Get().(*[]uint8); pix != nil && cap(*pix) >= n {
+			return (*pix)[:n]
+		}
 	}
-	return (*pix)[:n]
+	return make([]uint8, n)
+}
+
+func put(pix []uint8) {
+	if n := cap(pix); n > 0 && n <= largest {
+		pools[class(n)].Put(&pix)
+	}
 }
 
 // Gray is a picture with any content, its bounds from the origin.
@@ -32,8 +46,8 @@ func Gray16(width, height int) *image.Gray16 {
 func Release(picture image.Image) {
 	switch p := picture.(type) {
 	case *image.Gray:
-		pool.Put(&p.Pix)
+		put(p.Pix)
 	case *image.Gray16:
-		pool.Put(&p.Pix)
+		put(p.Pix)
 	}
 }
