@@ -337,7 +337,7 @@ func TestABurstMayWait(t *testing.T) {
 			})
 		}
 		time.Sleep(590 * time.Millisecond)
-		_, _ = slow.Do(t.Context(), sleeper(someone(1), 3*time.Millisecond, 0))
+		_, _ = slow.Do(t.Context(), sleeper(someone(1), 600*time.Millisecond, 0))
 		wg.Wait()
 		time.Sleep(2 * linger)
 		fixed := NewQueue(1, 64)
