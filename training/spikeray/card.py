@@ -108,6 +108,7 @@ On Loihi's fixed point, emulated, its spikes are the simulator's, which `spikera
 | AUC, plain | {plain:.4f} |
 | AUC, mean over eight kinds of stress | {stressed:.4f} |
 | AUC on `shifted`, half of the official test | {shifted:.4f} |
+| one grey level of noise moves a probability by, mean and worst of three draws | {moved:.4f}, {worst:.3f}: more than `spikeray`'s, whose neurons have more levels |
 {points}
 
 ## Licence
@@ -115,11 +116,11 @@ The weights are under the project's Apache-2.0 licence. They are derived from pi
 """
 
 
-def board(run, version, points) -> str:
-    """The card of the variant for boards: its one run, and its operating points."""
+def board(run, version, points, moved) -> str:
+    """The card of the variant for boards: its one run, its operating points, and by how much noise of one grey level moves its probabilities."""
     r = run.record
     stressed = [r["auc"][k] for k in run.kinds]
     return BOARD.format(
         version=version, steps=r["steps"], epochs=r["epochs"], epochs_after=r["epochs_after"], fold=r["fold"], n=r["pictures"]["validation"], plain=r["auc"]["plain"],
-        stressed=sum(stressed) / len(stressed), shifted=r["auc_beside"]["shifted"]["plain"], layers=len(hybrid.STACKS[r["stack"]]),
+        stressed=sum(stressed) / len(stressed), shifted=r["auc_beside"]["shifted"]["plain"], layers=len(hybrid.STACKS[r["stack"]]), moved=moved.mean(), worst=moved.max(),
         points="\n".join(f"| `{p['name']}`: sensitivity, specificity, plain and stressed alike | {p['sensitivity']['value']:.4f}, {p['specificity']['value']:.4f} |" for p in points))

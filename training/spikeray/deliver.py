@@ -198,7 +198,9 @@ def deliver_board(root, out, version) -> pathlib.Path:
         raise ValueError(f"{best.folder}: was trained without --beside shifted=FOLDER, of which the card tells")
     operated = decisions([best])
     path = _write(best, "spikeray-board", pathlib.Path(out), version, SUMMARY_BOARD, operated)
-    path.with_suffix(".md").write_text(card.board(best, version, operated["operating_points"]))
+    plain, *greys = (calibrated(operated["calibration"], best.logits[k]) for k in ("plain", *(f"grey{i}" for i in range(fit.GREYS))))
+    moved = np.abs(np.stack(greys) - plain)
+    path.with_suffix(".md").write_text(card.board(best, version, operated["operating_points"], moved))
     return path
 
 

@@ -283,6 +283,23 @@ def test_five_runs_make_models_tables_and_a_card(told_apart, tmp_path):
     assert "# spikeray 9.9.9" in card and "CC BY 4.0" in card and "{" not in card.replace("{NORMAL", "")
 
 
+def test_a_boards_run_makes_a_model_and_a_card(told_apart, tmp_path):
+    plan = dataclasses.replace(PLAN, stack="six", board=True, steps=4, most=1, finer=1, epochs=6, epochs_after=3)
+    fit.fit(plan, told_apart, tmp_path / "runs" / "board-0", {"shifted": told_apart / "test"})
+    path = deliver.deliver_board(tmp_path / "runs", tmp_path, "9.9.9")
+    description, _ = modelfile.read(path)
+    neurons = [layer for layer in description["layers"] if layer["type"] == "neurons"]
+    assert description["time"]["steps"] == 4 and [n["reset"] for n in neurons] == ["subtract"] + ["zero"] * 5
+    assert 1 not in [e["steps"] for e in description.get("early", [])]  # nothing has reached the last layer
+    card = path.with_suffix(".md").read_text()
+    for words in ("# spikeray-board 9.9.9", "It has 6 layers", "one grey level of noise", "on `shifted`"):
+        assert words in card
+    record = json.loads((tmp_path / "runs" / "board-0" / "run.json").read_text())
+    (tmp_path / "runs" / "board-0" / "run.json").write_text(json.dumps(record | {"auc_beside": {}}))
+    with pytest.raises(ValueError, match="--beside shifted"):
+        deliver.deliver_board(tmp_path / "runs", tmp_path, "9.9.9")
+
+
 def test_the_order_of_channels_changes_nothing_but_how_many_groups_spike():
     analog, x = settled(SMALL)
     model = hybrid.converted(analog, SMALL, hybrid.peaks(analog, x)).eval()
