@@ -140,8 +140,8 @@ func (q *Queue) Do(ctx context.Context, tasks ...Task) ([]error, error) {
 		rest.Go(func() { errs[i] = q.run(ctx, t) })
 	}
 	rest.Wait()
-	if busy := tickets[0].refused; busy != nil && errs[0] == busy { // alone, and taken back
-		return nil, busy
+	if len(tickets) == 1 && tickets[0].refused != nil && errs[0] == tickets[0].refused {
+		return nil, errs[0]
 	}
 	return errs, nil
 }

@@ -125,6 +125,9 @@ func TestQueueFreesThePlaceOfACallerThatLeft(t *testing.T) {
 
 func TestQueueRunsTasksOfOneCallerSideBySide(t *testing.T) {
 	q := NewQueue(2, 0)
+	if errs, err := q.Do(t.Context()); err != nil || len(errs) != 0 {
+		t.Errorf("no tasks: %v, %v", errs, err)
+	}
 	meet := make(chan struct{})
 	one := Task{Run: func(context.Context, time.Duration) error { meet <- struct{}{}; return errors.New("one") }}
 	two := Task{Run: func(context.Context, time.Duration) error { <-meet; return nil }}

@@ -233,8 +233,8 @@ func decodeBMP(ctx context.Context, data []byte, h header) (decoded, error) {
 		return decoded{}, fmt.Errorf("%w: truncated before its pixels", ErrNotPicture)
 	}
 	d := bmpDecoder{bmpFile: f, out: pixels.Gray(h.width, h.height)}
-	clear(d.out.Pix) // runs may leave pixels out
 	if f.compression == bmpRLE8 || f.compression == bmpRLE4 {
+		clear(d.out.Pix) // runs may leave pixels out
 		err = d.runs(ctx, data[f.pixels:])
 	} else {
 		err = d.rows(ctx, data[f.pixels:])

@@ -339,10 +339,8 @@ func decodeTIFF(ctx context.Context, data []byte, h header) (decoded, error) {
 	d := tiffDecoder{tiffFile: f, deep: newDeepSamples(h.told())}
 	if f.bits > 8 {
 		d.out16 = pixels.Gray16(h.width, h.height)
-		clear(d.out16.Pix) // not every strip or tile need have its rows
 	} else {
 		d.out = pixels.Gray(h.width, h.height)
-		clear(d.out.Pix)
 	}
 	for {
 		d.seen = seen{}

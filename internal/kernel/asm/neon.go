@@ -51,13 +51,13 @@ func (w *arm64) store(v, base, offset int) {
 	w.word(0x3d800000|uint32(offset/16)<<10|uint32(base)<<5|uint32(v), "STR Q%d, [X%d, #%d]", v, base, offset)
 }
 
-// loadFour loads 4 bytes, from where the index says: in fours with scaled, or in bytes.
-func (w *arm64) loadFour(v, base, index int, scaled bool) {
-	if scaled {
-		w.word(0xbc607800|uint32(index)<<16|uint32(base)<<5|uint32(v), "LDR S%d, [X%d, X%d, LSL #2]", v, base, index)
-	} else {
-		w.word(0xbc606800|uint32(index)<<16|uint32(base)<<5|uint32(v), "LDR S%d, [X%d, X%d]", v, base, index)
-	}
+// loadFour loads the index-th four bytes, and nextFour four bytes from base, which then is behind them.
+func (w *arm64) loadFour(v, base, index int) {
+	w.word(0xbc607800|uint32(index)<<16|uint32(base)<<5|uint32(v), "LDR S%d, [X%d, X%d, LSL #2]", v, base, index)
+}
+
+func (w *arm64) nextFour(v, base int) {
+	w.word(0xbc404400|uint32(base)<<5|uint32(v), "LDR S%d, [X%d], #4", v, base)
 }
 
 // dot adds to the four sums of d the products of n's 16 bytes with the first four of m.
@@ -84,7 +84,7 @@ func (w *arm64) fminnm(d, n, m int) { w.three(0x4ea0c400, "FMINNM", d, n, m) }
 
 func (w *arm64) zero(v int) { w.line("VEOR V%d.B16, V%d.B16, V%d.B16", v, v, v) }
 
-// sums are two sums of up to eight registers, V0 and V8 on; weights are V16 on; the bytes that both meet, V24 and V25.
+// sumOf is a register of two sums of up to eight, V0 and V8 on. Weights are V16 on; the bytes that both meet, V24 and V25.
 func sumOf(which, j int) int { return 8*which + j }
 
 const weight0, bytes0 = 16, 24
@@ -144,8 +144,8 @@ func eventRowNEON(w *arm64, n int) {
 	w.label("event")
 	w.line("MOVW (R%d)(R%d<<2), R%d", places, at, place)
 	w.line("MADD R%d, R%d, R%d, R%d", group, row, place, place)
-	w.loadFour(bytes0, first, at, true)
-	w.loadFour(bytes0+1, second, at, true)
+	w.loadFour(bytes0, first, at)
+	w.loadFour(bytes0+1, second, at)
 	w.tap(n, place)
 	w.line("ADD $1, R%d", at)
 	w.line("CMP R%d, R%d", end, at)
@@ -187,8 +187,8 @@ func int8SpanNEON(w *arm64, n int) {
 	w.line("ADD R%d, R%d, R%d", row, srcPixel, second)
 	w.line("ADD R%d, R%d, R%d", row, groups, end)
 	w.label("group")
-	w.word(0xbc404400|uint32(at)<<5|bytes0, "LDR S%d, [X%d], #4", bytes0, at)
-	w.word(0xbc404400|uint32(second)<<5|(bytes0+1), "LDR S%d, [X%d], #4", bytes0+1, second)
+	w.nextFour(bytes0, at)
+	w.nextFour(bytes0+1, second)
 	w.tap(n, weight)
 	w.line("ADD $%d, R%d", 16*n, weight)
 	w.line("CMP R%d, R%d", end, at)
