@@ -38,7 +38,7 @@ type int8Events interface {
 	listen(src []uint8, steps int, memory *eventMemory) (e events, messages uint64)
 }
 
-// denseWorth is up to which share of the groups with an event it is quicker to take events than all inputs, where both have assembly.
+// denseWorth is up to which share of the groups with an event it is quicker to take events than all inputs.
 const denseWorth = 0.5
 
 // startsRow is how many starts a row of a map has.
@@ -46,15 +46,15 @@ func startsRow(w *Window) int { return max((w.Out.W-1)*w.SW+w.KW, w.PadLeft+w.In
 
 // find lists the events of all steps with what lists those of a row of pixels from the n-th on, and returns how many there are then. Its
 // starts are the row's; b is a where there is no second step. It gives the row's messages too, as Messages does. find adds these up by
-// the fans of the rows, and reports whether no more than a share most of all groups are events.
-func (m *eventMemory) find(w *Window, fan []int, src []uint8, steps int, most float64, list func(v *eventPair, starts []uint32, a, b []uint8, n int) (int, uint64)) (messages uint64, few bool) {
+// the fans of the rows, and reports whether events are few enough.
+func (m *eventMemory) find(w *Window, fan []int, src []uint8, steps int, list func(v *eventPair, starts []uint32, a, b []uint8, n int) (int, uint64)) (messages uint64, few bool) {
 	for len(m.pairs) < (steps+1)/2 {
 		m.pairs = append(m.pairs, eventPair{})
 	}
 	scratch(&m.spare, w.Out.W*w.Out.C)
 	row, line, groups := startsRow(w), w.In.W*w.In.C, (w.In.C+3)/4
 	found, all := 0, w.In.H*w.In.W*groups
-	limit := int(most * float64(all*((steps+1)/2)))
+	most := int(denseWorth * float64(all*((steps+1)/2)))
 	for i := range (steps + 1) / 2 {
 		a := src[2*i*w.In.Len():][:w.In.Len()]
 		b := a // the last of an odd number is a pair with itself
@@ -70,7 +70,7 @@ func (m *eventMemory) find(w *Window, fan []int, src []uint8, steps int, most fl
 				at[x] = uint32(n)
 			}
 			var sent uint64
-			if n, sent = list(v, at[w.PadLeft:], a[y*line:][:line], b[y*line:][:line], n); found+n > limit {
+			if n, sent = list(v, at[w.PadLeft:], a[y*line:][:line], b[y*line:][:line], n); found+n > most {
 				return 0, false
 			}
 			messages += sent * uint64(fan[y])

@@ -38,7 +38,7 @@ func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) (events, 
 	}
 	e.p, e.steps, e.memory, e.zeros = p, steps, memory, e.zeros[:0]
 	group, tap := p.tap()
-	messages, few := memory.find(w, p.cover.rows, src, steps, denseWorth, func(v *eventPair, starts []uint32, a, b []uint8, n int) (int, uint64) {
+	messages, few := memory.find(w, p.cover.rows, src, steps, func(v *eventPair, starts []uint32, a, b []uint8, n int) (int, uint64) {
 		both := ^uint64(0)
 		if &a[0] == &b[0] {
 			both = 0

@@ -20,7 +20,6 @@ type eventBlock struct {
 type eventTier struct {
 	lanes int // of a register
 	rows  []eventRow
-	worth float64 // up to which share of the groups with an event it is quicker to take events than all inputs
 }
 
 // eventRow computes a row of outputs of a block at two steps, for as many registers as its place in a tier's list. Strides are in bytes.
@@ -70,7 +69,7 @@ func (b *eventBlocks) listen(src []uint8, steps int, memory *eventMemory) (event
 	w, fans := &b.conv.window, &b.conv.cover
 	var any uint32
 	groups := (w.In.C + 3) / 4
-	messages, few := memory.find(w, fans.rows, src, steps, b.tier.worth, func(v *eventPair, starts []uint32, first, second []uint8, n int) (int, uint64) {
+	messages, few := memory.find(w, fans.rows, src, steps, func(v *eventPair, starts []uint32, first, second []uint8, n int) (int, uint64) {
 		n, messages, some := v.list(starts, first, second, n, w.In.C, w.PadLeft*groups, fans.columns)
 		any |= some
 		return n, messages
