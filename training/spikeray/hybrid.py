@@ -49,7 +49,8 @@ class Shape:
         return out
 
 
-SAMPLE = 4  # operations are counted on every so many-th picture of a batch in training
+SAMPLE = 4  # spikes are counted on every so many-th picture of a batch in training
+GROUP = 4  # channels that the engine takes at a time: it passes over four that are silent at every step
 
 
 def convolve(x, weight, stride):
@@ -65,7 +66,8 @@ class Analog(nn.Module):
     """The network to start from: batch norm after every convolution; (n, 1, size, size) of 0..255 -> logits (n, 2). Its activations are ReLUs, or,
     for a board, the shares of the steps at which the board's neurons would fire.
 
-    `operations`, after a pass: millions of synaptic operations if every activation above 0 were a spike at each step; for a board of the spikes.
+    `paid`, after a pass: the millions of multiply-accumulates over all steps that are paid for where GROUP channels that are all 0 at a place
+    cost nothing; for a board the synaptic operations.
     """
 
     def __init__(self, shape: Shape, dropout=0.2):
@@ -81,15 +83,15 @@ class Analog(nn.Module):
                 nn.init.constant_(self.norms[-1].bias, 0.1)
             before = channels
         self.dropout, self.logits = nn.Dropout(dropout), nn.Linear(before, 2)
-        self.operations = torch.zeros(())
+        self.paid = torch.zeros(())
 
     def activations(self, x):
-        """What each layer says of pictures (n, 1, size, size); sets `operations`."""
-        x, out, self.operations = x / 255, [], 0.0
+        """What each layer says of pictures (n, 1, size, size); sets `paid`."""
+        x, out, self.paid = x / 255, [], 0.0
         for (_, _, stride), conv, norm, fan in zip(self.shape.layers(), self.convs, self.norms, self.shape.fans()):
             x = norm(convolve(x, conv.weight, stride))
             x, share = _Share.apply(x, self.shape.steps, bool(out)) if self.shape.board else _PricedReLU.apply(x)
-            self.operations = self.operations + fan * self.shape.steps * share
+            self.paid = self.paid + fan * self.shape.steps * share
             out.append(x)
         return out
 
@@ -97,22 +99,35 @@ class Analog(nn.Module):
         return self.logits(self.dropout(self.activations(x)[-1].float().mean((2, 3))))
 
 
+def _loudness(x):
+    """The Euclidean norm of each GROUP of channels at each place, (n, channels / GROUP, h, w), of x (n, channels, h, w) or [T][n][channels][h][w],
+    all steps together."""
+    square = x.float().square().unflatten(-3, (-1, GROUP)).sum(-3)
+    return (square.sum(0) if square.ndim == 5 else square).sqrt_()
+
+
+def _spread(x, part):
+    """A group's part of the price, spread over its members x as the gradient of _loudness would be; part: by group, over its loudness."""
+    return x * part.repeat_interleave(GROUP, -3)
+
+
 class _PricedReLU(torch.autograd.Function):
-    """max(x, 0), and the share of it that is above 0, told from every SAMPLE-th picture; backward an activation y has a part in the share
-    that falls as 1/(y + 0.2)^2."""
+    """max(x, 0), and the share of the groups of channels with one above 0, told from every SAMPLE-th picture; backward a group of loudness m has a
+    part in the share that falls as 1/(m + 0.2)^2: one that is dear to silence is hardly pressed, and a quiet channel of a loud group is free."""
 
     @staticmethod
     def forward(ctx, x):
         y = x.clamp_min(0)
         ctx.save_for_backward(y)
-        return y, (y[::SAMPLE] > 0).float().mean()
+        return y, (y[::SAMPLE].unflatten(1, (-1, GROUP)).amax(2) > 0).float().mean()
 
     @staticmethod
     def backward(ctx, gradient, price):
         y, = ctx.saved_tensors
         out = gradient.contiguous(memory_format=torch.channels_last).clone()
         some = y[::SAMPLE]
-        out[::SAMPLE] += (some + 0.2).pow_(-2).mul_(0.2 * price / some.numel())
+        loud = _loudness(some)
+        out[::SAMPLE] += _spread(some, 0.2 * price / loud.numel() / ((loud + 0.2).square_() * (loud + TINY)))
         return out.mul_(y > 0)
 
 
@@ -143,11 +158,12 @@ def _maps(steps, n, *shape):
 
 
 class _Fire(torch.autograd.Function):
-    """The spikes of neurons over T steps, and the share of them that fire at a step, told from every SAMPLE-th picture.
+    """The spikes of neurons over T steps, the share of neurons that fire at a step and the share of GROUPs of channels that fire at any, both told from
+    every SAMPLE-th picture.
 
-    currents: [T][n][...], or [1][n][...] for the same at every step. V starts at 1/2; at each step V += current, and floor(V) spikes, none
+    currents: [T][n][channels][h][w], or [1][n]... for the same at every step. V starts at 1/2; at each step V += current, and floor(V) spikes, none
     below 0 and `most` at most, which V loses. Backward a spike counts from V = 1/2 up (all from 3/2), and as little above the most; the loss of
-    V passes no gradient. In the share V has a part that falls as 1/(V + 3/4)^2.
+    V passes no gradient. In the share of groups, what V is above 1/4 has a part: it falls as 1/(m + 1)^2, m the group's loudness.
     """
 
     @staticmethod
@@ -162,18 +178,21 @@ class _Fire(torch.autograd.Function):
             v = v - out[t] if t == 0 else v.sub_(out[t])
         ctx.save_for_backward(*kept)
         ctx.most, ctx.still = most, len(currents) == 1
-        return out, (out[:, ::SAMPLE] > 0).float().mean()
+        some = out[:, ::SAMPLE]
+        return out, (some > 0).float().mean(), (some.amax(0).unflatten(1, (-1, GROUP)).amax(2) > 0).float().mean()
 
     @staticmethod
-    def backward(ctx, gradient, price):
+    def backward(ctx, gradient, _, price):
         steps = len(ctx.saved_tensors)
+        some = torch.stack([v[::SAMPLE].float() for v in ctx.saved_tensors]).sub_(0.25).clamp_min_(0)
+        loud = _loudness(some)
+        priced = _spread(some, price / loud.numel() / ((loud + 1).square_() * (loud + TINY)))
         later, out = None, None if ctx.still else _maps(steps, *gradient.shape[1:])
         for t in reversed(range(steps)):
             v = ctx.saved_tensors[t]
             slope = (v - 0.5).clamp_(0, 1).sub_((v - (ctx.most + 0.5)).clamp_(0, 1))
             now = gradient[t] * slope
-            some = v[::SAMPLE]
-            now[::SAMPLE] += (some + 0.75).clamp_min_(0.5).pow_(-2).mul_(some > 0.25).mul_(price / (some.numel() * steps))
+            now[::SAMPLE] += priced[t]
             later = now if later is None else later.add_(now)
             if ctx.still:
                 total = later.clone() if t == steps - 1 else total.add_(later)
@@ -195,10 +214,11 @@ class _FireToZero(torch.autograd.Function):
             torch.ge(v, 1, out=out[t])
             v.mul_(1 - out[t])
         ctx.save_for_backward(*kept)
-        return out, out[:, ::SAMPLE].mean()
+        share = out[:, ::SAMPLE].mean()
+        return out, share.clone(), share
 
     @staticmethod
-    def backward(ctx, gradient, price):
+    def backward(ctx, gradient, _, price):
         out, later, each = torch.empty_like(gradient), None, price / gradient[:, ::SAMPLE].numel()
         for t in reversed(range(len(out))):
             v = ctx.saved_tensors[t]
@@ -218,7 +238,9 @@ class Spiking(nn.Module):
     up, or from where no potential can leave the board's range, and biases are whole halves of it: thresholds then lie on the board's grid, and
     nothing is rounded; but not the stem's, which runs on the host. Steps lie one after the other along the batch.
 
-    `operations`, after a pass, is its millions of synaptic operations: a spike, however large its count, is one for each connection it goes down.
+    After a pass `operations` is its millions of synaptic operations: a spike, however large its count, is one for each connection it goes down; `paid`
+    are the multiply-accumulates over all steps that the engine pays for, which passes over GROUP channels that are silent throughout; for a board it
+    is the synaptic operations.
     """
 
     def __init__(self, shape: Shape):
@@ -230,7 +252,7 @@ class Spiking(nn.Module):
             self.biases.append(nn.Parameter(torch.zeros(channels)))
             before = channels
         self.logits = nn.Linear(before, 2)
-        self.operations = torch.zeros(())
+        self.operations = self.paid = torch.zeros(())
 
     def scale(self, i):
         """The scale of convolution i, (channels, 1, 1, 1)."""
@@ -257,8 +279,8 @@ class Spiking(nn.Module):
         return self.shape.board and i > 0
 
     def maps(self, x):
-        """The spikes of each layer in turn, (T * n, channels, h, w), steps outermost; sets `operations` once all were taken."""
-        shape, n, cost = self.shape, len(x), 0.0
+        """The spikes of each layer in turn, (T * n, channels, h, w), steps outermost; sets `operations` and `paid` once all were taken."""
+        shape, n, operations, paid = self.shape, len(x), 0.0, 0.0
         for i, ((_, _, stride), weight, fan) in enumerate(zip(shape.layers(), self.weights, shape.fans())):
             scale = self.scale(i)
             whole = weight / scale
@@ -268,11 +290,12 @@ class Spiking(nn.Module):
             current = convolve(x, whole, stride).float() * (scale.view(1, -1, 1, 1) / unit) + self.bias(i).view(1, -1, 1, 1)
             still = i == 0
             current = current.view(1 if still else shape.steps, n, *current.shape[1:])
-            spikes, share = _FireToZero.apply(current) if self._on_board(i) else _Fire.apply(current, shape.steps, shape.most)
-            cost = cost + fan * shape.steps * share
+            spikes, fired, groups = _FireToZero.apply(current) if self._on_board(i) else _Fire.apply(current, shape.steps, shape.most)
+            operations = operations + fan * shape.steps * fired
+            paid = paid + fan * shape.steps * groups
             x = spikes.flatten(0, 1)
             yield x
-        self.operations = cost
+        self.operations, self.paid = operations, paid
 
     def rates(self, x):
         """The spikes of the last layer, mean over places, by step: (T, n, channels)."""
