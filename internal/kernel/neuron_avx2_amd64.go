@@ -3,14 +3,13 @@
 package kernel
 
 func spikingReLU256(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) {
-	n := len(x) &^ 31
-	if n > 0 {
-		var top float32
-		if spikes, top = spikingReLUAVX2(&counts[0], &v[0], &x[0], n, dt); top >= 1 {
-			clipped, _ = unusual(counts[:n], v[:n])
-		}
+	for n := min(len(x), maxNeurons) &^ 31; n > 0; n = min(len(x), maxNeurons) &^ 31 {
+		some, held := spikingReLUAVX2(&counts[0], &v[0], &x[0], n, dt)
+		spikes += some
+		clipped += uint64(held)
+		counts, v, x = counts[n:], v[n:], x[n:]
 	}
-	moreSpikes, moreClipped := spikingReLUPlain(counts[n:], v[n:], x[n:], dt)
+	moreSpikes, moreClipped := spikingReLUPlain(counts, v, x, dt)
 	return spikes + moreSpikes, clipped + moreClipped
 }
 

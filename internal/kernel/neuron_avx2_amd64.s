@@ -14,7 +14,7 @@ DATA bytesInOrder<>+24(SB)/4, $0x00000003
 DATA bytesInOrder<>+28(SB)/4, $0x00000007
 GLOBL bytesInOrder<>(SB), RODATA|NOPTR, $32
 
-// func spikingReLUAVX2(counts *uint8, v *float32, x *float32, n int, dt float32) (spikes uint64, top float32)
+// func spikingReLUAVX2(counts *uint8, v *float32, x *float32, n int, dt float32) (spikes uint64, held uint32)
 // Requires: AVX, AVX2
 TEXT ·spikingReLUAVX2(SB), NOSPLIT, $0-52
 	VPXOR        Y0, Y0, Y0
@@ -23,6 +23,11 @@ TEXT ·spikingReLUAVX2(SB), NOSPLIT, $0-52
 	VPXOR        Y3, Y3, Y3
 	VPXOR        Y4, Y4, Y4
 	VBROADCASTSS dt+32(FP), Y0
+
+	// 1 as a float32
+	MOVL         $0x3f800000, AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Y8
 
 	// 255 as a float32
 	MOVL         $0x437f0000, AX
@@ -45,12 +50,15 @@ loop:
 	VADDPS     Y5, Y6, Y5
 	VMAXPS     Y1, Y5, Y7
 	VMINPS     Y2, Y7, Y7
-	VCVTTPS2DQ Y7, Y8
-	VCVTDQ2PS  Y8, Y7
+	VCVTTPS2DQ Y7, Y9
+	VCVTDQ2PS  Y9, Y7
 	VSUBPS     Y7, Y5, Y5
-	VMAXPS     Y4, Y5, Y4
 	VMOVUPS    Y5, (CX)
-	VMOVUPS    32(DX), Y5
+
+	// one <= u, false for a NaN, is -1
+	VCMPPS  $0x12, Y5, Y8, Y6
+	VPSUBD  Y6, Y4, Y4
+	VMOVUPS 32(DX), Y5
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Y1, Y5, Y5
@@ -59,12 +67,15 @@ loop:
 	VADDPS     Y5, Y6, Y5
 	VMAXPS     Y1, Y5, Y7
 	VMINPS     Y2, Y7, Y7
-	VCVTTPS2DQ Y7, Y9
-	VCVTDQ2PS  Y9, Y7
+	VCVTTPS2DQ Y7, Y10
+	VCVTDQ2PS  Y10, Y7
 	VSUBPS     Y7, Y5, Y5
-	VMAXPS     Y4, Y5, Y4
 	VMOVUPS    Y5, 32(CX)
-	VMOVUPS    64(DX), Y5
+
+	// one <= u, false for a NaN, is -1
+	VCMPPS  $0x12, Y5, Y8, Y6
+	VPSUBD  Y6, Y4, Y4
+	VMOVUPS 64(DX), Y5
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Y1, Y5, Y5
@@ -73,12 +84,15 @@ loop:
 	VADDPS     Y5, Y6, Y5
 	VMAXPS     Y1, Y5, Y7
 	VMINPS     Y2, Y7, Y7
-	VCVTTPS2DQ Y7, Y10
-	VCVTDQ2PS  Y10, Y7
+	VCVTTPS2DQ Y7, Y11
+	VCVTDQ2PS  Y11, Y7
 	VSUBPS     Y7, Y5, Y5
-	VMAXPS     Y4, Y5, Y4
 	VMOVUPS    Y5, 64(CX)
-	VMOVUPS    96(DX), Y5
+
+	// one <= u, false for a NaN, is -1
+	VCMPPS  $0x12, Y5, Y8, Y6
+	VPSUBD  Y6, Y4, Y4
+	VMOVUPS 96(DX), Y5
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Y1, Y5, Y5
@@ -87,21 +101,24 @@ loop:
 	VADDPS     Y5, Y6, Y5
 	VMAXPS     Y1, Y5, Y7
 	VMINPS     Y2, Y7, Y7
-	VCVTTPS2DQ Y7, Y11
-	VCVTDQ2PS  Y11, Y7
+	VCVTTPS2DQ Y7, Y12
+	VCVTDQ2PS  Y12, Y7
 	VSUBPS     Y7, Y5, Y5
-	VMAXPS     Y4, Y5, Y4
 	VMOVUPS    Y5, 96(CX)
 
+	// one <= u, false for a NaN, is -1
+	VCMPPS $0x12, Y5, Y8, Y6
+	VPSUBD Y6, Y4, Y4
+
 	// Packing works within halves of a register, so the order is mended afterwards.
-	VPACKUSDW Y9, Y8, Y8
-	VPACKUSDW Y11, Y10, Y10
-	VPACKUSWB Y10, Y8, Y8
+	VPACKUSDW Y10, Y9, Y9
+	VPACKUSDW Y12, Y11, Y11
+	VPACKUSWB Y11, Y9, Y9
 	VMOVDQU   bytesInOrder<>+0(SB), Y7
-	VPERMD    Y8, Y7, Y8
-	VMOVDQU   Y8, (AX)
-	VPSADBW   Y1, Y8, Y8
-	VPADDQ    Y8, Y3, Y3
+	VPERMD    Y9, Y7, Y9
+	VMOVDQU   Y9, (AX)
+	VPSADBW   Y1, Y9, Y9
+	VPADDQ    Y9, Y3, Y3
 	ADDQ      $0x00000080, CX
 	ADDQ      $0x00000080, DX
 	ADDQ      $0x20, AX
@@ -116,12 +133,13 @@ done:
 	VMOVQ        X3, BX
 	MOVQ         BX, spikes+40(FP)
 	VEXTRACTI128 $0x01, Y4, X6
-	VMAXPS       X6, X4, X4
+	VPADDD       X6, X4, X4
 	VPSHUFD      $0x0e, X4, X6
-	VMAXPS       X6, X4, X4
+	VPADDD       X6, X4, X4
 	VPSHUFD      $0x01, X4, X6
-	VMAXPS       X6, X4, X4
-	VMOVSS       X4, top+48(FP)
+	VPADDD       X6, X4, X4
+	VMOVD        X4, AX
+	MOVL         AX, held+48(FP)
 	VZEROUPPER
 	RET
 

@@ -4,10 +4,10 @@
 
 package kernel
 
-// spikingReLUAVX2 takes a step of n neurons, a multiple of 32, and returns their spikes and the largest v left, or 0.
+// spikingReLUAVX2 takes a step of n neurons, a multiple of 32, and returns their spikes and how many are left with v >= 1.
 //
 //go:noescape
-func spikingReLUAVX2(counts *uint8, v *float32, x *float32, n int, dt float32) (spikes uint64, top float32)
+func spikingReLUAVX2(counts *uint8, v *float32, x *float32, n int, dt float32) (spikes uint64, held uint32)
 
 // lifSubtractAVX2 takes a step of n neurons, a multiple of 32, subtracts the threshold from those that fire and returns how many do.
 //

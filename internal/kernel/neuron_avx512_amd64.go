@@ -10,31 +10,29 @@ const maxNeurons = 1 << 24
 func spikingReLU512(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) {
 	for len(x) > 0 {
 		n := min(len(x), maxNeurons)
-		some, top := spikingReLUAVX512(&counts[0], &v[0], &x[0], n, dt)
+		some, held, top := spikingReLUAVX512(&counts[0], &v[0], &x[0], n, dt)
 		spikes += uint64(some)
-		if top >= int32(math.Float32bits(1)) {
-			more, spurious := unusual(counts[:n], v[:n])
-			clipped += more
-			spikes -= spurious
+		clipped += uint64(held)
+		if top > int32(math.Float32bits(float32(math.Inf(1)))) {
+			nans, sent := silenceNaN(counts[:n], v[:n])
+			clipped -= nans
+			spikes -= sent
 		}
 		counts, v, x = counts[n:], v[n:], x[n:]
 	}
 	return spikes, clipped
 }
 
-// unusual counts the neurons that MaxCount held back, which are those left with v >= 1, and takes the spikes from those
-// whose v is not a number.
-func unusual(counts []uint8, v []float32) (clipped, spurious uint64) {
+// silenceNaN takes the spikes from the neurons whose v is not a number and has no minus sign; it tells of how many, and how many spikes they had.
+func silenceNaN(counts []uint8, v []float32) (neurons, sent uint64) {
 	for i, u := range v {
-		switch {
-		case u >= 1:
-			clipped++
-		case u != u:
-			spurious += uint64(counts[i])
+		if u != u && !math.Signbit(float64(u)) {
+			neurons++
+			sent += uint64(counts[i])
 			counts[i] = 0
 		}
 	}
-	return clipped, spurious
+	return neurons, sent
 }
 
 func lif512(p LIF, counts []uint8, v, x []float32) (spikes uint64) {

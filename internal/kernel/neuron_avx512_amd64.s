@@ -22,9 +22,9 @@ DATA quartersInOrder<>+56(SB)/4, $0x0000000b
 DATA quartersInOrder<>+60(SB)/4, $0x0000000f
 GLOBL quartersInOrder<>(SB), RODATA|NOPTR, $64
 
-// func spikingReLUAVX512(counts *uint8, v *float32, x *float32, n int, dt float32) (spikes uint32, top int32)
+// func spikingReLUAVX512(counts *uint8, v *float32, x *float32, n int, dt float32) (spikes uint32, held uint32, top int32)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·spikingReLUAVX512(SB), NOSPLIT, $0-48
+TEXT ·spikingReLUAVX512(SB), NOSPLIT, $0-52
 	MOVQ         counts+0(FP), AX
 	MOVQ         v+8(FP), CX
 	MOVQ         x+16(FP), DX
@@ -35,6 +35,7 @@ TEXT ·spikingReLUAVX512(SB), NOSPLIT, $0-48
 	VPXORD       Z3, Z3, Z3
 	VPXORD       Z4, Z4, Z4
 	VMOVDQU32    quartersInOrder<>+0(SB), Z5
+	VPXORD       Z25, Z25, Z25
 	VBROADCASTSS dt+32(FP), Z0
 
 	// 255 as a float32
@@ -46,6 +47,8 @@ TEXT ·spikingReLUAVX512(SB), NOSPLIT, $0-48
 	VPBROADCASTD SI, Z22
 	MOVL         $0x3f800000, SI
 	VPBROADCASTD SI, Z23
+	MOVL         $0x00000001, SI
+	VPBROADCASTD SI, Z24
 
 four:
 	CMPQ    BX, $0x40
@@ -131,15 +134,19 @@ loop:
 	VSUBPS     Z18, Z6, Z6
 	VMOVUPS    Z6, (CX)
 	VPMAXSD    Z6, Z4, Z4
-	VPMOVDB    Z14, X15
-	VMOVDQU    X15, (AX)
-	VPSADBW    X1, X15, X15
-	VPADDQ     Z15, Z3, Z3
-	ADDQ       $0x00000040, DX
-	ADDQ       $0x00000040, CX
-	ADDQ       $0x00000010, AX
-	SUBQ       $0x00000010, BX
-	JMP        loop
+
+	// one <= u
+	VPCMPD  $0x02, Z6, Z23, K2
+	VPADDD  Z24, Z25, K2, Z25
+	VPMOVDB Z14, X15
+	VMOVDQU X15, (AX)
+	VPSADBW X1, X15, X15
+	VPADDQ  Z15, Z3, Z3
+	ADDQ    $0x00000040, DX
+	ADDQ    $0x00000040, CX
+	ADDQ    $0x00000010, AX
+	SUBQ    $0x00000010, BX
+	JMP     loop
 
 rest:
 	TESTQ     BX, BX
@@ -161,10 +168,14 @@ rest:
 	VSUBPS     Z18, Z6, Z6
 	VMOVUPS    Z6, K1, (CX)
 	VPMAXSD    Z6, Z4, Z4
-	VPMOVDB    Z14, X15
-	VMOVDQU8   X15, K1, (AX)
-	VPSADBW    X1, X15, X15
-	VPADDQ     Z15, Z3, Z3
+
+	// one <= u
+	VPCMPD   $0x02, Z6, Z23, K1, K2
+	VPADDD   Z24, Z25, K2, Z25
+	VPMOVDB  Z14, X15
+	VMOVDQU8 X15, K1, (AX)
+	VPSADBW  X1, X15, X15
+	VPADDQ   Z15, Z3, Z3
 
 done:
 	// All sums stay below 2^32: 255*2^24.
@@ -184,10 +195,20 @@ done:
 	VPMAXSD       X10, X4, X4
 	VPSHUFD       $0x01, X4, X10
 	VPMAXSD       X10, X4, X4
+	VEXTRACTI64X4 $0x01, Z25, Y10
+	VPADDD        Y10, Y25, Y25
+	VEXTRACTI32X4 $0x01, Y25, X10
+	VPADDD        X10, X25, X25
+	VPSHUFD       $0x0e, X25, X10
+	VPADDD        X10, X25, X25
+	VPSHUFD       $0x01, X25, X10
+	VPADDD        X10, X25, X25
 	VMOVD         X3, SI
 	MOVL          SI, spikes+40(FP)
+	VMOVD         X25, SI
+	MOVL          SI, held+44(FP)
 	VMOVD         X4, SI
-	MOVL          SI, top+44(FP)
+	MOVL          SI, top+48(FP)
 	VZEROUPPER
 	RET
 
@@ -220,7 +241,17 @@ bounded:
 	VPMAXSD    Z7, Z4, Z4
 	VPMAXSD    Z8, Z4, Z4
 	VPMAXSD    Z9, Z4, Z4
-	JMP        pack
+
+	// one <= u
+	VPCMPD $0x02, Z6, Z23, K2
+	VPADDD Z24, Z25, K2, Z25
+	VPCMPD $0x02, Z7, Z23, K2
+	VPADDD Z24, Z25, K2, Z25
+	VPCMPD $0x02, Z8, Z23, K2
+	VPADDD Z24, Z25, K2, Z25
+	VPCMPD $0x02, Z9, Z23, K2
+	VPADDD Z24, Z25, K2, Z25
+	JMP    pack
 
 // func lifSubtractAVX512(counts *uint8, v *float32, x *float32, n int, decay float32, threshold float32) (spikes uint64)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, POPCNT

@@ -4,10 +4,10 @@
 
 package kernel
 
-// spikingReLUAVX512 takes a step of n neurons, at most 2^24, and returns their spikes and the bits of the largest v left above 0, a NaN being the largest.
+// spikingReLUAVX512 takes a step of n neurons, at most 2^24, and returns their spikes, how many are left with v >= 1, and the bits of the largest v left above 0, a NaN being the largest.
 //
 //go:noescape
-func spikingReLUAVX512(counts *uint8, v *float32, x *float32, n int, dt float32) (spikes uint32, top int32)
+func spikingReLUAVX512(counts *uint8, v *float32, x *float32, n int, dt float32) (spikes uint32, held uint32, top int32)
 
 // lifSubtractAVX512 takes a step of n neurons, subtracts the threshold from those that fire and returns how many do.
 //

@@ -73,15 +73,19 @@ func fold256(y, temp reg.VecPhysical, combine func(a, b reg.Register)) {
 }
 
 func spikingReLU256(order Mem) {
-	TEXT("spikingReLUAVX2", NOSPLIT, "func(counts *uint8, v, x *float32, n int, dt float32) (spikes uint64, top float32)")
+	TEXT("spikingReLUAVX2", NOSPLIT, "func(counts *uint8, v, x *float32, n int, dt float32) (spikes uint64, held uint32)")
 	Pragma("noescape")
-	Doc("spikingReLUAVX2 takes a step of n neurons, a multiple of 32, and returns their spikes and the largest v left, or 0.")
+	Doc("spikingReLUAVX2 takes a step of n neurons, a multiple of 32, and returns their spikes and how many are left with v >= 1.")
 	free := ymms
-	fixed, temp := free.zeros(5, 1), free.take(3)
-	dt, zero, most, sum, top := fixed[0][0], fixed[1][0], fixed[2][0], fixed[3][0], fixed[4][0]
-	u, old, whole := temp[0], temp[1], temp[2]
+	fixed, temp := free.zeros(5, 1), free.take(4)
+	dt, zero, most, sum, held := fixed[0][0], fixed[1][0], fixed[2][0], fixed[3][0], fixed[4][0]
+	u, old, whole, one := temp[0], temp[1], temp[2], temp[3]
 	VBROADCASTSS(parameter("dt"), dt)
 	bits := GP32()
+	Comment("1 as a float32")
+	MOVL(U32(0x3f800000), bits)
+	VMOVD(bits, one.AsX())
+	VPBROADCASTD(one.AsX(), one)
 	Comment("255 as a float32")
 	MOVL(U32(0x437f0000), bits)
 	VMOVD(bits, most.AsX())
@@ -102,15 +106,18 @@ func spikingReLU256(order Mem) {
 		VCVTTPS2DQ(whole, count)
 		VCVTDQ2PS(count, whole)
 		VSUBPS(whole, u, u)
-		VMAXPS(top, u, top)
 		VMOVUPS(u, v)
+		Comment("one <= u, false for a NaN, is -1")
+		VCMPPS(Imm(0x12), u, one, old)
+		VPSUBD(old, held, held)
 	}, func(reg.VecPhysical) {})
 	Store(spikes, Return("spikes"))
-	max := func(a, b reg.Register) { VMAXPS(a, b, b) }
-	fold256(top, old, max)
-	VPSHUFD(Imm(0b01), top.AsX(), old.AsX())
-	max(old.AsX(), top.AsX())
-	VMOVSS(top.AsX(), result("top"))
+	add := func(a, b reg.Register) { VPADDD(a, b, b) }
+	fold256(held, old, add)
+	VPSHUFD(Imm(0b01), held.AsX(), old.AsX())
+	add(old.AsX(), held.AsX())
+	VMOVD(held.AsX(), bits)
+	Store(bits, Return("held"))
 	VZEROUPPER()
 	RET()
 }

@@ -60,15 +60,15 @@ func store(masked bool, from reg.Register, to Mem) {
 	}
 }
 
-// spikingReLU512 leaves two things to its caller: counting the neurons held back, which are those with v >= 1 after the
-// step, and to take away the spikes of those whose v is not a number. Both show in the largest v.
+// spikingReLU512 leaves to its caller to take away the spikes of neurons whose v is not a number, which show in the largest v. Until that is
+// done they are among those held back.
 //
 // Four registers go through each operation in turn, because one alone would wait for its own results. Numbers from zero
 // up are in order as whole numbers too, which some processors have more room to compare; and more to multiply than to add.
 func spikingReLU512(quarters Mem) {
-	TEXT("spikingReLUAVX512", NOSPLIT, "func(counts *uint8, v, x *float32, n int, dt float32) (spikes uint32, top int32)")
+	TEXT("spikingReLUAVX512", NOSPLIT, "func(counts *uint8, v, x *float32, n int, dt float32) (spikes, held uint32, top int32)")
 	Pragma("noescape")
-	Doc("spikingReLUAVX512 takes a step of n neurons, at most 2^24, and returns their spikes and the bits of the largest v left above 0, a NaN being the largest.")
+	Doc("spikingReLUAVX512 takes a step of n neurons, at most 2^24, and returns their spikes, how many are left with v >= 1, and the bits of the largest v left above 0, a NaN being the largest.")
 	counts, v, x, n := Load(Param("counts"), GP64()), Load(Param("v"), GP64()), Load(Param("x"), GP64()), Load(Param("n"), GP64())
 	free := zmms
 	fixed := free.zeros(5, 1)
@@ -76,7 +76,7 @@ func spikingReLU512(quarters Mem) {
 	order := free.take(1)[0]
 	VMOVDQU32(quarters, order)
 	u, old, count, whole := free.take(4), free.take(4), free.take(4), free.take(4)
-	limit, one := free.take(1)[0], free.take(1)[0]
+	limit, one, unit, held := free.take(1)[0], free.take(1)[0], free.take(1)[0], free.zeros(1, 1)[0][0]
 	VBROADCASTSS(parameter("dt"), dt)
 	bits := GP32()
 	Comment("255 as a float32")
@@ -87,6 +87,8 @@ func spikingReLU512(quarters Mem) {
 	VPBROADCASTD(bits, limit)
 	MOVL(U32(0x3f800000), bits)
 	VPBROADCASTD(bits, one)
+	MOVL(U32(1), bits)
+	VPBROADCASTD(bits, unit)
 
 	// bounded takes u to counts of 0 to 255.
 	bounded := func(registers int, masked bool) {
@@ -102,6 +104,13 @@ func spikingReLU512(quarters Mem) {
 		each(func(i int) { VSUBPS(whole[i], u[i], u[i]) })
 		each(func(i int) { store(masked, u[i], Mem{Base: v, Disp: 64 * i}) })
 		each(func(i int) { VPMAXSD(u[i], top, top) })
+		Comment("one <= u")
+		if masked {
+			VPCMPD(Imm(2), u[0], one, reg.K1, reg.K2)
+			VPADDD(unit, held, reg.K2, held)
+		} else {
+			each(func(i int) { VPCMPD(Imm(2), u[i], one, reg.K2); VPADDD(unit, held, reg.K2, held) })
+		}
 	}
 	step := func(registers int, masked bool) {
 		each := func(op func(i int)) {
@@ -179,8 +188,11 @@ func spikingReLU512(quarters Mem) {
 	Comment("All sums stay below 2^32: 255*2^24.")
 	fold512(sum, old[0], func(a, b reg.Register) { VPADDD(a, b, b) })
 	fold512(top, old[0], func(a, b reg.Register) { VPMAXSD(a, b, b) })
+	fold512(held, old[0], func(a, b reg.Register) { VPADDD(a, b, b) })
 	VMOVD(sum.AsX(), bits)
 	Store(bits, Return("spikes"))
+	VMOVD(held.AsX(), bits)
+	Store(bits, Return("held"))
 	VMOVD(top.AsX(), bits)
 	Store(bits, Return("top"))
 	VZEROUPPER()
