@@ -111,20 +111,20 @@ class Watch:
             self.peak = max(self.peak, self.service.memory()["VmRSS"])
 
 
-def spikeray(w, server: pathlib.Path) -> Service:
-    """The server as it comes, answering with the spiking model."""
+def spikeray(server: pathlib.Path, model: pathlib.Path) -> Service:
+    """The server as it comes, answering with a model."""
     port = free_port()
-    return Service("spikeray", [server, "serve", "--addr", f"127.0.0.1:{port}", "--model", w.models["spiking"].path], port)
+    return Service("spikeray", [server, "serve", "--addr", f"127.0.0.1:{port}", "--model", model], port)
 
 
-def python(w) -> Service:
-    """peer_service.py under uvicorn, a worker a core."""
-    port = free_port()
-    return Service("FastAPI + Pillow + ONNX Runtime", [
+def python(w, twin=None) -> Service:
+    """peer_service.py under uvicorn, a worker a core: the article's network in float32, or a twin in int8."""
+    port, of = free_port(), twin or w
+    return Service("FastAPI + Pillow + ONNX Runtime" + (" int8" if twin else ""), [
         sys.executable, "-m", "uvicorn", "peer_service:app", "--host", "127.0.0.1", "--port", port,
         "--workers", len(w.cores), "--no-access-log", "--log-level", "warning"], port, {
-        "PEER_NETWORK": str(w.onnx(1)), "PEER_SIZE": str(w.size), "PEER_SCALE": str(w.scale),
-        "PEER_POSITIVE": str(w.positive), "PEER_LABELS": ",".join(w.description["labels"]), "OMP_NUM_THREADS": "1", **KEEP_MEMORY})
+        "PEER_NETWORK": str(of.onnx(1, bool(twin))), "PEER_SIZE": str(of.size), "PEER_SCALE": str(of.scale), "PEER_WINDOWED": "1" if twin else "",
+        "PEER_POSITIVE": str(of.positive), "PEER_LABELS": ",".join(of.description["labels"]), "OMP_NUM_THREADS": "1", **KEEP_MEMORY})
 
 
 def free_port() -> int:

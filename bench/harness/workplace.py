@@ -13,6 +13,7 @@ from peers import modelfile, onnx_network
 from . import machine, steps_model
 from .contender import Contender
 from .pictures import Pictures, write_list
+from .twin import Twin
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -50,8 +51,9 @@ class Workplace:
         if self.pictures.originals:
             self.lists["originals"] = write_list(room / "originals.txt", self.pictures.originals)
         self.ours, self.load = self._go("./bench/ours"), self._go("./bench/load")
+        self.default = ROOT / "models" / "spikeray.safetensors"
         self._networks = {}
-        self._steps = None
+        self._steps = self._twin = None
 
     def server(self) -> pathlib.Path:
         """The server as the container image has it."""
@@ -96,6 +98,12 @@ class Workplace:
         if self._steps is None:
             self._steps = steps_model.write(self.room, self.models["relu"].path, self.pictures.calibration)
         return self._steps
+
+    def twin(self) -> Twin:
+        """The default model's ReLU twin, opened once."""
+        if self._twin is None:
+            self._twin = Twin(ROOT / "bench" / "twin" / "spikeray-relu.safetensors", self, self.data)
+        return self._twin
 
     def _contender(self, name, command, cores):
         return Contender(name, [str(word) for word in command], cores)

@@ -20,7 +20,7 @@ def run(w, bars):
     list_, kind = (w.lists["originals"], "originals") if "originals" in w.lists else (w.lists["small"], "224-pixel pictures")
     requests = w.effort.tasks(480)
     rows, sizes = [], {}
-    for start, times in ((lambda: service.spikeray(w, server), 20), (lambda: service.python(w), 5)):
+    for start, times in ((lambda: service.spikeray(server, w.models["spiking"].path), 20), (lambda: service.python(w), 5)):
         name, rest, load, started = _measure(w, start, w.effort.tasks(times), list_, requests)
         sizes[name] = rest, load, started
         rows.append([name, f"**{rest['VmRSS'] / MB:.1f}**", f"{rest['Pss'] / MB:.1f}", f"**{load[0] / MB:.1f}** ({load[1] / MB:.1f})",

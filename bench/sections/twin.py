@@ -6,8 +6,6 @@ import numpy as np
 
 from harness import report
 from harness.pairs import Spread, interleave, ratio
-from harness.twin import Twin
-from harness.workplace import ROOT
 from peers import modelfile
 
 TITLE = "(g) The default model beside its ReLU twin"
@@ -16,8 +14,7 @@ The peers take pictures that are float32 and seen through the grey window alread
 
 
 def run(w, bars):
-    twin = Twin(ROOT / "bench" / "twin" / "spikeray-relu.safetensors", w, w.data)
-    default = ROOT / "models" / "spikeray.safetensors"
+    twin, default = w.twin(), w.default
     title = f"spikeray {modelfile.header(default)[0]['version']}"
     parts = [NOTE.format(n=len(twin.calibration), without="" if twin.elsewhere else ", which is not at hand")]
     auc = _auc(w, twin, default, title) if twin.elsewhere else {}
@@ -37,6 +34,7 @@ def run(w, bars):
             parts.append(f"**Batch {batch}, {threads}**\n\n" + report.table(
                 ["", *report.MS, f"÷ {title}", "AUC"],
                 [[c.name, *report.ms(Spread.of(found[c.name])), report.times(ratio(found[c.name], found[title])), auc.get(c.name, "")] for c in contenders]))
+    parts.append(_by_steps(w, twin, default))
     for heading, source, files, kind in w.kinds():
         if not source:
             continue
@@ -55,6 +53,26 @@ PEERS = (("ONNX Runtime float32", "onnxruntime", False), ("ONNX Runtime int8", "
          ("OpenVINO float32", "openvino", False), ("OpenVINO int8", "openvino", True))
 
 
+def _by_steps(w, twin, default):
+    """What a step more costs, and what it is worth."""
+    steps = range(1, modelfile.header(default)[0]["time"]["steps"] + 1)
+    with contextlib.ExitStack() as stack:
+        contenders = [stack.enter_context(w.spikeray(str(t), default, w.one_core(), prepared=twin.raw, steps=t)) for t in steps]
+        found = interleave(contenders, w.effort.rounds, w.effort.tasks(60), warmup=4)
+    worth = {}
+    for t in steps if twin.elsewhere else ():
+        with w.spikeray(str(t), default, w.cores, prepared=twin.raw_elsewhere, steps=t) as c:
+            worth[str(t)] = _area(twin, c.answers()["probabilities"])
+    return "**Steps: the default model shown for fewer than its own, one thread**\n\n" + report.table(
+        ["T", *report.MS, "AUC"], [[c.name, *report.ms(Spread.of(found[c.name])), worth.get(c.name, "")] for c in contenders])
+
+
+def _area(twin, probabilities):
+    p = np.array(probabilities)
+    ill, well = p[twin.labels == 1], p[twin.labels == 0]
+    return f"{((ill[:, None] > well).mean() + (ill[:, None] == well).mean() / 2):.4f}"
+
+
 def _auc(w, twin, default, title):
     """AUC on `shifted` by contender's name."""
     out, everywhere = {}, w.cores
@@ -63,9 +81,7 @@ def _auc(w, twin, default, title):
                         ("the twin, ours, float32", lambda: w.spikeray(title, twin.path, everywhere, prepared=twin.raw_elsewhere)),
                         *((name, lambda runtime=runtime, int8=int8: w.peer(name, runtime, twin.onnx(1, int8), everywhere, twin=shown)) for name, runtime, int8 in PEERS)]:
         with open_() as c:
-            p = np.array(c.answers()["probabilities"])
-        ill, well = p[twin.labels == 1], p[twin.labels == 0]
-        out[name] = f"{((ill[:, None] > well).mean() + (ill[:, None] == well).mean() / 2):.4f}"
+            out[name] = _area(twin, c.answers()["probabilities"])
     return out
 
 
