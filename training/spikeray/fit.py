@@ -2,8 +2,9 @@
 
 Two stages, both among pictures augmented at full strength. First a ReLU network from the start; its activations are priced, so that
 it becomes sparse. Then the spiking network that it is converted to, through time and with int8 weights, taught by the first on the same views;
-a view and the same view under one grey level of noise must get the same answer. Both keep to a budget of synaptic operations and end in the
-running average of their weights.
+a view and the same view under one grey level of noise must get the same answer. What is priced there is what the engine pays for: groups of
+channels with a spike, once channels that fire at the same places were put together. Both keep to a budget and end in the running average of
+their weights.
 
 A run's folder holds first.pt and model.pt (weights), answers*.npz (logits of the held-out block and of pictures elsewhere: plain, for each kind
 of stress, under noise of one grey level; of earlier steps with "@t") and run.json. A run that was stopped goes on from its last epoch; a finished
@@ -26,7 +27,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
-from . import data, hybrid, stress, window
+from . import data, hybrid, order, stress, window
 from .augment import KINDS, augment
 
 MARGIN = 1.25  # pictures are kept so much larger than the network's, for geometry to choose from
@@ -52,8 +53,10 @@ class Plan:
     decay: float = 0.02  # AdamW's
     batch: int = 64
     smoothing: float = 0.05
-    budget: float = 26.0  # millions of multiply-accumulates a picture that the engine pays for (hybrid's `paid`), above which they cost
+    budget: float = 22.0  # millions of synaptic operations a picture, above which they cost, first stage
     price: float = 0.15  # of as many again
+    budget_after: float = 24.0  # millions of multiply-accumulates that the engine pays for, second stage (for a board of synaptic operations)
+    price_after: float = 0.5
     kinds: tuple = KINDS  # of augmentation
     cover: float = 0.35
     widest: float = 0.15
@@ -179,6 +182,7 @@ class _Trainer:
     def __init__(self, model, x, y, plan, stage, folder, teacher=None):
         self.model, self.x, self.y, self.plan, self.stage, self.folder, self.teacher = model, x, y, plan, stage, folder, teacher
         self.epochs, self.rate = (plan.epochs, plan.rate) if stage == 1 else (plan.epochs_after, plan.rate_after)
+        self.budget, self.price = (plan.budget, plan.price) if stage == 1 else (plan.budget_after, plan.price_after)
         self.steps = len(y) // plan.batch
         decayed = [p for p in model.parameters() if p.ndim > 1]
         others = [p for p in model.parameters() if p.ndim <= 1]
@@ -217,9 +221,9 @@ class _Trainer:
             apart = ((difference[:, 1] - difference[:, 0]) ** 2).mean()
         loss = (loss * self.weight[y]).mean()
         # A network is not made sparse all at once.
-        budget = plan.budget * 4 ** (1 - min(1, done / (0.5 * total)))
+        budget = self.budget * 4 ** (1 - min(1, done / (0.5 * total)))
         paid = self.model.paid
-        whole = loss + self.plan.steady * apart + plan.price * functional.relu(paid / budget - 1)
+        whole = loss + self.plan.steady * apart + self.price * functional.relu(paid / budget - 1)
         self.optimizer.zero_grad(set_to_none=True)
         whole.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -291,8 +295,11 @@ def fit(plan: Plan, root, out, beside=None):
         torch.save(analog.state_dict(), out / "first.pt")
     first, before = ask(analog)
     print(f"{out}: first stage AUC " + ", ".join(f"{name} {of['plain']:.4f}" for name, of in before.items()), flush=True)
-    tops = hybrid.peaks(analog, sample(plan, kept, training))
-    model = hybrid.converted(analog, plan.shape(), tops).to(memory_format=torch.channels_last)
+    views = sample(plan, kept, training)
+    model = hybrid.converted(analog, plan.shape(), hybrid.peaks(analog, views))
+    if not plan.board:
+        model = order.reordered(model, order.orders(model, views, np.random.default_rng(plan.seed)))
+    model = model.to(memory_format=torch.channels_last)
     _Trainer(model, x, y, plan, 2, out, analog.eval()).run()
     model = hybrid.finer(model, plan.final()).to(memory_format=torch.channels_last)
     torch.save(model.state_dict(), out / "model.pt")

@@ -51,6 +51,7 @@ class Shape:
 
 SAMPLE = 4  # spikes are counted on every so many-th picture of a batch in training
 GROUP = 4  # channels that the engine takes at a time: it passes over four that are silent at every step
+LOUD = 5.0  # spikes: a group so loud has half of what a group costs at most
 
 
 def convolve(x, weight, stride):
@@ -66,8 +67,7 @@ class Analog(nn.Module):
     """The network to start from: batch norm after every convolution; (n, 1, size, size) of 0..255 -> logits (n, 2). Its activations are ReLUs, or,
     for a board, the shares of the steps at which the board's neurons would fire.
 
-    `paid`, after a pass: the millions of multiply-accumulates over all steps that are paid for where GROUP channels that are all 0 at a place
-    cost nothing; for a board the synaptic operations.
+    `paid`, after a pass: millions of synaptic operations if every activation above 0 were a spike at each step; for a board of the spikes.
     """
 
     def __init__(self, shape: Shape, dropout=0.2):
@@ -99,35 +99,22 @@ class Analog(nn.Module):
         return self.logits(self.dropout(self.activations(x)[-1].float().mean((2, 3))))
 
 
-def _loudness(x):
-    """The Euclidean norm of each GROUP of channels at each place, (n, channels / GROUP, h, w), of x (n, channels, h, w) or [T][n][channels][h][w],
-    all steps together."""
-    square = x.float().square().unflatten(-3, (-1, GROUP)).sum(-3)
-    return (square.sum(0) if square.ndim == 5 else square).sqrt_()
-
-
-def _spread(x, part):
-    """A group's part of the price, spread over its members x as the gradient of _loudness would be; part: by group, over its loudness."""
-    return x * part.repeat_interleave(GROUP, -3)
-
-
 class _PricedReLU(torch.autograd.Function):
-    """max(x, 0), and the share of the groups of channels with one above 0, told from every SAMPLE-th picture; backward a group of loudness m has a
-    part in the share that falls as 1/(m + 0.2)^2: one that is dear to silence is hardly pressed, and a quiet channel of a loud group is free."""
+    """max(x, 0), and the share of it that is above 0, told from every SAMPLE-th picture; backward an activation y has a part in the share
+    that falls as 1/(y + 0.2)^2."""
 
     @staticmethod
     def forward(ctx, x):
         y = x.clamp_min(0)
         ctx.save_for_backward(y)
-        return y, (y[::SAMPLE].unflatten(1, (-1, GROUP)).amax(2) > 0).float().mean()
+        return y, (y[::SAMPLE] > 0).float().mean()
 
     @staticmethod
     def backward(ctx, gradient, price):
         y, = ctx.saved_tensors
         out = gradient.contiguous(memory_format=torch.channels_last).clone()
         some = y[::SAMPLE]
-        loud = _loudness(some)
-        out[::SAMPLE] += _spread(some, 0.2 * price / loud.numel() / ((loud + 0.2).square_() * (loud + TINY)))
+        out[::SAMPLE] += (some + 0.2).pow_(-2).mul_(0.2 * price / some.numel())
         return out.mul_(y > 0)
 
 
@@ -157,13 +144,24 @@ def _maps(steps, n, *shape):
     return torch.empty((steps * n, *shape), memory_format=torch.channels_last).view(steps, n, *shape)
 
 
+def _pressed(above, price):
+    """The price of groups of channels, spread over their members; above: by how much a potential is above where it begins to count, [T][n][channels][h][w].
+
+    A group's loudness m is the Euclidean norm of its members over all steps; its part in the share of groups is taken as m / (m + LOUD).
+    A quiet channel of a loud group is nearly free: the engine takes it along.
+    """
+    loud = above.square().unflatten(2, (-1, GROUP)).sum((0, 3)).sqrt_()
+    part = price * LOUD / loud.numel() / ((loud + LOUD).square_() * (loud + TINY))
+    return above * part.repeat_interleave(GROUP, 1)
+
+
 class _Fire(torch.autograd.Function):
     """The spikes of neurons over T steps, the share of neurons that fire at a step and the share of GROUPs of channels that fire at any, both told from
     every SAMPLE-th picture.
 
     currents: [T][n][channels][h][w], or [1][n]... for the same at every step. V starts at 1/2; at each step V += current, and floor(V) spikes, none
     below 0 and `most` at most, which V loses. Backward a spike counts from V = 1/2 up (all from 3/2), and as little above the most; the loss of
-    V passes no gradient. In the share of groups, what V is above 1/4 has a part: it falls as 1/(m + 1)^2, m the group's loudness.
+    V passes no gradient. In the share of groups, what V is above 1/4 has a part, as _pressed says.
     """
 
     @staticmethod
@@ -184,9 +182,7 @@ class _Fire(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient, _, price):
         steps = len(ctx.saved_tensors)
-        some = torch.stack([v[::SAMPLE].float() for v in ctx.saved_tensors]).sub_(0.25).clamp_min_(0)
-        loud = _loudness(some)
-        priced = _spread(some, price / loud.numel() / ((loud + 1).square_() * (loud + TINY)))
+        priced = _pressed(torch.stack([v[::SAMPLE].float() for v in ctx.saved_tensors]).sub_(0.25).clamp_min_(0), price)
         later, out = None, None if ctx.still else _maps(steps, *gradient.shape[1:])
         for t in reversed(range(steps)):
             v = ctx.saved_tensors[t]
