@@ -16,7 +16,10 @@ type eventTier struct {
 	products func(free *vectors) products
 }
 
-var eventsVNNI = eventTier{"VNNI", 2, "", productsVNNI}
+var (
+	eventsVNNI = eventTier{"VNNI", 2, "", productsVNNI}
+	eventsBW   = eventTier{"BW", 1, " Counts are below 128.", productsOfSmall}
+)
 
 // rows writes a convolution over the inputs that are not silent, one function for each width in registers of 16 channels. Two
 // steps of the same neurons are taken at a time, so that a weight is loaded once.

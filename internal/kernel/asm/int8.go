@@ -21,6 +21,7 @@ type int8Tier struct {
 
 var (
 	int8VNNI = int8Tier{"VNNI", "uint8", "int8", zmms, 2, []int{1: 8, 2: 8, 3: 8, 4: 6}, productsVNNI}
+	int8BW   = int8Tier{"BW", "uint16", "int16", zmms, 2, []int{1: 8, 2: 8, 3: 8, 4: 6}, productsOfWords}
 	int8AVX2 = int8Tier{"AVX2x", "uint16", "int16", ymms, 1, []int{1: 8, 2: 4, 3: 3}, productsOfWords}
 )
 
@@ -37,6 +38,19 @@ func productsOfWords(free *vectors) products {
 	product := free.take(2)
 	return func(j int, weight Op, input, sum reg.Register) {
 		VPMADDWD(weight, input, product[j%2])
+		VPADDD(product[j%2], sum, sum)
+	}
+}
+
+// productsOfSmall is of four bytes, the inputs below 128: two products then fit 16 bits.
+func productsOfSmall(free *vectors) products {
+	ones, product := free.take(1)[0], free.take(2)
+	one := GP32()
+	MOVL(U32(0x00010001), one)
+	VPBROADCASTD(one, ones)
+	return func(j int, weight Op, input, sum reg.Register) {
+		VPMADDUBSW(weight, input, product[j%2])
+		VPMADDWD(ones, product[j%2], product[j%2])
 		VPADDD(product[j%2], sum, sum)
 	}
 }
