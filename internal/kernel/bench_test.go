@@ -52,6 +52,48 @@ func BenchmarkInt8Conv(b *testing.B) {
 	}
 }
 
+// BenchmarkEvents takes two steps of a layer in the middle of spikeray, where one in twenty of the neurons before it fires.
+func BenchmarkEvents(b *testing.B) {
+	benchTiers(b, func(b *testing.B) {
+		w, _ := NewWindow(Shape{16, 16, 80}, 3, 3, 1, 1, true, 80)
+		r := rand.New(rand.NewPCG(1, 1))
+		layer := newLayer(r, w)
+		for i := range layer.scale {
+			layer.scale[i] /= 1000
+		}
+		maps := make([]uint8, 2*w.In.Len())
+		for i := range maps {
+			if r.IntN(20) == 0 {
+				maps[i] = uint8(1 + r.IntN(8))
+			}
+		}
+		c, err := NewInt8Conv(w, layer.weights, layer.scale, layer.bias)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var s Int8Steps
+		if _, few := s.Open(c, maps, 2); !few {
+			b.Skip("not taken as events")
+		}
+		n, neuron := w.Out.W*w.Out.C, Graded{1, 120}
+		rows, v, counts := make([]float32, 2*n), make([]float32, n), make([]uint8, 2*n)
+		for b.Loop() {
+			s.Open(c, maps, 2)
+			for y := range w.Out.H {
+				if _, done := s.Fire(counts, n, y, neuron, 0.5); done {
+					continue
+				}
+				for i := range v {
+					v[i] = 0.5
+				}
+				s.Rows(rows, y)
+				neuron.Step(counts[:n], v, rows[:n])
+				neuron.Step(counts[n:], v, rows[n:])
+			}
+		}
+	})
+}
+
 func BenchmarkFloat32Conv(b *testing.B) {
 	for _, l := range benchLayers {
 		b.Run(l.name, func(b *testing.B) {

@@ -4,106 +4,8 @@
 
 #include "textflag.h"
 
-DATA lanesInOrder<>+0(SB)/4, $0x00000000
-DATA lanesInOrder<>+4(SB)/4, $0x00000001
-DATA lanesInOrder<>+8(SB)/4, $0x00000002
-DATA lanesInOrder<>+12(SB)/4, $0x00000003
-DATA lanesInOrder<>+16(SB)/4, $0x00000004
-DATA lanesInOrder<>+20(SB)/4, $0x00000005
-DATA lanesInOrder<>+24(SB)/4, $0x00000006
-DATA lanesInOrder<>+28(SB)/4, $0x00000007
-DATA lanesInOrder<>+32(SB)/4, $0x00000008
-DATA lanesInOrder<>+36(SB)/4, $0x00000009
-DATA lanesInOrder<>+40(SB)/4, $0x0000000a
-DATA lanesInOrder<>+44(SB)/4, $0x0000000b
-DATA lanesInOrder<>+48(SB)/4, $0x0000000c
-DATA lanesInOrder<>+52(SB)/4, $0x0000000d
-DATA lanesInOrder<>+56(SB)/4, $0x0000000e
-DATA lanesInOrder<>+60(SB)/4, $0x0000000f
-GLOBL lanesInOrder<>(SB), RODATA|NOPTR, $64
-
-// func findEventsAVX512(starts *uint32, places *uint32, first *uint32, second *uint32, a *uint8, b *uint8, c int, pixels int, n uint32, place uint32, group uint32, pixel uint32, fans *int, both uint64) (events uint32, messages uint64)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, POPCNT
-TEXT ·findEventsAVX512(SB), NOSPLIT, $8-112
-	MOVQ starts+0(FP), AX
-	MOVQ places+8(FP), CX
-	MOVQ first+16(FP), DX
-	MOVQ second+24(FP), BX
-	MOVQ a+32(FP), SI
-	MOVQ b+40(FP), DI
-	MOVQ c+48(FP), R8
-	MOVQ fans+80(FP), R9
-	MOVL n+64(FP), R10
-
-	// The places of a pixel's first 16 groups; how far the next 16 and the next pixel are.
-	MOVL         group+72(FP), R11
-	VPBROADCASTD R11, Z1
-	VPMULLD      lanesInOrder<>+0(SB), Z1, Z2
-	VPSLLD       $0x04, Z1, Z1
-	MOVL         place+68(FP), R11
-	VPBROADCASTD R11, Z0
-	VPADDD       Z0, Z2, Z2
-	MOVL         pixel+76(FP), R11
-	VPBROADCASTD R11, Z0
-	XORQ         R15, R15
-
-pixel:
-	MOVL      R10, (AX)
-	ADDQ      $0x04, AX
-	XORQ      R12, R12
-	XORQ      BP, BP
-	MOVQ      R8, R13
-	VMOVDQA32 Z2, Z7
-
-chunk:
-	MOVQ  $-1, R14
-	CMPQ  R13, $0x40
-	JGE   whole
-	BZHIQ R13, R14, R14
-
-whole:
-	KMOVQ         R14, K1
-	VMOVDQU8.Z    (SI)(R12*1), K1, Z3
-	VMOVDQU8.Z    (DI)(R12*1), K1, Z4
-	VPTESTMB      Z3, Z3, K3
-	VPTESTMB      Z4, Z4, K4
-	KMOVQ         K3, R14
-	KMOVQ         K4, R11
-	ANDQ          both+88(FP), R11
-	POPCNTQ       R14, R14
-	POPCNTQ       R11, R11
-	ADDQ          R14, BP
-	ADDQ          R11, BP
-	VPORD         Z3, Z4, Z5
-	VPTESTMD      Z5, Z5, K2
-	KMOVW         K2, R11
-	VPCOMPRESSD.Z Z7, K2, Z6
-	VPCOMPRESSD.Z Z3, K2, Z3
-	VPCOMPRESSD.Z Z4, K2, Z4
-	VMOVDQU32     Z6, (CX)(R10*4)
-	VMOVDQU32     Z3, (DX)(R10*4)
-	VMOVDQU32     Z4, (BX)(R10*4)
-	POPCNTL       R11, R11
-	ADDQ          R11, R10
-	VPADDD        Z1, Z7, Z7
-	ADDQ          $0x40, R12
-	SUBQ          $0x40, R13
-	JG            chunk
-	IMULQ         (R9), BP
-	ADDQ          BP, R15
-	ADDQ          $0x08, R9
-	VPADDD        Z0, Z2, Z2
-	ADDQ          R8, SI
-	ADDQ          R8, DI
-	DECQ          pixels+56(FP)
-	JNZ           pixel
-	MOVL          R10, events+96(FP)
-	MOVQ          R15, messages+104(FP)
-	VZEROUPPER
-	RET
-
 // func eventRowVNNI1(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, AVX512VNNI, CMOV
 TEXT ·eventRowVNNI1(SB), NOSPLIT, $0-148
 	MOVL  tail+144(FP), AX
 	KMOVW AX, K1
@@ -184,7 +86,7 @@ next:
 	RET
 
 // func eventFireVNNI1(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI, CMOV
 TEXT ·eventFireVNNI1(SB), NOSPLIT, $0-168
 	MOVL         tail+144(FP), AX
 	KMOVW        AX, K1
@@ -297,7 +199,7 @@ next:
 	RET
 
 // func eventRowVNNI2(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, AVX512VNNI, CMOV
 TEXT ·eventRowVNNI2(SB), NOSPLIT, $0-148
 	MOVL  tail+144(FP), AX
 	KMOVW AX, K1
@@ -399,7 +301,7 @@ next:
 	RET
 
 // func eventFireVNNI2(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI, CMOV
 TEXT ·eventFireVNNI2(SB), NOSPLIT, $0-168
 	MOVL         tail+144(FP), AX
 	KMOVW        AX, K1
@@ -550,7 +452,7 @@ next:
 	RET
 
 // func eventRowVNNI3(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, AVX512VNNI, CMOV
 TEXT ·eventRowVNNI3(SB), NOSPLIT, $0-148
 	MOVL  tail+144(FP), AX
 	KMOVW AX, K1
@@ -673,7 +575,7 @@ next:
 	RET
 
 // func eventFireVNNI3(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI, CMOV
 TEXT ·eventFireVNNI3(SB), NOSPLIT, $0-168
 	MOVL         tail+144(FP), AX
 	KMOVW        AX, K1
@@ -862,7 +764,7 @@ next:
 	RET
 
 // func eventRowVNNI4(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, AVX512VNNI, CMOV
 TEXT ·eventRowVNNI4(SB), NOSPLIT, $0-148
 	MOVL  tail+144(FP), AX
 	KMOVW AX, K1
@@ -1006,7 +908,7 @@ next:
 	RET
 
 // func eventFireVNNI4(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
-// Requires: AVX, AVX2, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI, CMOV
 TEXT ·eventFireVNNI4(SB), NOSPLIT, $0-168
 	MOVL         tail+144(FP), AX
 	KMOVW        AX, K1
@@ -1233,7 +1135,7 @@ next:
 	RET
 
 // func eventRowVNNI5(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·eventRowVNNI5(SB), NOSPLIT, $0-148
 	MOVL  tail+144(FP), AX
 	KMOVW AX, K1
@@ -1356,7 +1258,7 @@ next:
 	RET
 
 // func eventFireVNNI5(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
 TEXT ·eventFireVNNI5(SB), NOSPLIT, $0-168
 	MOVL         tail+144(FP), AX
 	KMOVW        AX, K1
@@ -1579,7 +1481,7 @@ next:
 	RET
 
 // func eventRowVNNI6(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·eventRowVNNI6(SB), NOSPLIT, $0-148
 	MOVL  tail+144(FP), AX
 	KMOVW AX, K1
@@ -1716,7 +1618,7 @@ next:
 	RET
 
 // func eventFireVNNI6(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
 TEXT ·eventFireVNNI6(SB), NOSPLIT, $0-168
 	MOVL         tail+144(FP), AX
 	KMOVW        AX, K1
@@ -1970,7 +1872,7 @@ next:
 	RET
 
 // func eventRowVNNI7(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·eventRowVNNI7(SB), NOSPLIT, $0-148
 	MOVL  tail+144(FP), AX
 	KMOVW AX, K1
@@ -2121,7 +2023,7 @@ next:
 	RET
 
 // func eventFireVNNI7(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
 TEXT ·eventFireVNNI7(SB), NOSPLIT, $0-168
 	MOVL         tail+144(FP), AX
 	KMOVW        AX, K1
@@ -2406,7 +2308,7 @@ next:
 	RET
 
 // func eventRowVNNI8(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·eventRowVNNI8(SB), NOSPLIT, $0-148
 	MOVL  tail+144(FP), AX
 	KMOVW AX, K1
@@ -2571,7 +2473,7 @@ next:
 	RET
 
 // func eventFireVNNI8(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
 TEXT ·eventFireVNNI8(SB), NOSPLIT, $0-168
 	MOVL         tail+144(FP), AX
 	KMOVW        AX, K1

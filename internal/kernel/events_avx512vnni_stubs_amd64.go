@@ -4,13 +4,6 @@
 
 package kernel
 
-// findEventsAVX512 lists the groups of four channels that are not zero in both of two maps of c channels, from the n-th event on: its place and its counts in either map.
-// Places begin at place and are so much apart by group and by pixel. Each pixel's first event is written to starts, the one behind the last is returned. Up to 15 events behind it may be overwritten.
-// The messages are the counts that are not zero, each times its pixel's fan; those of b are in where the bits of both are set.
-//
-//go:noescape
-func findEventsAVX512(starts *uint32, places *uint32, first *uint32, second *uint32, a *uint8, b *uint8, c int, pixels int, n uint32, place uint32, group uint32, pixel uint32, fans *int, both uint64) (events uint32, messages uint64)
-
 // eventRowVNNI1 computes a row of up to 16 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
 //

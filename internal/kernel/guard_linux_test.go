@@ -51,6 +51,21 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 			l.silence(r, 500)
 			c.WithoutSilent(guardedCopy(t, l.src), &ws)
 
+			maps := guarded[uint8](t, 2*w.In.Len())
+			for i := range maps {
+				if r.IntN(5) == 0 {
+					maps[i] = uint8(r.IntN(128))
+				}
+			}
+			var steps Int8Steps
+			if _, few := steps.Open(c, maps, 2); few {
+				currents, spikes := guarded[float32](t, 2*len(dst)), guarded[uint8](t, 2*len(dst))
+				for y := range w.Out.H {
+					steps.Rows(currents, y)
+					steps.Fire(spikes, len(dst), y, Graded{1, 15}, 0.5)
+				}
+			}
+
 			f := newFloatLayer(r, w)
 			floats, err := NewFloat32Conv(w, f.weights, f.bias)
 			if err != nil {

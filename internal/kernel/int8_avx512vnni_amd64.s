@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func int8SpanVNNI1(dst *float32, dstStride int, src *uint8, pixelStride int, rowStride int, weights *int8, scale *float32, bias *float32, rows int, groups int, pixels int, tail uint32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·int8SpanVNNI1(SB), NOSPLIT, $0-92
 	MOVQ  dst+0(FP), AX
 	MOVQ  dstStride+8(FP), CX
@@ -553,7 +553,7 @@ group1:
 	RET
 
 // func int8SpanVNNI2(dst *float32, dstStride int, src *uint8, pixelStride int, rowStride int, weights *int8, scale *float32, bias *float32, rows int, groups int, pixels int, tail uint32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·int8SpanVNNI2(SB), NOSPLIT, $0-92
 	MOVQ  dst+0(FP), AX
 	MOVQ  dstStride+8(FP), CX
@@ -1333,7 +1333,7 @@ group1:
 	RET
 
 // func int8SpanVNNI3(dst *float32, dstStride int, src *uint8, pixelStride int, rowStride int, weights *int8, scale *float32, bias *float32, rows int, groups int, pixels int, tail uint32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·int8SpanVNNI3(SB), NOSPLIT, $0-92
 	MOVQ  dst+0(FP), AX
 	MOVQ  dstStride+8(FP), CX
@@ -2345,7 +2345,7 @@ group1:
 	RET
 
 // func int8SpanVNNI4(dst *float32, dstStride int, src *uint8, pixelStride int, rowStride int, weights *int8, scale *float32, bias *float32, rows int, groups int, pixels int, tail uint32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·int8SpanVNNI4(SB), NOSPLIT, $0-92
 	MOVQ  dst+0(FP), AX
 	MOVQ  dstStride+8(FP), CX

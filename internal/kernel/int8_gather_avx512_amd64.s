@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func gatherAVX512(dst *uint8, src *uint8, rowStride int, chunk int, masks *uint64, rows int, order *uint8, pairs int, advance int, blocks int)
-// Requires: AVX, AVX512BW, AVX512F
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI
 TEXT ·gatherAVX512(SB), NOSPLIT, $0-80
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX

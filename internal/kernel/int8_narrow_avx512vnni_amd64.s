@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func int8NarrowVNNI2(dst *float32, dstStride int, src *uint8, pixelStride int, rowStride int, weights *int8, scale *float32, bias *float32, rows int, groups int, pixels int, tail uint32)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
 TEXT ·int8NarrowVNNI2(SB), NOSPLIT, $0-92
 	MOVQ  dst+0(FP), AX
 	MOVQ  dstStride+8(FP), CX
@@ -853,7 +853,7 @@ group1:
 	RET
 
 // func int8NarrowVNNI4(dst *float32, dstStride int, src *uint8, pixelStride int, rowStride int, weights *int8, scale *float32, bias *float32, rows int, groups int, pixels int, tail uint32)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
 TEXT ·int8NarrowVNNI4(SB), NOSPLIT, $0-92
 	MOVQ  dst+0(FP), AX
 	MOVQ  dstStride+8(FP), CX

@@ -70,10 +70,10 @@ func (k *vnniKept) take(p *vnniInt8, n int) {
 	w.In.C = n
 	k.conv.rows = &k.rows
 	rows := &k.rows
-	*rows = vnniInt8{
-		Int8Conv: &k.conv, layout: newInt8Layout(w, 4), around: newInt8Layout(w, 64),
-		blocks: append(rows.blocks[:0], p.blocks...), narrow: p.narrow,
-	}
+	*rows = vnniInt8{Int8Conv: &k.conv, packed512: packed512[uint8, int8]{
+		layout: newInt8Layout(w, 4), around: newInt8Layout(w, 64),
+		blocks: append(rows.blocks[:0], p.blocks...), narrow: p.narrow, spans: p.spans,
+	}}
 	k.inputs = k.inputs[:0]
 	for first := 0; first < w.KW*p.window.In.C; first += p.window.In.C {
 		for i, chunk := range k.channels {
@@ -124,6 +124,6 @@ func (p *vnniInt8) blocksLen() int {
 }
 
 // narrowAt is where the weight of an input of kernel row r lies for the j-th narrow channel.
-func (b *int8Block) narrowAt(l *int8Layout, r, j, input int) int {
+func (b *int8Block[W]) narrowAt(l *int8Layout, r, j, input int) int {
 	return ((r*l.groups+input/64)*b.registers+j)*64 + input%64
 }

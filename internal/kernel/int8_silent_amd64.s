@@ -63,7 +63,7 @@ DATA bytesInOrder<>+56(SB)/8, $0x3f3e3d3c3b3a3938
 GLOBL bytesInOrder<>(SB), RODATA|NOPTR, $64
 
 // func keepChannelsAVX512(dst *uint8, src *uint8, channels *uint64, order *uint8, c int, pixels int)
-// Requires: AVX, AVX512BW, AVX512F, POPCNT
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, AVX512VBMI2, POPCNT
 TEXT ·keepChannelsAVX512(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX

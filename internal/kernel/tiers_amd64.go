@@ -20,6 +20,20 @@ var avx512vnni = tier{
 	maxPoolFloat2x2: maxPoolFloat256,
 }
 
+var avx512bw = tier{
+	name:        "avx512bw",
+	packInt8:    packInt8BW,
+	packFloat32: packFloat32AVX512,
+	nonzero:     nonzero512,
+	spikingReLU: spikingReLU512,
+	lif:         lif512,
+	graded:      graded512,
+	relu:        relu256,
+
+	maxPool2x2:      maxPool512,
+	maxPoolFloat2x2: maxPoolFloat256,
+}
+
 var avx2 = tier{
 	name:        "avx2",
 	packInt8:    packInt8AVX2,
@@ -40,8 +54,12 @@ func tiers() []*tier {
 	if !x.HasAVX2 || !x.HasFMA {
 		return []*tier{&plain}
 	}
-	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasAVX512VNNI && x.HasBMI2 {
-		return []*tier{&avx512vnni, &avx2, &plain}
+	var list []*tier
+	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasBMI2 {
+		if x.HasAVX512VNNI {
+			list = append(list, &avx512vnni)
+		}
+		list = append(list, &avx512bw)
 	}
-	return []*tier{&avx2, &plain}
+	return append(list, &avx2, &plain)
 }

@@ -70,7 +70,7 @@ func (m *Model) Digest() string { return m.digest }
 // Backend is the name of the back end that runs the spiking body.
 func (m *Model) Backend() string { return m.backend }
 
-// Kernel is the processor tier of the arithmetic on the host: "generic", "avx2", "avx512vnni".
+// Kernel is the processor tier of the arithmetic on the host: "generic", "neon", "avx2", "avx512bw", "avx512vnni".
 func (m *Model) Kernel() string { return m.kernel }
 
 // MaxSteps is the number of steps that a picture is shown for, 0 for a model whose time is not steps.

@@ -10,6 +10,9 @@ import (
 
 const float32Args = "func(dst *float32, dstStride int, src *float32, pixelStride, rowStride int, weights, bias *float32, rows, groups, pixels int"
 
+// pixelsAVX512 is how many pixels a tile of 1 to 4 registers of channels has.
+var pixelsAVX512 = [...]int{1: 8, 2: 8, 3: 8, 4: 6}
+
 // float32AVX512 writes one function for each width of a block of channels, in registers of 16. Weights lie as
 // [row][input][register][16].
 func float32AVX512() {
@@ -20,7 +23,7 @@ func float32AVX512() {
 		t := newTile()
 		tail := Load(Param("tail"), GP32())
 		KMOVW(tail, reg.K1)
-		byPixels(pixelsVNNI[n], func(p int) { t.float32(zmms, n, p) })
+		byPixels(pixelsAVX512[n], func(p int) { t.float32(zmms, n, p) })
 	}
 }
 
@@ -86,7 +89,7 @@ func float32NarrowAVX512() {
 		KMOVW(mask, reg.K1)
 		Load(Param("last"), mask)
 		KMOVW(mask, reg.K2)
-		byPixels(pixelsNarrowVNNI[n], func(p int) { t.float32Narrow(n, p) })
+		byPixels(pixelsNarrow[n], func(p int) { t.float32Narrow(n, p) })
 	}
 }
 

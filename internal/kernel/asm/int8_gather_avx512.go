@@ -29,7 +29,7 @@ func int8GatherAVX512() {
 	order, pairs := Load(Param("order"), GP64()), Load(Param("pairs"), GP64())
 	Label("pair")
 	VMOVDQU64(Mem{Base: order}, pair)
-	unknown("VPERMB", bytes, pair, pair)
+	unknown("VPERMB", "AVX512VBMI", bytes, pair, pair)
 	VMOVDQU64(pair, Mem{Base: dst})
 	ADDQ(Imm(64), order)
 	ADDQ(Imm(64), dst)

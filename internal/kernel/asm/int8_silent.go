@@ -86,7 +86,7 @@ func keepChannels() {
 	Comment("The places of those that are kept, which is quicker than compressing every pixel.")
 	VMOVDQU64(places, counts)
 	chunks("order", func() {
-		unknown("VPCOMPRESSB.Z", counts, reg.K1, order)
+		unknown("VPCOMPRESSB.Z", "AVX512VBMI2", counts, reg.K1, order)
 		VMOVDQU64(order, Mem{Base: orders})
 	})
 	Label("pixel")
@@ -94,7 +94,7 @@ func keepChannels() {
 	chunks("chunk", func() {
 		VMOVDQU8_Z(Mem{Base: at}, reg.K1, counts)
 		VMOVDQU64(Mem{Base: orders}, order)
-		unknown("VPERMB", counts, order, counts)
+		unknown("VPERMB", "AVX512VBMI", counts, order, counts)
 		VMOVDQU64(counts, Mem{Base: dst})
 		POPCNTQ(Mem{Base: channels}, kept)
 		ADDQ(kept, dst)
@@ -161,6 +161,6 @@ func keepInputs() {
 }
 
 // unknown is an instruction that avo does not know; Go's assembler does.
-func unknown(opcode string, a, b, to reg.Register) {
-	Instruction(&ir.Instruction{Opcode: opcode, Operands: []Op{a, b, to}, Inputs: []Op{a, b}, Outputs: []Op{to}})
+func unknown(opcode, isa string, a, b, to reg.Register) {
+	Instruction(&ir.Instruction{Opcode: opcode, ISA: []string{isa}, Operands: []Op{a, b, to}, Inputs: []Op{a, b}, Outputs: []Op{to}})
 }

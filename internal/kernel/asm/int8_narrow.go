@@ -8,35 +8,38 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// pixelsNarrowVNNI is how many pixels a tile of 2 or 4 channels has.
-var pixelsNarrowVNNI = [...]int{2: 8, 4: 6}
+// pixelsNarrow is how many pixels a tile of 2 or 4 channels has.
+var pixelsNarrow = [...]int{2: 8, 4: 6}
 
-// int8NarrowVNNI writes functions for so few channels that a register for 16 would be mostly unused: a register holds
-// 64 inputs of one channel instead. Weights lie as [row][group][channel][64].
-func int8NarrowVNNI() {
+// narrow writes functions for so few channels that a register for 16 would be mostly unused: a register holds
+// 64 bytes of inputs of one channel instead. Weights lie as [row][group][channel][64 bytes].
+func (k *int8Tier) narrow() {
 	for _, n := range []int{2, 4} {
-		TEXT(fmt.Sprintf("int8NarrowVNNI%d", n), NOSPLIT, "func(dst *float32, dstStride int, src *uint8, pixelStride, rowStride int, weights *int8, scale, bias *float32, rows, groups, pixels int, tail uint32)")
+		name := fmt.Sprintf("int8Narrow%s%d", k.name, n)
+		TEXT(name, NOSPLIT, k.parameters(", tail uint32"))
 		Pragma("noescape")
-		Doc(fmt.Sprintf("int8NarrowVNNI%d computes some pixels and up to %d channels of a convolution. Strides are in bytes, tail is the mask of the channels, scale and bias are repeated to four.", n, n))
+		Doc(fmt.Sprintf("%s computes some pixels and up to %d channels of a convolution. Strides are in bytes, tail is the mask of the channels, scale and bias are repeated to four.", name, n))
 		t := newTile()
 		tail := Load(Param("tail"), GP32())
 		KMOVW(tail, reg.K1)
-		byPixels(pixelsNarrowVNNI[n], func(p int) { t.int8NarrowVNNI(n, p) })
+		byPixels(pixelsNarrow[n], func(p int) { t.int8Narrow(k, n, p) })
 	}
 }
 
-// int8NarrowVNNI is a tile of p pixels and n channels.
-func (t *tile) int8NarrowVNNI(n, p int) {
-	free := zmms
-	sum, weight, input := free.zeros(p, n), free.take(n), free.take(2)
+// int8Narrow is a tile of p pixels and n channels.
+func (t *tile) int8Narrow(k *int8Tier, n, p int) {
+	free := k.registers
+	sum, weight, input := free.zeros(p, n), free.take(n), free.take(k.inputs)
+	multiply := k.products(&free)
 	t.walk(p, 64, 64*n, func(src, src4, weights reg.Register) {
 		for j := range weight {
-			VMOVDQU32(Mem{Base: weights, Disp: 64 * j}, weight[j])
+			copyVector(Mem{Base: weights, Disp: 64 * j}, weight[j])
 		}
 		for i := range sum {
-			VMOVDQU32(t.at(src, src4, i), input[i%2])
+			a := input[i%len(input)]
+			copyVector(t.at(src, src4, i), a)
 			for j := range weight {
-				vpdpbusd(weight[j], input[i%2], sum[i][j])
+				multiply(j, weight[j], a, sum[i][j])
 			}
 		}
 	})

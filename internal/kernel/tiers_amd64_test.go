@@ -1,0 +1,47 @@
+//go:build !purego
+
+package kernel
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestAVX512FilesSayWhatTheyNeed holds the assembly that processors without VNNI are given to what tiers asks of them; the
+// processor that runs the tests may have more.
+func TestAVX512FilesSayWhatTheyNeed(t *testing.T) {
+	asked := strings.Fields("AVX AVX2 AVX512BW AVX512DQ AVX512F AVX512VL BMI2 CMOV FMA3 POPCNT")
+	files, err := filepath.Glob("*_amd64.s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	others := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			needs, ok := strings.CutPrefix(line, "// Requires: ")
+			if !ok {
+				continue
+			}
+			for _, name := range strings.Split(strings.TrimSpace(needs), ", ") {
+				if slices.Contains(asked, name) {
+					continue
+				}
+				others++
+				// Only the tier for VNNI takes these, the last two where the processor has VBMI.
+				if !strings.Contains(file, "avx512vnni") && file != "int8_silent_amd64.s" && file != "int8_gather_avx512_amd64.s" {
+					t.Errorf("%s needs %s", file, name)
+				}
+			}
+		}
+	}
+	if others == 0 {
+		t.Error("no file says that it needs more")
+	}
+}
