@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 
+	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/pkg/model"
@@ -54,7 +55,7 @@ type pictureFlags struct {
 }
 
 func (f pictureFlags) limits() radiograph.Limits {
-	return radiograph.Limits{MaxPixels: int(f.MaxPixels), TIFF: f.TIFF, WebP: f.WebP}
+	return radiograph.Limits{MaxPixels: int(f.MaxPixels), TIFF: f.TIFF, WebP: f.WebP, PlainGo: kernel.Plain()}
 }
 
 // read is the bounded content of a file, or of standard input for "-".

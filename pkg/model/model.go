@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/spikeray/spikeray/internal/kernel"
+	"github.com/spikeray/spikeray/internal/resample"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -20,6 +21,7 @@ type Model struct {
 	kernel      string
 	own         *engine
 	gate        *engine // nil without one
+	resizer     resample.Resizer
 	positive    int
 }
 
@@ -48,7 +50,7 @@ func Decode(file []byte, backend spike.Backend) (*Model, error) {
 	sum := sha256.Sum256(file)
 	m := &Model{
 		description: d, digest: "sha256:" + hex.EncodeToString(sum[:]), backend: backend.Name(), kernel: kernel.Tier(),
-		positive: slices.Index(d.Labels, d.Positive),
+		resizer: resample.Resizer{PlainGo: kernel.Plain()}, positive: slices.Index(d.Labels, d.Positive),
 	}
 	if m.own, err = newEngine(own, backend); err != nil {
 		return nil, fmt.Errorf("model %s on %s: %w", d.Name, m.backend, err)
