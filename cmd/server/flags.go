@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"strconv"
 
-	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/pkg/model"
@@ -55,7 +54,7 @@ type pictureFlags struct {
 }
 
 func (f pictureFlags) limits() radiograph.Limits {
-	return radiograph.Limits{MaxPixels: int(f.MaxPixels), TIFF: f.TIFF, WebP: f.WebP, PlainGo: kernel.Plain()}
+	return radiograph.Limits{MaxPixels: int(f.MaxPixels), TIFF: f.TIFF, WebP: f.WebP}
 }
 
 // read is the bounded content of a file, or of standard input for "-".

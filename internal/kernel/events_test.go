@@ -9,7 +9,7 @@ import (
 
 // TestStepsAreTheRowsOfEachStep: whatever a tier makes of few inputs, the bits are those of each map by itself.
 func TestStepsAreTheRowsOfEachStep(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(7, 8))
 		var s Int8Steps
 		few := 0
@@ -24,7 +24,7 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 					maps[i] = uint8(r.IntN(most))
 				}
 			}
-			c, err := NewInt8Conv(l.window, l.weights, l.scale, l.bias)
+			c, err := tier.NewInt8Conv(l.window, l.weights, l.scale, l.bias)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +61,7 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 			}
 			sameBits(t, got, want)
 		}
-		if Tier() != "generic" && few < 30 {
+		if tier.Name() != "generic" && few < 30 {
 			t.Errorf("only %d layers were computed from events", few)
 		}
 	})
@@ -69,7 +69,7 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 
 // TestFiringAtOnceIsStepAfterStep: currents and neurons in one go, and one after the other, hostile currents among them.
 func TestFiringAtOnceIsStepAfterStep(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(9, 10))
 		var s Int8Steps
 		atOnce := 0
@@ -94,7 +94,7 @@ func TestFiringAtOnceIsStepAfterStep(t *testing.T) {
 					maps[i] = uint8(r.Uint32())
 				}
 			}
-			c, err := NewInt8Conv(l.window, l.weights, l.scale, l.bias)
+			c, err := tier.NewInt8Conv(l.window, l.weights, l.scale, l.bias)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -114,13 +114,13 @@ func TestFiringAtOnceIsStepAfterStep(t *testing.T) {
 				for i := range v {
 					v[i] = start
 				}
-				sum := neuron.Step(want[:n], v, rows[:n]) + neuron.Step(want[n:], v, rows[n:])
+				sum := tier.Graded(neuron, want[:n], v, rows[:n]) + tier.Graded(neuron, want[n:], v, rows[n:])
 				if !bytes.Equal(got, want) || sum != spikes {
 					t.Fatalf("%+v, start %v, row %d of %+v: %d spikes, one after the other %d", neuron, start, y, l.window, spikes, sum)
 				}
 			}
 		}
-		if Tier() == "avx512vnni" && atOnce == 0 {
+		if tier.Name() == "avx512vnni" && atOnce == 0 {
 			t.Error("nothing was fired at once")
 		}
 	})
