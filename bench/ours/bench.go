@@ -16,8 +16,8 @@ import (
 )
 
 type config struct {
-	model, prepared, files string
-	batch, steps           int
+	model, prepared, files, kernel string
+	batch, steps                   int
 }
 
 // bench is a model and the pictures to ask it about, held in memory.
@@ -35,7 +35,7 @@ func newBench(c config) (*bench, error) {
 		return nil, err
 	}
 	b := &bench{batch: max(1, c.batch), steps: c.steps}
-	if b.model, err = model.Decode(file, nil); err != nil {
+	if b.model, err = model.Decode(file, model.DecodeOptions{Kernel: c.kernel}); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.model, err)
 	}
 	if (c.prepared == "") == (c.files == "") {

@@ -30,10 +30,16 @@ func main() {
 	flag.StringVar(&c.files, "files", "", "`FILE` that lists pictures, a path a line: times the way from their bytes to the answer")
 	flag.IntVar(&c.batch, "batch", 1, "pictures a task, answered on all cores")
 	flag.IntVar(&c.steps, "steps", 0, "time steps of a network over steps, 0 for all of them")
+	flag.StringVar(&c.kernel, "kernel", os.Getenv("SPIKERAY_KERNEL"), "processor `TIER` to compute on; the default is that of SPIKERAY_KERNEL, or the fastest")
 	version := flag.Bool("version", false, "print the processor tier and Go's version")
 	flag.Parse()
 	if *version {
-		fmt.Printf("processor tier %s of %s, %s\n", kernel.Tier(), strings.Join(kernel.Available(), ", "), runtime.Version())
+		tier, err := kernel.Named(c.kernel)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "ours:", err)
+			os.Exit(1)
+		}
+		fmt.Printf("processor tier %s of %s, %s\n", tier.Name(), strings.Join(kernel.Available(), ", "), runtime.Version())
 		return
 	}
 	if err := run(c, os.Stdin, os.Stdout); err != nil {
@@ -59,7 +65,7 @@ func run(c config, in io.Reader, out io.Writer) error {
 	d := b.model.Description()
 	say := json.NewEncoder(out)
 	if err := say.Encode(ready{
-		Name: d.Name, Version: d.Version, Tier: kernel.Tier(),
+		Name: d.Name, Version: d.Version, Tier: b.model.Kernel(),
 		Threads: runtime.GOMAXPROCS(0), Tasks: b.pictures(),
 	}); err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"github.com/spikeray/spikeray/internal/telemetry"
 	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/hw"
+	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -71,8 +72,9 @@ func (f boardFlags) Validate() error {
 	return nil
 }
 
-// open gives the board that the flags name, looked after, or nil for none. It is to be closed.
-func (f boardFlags) open(log *slog.Logger, watcher board.Watcher) (*board.Supervisor, error) {
+// open gives the board that the flags name, looked after, or nil for none; the simulator beside it is on the kernel.
+// It is to be closed.
+func (f boardFlags) open(log *slog.Logger, watcher board.Watcher, kernel string) (*board.Supervisor, error) {
 	if !f.given() {
 		return nil, nil
 	}
@@ -80,7 +82,7 @@ func (f boardFlags) open(log *slog.Logger, watcher board.Watcher) (*board.Superv
 	if err != nil {
 		return nil, err
 	}
-	o.Log, o.Watcher = log, watcher
+	o.Kernel, o.Log, o.Watcher = kernel, log, watcher
 	return board.New(o)
 }
 
@@ -120,22 +122,23 @@ func (f *boardFlags) standIn(addr string) {
 }
 
 // openForFiles is open for commands that work on as many files at a time as there are cores, and tell nobody else.
-func (f boardFlags) openForFiles(std *streams) (*board.Supervisor, error) {
+func (f boardFlags) openForFiles(std *streams, kernel string) (*board.Supervisor, error) {
 	f.BoardQueue = max(f.BoardQueue, runtime.GOMAXPROCS(0))
 	log, err := telemetry.NewLogger(std.err, telemetry.FormatText, slog.LevelWarn)
 	if err != nil {
 		return nil, err
 	}
-	return f.open(log, nil)
+	return f.open(log, nil, kernel)
 }
 
-// opened opens models on a board, if there is one. The end of the context ends the search for it.
-func opened[N, T any](ctx context.Context, open func(N, spike.Backend) (T, error), name N, s *board.Supervisor) (T, error) {
+// opened opens models, on a board if there is one. The end of the context ends the search for it.
+func opened[N, T any](ctx context.Context, open func(N, model.DecodeOptions) (T, error), name N, on model.DecodeOptions, s *board.Supervisor) (T, error) {
 	if s == nil {
-		return open(name, nil)
+		return open(name, on)
 	}
+	on.Backend = s
 	defer context.AfterFunc(ctx, s.GiveUp)()
-	m, err := open(name, s)
+	m, err := open(name, on)
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}

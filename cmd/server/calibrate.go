@@ -65,11 +65,11 @@ func (c *calibrateCommand) Validate() error {
 }
 
 // Run fits the model to the pictures and writes the calibration. It fails if one of them could not be read.
-func (c *calibrateCommand) Run(ctx context.Context, std *streams) error {
+func (c *calibrateCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) error {
 	if err := c.writable(); err != nil {
 		return err
 	}
-	m, err := pipeline.OpenModel(c.Model, nil)
+	m, err := pipeline.OpenModel(c.Model, on)
 	if err != nil {
 		return err
 	}

@@ -80,13 +80,13 @@ func (c *evaluateCommand) Validate() error {
 
 // Run scores the model on the folder's pictures and fails if one of them
 // could not be read.
-func (c *evaluateCommand) Run(ctx context.Context, std *streams) (err error) {
-	supervisor, err := c.openForFiles(std)
+func (c *evaluateCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) (err error) {
+	supervisor, err := c.openForFiles(std, on.Kernel)
 	if err != nil {
 		return err
 	}
 	defer closeBoard(supervisor, &err)
-	m, err := opened(ctx, pipeline.OpenModel, c.Model, supervisor)
+	m, err := opened(ctx, pipeline.OpenModel, c.Model, on, supervisor)
 	if err != nil {
 		return err
 	}

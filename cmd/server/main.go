@@ -21,6 +21,7 @@ import (
 	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/telemetry"
 	"github.com/spikeray/spikeray/models"
+	"github.com/spikeray/spikeray/pkg/model"
 )
 
 // version and revision may be set by the linker, in place of the program's own and of the repository's:
@@ -118,11 +119,12 @@ func run(ctx context.Context, args []string, std *streams) int {
 		fmt.Fprintf(std.err, "spikeray: %v\nTry %s --help.\n", err, parsed.Selected().FullPath())
 		return 2
 	}
-	if err := kernel.Select(c.Kernel); err != nil {
+	tier, err := kernel.Named(c.Kernel)
+	if err != nil {
 		fmt.Fprintf(std.err, "spikeray: --kernel: %v\n", err)
 		return 2
 	}
-	switch err := parsed.Run(); {
+	switch err := parsed.Run(model.DecodeOptions{Kernel: tier.Name()}); {
 	case err == nil:
 		return 0
 	case errors.Is(err, errSilent):

@@ -12,7 +12,6 @@ import (
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/model"
-	"github.com/spikeray/spikeray/pkg/spike"
 )
 
 type modelCommand struct {
@@ -23,10 +22,10 @@ type modelCommand struct {
 
 type modelListCommand struct{}
 
-func (modelListCommand) Run(std *streams) error {
+func (modelListCommand) Run(std *streams, on model.DecodeOptions) error {
 	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 	for _, name := range models.Names() {
-		m, err := pipeline.OpenModel(name, nil)
+		m, err := pipeline.OpenModel(name, on)
 		if err != nil {
 			return err
 		}
@@ -40,8 +39,8 @@ type modelShowCommand struct {
 	Name string `arg:"" help:"A shipped model's name, or a model file."`
 }
 
-func (c modelShowCommand) Run(std *streams) error {
-	m, err := pipeline.OpenModel(c.Name, nil)
+func (c modelShowCommand) Run(std *streams, on model.DecodeOptions) error {
+	m, err := pipeline.OpenModel(c.Name, on)
 	if err != nil {
 		return err
 	}
@@ -89,9 +88,9 @@ type modelCheckCommand struct {
 	Name string `arg:"" help:"A shipped model's name, or a model file."`
 }
 
-func (c modelCheckCommand) Run(ctx context.Context, std *streams) (err error) {
+func (c modelCheckCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) (err error) {
 	if !c.given() {
-		_, err := c.check(std.out, nil)
+		_, err := c.check(std.out, on)
 		return err
 	}
 	o, err := c.configure()
@@ -106,11 +105,12 @@ func (c modelCheckCommand) Run(ctx context.Context, std *streams) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.Close()) }()
 	p := &placer{board: b}
+	on.Backend = p
 	to := std.out
 	if c.JSON {
 		to = io.Discard
 	}
-	m, err := c.check(to, p)
+	m, err := c.check(to, on)
 	if err != nil {
 		return forBoards(err)
 	}
@@ -126,9 +126,9 @@ type checked struct {
 	pipeline.ModelReference
 }
 
-// check opens the model for a back end and says what it is.
-func (c modelCheckCommand) check(w io.Writer, backend spike.Backend) (*pipeline.Entry, error) {
-	m, err := pipeline.OpenModel(c.Name, backend)
+// check opens the model and says what it is.
+func (c modelCheckCommand) check(w io.Writer, on model.DecodeOptions) (*pipeline.Entry, error) {
+	m, err := pipeline.OpenModel(c.Name, on)
 	if err != nil {
 		return nil, err
 	}

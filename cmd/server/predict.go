@@ -45,13 +45,13 @@ func (c *predictCommand) Validate() error {
 
 // Run prints a line for each file, in their order, and fails if one has no
 // answer.
-func (c *predictCommand) Run(ctx context.Context, std *streams) (err error) {
-	supervisor, err := c.openForFiles(std)
+func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) (err error) {
+	supervisor, err := c.openForFiles(std, on.Kernel)
 	if err != nil {
 		return err
 	}
 	defer closeBoard(supervisor, &err)
-	m, err := opened(ctx, pipeline.OpenModel, c.Model, supervisor)
+	m, err := opened(ctx, pipeline.OpenModel, c.Model, on, supervisor)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/testmodel"
 	"github.com/spikeray/spikeray/models"
+	"github.com/spikeray/spikeray/pkg/model"
 )
 
 // predicted is a row of predict --json; null leaves a field empty.
@@ -50,14 +51,14 @@ func TestPredictPrintsALineForEachFileInOrder(t *testing.T) {
 		write(t, testmodel.JPEG(200, 300, 2), dir, "two.jpeg"),
 		write(t, testmodel.PNG(300, 200, 1), dir, "one again.png"),
 	}
-	for _, model := range models.Names() {
-		m, err := pipeline.OpenModel(model, nil)
+	for _, name := range models.Names() {
+		m, err := pipeline.OpenModel(name, model.DecodeOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := spikeray(t, nil, append([]string{"predict", "--json", "--model", model}, files...)...)
+		r := spikeray(t, nil, append([]string{"predict", "--json", "--model", name}, files...)...)
 		if r.status != 0 || r.err != "" {
-			t.Fatalf("%s: %+v", model, r)
+			t.Fatalf("%s: %+v", name, r)
 		}
 		got := lines(t, r.out)
 		if len(got) != 3 {
@@ -65,17 +66,17 @@ func TestPredictPrintsALineForEachFileInOrder(t *testing.T) {
 		}
 		for i, p := range got {
 			if p.File != files[i] || p.Probability == nil || p.Error != "" {
-				t.Fatalf("%s: line %d is %+v", model, i, p)
+				t.Fatalf("%s: line %d is %+v", name, i, p)
 			}
 			if want := map[bool]string{true: "PNEUMONIA", false: "NORMAL"}[*p.Probability >= m.Description().DefaultThreshold()]; p.Label != want {
-				t.Errorf("%s: %s at %v", model, p.Label, *p.Probability)
+				t.Errorf("%s: %s at %v", name, p.Label, *p.Probability)
 			}
 		}
 		if *got[0].Probability != *got[2].Probability {
-			t.Errorf("%s: the same picture has %v and %v", model, *got[0].Probability, *got[2].Probability)
+			t.Errorf("%s: the same picture has %v and %v", name, *got[0].Probability, *got[2].Probability)
 		}
 		if *got[0].Probability == *got[1].Probability {
-			t.Errorf("%s: two pictures have the same probability", model)
+			t.Errorf("%s: two pictures have the same probability", name)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/pkg/hw"
+	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -48,7 +49,7 @@ func (t *taker) Compile(n *spike.Network) (spike.Runner, error) {
 }
 
 // Run fails when the board does, and when it is exact and its spikes are not the simulator's.
-func (c selftestCommand) Run(ctx context.Context, std *streams) error {
+func (c selftestCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) error {
 	if c.Board == "" {
 		return fmt.Errorf("which --board is to be tested? There are %s", strings.Join(board.Names(), ", "))
 	}
@@ -56,10 +57,11 @@ func (c selftestCommand) Run(ctx context.Context, std *streams) error {
 	if err != nil {
 		return err
 	}
-	o.Timeout, o.StartTimeout = c.BoardTimeout, c.BoardStartTimeout
+	o.Timeout, o.StartTimeout, o.Kernel = c.BoardTimeout, c.BoardStartTimeout, on.Kernel
 	o.Log = slog.New(slog.DiscardHandler)
 	var body taker
-	m, err := pipeline.OpenModel(c.Model, &body)
+	on.Backend = &body
+	m, err := pipeline.OpenModel(c.Model, on)
 	if err != nil {
 		return err
 	}

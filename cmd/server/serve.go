@@ -133,7 +133,7 @@ func (c *serveCommand) threads() {
 }
 
 // Run serves until ctx ends and all that was in flight has been answered.
-func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
+func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) (err error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
@@ -147,7 +147,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	}
 	defer flush()
 	c.boardFlags.standIn(c.Addr)
-	supervisor, err := c.boardFlags.open(log, c.watcher(metrics))
+	supervisor, err := c.boardFlags.open(log, c.watcher(metrics), on.Kernel)
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 		supervisor.Release()
 	})()
 	defer closeBoard(supervisor, &err)
-	models, err := opened(ctx, pipeline.OpenCatalogue, c.Model, supervisor)
+	models, err := opened(ctx, pipeline.OpenCatalogue, c.Model, on, supervisor)
 	if ctx.Err() != nil {
 		log.Info("stopped")
 		return nil

@@ -93,9 +93,9 @@ func (p *process) predict(t *testing.T, picture []byte) float64 {
 }
 
 func TestServeSaysWhatItIsAndStopsWhenTold(t *testing.T) {
-	p := serve(t, []string{"SPIKERAY_ADDR=127.0.0.1:0"})
+	p := serve(t, []string{"SPIKERAY_ADDR=127.0.0.1:0", "SPIKERAY_KERNEL=generic"})
 	digest, _ := p.first["digest"].(string)
-	if p.first["model"] != models.Default || p.first["backend"] != "simulator" || p.first["kernel"] == nil ||
+	if p.first["model"] != models.Default || p.first["backend"] != "simulator" || p.first["kernel"] != "generic" ||
 		!strings.HasPrefix(digest, "sha256:") {
 		t.Errorf("the first line is %v", p.first)
 	}

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spikeray/spikeray/pkg/hw"
@@ -123,6 +125,8 @@ type Options struct {
 	Check float64
 	// Tolerance is the share of the canary's spikes that may be too many or too few: 0.
 	Tolerance float64
+	// Kernel is the processor tier of the simulator beside the board, as [spike.Simulator] has it: the fastest.
+	Kernel string
 
 	Log     *slog.Logger
 	Watcher Watcher // may be nil
@@ -161,6 +165,8 @@ func (o Options) withDefaults() (Options, error) {
 	switch {
 	case o.Name == "" || o.Open == nil || o.Log == nil:
 		return o, errors.New("board: Name, Open and Log must be given")
+	case o.Kernel != "" && !slices.Contains(spike.Kernels(), o.Kernel):
+		return o, fmt.Errorf("board: %w: %q; there are %s", spike.ErrKernel, o.Kernel, strings.Join(spike.Kernels(), ", "))
 	case o.Fallback != Off && o.Fallback != Start && o.Fallback != Request:
 		return o, fmt.Errorf("board: fallback %q; there are %s, %s and %s", o.Fallback, Off, Start, Request)
 	case o.Runs < 1 || o.Failures < 1 || o.Timeout < 0 || o.Silence < 0 || o.StartTimeout < 0 || o.Retry < 0 || !(o.Check <= 1) || !(o.Tolerance >= 0 && o.Tolerance < 1):
@@ -168,3 +174,6 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	return o, nil
 }
+
+// simulator is what runs beside the board, and in its place.
+func (o Options) simulator() spike.Simulator { return spike.Simulator{Kernel: o.Kernel} }

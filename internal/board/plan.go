@@ -84,7 +84,7 @@ func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
 		return err
 	}
 	if n != nil {
-		if reference, err = (spike.Simulator{}).Compile(n); err != nil {
+		if reference, err = s.opt.simulator().Compile(n); err != nil {
 			return err
 		}
 	} else if s.opt.Fallback != Off {

@@ -131,7 +131,7 @@ func Test(ctx context.Context, o Options, n *spike.Network) (made *SelfTest, err
 	case quantised != n:
 		t.Reference = Rounded
 	}
-	simulator, err := spike.Simulator{}.Compile(quantised)
+	simulator, err := o.simulator().Compile(quantised)
 	if err != nil {
 		return t, err
 	}

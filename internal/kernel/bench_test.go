@@ -18,24 +18,19 @@ var benchLayers = []struct {
 }
 
 // benchTiers runs a benchmark with each tier, named so that benchstat can set them side by side.
-func benchTiers(b *testing.B, run func(b *testing.B)) {
-	was := Tier()
-	defer func() { _ = Select(was) }()
-	for _, name := range Available() {
-		if err := Select(name); err != nil {
-			b.Fatal(err)
-		}
-		b.Run("tier="+name, run)
+func benchTiers(b *testing.B, run func(b *testing.B, tier Tier)) {
+	for _, t := range tiers() {
+		b.Run("tier="+t.name, func(b *testing.B) { run(b, Tier{t}) })
 	}
 }
 
 func BenchmarkInt8Conv(b *testing.B) {
 	for _, l := range benchLayers {
 		b.Run(l.name, func(b *testing.B) {
-			benchTiers(b, func(b *testing.B) {
+			benchTiers(b, func(b *testing.B, tier Tier) {
 				w, _ := NewWindow(l.in, l.k, l.k, 1, 1, false, l.outC)
 				layer := newLayer(rand.New(rand.NewPCG(1, 1)), w)
-				c, err := NewInt8Conv(w, layer.weights, layer.scale, layer.bias)
+				c, err := tier.NewInt8Conv(w, layer.weights, layer.scale, layer.bias)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -54,7 +49,7 @@ func BenchmarkInt8Conv(b *testing.B) {
 
 // BenchmarkEvents takes two steps of a layer in the middle of spikeray, where one in twenty of the neurons before it fires.
 func BenchmarkEvents(b *testing.B) {
-	benchTiers(b, func(b *testing.B) {
+	benchTiers(b, func(b *testing.B, tier Tier) {
 		w, _ := NewWindow(Shape{16, 16, 80}, 3, 3, 1, 1, true, 80)
 		r := rand.New(rand.NewPCG(1, 1))
 		layer := newLayer(r, w)
@@ -67,7 +62,7 @@ func BenchmarkEvents(b *testing.B) {
 				maps[i] = uint8(1 + r.IntN(8))
 			}
 		}
-		c, err := NewInt8Conv(w, layer.weights, layer.scale, layer.bias)
+		c, err := tier.NewInt8Conv(w, layer.weights, layer.scale, layer.bias)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -87,8 +82,8 @@ func BenchmarkEvents(b *testing.B) {
 					v[i] = 0.5
 				}
 				s.Rows(rows, y)
-				neuron.Step(counts[:n], v, rows[:n])
-				neuron.Step(counts[n:], v, rows[n:])
+				tier.Graded(neuron, counts[:n], v, rows[:n])
+				tier.Graded(neuron, counts[n:], v, rows[n:])
 			}
 		}
 	})
@@ -97,10 +92,10 @@ func BenchmarkEvents(b *testing.B) {
 func BenchmarkFloat32Conv(b *testing.B) {
 	for _, l := range benchLayers {
 		b.Run(l.name, func(b *testing.B) {
-			benchTiers(b, func(b *testing.B) {
+			benchTiers(b, func(b *testing.B, tier Tier) {
 				w, _ := NewWindow(l.in, l.k, l.k, 1, 1, false, l.outC)
 				layer := newFloatLayer(rand.New(rand.NewPCG(1, 1)), w)
-				c, err := NewFloat32Conv(w, layer.weights, layer.bias)
+				c, err := tier.NewFloat32Conv(w, layer.weights, layer.bias)
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -119,7 +114,7 @@ func BenchmarkFloat32Conv(b *testing.B) {
 
 // BenchmarkSpikingReLU takes the steps of all rows of the article's first layer.
 func BenchmarkSpikingReLU(b *testing.B) {
-	benchTiers(b, func(b *testing.B) {
+	benchTiers(b, func(b *testing.B, tier Tier) {
 		const rows, n = 96, 96 * 100
 		r := rand.New(rand.NewPCG(1, 1))
 		x, v, counts := make([]float32, n), make([]float32, n), make([]uint8, n)
@@ -128,7 +123,7 @@ func BenchmarkSpikingReLU(b *testing.B) {
 		}
 		for b.Loop() {
 			for range rows {
-				SpikingReLU(counts, v, x, 2)
+				tier.SpikingReLU(counts, v, x, 2)
 			}
 		}
 	})
@@ -141,13 +136,17 @@ func BenchmarkIntegrateAndFire(b *testing.B) {
 	for _, kind := range []struct {
 		name  string
 		scale float32
-		step  func(counts []uint8, v, x []float32) uint64
+		step  func(tier Tier, counts []uint8, v, x []float32) uint64
 	}{
-		{"binary", 1, LIF{Decay: 1, Threshold: 1}.Step},
-		{"graded", 4, Graded{Decay: 1, Most: 15}.Step},
+		{"binary", 1, func(tier Tier, counts []uint8, v, x []float32) uint64 {
+			return tier.LIF(LIF{Decay: 1, Threshold: 1}, counts, v, x)
+		}},
+		{"graded", 4, func(tier Tier, counts []uint8, v, x []float32) uint64 {
+			return tier.Graded(Graded{Decay: 1, Most: 15}, counts, v, x)
+		}},
 	} {
 		b.Run(kind.name, func(b *testing.B) {
-			benchTiers(b, func(b *testing.B) {
+			benchTiers(b, func(b *testing.B, tier Tier) {
 				r := rand.New(rand.NewPCG(1, 1))
 				x, v, counts := make([]float32, n), make([]float32, n), make([]uint8, n)
 				for i := range x {
@@ -155,7 +154,7 @@ func BenchmarkIntegrateAndFire(b *testing.B) {
 				}
 				for b.Loop() {
 					for range rows {
-						kind.step(counts, v, x)
+						kind.step(tier, counts, v, x)
 					}
 				}
 			})
@@ -165,24 +164,24 @@ func BenchmarkIntegrateAndFire(b *testing.B) {
 
 // BenchmarkMaxPool pools the spikes of the article's first layer.
 func BenchmarkMaxPool(b *testing.B) {
-	benchTiers(b, func(b *testing.B) {
+	benchTiers(b, func(b *testing.B, tier Tier) {
 		w, _ := NewWindow(Shape{96, 96, 100}, 2, 2, 2, 2, false, 100)
 		dst, src := make([]uint8, w.Out.Len()), make([]uint8, w.In.Len())
 		for b.Loop() {
-			MaxPool(dst, src, &w)
+			tier.MaxPool(dst, src, &w)
 		}
 	})
 }
 
 // BenchmarkMessages counts the spikes that reach the article's second convolution.
 func BenchmarkMessages(b *testing.B) {
-	benchTiers(b, func(b *testing.B) {
+	benchTiers(b, func(b *testing.B, tier Tier) {
 		w, _ := NewWindow(Shape{48, 48, 100}, 3, 3, 1, 1, false, 50)
 		_, cols := w.Cover()
 		row := make([]uint8, w.In.W*w.In.C)
 		for b.Loop() {
 			for range w.In.H {
-				Messages(row, w.In.C, cols)
+				tier.Messages(row, w.In.C, cols)
 			}
 		}
 	})

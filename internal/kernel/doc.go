@@ -1,7 +1,9 @@
 // Package kernel is the arithmetic of the networks: convolution (a dense layer is that of a map of one pixel), pooling,
-// the neuron step and the softmax, in several tiers: plain Go, and assembly for what some processors can do. Plain Go
-// defines every answer. Whole numbers, spikes and voltages have the same bits on every tier; a convolution in float32
-// is within rounding, as Float32Conv says.
+// the neuron step and the softmax, in several tiers: plain Go, and assembly for what some processors can do. A [Tier] is
+// a value, which a caller chooses once and hands to whatever computes.
+//
+// Plain Go defines every answer. Whole numbers, spikes and voltages have the same bits on every tier; a convolution in
+// float32 is within rounding, as Float32Conv says.
 //
 // In plain Go, products are rounded before they are added (float32(a*b) + c), because the Go specification otherwise
 // lets a compiler fuse the two on processors that can, and the answer would depend on the machine.

@@ -147,9 +147,9 @@ func (s *Int8Steps) Open(c *Int8Conv, src []uint8, steps int) (messages uint64, 
 	return messages, s.events != nil
 }
 
-// Fire has row y of the output drive neurons n that begin the first step with the voltage start, as [Graded.Step] would step by step, and
+// Fire has row y of the output drive neurons n that begin the first step with the voltage start, as [Tier.Graded] would step by step, and
 // writes their counts, [Out.W][Out.C], to dst, those of each step stride bytes after those of the one before. It gives the sum of the counts,
-// or says that it has done nothing: Rows and Graded.Step then do.
+// or says that it has done nothing: Rows and Tier.Graded then do.
 func (s *Int8Steps) Fire(dst []uint8, stride, y int, n Graded, start float32) (spikes uint64, done bool) {
 	return s.events.fire(dst[:(s.steps-1)*stride+s.conv.window.Out.W*s.conv.window.Out.C], stride, y, n, start)
 }

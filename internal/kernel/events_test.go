@@ -10,7 +10,7 @@ import (
 
 // TestStepsAreTheRowsOfEachStep: whatever a tier makes of few inputs, the bits are those of each map by itself.
 func TestStepsAreTheRowsOfEachStep(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(7, 8))
 		var s Int8Steps
 		few := 0
@@ -25,7 +25,7 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 					maps[i] = uint8(r.IntN(most))
 				}
 			}
-			c, err := NewInt8Conv(l.window, l.weights, l.scale, l.bias)
+			c, err := tier.NewInt8Conv(l.window, l.weights, l.scale, l.bias)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +62,7 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 			}
 			sameBits(t, got, want)
 		}
-		if Tier() != "generic" && few < 30 {
+		if tier.Name() != "generic" && few < 30 {
 			t.Errorf("only %d layers were computed from events", few)
 		}
 	})
@@ -70,7 +70,7 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 
 // TestEventsOfTheLargestProducts: sums of the largest products, and counts that some tiers do not take as events.
 func TestEventsOfTheLargestProducts(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		var s Int8Steps
 		for _, weight := range []int8{-128, 127} {
 			for _, count := range []uint8{127, 128, 255} {
@@ -83,12 +83,12 @@ func TestEventsOfTheLargestProducts(t *testing.T) {
 				for i := range 8 {
 					l.src[24*3+i], l.src[24*14+i] = count, count
 				}
-				c, err := NewInt8Conv(w, l.weights, l.scale, l.bias)
+				c, err := tier.NewInt8Conv(w, l.weights, l.scale, l.bias)
 				if err != nil {
 					t.Fatal(err)
 				}
 				if _, few := s.Open(c, append(l.src, l.src...), 2); !few {
-					if Tier() != "generic" && count < 128 {
+					if tier.Name() != "generic" && count < 128 {
 						t.Errorf("counts of %d were not taken as events", count)
 					}
 					continue
@@ -107,7 +107,7 @@ func TestEventsOfTheLargestProducts(t *testing.T) {
 
 // TestFiringAtOnceIsStepAfterStep: currents and neurons in one go, and one after the other, hostile currents among them.
 func TestFiringAtOnceIsStepAfterStep(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(9, 10))
 		var s Int8Steps
 		atOnce := 0
@@ -132,7 +132,7 @@ func TestFiringAtOnceIsStepAfterStep(t *testing.T) {
 					maps[i] = uint8(r.IntN(most))
 				}
 			}
-			c, err := NewInt8Conv(l.window, l.weights, l.scale, l.bias)
+			c, err := tier.NewInt8Conv(l.window, l.weights, l.scale, l.bias)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -152,13 +152,13 @@ func TestFiringAtOnceIsStepAfterStep(t *testing.T) {
 				for i := range v {
 					v[i] = start
 				}
-				sum := neuron.Step(want[:n], v, rows[:n]) + neuron.Step(want[n:], v, rows[n:])
+				sum := tier.Graded(neuron, want[:n], v, rows[:n]) + tier.Graded(neuron, want[n:], v, rows[n:])
 				if !bytes.Equal(got, want) || sum != spikes {
 					t.Fatalf("%+v, start %v, row %d of %+v: %d spikes, one after the other %d", neuron, start, y, l.window, spikes, sum)
 				}
 			}
 		}
-		if strings.HasPrefix(Tier(), "avx512") && atOnce < 100 {
+		if strings.HasPrefix(tier.Name(), "avx512") && atOnce < 100 {
 			t.Error("nothing was fired at once")
 		}
 	})

@@ -8,8 +8,7 @@ import "fmt"
 //
 //	2 n 2^-24 (|b| + sum |x w|)
 //
-// of that of plain Go, for n products to a sum. It is built once for the tier in use and may be used by many goroutines
-// at a time.
+// of that of plain Go, for n products to a sum. It is built once, for a tier, and may be used by many goroutines at a time.
 type Float32Conv struct {
 	window Window
 	bias   []float32 // [Out.C]
@@ -23,7 +22,7 @@ type float32Rows interface {
 
 // NewFloat32Conv packs the weights [KH][KW][In.C][Out.C] of a convolution and the biases [Out.C] (nil: zeros); all are
 // copied. An error, which wraps ErrLayer, says that the sizes do not fit the window.
-func NewFloat32Conv(w Window, weights, bias []float32) (*Float32Conv, error) {
+func (t Tier) NewFloat32Conv(w Window, weights, bias []float32) (*Float32Conv, error) {
 	if taps := w.KH * w.KW * w.In.C; taps <= 0 || w.Out.C <= 0 || len(weights) != taps*w.Out.C {
 		return nil, fmt.Errorf("%w: %d weights for %d products and %d channels", ErrLayer, len(weights), taps, w.Out.C)
 	}
@@ -32,17 +31,8 @@ func NewFloat32Conv(w Window, weights, bias []float32) (*Float32Conv, error) {
 	}
 	c := &Float32Conv{window: w, bias: make([]float32, w.Out.C)}
 	copy(c.bias, bias)
-	c.rows = current.Load().packFloat32(c, weights)
+	c.rows = t.packFloat32(c, weights)
 	return c, nil
-}
-
-// NewExactFloat32Conv is NewFloat32Conv in plain Go whatever the tier: slow, and the same bits everywhere.
-func NewExactFloat32Conv(w Window, weights, bias []float32) (*Float32Conv, error) {
-	c, err := NewFloat32Conv(w, weights, bias)
-	if err == nil {
-		c.rows = plain.packFloat32(c, weights)
-	}
-	return c, err
 }
 
 // Window is how the convolution lies over its input.

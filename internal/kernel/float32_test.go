@@ -25,9 +25,9 @@ func newFloatLayer(r *rand.Rand, w Window) floatLayer {
 }
 
 // compute gives the whole output.
-func (l floatLayer) compute(t testing.TB, ws *Workspace) []float32 {
+func (l floatLayer) compute(t testing.TB, tier Tier, ws *Workspace) []float32 {
 	t.Helper()
-	c, err := NewFloat32Conv(l.window, l.weights, l.bias)
+	c, err := tier.NewFloat32Conv(l.window, l.weights, l.bias)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,30 +71,30 @@ func (l floatLayer) check(t testing.TB, got []float32) {
 }
 
 func TestFloat32ConvIsWithinRounding(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(17, 18))
 		var ws Workspace
 		for range 120 {
 			l := newFloatLayer(r, randomWindow(r))
-			l.check(t, l.compute(t, &ws))
+			l.check(t, l.compute(t, tier, &ws))
 		}
 	})
 }
 
 func TestFloat32DenseIsWithinRounding(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(19, 20))
 		for range 100 {
 			in, out := 1+r.IntN(700), 1+r.IntN(150)
 			l := newFloatLayer(r, Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, in}, Out: Shape{1, 1, out}})
-			l.check(t, l.compute(t, new(Workspace)))
+			l.check(t, l.compute(t, tier, new(Workspace)))
 		}
 	})
 }
 
 // TestFloat32ConvDoesNotSpreadNaN has an input that is not a number right after a window's inputs.
 func TestFloat32ConvDoesNotSpreadNaN(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		w, _ := NewWindow(Shape{3, 5, 19}, 3, 3, 1, 1, false, 18)
 		l := newFloatLayer(rand.New(rand.NewPCG(21, 22)), w)
 		for y := range w.In.H {
@@ -102,7 +102,7 @@ func TestFloat32ConvDoesNotSpreadNaN(t *testing.T) {
 				l.src[(y*w.In.W+3)*w.In.C+k] = float32(math.NaN())
 			}
 		}
-		for i, v := range l.compute(t, new(Workspace)) {
+		for i, v := range l.compute(t, tier, new(Workspace)) {
 			if nan := v != v; nan != (i/w.Out.C > 0) {
 				t.Fatalf("output %d is %v", i, v)
 			}
@@ -111,14 +111,15 @@ func TestFloat32ConvDoesNotSpreadNaN(t *testing.T) {
 }
 
 func TestFloat32RefusesWhatDoesNotFit(t *testing.T) {
+	tier := Fastest()
 	w := Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, 4}, Out: Shape{1, 1, 2}}
 	deaf, mute := w, w
 	deaf.In.C, mute.Out.C = 0, 0
 	for name, try := range map[string]func() error{
-		"weights": func() error { _, err := NewFloat32Conv(w, make([]float32, 7), nil); return err },
-		"bias":    func() error { _, err := NewFloat32Conv(w, make([]float32, 8), make([]float32, 1)); return err },
-		"inputs":  func() error { _, err := NewFloat32Conv(deaf, nil, nil); return err },
-		"outputs": func() error { _, err := NewFloat32Conv(mute, nil, nil); return err },
+		"weights": func() error { _, err := tier.NewFloat32Conv(w, make([]float32, 7), nil); return err },
+		"bias":    func() error { _, err := tier.NewFloat32Conv(w, make([]float32, 8), make([]float32, 1)); return err },
+		"inputs":  func() error { _, err := tier.NewFloat32Conv(deaf, nil, nil); return err },
+		"outputs": func() error { _, err := tier.NewFloat32Conv(mute, nil, nil); return err },
 	} {
 		if err := try(); !errors.Is(err, ErrLayer) {
 			t.Errorf("%s: error %v, want ErrLayer", name, err)

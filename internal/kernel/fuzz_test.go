@@ -33,35 +33,27 @@ func FuzzTiers(f *testing.F) {
 			spikes      [5]uint64
 			pooled      []uint8
 		}
-		run := func() (a answer) {
-			a.currents = l.compute(t)
+		run := func(tier Tier) (a answer) {
+			a.currents = l.compute(t, tier)
 			a.v, a.counts = append(a.v, v...), make([]uint8, len(v))
-			a.spikes[0], a.spikes[1] = SpikingReLU(a.counts, a.v, x, 0.5)
-			a.spikes[2] = LIF{0.5, 1, same}.Step(a.counts, a.v, x)
-			a.spikes[3] = Messages(l.src[:in.W*in.C], in.C, fan)
-			a.spikes[4] = Graded{0.5, max(1, out)}.Step(a.counts, a.v, x)
+			a.spikes[0], a.spikes[1] = tier.SpikingReLU(a.counts, a.v, x, 0.5)
+			a.spikes[2] = tier.LIF(LIF{0.5, 1, same}, a.counts, a.v, x)
+			a.spikes[3] = tier.Messages(l.src[:in.W*in.C], in.C, fan)
+			a.spikes[4] = tier.Graded(Graded{0.5, max(1, out)}, a.counts, a.v, x)
 			if pooling {
 				a.pooled = make([]uint8, pool.Out.Len())
-				MaxPool(a.pooled, l.src, &pool)
+				tier.MaxPool(a.pooled, l.src, &pool)
 			}
-			values.check(t, values.compute(t, new(Workspace)))
+			values.check(t, values.compute(t, tier, new(Workspace)))
 			return a
 		}
-		was := Tier()
-		defer func() { _ = Select(was) }()
-		if err := Select("generic"); err != nil {
-			t.Fatal(err)
-		}
-		want := run()
-		for _, name := range Available() {
-			if err := Select(name); err != nil {
-				t.Fatal(err)
-			}
-			got := run()
+		want := run(Generic())
+		for _, tier := range tiers() {
+			got := run(Tier{tier})
 			sameBits(t, got.currents, want.currents)
 			sameVoltages(t, got.v, want.v)
 			if string(got.counts) != string(want.counts) || string(got.pooled) != string(want.pooled) || got.spikes != want.spikes {
-				t.Fatalf("%s: counts, pooled counts or spikes are not those of plain Go", name)
+				t.Fatalf("%s: counts, pooled counts or spikes are not those of plain Go", tier.name)
 			}
 		}
 	})

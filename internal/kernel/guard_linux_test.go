@@ -34,12 +34,12 @@ func guardedCopy[T float32 | uint8](t *testing.T, from []T) []T {
 
 // TestNothingIsTouchedBeyondTheSlices would die of a signal.
 func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(15, 16))
 		for range 40 {
 			l := newLayer(r, randomWindow(r))
 			w := l.window
-			c, err := NewInt8Conv(w, l.weights, l.scale, l.bias)
+			c, err := tier.NewInt8Conv(w, l.weights, l.scale, l.bias)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 			}
 
 			f := newFloatLayer(r, w)
-			floats, err := NewFloat32Conv(w, f.weights, f.bias)
+			floats, err := tier.NewFloat32Conv(w, f.weights, f.bias)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,16 +77,16 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 			}
 
 			p := randomPool(r)
-			MaxPool(guarded[uint8](t, p.Out.Len()), guarded[uint8](t, p.In.Len()), &p)
-			MaxPool(guarded[float32](t, p.Out.Len()), guarded[float32](t, p.In.Len()), &p)
+			tier.MaxPool(guarded[uint8](t, p.Out.Len()), guarded[uint8](t, p.In.Len()), &p)
+			tier.MaxPoolFloat32(guarded[float32](t, p.Out.Len()), guarded[float32](t, p.In.Len()), &p)
 
 			n := r.IntN(200)
 			counts, v, x := guarded[uint8](t, n), guarded[float32](t, n), guardedCopy(t, randomFloats(r, n, 300))
-			SpikingReLU(counts, v, x, 1)
-			LIF{0.5, 1, false}.Step(counts, v, x)
-			LIF{0.5, 1, true}.Step(counts, v, x)
-			Graded{0.5, 15}.Step(counts, v, x)
-			Messages(counts, n, []int{1})
+			tier.SpikingReLU(counts, v, x, 1)
+			tier.LIF(LIF{0.5, 1, false}, counts, v, x)
+			tier.LIF(LIF{0.5, 1, true}, counts, v, x)
+			tier.Graded(Graded{0.5, 15}, counts, v, x)
+			tier.Messages(counts, n, []int{1})
 		}
 	})
 }

@@ -7,7 +7,7 @@ const maxTaps = (1<<31 - 1) / (255 * 128)
 
 // Int8Conv is a convolution of whole numbers: counts (or pixels) of uint8 with weights of int8, summed exactly in
 // int32. An output is float32(sum)*scale + bias, the product rounded to float32 and then the sum, so it has the same
-// bits on every tier. It is built once for the tier in use and may be used by many goroutines at a time.
+// bits on every tier. It is built once, for a tier, and may be used by many goroutines at a time.
 type Int8Conv struct {
 	window      Window
 	scale, bias []float32 // [Out.C]
@@ -31,7 +31,7 @@ type int8Sparse interface {
 // NewInt8Conv packs the weights [KH][KW][In.C][Out.C] of a convolution with a scale and a bias for each output channel
 // (bias nil: zeros); all are copied. An error, which wraps ErrLayer, says that the sizes do not fit the window, or that
 // there are so many products to a sum that it could leave int32.
-func NewInt8Conv(w Window, weights []int8, scale, bias []float32) (*Int8Conv, error) {
+func (t Tier) NewInt8Conv(w Window, weights []int8, scale, bias []float32) (*Int8Conv, error) {
 	if taps := w.KH * w.KW * w.In.C; taps > maxTaps {
 		return nil, fmt.Errorf("%w: %d products to a sum, at most %d cannot overflow", ErrLayer, taps, maxTaps)
 	} else if taps <= 0 || w.Out.C <= 0 || len(weights) != taps*w.Out.C {
@@ -43,7 +43,7 @@ func NewInt8Conv(w Window, weights []int8, scale, bias []float32) (*Int8Conv, er
 	c := &Int8Conv{window: w, scale: append([]float32(nil), scale...), bias: make([]float32, w.Out.C)}
 	copy(c.bias, bias)
 	c.cover.rows, c.cover.columns = w.Cover()
-	c.rows = current.Load().packInt8(c, weights)
+	c.rows = t.packInt8(c, weights)
 	return c, nil
 }
 

@@ -87,9 +87,9 @@ func (l layer) reference() []float32 {
 }
 
 // compute also holds the layer without silent channels to the whole of it.
-func (l layer) compute(t testing.TB) []float32 {
+func (l layer) compute(t testing.TB, tier Tier) []float32 {
 	t.Helper()
-	c, err := NewInt8Conv(l.window, l.weights, l.scale, l.bias)
+	c, err := tier.NewInt8Conv(l.window, l.weights, l.scale, l.bias)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,37 +129,32 @@ func sameBits(t testing.TB, got, want []float32) {
 	}
 }
 
-// onEveryTier runs a test with each tier selected in turn.
-func onEveryTier(t *testing.T, test func(t *testing.T)) {
-	was := Tier()
-	defer func() { _ = Select(was) }()
-	for _, name := range Available() {
-		if err := Select(name); err != nil {
-			t.Fatal(err)
-		}
-		t.Run(name, test)
+// onEveryTier runs a test with each tier in turn.
+func onEveryTier(t *testing.T, test func(t *testing.T, tier Tier)) {
+	for _, tier := range tiers() {
+		t.Run(tier.name, func(t *testing.T) { test(t, Tier{tier}) })
 	}
 }
 
 func TestInt8ConvIsExact(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(1, 2))
 		for range 120 {
 			l := newLayer(r, randomWindow(r))
-			sameBits(t, l.compute(t), l.reference())
+			sameBits(t, l.compute(t, tier), l.reference())
 		}
 	})
 }
 
 // TestInt8ConvOfFewInputsIsExact goes through the kernels of first layers.
 func TestInt8ConvOfFewInputsIsExact(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(29, 30))
 		for i := range 8 * 8 * 3 * 3 * 2 {
 			kh, kw, stride, c, same := 1+i%8, 1+i/8%8, 1+i/64%3, 1+i/192%3, i/576 == 0
 			if w, ok := NewWindow(Shape{kh + 1 + r.IntN(4), 4 + r.IntN(40), c}, kh, kw, 1, stride, same, 1+r.IntN(20)); ok {
 				l := newLayer(r, w)
-				sameBits(t, l.compute(t), l.reference())
+				sameBits(t, l.compute(t, tier), l.reference())
 			}
 		}
 	})
@@ -167,7 +162,7 @@ func TestInt8ConvOfFewInputsIsExact(t *testing.T) {
 
 // TestInt8ConvWithoutSilentChannelsIsExact uses one workspace for all layers.
 func TestInt8ConvWithoutSilentChannelsIsExact(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(25, 26))
 		var ws Workspace
 		fewer := 0
@@ -175,7 +170,7 @@ func TestInt8ConvWithoutSilentChannelsIsExact(t *testing.T) {
 			in := Shape{8 + r.IntN(6), 8 + r.IntN(12), 1 + r.IntN(200)}
 			w, _ := NewWindow(in, 1+r.IntN(3), 2+r.IntN(3), 1, 1, r.IntN(2) == 0, 1+r.IntN(80))
 			l := newLayer(r, w)
-			c, err := NewInt8Conv(w, l.weights, l.scale, l.bias)
+			c, err := tier.NewInt8Conv(w, l.weights, l.scale, l.bias)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -188,14 +183,14 @@ func TestInt8ConvWithoutSilentChannelsIsExact(t *testing.T) {
 				}
 			}
 		}
-		if Tier() == "avx512vnni" && cpu.X86.HasAVX512VBMI && cpu.X86.HasAVX512VBMI2 && fewer < 50 {
+		if tier.Name() == "avx512vnni" && cpu.X86.HasAVX512VBMI && cpu.X86.HasAVX512VBMI2 && fewer < 50 {
 			t.Errorf("channels were left out %d times", fewer)
 		}
 	})
 }
 
 func TestInt8ConvAtTheLimitOfInt32(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		for _, weight := range []int8{-128, 127} {
 			l := newLayer(rand.New(rand.NewPCG(3, 4)), Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, maxTaps}, Out: Shape{1, 1, 3}})
 			for i := range l.weights {
@@ -204,16 +199,16 @@ func TestInt8ConvAtTheLimitOfInt32(t *testing.T) {
 			for i := range l.src {
 				l.src[i] = 255
 			}
-			sameBits(t, l.compute(t), l.reference())
+			sameBits(t, l.compute(t, tier), l.reference())
 		}
 	})
 }
 
 func TestInt8ConvDoesNotAllocate(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		w, _ := NewWindow(Shape{6, 9, 5}, 3, 3, 1, 1, true, 20)
 		l := newLayer(rand.New(rand.NewPCG(5, 6)), w)
-		c, err := NewInt8Conv(w, l.weights, l.scale, nil)
+		c, err := tier.NewInt8Conv(w, l.weights, l.scale, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -231,10 +226,10 @@ func TestInt8ConvDoesNotAllocate(t *testing.T) {
 }
 
 func TestALayerServesManyGoroutines(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		w, _ := NewWindow(Shape{9, 11, 7}, 3, 3, 1, 1, true, 18)
 		l := newLayer(rand.New(rand.NewPCG(23, 24)), w)
-		c, err := NewInt8Conv(w, l.weights, l.scale, l.bias)
+		c, err := tier.NewInt8Conv(w, l.weights, l.scale, l.bias)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -259,39 +254,40 @@ func TestALayerServesManyGoroutines(t *testing.T) {
 }
 
 func TestInt8DenseIsExact(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(7, 8))
 		for range 100 {
 			in, out := 1+r.IntN(700), 1+r.IntN(150)
 			l := newLayer(r, Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, in}, Out: Shape{1, 1, out}})
-			sameBits(t, l.compute(t), l.reference())
+			sameBits(t, l.compute(t, tier), l.reference())
 		}
 	})
 }
 
 func TestInt8RefusesWhatDoesNotFit(t *testing.T) {
+	tier := Fastest()
 	w := Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, 4}, Out: Shape{1, 1, 2}}
 	huge, deaf := w, w
 	huge.In.C, deaf.In.C = maxTaps+1, 0
 	for name, try := range map[string]func() error{
 		"overflow": func() error {
-			_, err := NewInt8Conv(huge, make([]int8, (maxTaps+1)*2), make([]float32, 2), nil)
+			_, err := tier.NewInt8Conv(huge, make([]int8, (maxTaps+1)*2), make([]float32, 2), nil)
 			return err
 		},
 		"weights": func() error {
-			_, err := NewInt8Conv(w, make([]int8, 7), make([]float32, 2), nil)
+			_, err := tier.NewInt8Conv(w, make([]int8, 7), make([]float32, 2), nil)
 			return err
 		},
 		"scale": func() error {
-			_, err := NewInt8Conv(w, make([]int8, 8), make([]float32, 3), nil)
+			_, err := tier.NewInt8Conv(w, make([]int8, 8), make([]float32, 3), nil)
 			return err
 		},
 		"bias": func() error {
-			_, err := NewInt8Conv(w, make([]int8, 8), make([]float32, 2), make([]float32, 1))
+			_, err := tier.NewInt8Conv(w, make([]int8, 8), make([]float32, 2), make([]float32, 1))
 			return err
 		},
 		"no inputs": func() error {
-			_, err := NewInt8Conv(deaf, nil, make([]float32, 2), nil)
+			_, err := tier.NewInt8Conv(deaf, nil, make([]float32, 2), nil)
 			return err
 		},
 	} {
@@ -302,7 +298,7 @@ func TestInt8RefusesWhatDoesNotFit(t *testing.T) {
 }
 
 func TestAMessageCountsOnceWhateverItsCount(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(9, 10))
 		for range 120 {
 			width, c := 1+r.IntN(30), 1+r.IntN(140)
@@ -316,27 +312,9 @@ func TestAMessageCountsOnceWhateverItsCount(t *testing.T) {
 					want += uint64(fan[i/c])
 				}
 			}
-			if got := Messages(counts, c, fan); got != want {
+			if got := tier.Messages(counts, c, fan); got != want {
 				t.Fatalf("%d columns of %d: %d, want %d", width, c, got, want)
 			}
 		}
 	})
-}
-
-func TestSelect(t *testing.T) {
-	was := Tier()
-	defer func() { _ = Select(was) }()
-	if err := Select("abacus"); !errors.Is(err, ErrTier) {
-		t.Errorf("error %v, want ErrTier", err)
-	}
-	if Tier() != was {
-		t.Error("a refused tier is in use")
-	}
-	names := Available()
-	if names[len(names)-1] != "generic" {
-		t.Errorf("tiers %v do not end in generic", names)
-	}
-	if err := Select(""); err != nil || Tier() != names[0] {
-		t.Errorf("%v: %s, want the fastest, %s", err, Tier(), names[0])
-	}
 }

@@ -3,15 +3,14 @@ package kernel
 // Messages counts the spike messages of one row of a map, counts [len(fanCols)][c], each column's weighted with its
 // fan-out: the windows that read it, of Window.Cover. A neuron that fires sends one message, whatever its count. Times the
 // row's own fan-out and the channels that read it, that is the row's synaptic operations.
-func Messages(counts []uint8, c int, fanCols []int) uint64 {
-	nonzero := current.Load().nonzero
+func (t Tier) Messages(counts []uint8, c int, fanCols []int) uint64 {
 	var sum uint64
 	for first := 0; first < len(fanCols); {
 		last := first + 1
 		for last < len(fanCols) && fanCols[last] == fanCols[first] {
 			last++
 		}
-		sum += nonzero(counts[first*c:last*c]) * uint64(fanCols[first])
+		sum += t.nonzero(counts[first*c:last*c]) * uint64(fanCols[first])
 		first = last
 	}
 	return sum

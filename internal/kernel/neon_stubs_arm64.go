@@ -100,7 +100,7 @@ func eventRowNEON8(dst, dst2 *float32, dstStride int, starts *uint32, startsRow,
 //go:noescape
 func int8SpanNEON8(dst *float32, dstStride int, src *uint8, srcPixel, srcRow int, weights *int8, offset *int32, scale, bias *float32, rows, groups, pairs int)
 
-// gradedNEON takes one step of n neurons, a multiple of 16, as Graded.Step; decay and most are the bits of float32.
+// gradedNEON takes one step of n neurons, a multiple of 16, as Tier.Graded; decay and most are the bits of float32.
 //
 //go:noescape
 func gradedNEON(counts *uint8, v, x *float32, n int, decay, most uint64) (spikes uint64)

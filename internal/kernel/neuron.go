@@ -6,8 +6,8 @@ const MaxCount = 255
 // SpikingReLU takes one step of the spiking activation for every neuron (SpikingActivation of KerasSpiking without its
 // averaging): v += max(x, 0)*dt; n = floor(v); v -= n. What goes beyond MaxCount stays in v for the next step.
 // It returns the spikes emitted and the neurons held back by MaxCount.
-func SpikingReLU(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) {
-	return current.Load().spikingReLU(counts[:len(x)], v[:len(x)], x, dt)
+func (t Tier) SpikingReLU(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) {
+	return t.spikingReLU(counts[:len(x)], v[:len(x)], x, dt)
 }
 
 func spikingReLUPlain(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) {
@@ -38,9 +38,9 @@ type LIF struct {
 	ResetToZero      bool
 }
 
-// Step takes one step for every neuron and returns the spikes emitted.
-func (p LIF) Step(counts []uint8, v, x []float32) (spikes uint64) {
-	return current.Load().lif(p, counts[:len(x)], v[:len(x)], x)
+// LIF takes one step for every neuron and returns the spikes emitted.
+func (t Tier) LIF(p LIF, counts []uint8, v, x []float32) (spikes uint64) {
+	return t.lif(p, counts[:len(x)], v[:len(x)], x)
 }
 
 func lifPlain(p LIF, counts []uint8, v, x []float32) (spikes uint64) {
@@ -69,9 +69,9 @@ type Graded struct {
 	Most  uint8
 }
 
-// Step takes one step for every neuron and returns the sum of their counts. A neuron whose v is not a number is silent.
-func (p Graded) Step(counts []uint8, v, x []float32) (spikes uint64) {
-	return current.Load().graded(p, counts[:len(x)], v[:len(x)], x)
+// Graded takes one step for every neuron and returns the sum of their counts. A neuron whose v is not a number is silent.
+func (t Tier) Graded(p Graded, counts []uint8, v, x []float32) (spikes uint64) {
+	return t.graded(p, counts[:len(x)], v[:len(x)], x)
 }
 
 func gradedPlain(p Graded, counts []uint8, v, x []float32) (spikes uint64) {

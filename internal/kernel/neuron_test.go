@@ -52,7 +52,7 @@ func sameVoltages(t testing.TB, got, want []float32) {
 
 // TestNeuronStepsAreThoseOfPlainGo also holds the steps to what is around their slices.
 func TestNeuronStepsAreThoseOfPlainGo(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(11, 12))
 		for range 2000 {
 			n := r.IntN(300)
@@ -66,10 +66,10 @@ func TestNeuronStepsAreThoseOfPlainGo(t *testing.T) {
 			case 0:
 				dt := float32(r.Float32() * 2)
 				want[0], want[1] = spikingReLUPlain(wantCounts[:n], wantV[:n], x, dt)
-				got[0], got[1] = SpikingReLU(counts, v, x, dt)
+				got[0], got[1] = tier.SpikingReLU(counts, v, x, dt)
 			case 1:
 				want[0] = lifPlain(p, wantCounts[:n], wantV[:n], x)
-				got[0] = p.Step(counts, v, x)
+				got[0] = tier.LIF(p, counts, v, x)
 			case 2:
 				p.Decay = 1
 				for i := range x {
@@ -77,14 +77,14 @@ func TestNeuronStepsAreThoseOfPlainGo(t *testing.T) {
 				}
 				p.Threshold = 1
 				want[0] = lifPlain(p, wantCounts[:n], wantV[:n], x)
-				got[0] = p.Step(counts, v, x)
+				got[0] = tier.LIF(p, counts, v, x)
 			case 3:
 				g := Graded{p.Decay, uint8(1 + r.IntN(MaxCount))}
 				if r.IntN(2) == 0 {
 					g.Decay = 1
 				}
 				want[0] = gradedPlain(g, wantCounts[:n], wantV[:n], x)
-				got[0] = g.Step(counts, v, x)
+				got[0] = tier.Graded(g, counts, v, x)
 			}
 			if got != want {
 				t.Fatalf("spikes and clipped are %v, want %v", got, want)
@@ -99,9 +99,9 @@ func TestNeuronStepsAreThoseOfPlainGo(t *testing.T) {
 
 // TestSpikingReLUKnownSteps is worked by hand.
 func TestSpikingReLUKnownSteps(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		v, counts := []float32{0.5, 0.25, 0, 0, 3}, make([]uint8, 5)
-		spikes, clipped := SpikingReLU(counts, v, []float32{0.75, -9, 300, 127.75, 0}, 2)
+		spikes, clipped := tier.SpikingReLU(counts, v, []float32{0.75, -9, 300, 127.75, 0}, 2)
 		if want := []uint8{2, 0, 255, 255, 3}; !slices.Equal(counts, want) {
 			t.Errorf("counts are %v, want %v", counts, want)
 		}
@@ -117,7 +117,7 @@ func TestSpikingReLUKnownSteps(t *testing.T) {
 // TestGradedKnownSteps is worked by hand.
 func TestGradedKnownSteps(t *testing.T) {
 	nan, inf, huge := float32(math.NaN()), float32(math.Inf(1)), float32(math.Ldexp(1, 100))
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		const times = 5 // more than a register
 		for _, c := range []struct {
 			p       Graded
@@ -146,7 +146,7 @@ func TestGradedKnownSteps(t *testing.T) {
 		} {
 			for _, n := range []int{1, 15, 16, 33, 32 * times} {
 				v, x, counts := slices.Repeat([]float32{c.v}, n), slices.Repeat([]float32{c.x}, n), make([]uint8, n)
-				spikes := c.p.Step(counts, v, x)
+				spikes := tier.Graded(c.p, counts, v, x)
 				if spikes != uint64(n)*uint64(c.count) {
 					t.Errorf("%+v, %v + %v: %d spikes of %d neurons", c.p, c.v, c.x, spikes, n)
 				}
@@ -162,12 +162,12 @@ func TestGradedKnownSteps(t *testing.T) {
 
 // TestGradedOfOneIsIntegrateAndFire compares the two ways to say the same neuron.
 func TestGradedOfOneIsIntegrateAndFire(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(17, 18))
 		for range 200 {
 			v, x := randomNeurons(r, r.IntN(200))
 			wantV, counts, want := slices.Clone(v), make([]uint8, len(x)), make([]uint8, len(x))
-			if got, fired := (Graded{0.75, 1}).Step(counts, v, x), (LIF{0.75, 1, false}).Step(want, wantV, x); got != fired || !slices.Equal(counts, want) {
+			if got, fired := tier.Graded(Graded{0.75, 1}, counts, v, x), tier.LIF(LIF{0.75, 1, false}, want, wantV, x); got != fired || !slices.Equal(counts, want) {
 				t.Fatalf("%d spikes %v, want %d %v", got, counts, fired, want)
 			}
 			sameVoltages(t, v, wantV)

@@ -1,16 +1,18 @@
 package kernel
 
-// MaxPool takes the largest of each window of src [In.H][In.W][C] into dst [Out.H][Out.W][C], for values and for spike
-// counts alike. It does not pad.
-func MaxPool[T float32 | uint8](dst, src []T, w *Window) {
-	if t := current.Load(); w.KH == 2 && w.KW == 2 {
-		dst, src := any(dst[:w.Out.Len()]), any(src[:w.In.Len()])
-		switch src := src.(type) {
-		case []uint8:
-			t.maxPool2x2(dst.([]uint8), src, *w)
-		case []float32:
-			t.maxPoolFloat2x2(dst.([]float32), src, *w)
-		}
+// MaxPool takes the largest of each window of spike counts src [In.H][In.W][C] into dst [Out.H][Out.W][C]. It does not pad.
+func (t Tier) MaxPool(dst, src []uint8, w *Window) {
+	if w.KH == 2 && w.KW == 2 {
+		t.maxPool2x2(dst[:w.Out.Len()], src[:w.In.Len()], *w)
+		return
+	}
+	maxPoolPlain(dst, src, *w)
+}
+
+// MaxPoolFloat32 is MaxPool for values.
+func (t Tier) MaxPoolFloat32(dst, src []float32, w *Window) {
+	if w.KH == 2 && w.KW == 2 {
+		t.maxPoolFloat2x2(dst[:w.Out.Len()], src[:w.In.Len()], *w)
 		return
 	}
 	maxPoolPlain(dst, src, *w)
@@ -59,7 +61,7 @@ func AveragePool(dst, src []float32, w *Window) {
 }
 
 // ReLU sets what is not above zero to zero, NaN included, in place.
-func ReLU(x []float32) { current.Load().relu(x) }
+func (t Tier) ReLU(x []float32) { t.relu(x) }
 
 func reluPlain(x []float32) {
 	for i, v := range x {

@@ -40,7 +40,7 @@ func randomPool(r *rand.Rand) Window {
 }
 
 func TestMaxPool(t *testing.T) {
-	onEveryTier(t, func(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(13, 14))
 		for range 300 {
 			w := randomPool(r)
@@ -51,7 +51,7 @@ func TestMaxPool(t *testing.T) {
 			const guard = 77
 			got := make([]uint8, w.Out.Len()+1)
 			got[w.Out.Len()] = guard
-			MaxPool(got, counts, &w)
+			tier.MaxPool(got, counts, &w)
 			for i, want := range poolReference(counts, &w) {
 				if got[i] != want {
 					t.Fatalf("%+v: count %d is %d, want %d", w, i, got[i], want)
@@ -59,7 +59,7 @@ func TestMaxPool(t *testing.T) {
 			}
 			floats := make([]float32, w.Out.Len()+1)
 			floats[w.Out.Len()] = guard
-			MaxPool(floats, values, &w)
+			tier.MaxPoolFloat32(floats, values, &w)
 			for i, want := range poolReference(values, &w) {
 				if nan := want != want; nan != (floats[i] != floats[i]) || !nan && math.Float32bits(floats[i]) != math.Float32bits(want) {
 					t.Fatalf("%+v: value %d is %v, want %v", w, i, floats[i], want)

@@ -3,18 +3,17 @@ package kernel
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
-	"sync/atomic"
 )
 
-// Env is the environment variable that chooses a tier: one of Available.
-const Env = "SPIKERAY_KERNEL"
-
-// ErrTier is wrapped by the errors of Select.
+// ErrTier is wrapped by the errors of Named.
 var ErrTier = errors.New("kernel: no such processor tier here")
 
-// tier is the arithmetic for one kind of processor.
+// Tier is the arithmetic for one kind of processor: [Fastest], [Named] and [Generic] give one. Layers and steps that it
+// computes are its methods. Two are equal if they are of one name. The zero value is none, and must not be used.
+type Tier struct{ *tier }
+
+// tier is what a Tier is made of.
 type tier struct {
 	name        string
 	packInt8    func(c *Int8Conv, weights []int8) int8Rows
@@ -44,38 +43,30 @@ var plain = tier{
 	maxPoolFloat2x2: maxPoolPlain[float32],
 }
 
-var current atomic.Pointer[tier]
+// Fastest is the first of [Available].
+func Fastest() Tier { return Tier{tiers()[0]} }
 
-func init() {
-	if Select(os.Getenv(Env)) != nil {
-		_ = Select("") // a server that asks again with Select has the error to print
+// Generic is plain Go, which every processor runs and which defines the answers.
+func Generic() Tier { return Tier{&plain} }
+
+// Named is the tier of a name, one of [Available], or the fastest for "". The error wraps ErrTier and tells the names.
+func Named(name string) (Tier, error) {
+	for _, t := range tiers() {
+		if name == "" || name == t.name {
+			return Tier{t}, nil
+		}
 	}
+	return Tier{}, fmt.Errorf("%w: %q; there are %s", ErrTier, name, strings.Join(Available(), ", "))
 }
 
-// Tier is the name of the tier in use.
-func Tier() string { return current.Load().name }
+// Name is short and stable: "generic", "neon", "avx2", "avx512bw", "avx512vnni".
+func (t Tier) Name() string { return t.name }
 
-// Plain says that everything is to be computed in plain Go: assembly of other packages heeds it too.
-func Plain() bool { return current.Load() == &plain }
-
-// Available lists the tiers that this processor and its system can run, the fastest first; "generic" is always there.
+// Available names the tiers that this processor and its system can run, the fastest first; "generic" is always there.
 func Available() []string {
 	var names []string
 	for _, t := range tiers() {
 		names = append(names, t.name)
 	}
 	return names
-}
-
-// Select sets the tier by name, or the fastest one with "". What was built before, an Int8Conv say, keeps its tier, so
-// this belongs before anything is built. The program starts with what the variable Env names, and with the fastest
-// if that is not there: a server should give its value to Select and print the error, which wraps ErrTier.
-func Select(name string) error {
-	for _, t := range tiers() {
-		if name == "" || name == t.name {
-			current.Store(t)
-			return nil
-		}
-	}
-	return fmt.Errorf("%w: %q; there are %s", ErrTier, name, strings.Join(Available(), ", "))
 }

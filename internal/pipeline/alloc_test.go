@@ -12,6 +12,7 @@ import (
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/internal/testmodel"
 	"github.com/spikeray/spikeray/models"
+	"github.com/spikeray/spikeray/pkg/model"
 )
 
 // TestAPredictionAllocatesLittle allows a picture half of the 128 by 128 pixels that the network is shown, however large it
@@ -20,7 +21,7 @@ func TestAPredictionAllocatesLittle(t *testing.T) {
 	const runs, objects, most = 20, 32, 128 * 128 / 2
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	e, err := OpenModel(models.Default, nil)
+	e, err := OpenModel(models.Default, model.DecodeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/spikeray/spikeray/internal/site"
 	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/model"
-	"github.com/spikeray/spikeray/pkg/spike"
 )
 
 // ErrUnknownModel says that no model has the name asked for.
@@ -58,14 +57,13 @@ type Catalogue struct {
 }
 
 // OpenModel opens one model: a shipped one by its name, else the file at that
-// path. A nil backend is the built-in simulator. A name that is neither is
-// [ErrUnknownModel]; a file that is not a good model file is a
-// [*model.FormatError].
-func OpenModel(nameOrPath string, backend spike.Backend) (*Entry, error) {
+// path. A name that is neither is [ErrUnknownModel]; a file that is not a good
+// model file is a [*model.FormatError].
+func OpenModel(nameOrPath string, opt model.DecodeOptions) (*Entry, error) {
 	if slices.Contains(models.Names(), nameOrPath) {
-		return openShipped(nameOrPath, backend)
+		return openShipped(nameOrPath, opt)
 	}
-	e, err := OpenModelFile(nameOrPath, backend)
+	e, err := OpenModelFile(nameOrPath, opt)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %q is neither a shipped model (%q) nor a file", ErrUnknownModel, nameOrPath, models.Names())
 	}
@@ -73,8 +71,8 @@ func OpenModel(nameOrPath string, backend spike.Backend) (*Entry, error) {
 }
 
 // OpenModelFile opens the model file at that path; see [OpenModel].
-func OpenModelFile(path string, backend spike.Backend) (*Entry, error) {
-	m, err := openFile(path, backend)
+func OpenModelFile(path string, opt model.DecodeOptions) (*Entry, error) {
+	m, err := openFile(path, opt)
 	if err != nil {
 		return nil, fmt.Errorf("model file %s: %w", path, err)
 	}
@@ -83,16 +81,16 @@ func OpenModelFile(path string, backend spike.Backend) (*Entry, error) {
 
 // OpenCatalogue opens the models named, as in [OpenModel] shipped ones or files, the first of which is the default, and
 // then every other shipped model. A file whose model has a shipped model's name takes its place; two of the models named
-// must not have one name. The backend runs the default; the others stay on the simulator, since a board has one network.
-func OpenCatalogue(named []string, backend spike.Backend) (*Catalogue, error) {
+// must not have one name. The back end runs the default; the others stay on the simulator, since a board has one network.
+func OpenCatalogue(named []string, opt model.DecodeOptions) (*Catalogue, error) {
 	var entries []*Entry
 	from := map[string]string{}
 	for _, name := range named {
-		e, err := OpenModel(name, backend)
+		e, err := OpenModel(name, opt)
 		if err != nil {
 			return nil, err
 		}
-		backend = nil
+		opt.Backend = nil
 		if other, taken := from[e.Name()]; taken {
 			return nil, fmt.Errorf("the models %s and %s are both called %s: a request could not tell them apart", other, name, e.Name())
 		}
@@ -103,7 +101,7 @@ func OpenCatalogue(named []string, backend spike.Backend) (*Catalogue, error) {
 		if _, taken := from[name]; taken {
 			continue
 		}
-		e, err := openShipped(name, nil)
+		e, err := openShipped(name, model.DecodeOptions{Kernel: opt.Kernel})
 		if err != nil {
 			return nil, err
 		}
@@ -177,12 +175,12 @@ func (c *Catalogue) Get(name string) (*Entry, error) {
 	return nil, ErrUnknownModel
 }
 
-func openShipped(name string, backend spike.Backend) (*Entry, error) {
+func openShipped(name string, opt model.DecodeOptions) (*Entry, error) {
 	file, err := models.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("shipped model %s: %w", name, err)
 	}
-	m, err := model.Decode(file, backend)
+	m, err := model.Decode(file, opt)
 	if err != nil {
 		return nil, fmt.Errorf("shipped model %s: %w", name, err)
 	}
@@ -190,7 +188,7 @@ func openShipped(name string, backend spike.Backend) (*Entry, error) {
 	return &Entry{Model: m, Card: card, Shipped: true}, nil
 }
 
-func openFile(path string, backend spike.Backend) (*model.Model, error) {
+func openFile(path string, opt model.DecodeOptions) (*model.Model, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -201,5 +199,5 @@ func openFile(path string, backend spike.Backend) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return model.Decode(file, backend)
+	return model.Decode(file, opt)
 }

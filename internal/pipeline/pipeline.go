@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spikeray/spikeray/internal/drift"
+	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
@@ -89,13 +90,14 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 	return PredictInspected(ctx, m, data, header, opt)
 }
 
-// Inspect reads a picture's headers, which tell what decoding it for the model will take. The errors are those of
-// [radiograph.Inspect].
+// Inspect reads a picture's headers, which tell what decoding it for the model will take. A picture for a model on plain Go
+// is decoded by plain Go. The errors are those of [radiograph.Inspect].
 func Inspect(m *model.Model, data []byte, limits radiograph.Limits, opt Options) (radiograph.Header, error) {
 	if p := m.Description().Preparation; p.ReducedDecoding {
 		limits.Target = image.Pt(p.Width, p.Height)
 	}
 	limits.Bits = opt.Bits
+	limits.PlainGo = limits.PlainGo || m.Kernel() == kernel.Generic().Name()
 	return radiograph.Inspect(data, limits)
 }
 

@@ -73,6 +73,8 @@ type Limits struct {
 	// samples of 16. It is needed for pictures of 16 bits that have fewer and do not say so (ErrDepth).
 	// A picture whose samples are not of that kind is ErrDepth. 0 leaves it to the file.
 	Bits int
+	// PlainGo has pictures decoded without assembly. They are the same.
+	PlainGo bool
 }
 
 // Picture is a decoded picture.
@@ -89,7 +91,7 @@ type Picture struct {
 	// way. A pixel of Image is then the mean of a square of pixels, and the last column
 	// and row, where the size is no multiple, are only partly the picture's: it takes
 	// up Width/Reduced x Height/Reduced pixels of Image, which is what
-	// resample.BilinearExtent wants to know. A picture that has to be turned is not
+	// resample.Resizer.BilinearExtent wants to know. A picture that has to be turned is not
 	// reduced.
 	Reduced int
 	// Warnings say what was noticed about the picture or done to it, each a code,

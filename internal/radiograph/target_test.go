@@ -63,7 +63,7 @@ func resizedApart(t testing.TB, a, b *Picture, size image.Point) (worst int, mea
 		if p.Reduced == 1 {
 			w, h = float64(p.Image.Bounds().Dx()), float64(p.Image.Bounds().Dy())
 		}
-		if err := resample.BilinearExtent(out, size.X, size.Y, p.Image, w, h); err != nil {
+		if err := (resample.Resizer{}).BilinearExtent(out, size.X, size.Y, p.Image, w, h); err != nil {
 			t.Fatal(err)
 		}
 		return out
@@ -75,6 +75,16 @@ func resizedApart(t testing.TB, a, b *Picture, size image.Point) (worst int, mea
 		worst, sum = max(worst, d), sum+d
 	}
 	return worst, float64(sum) / float64(len(p))
+}
+
+// TestPlainGoReachesTheDecoder: no other format has assembly.
+func TestPlainGoReachesTheDecoder(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		h, err := Inspect(fixture(t, "colour_420.jpg"), Limits{PlainGo: plain})
+		if err != nil || h.header.jpeg.PlainGo != plain {
+			t.Errorf("%v: %v, %v", plain, h.header.jpeg.PlainGo, err)
+		}
+	}
 }
 
 func TestTargetRefusesTheSame(t *testing.T) {

@@ -25,12 +25,13 @@ const growTaps = 3
 // both sums, and shifting the sum right by 32 after a run makes the rising half
 // the start of the falling one.
 type axis struct {
-	n, m   int
-	extent float64
-	start  []int
-	weight []uint64
-	window []float64
-	taps   taps
+	n, m     int
+	extent   float64
+	assembly bool // may use it
+	start    []int
+	weight   []uint64
+	window   []float64
+	taps     taps
 }
 
 func (a *axis) grows() bool { return float64(a.m) > a.extent }
@@ -41,11 +42,11 @@ func (a *axis) grows() bool { return float64(a.m) > a.extent }
 //
 // Every product is converted explicitly, which keeps a compiler from fusing it
 // with the sum around it, so all processors get the same weights.
-func (a *axis) compute(n, m int, extent float64) {
-	if a.n == n && a.m == m && a.extent == extent {
+func (a *axis) compute(n, m int, extent float64, assembly bool) {
+	if a.n == n && a.m == m && a.extent == extent && a.assembly == assembly {
 		return
 	}
-	a.n, a.m, a.extent = n, m, extent
+	a.n, a.m, a.extent, a.assembly = n, m, extent, assembly
 	scale := extent / float64(m)
 	support := max(scale, 1)
 	slope := 1 / support
@@ -58,7 +59,7 @@ func (a *axis) compute(n, m int, extent float64) {
 	}
 	clear(a.weight)
 	a.taps.blocks = 0
-	if !a.grows() {
+	if assembly && !a.grows() {
 		a.taps.reset(n, m, len(a.window))
 	}
 

@@ -24,10 +24,10 @@ func (s *scratch) resize8(dst []uint8, dw int, rows raster) {
 	finish := func(j int) {
 		target := dst[j*dw:][:dw]
 		if columnsFirst {
-			takeRow8(s.bytes, s.sums)
+			s.takeRow8(s.bytes, s.sums)
 			s.across.row8(target, s.bytes)
 		} else {
-			takeRow8(target, s.sums)
+			s.takeRow8(target, s.sums)
 		}
 	}
 	for j := range s.down.m {
@@ -37,7 +37,7 @@ func (s *scratch) resize8(dst []uint8, dw int, rows raster) {
 				s.across.row8(s.bytes, row)
 				row = s.bytes
 			}
-			addRow8(s.sums[:len(row)], row, s.down.weight[y])
+			s.addRow8(s.sums[:len(row)], row, s.down.weight[y])
 		}
 		if j > 0 {
 			finish(j - 1)
@@ -50,9 +50,9 @@ func (s *scratch) resize8(dst []uint8, dw int, rows raster) {
 }
 
 // addRow8 adds a row of pixels to the sums, as many, of both target rows that it reaches.
-func addRow8(sums []uint64, row []uint8, weight uint64) {
+func (s *scratch) addRow8(sums []uint64, row []uint8, weight uint64) {
 	n := 0
-	if assembly() && len(row) >= 8 {
+	if s.assembly && len(row) >= 8 {
 		n = len(row) &^ 7
 		addAVX2(&sums[0], &row[0], weight, n/8)
 	}
@@ -62,10 +62,10 @@ func addRow8(sums []uint64, row []uint8, weight uint64) {
 }
 
 // takeRow8 rounds the finished, falling halves of sums to pixels.
-func takeRow8(dst []uint8, sums []uint64) {
+func (s *scratch) takeRow8(dst []uint8, sums []uint64) {
 	sums = sums[:len(dst)]
 	n := 0
-	if assembly() && len(dst) >= 8 {
+	if s.assembly && len(dst) >= 8 {
 		n = len(dst) &^ 7
 		takeAVX2(&dst[0], &sums[0], n/8)
 	}

@@ -28,6 +28,12 @@ var ErrType = errors.New("resample: picture is neither *image.Gray nor *image.Gr
 // the passes within their 32 bits and is above what any decoder here delivers.
 const maxSide = 1 << 20
 
+// Resizer resizes pictures. The zero value is ready for use, by any number of goroutines at a time.
+type Resizer struct {
+	// PlainGo has no assembly make the pixels. They are the same.
+	PlainGo bool
+}
+
 // Bilinear resizes src to dw x dh pixels and writes them to dst, row by row
 // without gaps, so len(dst) must be dw*dh. The aspect is not kept.
 //
@@ -37,14 +43,13 @@ const maxSide = 1 << 20
 // filter, the rows rounded to 16 bits and the columns to the nearest of 256
 // grey levels (65535 is 255). Sub-images are fine. Any other picture is ErrType.
 //
-// Bilinear may be called from several goroutines and allocates nothing once its
-// scratch memory is warm. When it reduces the height, that memory is a few rows;
+// Bilinear allocates nothing once its scratch memory is warm. When it reduces the height, that memory is a few rows;
 // otherwise it is at most the size of dst in pixels.
-func Bilinear(dst []uint8, dw, dh int, src image.Image) error {
+func (r Resizer) Bilinear(dst []uint8, dw, dh int, src image.Image) error {
 	if src == nil {
 		return fmt.Errorf("%w: none", ErrType)
 	}
-	return BilinearExtent(dst, dw, dh, src, float64(src.Bounds().Dx()), float64(src.Bounds().Dy()))
+	return r.BilinearExtent(dst, dw, dh, src, float64(src.Bounds().Dx()), float64(src.Bounds().Dy()))
 }
 
 // BilinearExtent is Bilinear for a picture whose last column and row are only partly
@@ -52,7 +57,7 @@ func Bilinear(dst []uint8, dw, dh int, src image.Image) error {
 // no multiple of: it resizes the width x height pixels from its upper left corner.
 // Both reach into the last column and row, or to their ends. It is Pillow's
 // resize((dw, dh), BILINEAR, box=(0, 0, width, height)).
-func BilinearExtent(dst []uint8, dw, dh int, src image.Image, width, height float64) error {
+func (r Resizer) BilinearExtent(dst []uint8, dw, dh int, src image.Image, width, height float64) error {
 	if dw < 1 || dh < 1 || dw > maxSide || dh > maxSide || len(dst)/dw != dh || len(dst)%dw != 0 {
 		return fmt.Errorf("%w: target of %d x %d in %d bytes", ErrSize, dw, dh, len(dst))
 	}
@@ -74,14 +79,20 @@ func BilinearExtent(dst []uint8, dw, dh int, src image.Image, width, height floa
 	}
 	s := pool.Get().(*scratch)
 	defer pool.Put(s)
-	s.across.compute(rows.width, dw, width)
-	s.down.compute(rows.height, dh, height)
+	s.resize(r, dst, dw, dh, rows, width, height)
+	return nil
+}
+
+// resize makes the picture, whose sizes were checked.
+func (s *scratch) resize(r Resizer, dst []uint8, dw, dh int, rows raster, width, height float64) {
+	s.assembly = hasTaps && !r.PlainGo
+	s.across.compute(rows.width, dw, width, s.assembly)
+	s.down.compute(rows.height, dh, height, s.assembly)
 	if rows.rowBytes == rows.width {
 		s.resize8(dst, dw, rows)
 	} else {
 		s.resize16(dst, dw, rows)
 	}
-	return nil
 }
 
 // reaches tells whether an extent ends in the last of n pixels. Not a number does not.
@@ -113,6 +124,7 @@ var pool = sync.Pool{New: func() any { return new(scratch) }}
 
 // scratch is what a call needs besides its picture and its target.
 type scratch struct {
+	assembly     bool // may make pixels
 	across, down axis
 	sums         []uint64 // running sums of a row of the target, when reducing the height
 	sums2        []uint64

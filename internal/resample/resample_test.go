@@ -13,6 +13,8 @@ import (
 	"testing"
 )
 
+var resizer Resizer
+
 // draw is the generator of testdata/golden.py.
 func draw(count int, seed uint32) []uint16 {
 	out := make([]uint16, count)
@@ -77,13 +79,13 @@ func TestEqualsPillow(t *testing.T) {
 		w, h, dw, dh := c.From[0], c.From[1], c.To[0], c.To[1]
 		eight, sixteen := within(t, draw(w*h, c.Seed), w, h)
 		got := make([]uint8, dw*dh)
-		if err := BilinearExtent(got, dw, dh, eight, c.Extent[0], c.Extent[1]); err != nil {
+		if err := resizer.BilinearExtent(got, dw, dh, eight, c.Extent[0], c.Extent[1]); err != nil {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, c.Gray8) {
 			t.Errorf("%dx%d to %dx%d: 8-bit result differs from Pillow's", w, h, dw, dh)
 		}
-		if err := BilinearExtent(got, dw, dh, sixteen, c.Extent[0], c.Extent[1]); err != nil {
+		if err := resizer.BilinearExtent(got, dw, dh, sixteen, c.Extent[0], c.Extent[1]); err != nil {
 			t.Fatal(err)
 		}
 		for i, v := range got {
@@ -104,7 +106,7 @@ func TestReducingUsesEveryWeight(t *testing.T) {
 	var a axis
 	for n := 1; n < 400; n += 1 + n/40 {
 		for m := 1; m <= n; m++ {
-			a.compute(n, m, float64(n))
+			a.compute(n, m, float64(n), hasTaps)
 			if a.start[0] != 0 || a.start[m] != n {
 				t.Fatalf("%d to %d: runs from %d to %d", n, m, a.start[0], a.start[m])
 			}
@@ -138,7 +140,7 @@ func TestKeepsAFlatPicture(t *testing.T) {
 			}
 			for _, picture := range []image.Image{eight, sixteen} {
 				got := make([]uint8, size[2]*size[3])
-				if err := Bilinear(got, size[2], size[3], picture); err != nil {
+				if err := resizer.Bilinear(got, size[2], size[3], picture); err != nil {
 					t.Fatal(err)
 				}
 				for i := range got {
@@ -172,7 +174,7 @@ func TestRefuses(t *testing.T) {
 		"overlapping rows": {4, 2, 2, narrow, ErrSize},
 		"huge target":      {4, 1 << 30, 1 << 30, gray, ErrSize},
 	} {
-		if err := Bilinear(make([]uint8, c.length), c.dw, c.dh, c.src); !errors.Is(err, c.want) {
+		if err := resizer.Bilinear(make([]uint8, c.length), c.dw, c.dh, c.src); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
@@ -181,7 +183,7 @@ func TestRefuses(t *testing.T) {
 func TestExtentEndsInTheLastPixel(t *testing.T) {
 	gray := image.NewGray(image.Rect(0, 0, 4, 4))
 	for _, extent := range [][2]float64{{3, 4}, {4, 3}, {4.01, 4}, {-1, 4}, {math.NaN(), 4}, {4, math.Inf(1)}} {
-		if err := BilinearExtent(make([]uint8, 4), 2, 2, gray, extent[0], extent[1]); !errors.Is(err, ErrSize) {
+		if err := resizer.BilinearExtent(make([]uint8, 4), 2, 2, gray, extent[0], extent[1]); !errors.Is(err, ErrSize) {
 			t.Errorf("%v: %v", extent, err)
 		}
 	}
@@ -193,7 +195,7 @@ func TestAllocatesNothing(t *testing.T) {
 	}
 	src := image.NewGray(image.Rect(0, 0, 300, 200))
 	dst := make([]uint8, 100*100)
-	if n := testing.AllocsPerRun(50, func() { _ = Bilinear(dst, 100, 100, src) }); n >= 1 {
+	if n := testing.AllocsPerRun(50, func() { _ = resizer.Bilinear(dst, 100, 100, src) }); n >= 1 {
 		t.Errorf("%v allocations a call", n)
 	}
 }
@@ -214,7 +216,7 @@ func FuzzBilinear(f *testing.F) {
 		}
 		eight, sixteen := within(t, values, int(w), int(h))
 		a, b := make([]uint8, int(dw)*int(dh)), make([]uint8, int(dw)*int(dh))
-		if err := errors.Join(Bilinear(a, int(dw), int(dh), eight), Bilinear(b, int(dw), int(dh), sixteen)); err != nil {
+		if err := errors.Join(resizer.Bilinear(a, int(dw), int(dh), eight), resizer.Bilinear(b, int(dw), int(dh), sixteen)); err != nil {
 			t.Fatal(err)
 		}
 		for i := range a {
@@ -236,7 +238,7 @@ func BenchmarkBilinear(b *testing.B) {
 		b.Run(name+"/1500x1200-100x100", func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := Bilinear(dst, 100, 100, src); err != nil {
+				if err := resizer.Bilinear(dst, 100, 100, src); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,7 +1,5 @@
 package resample
 
-import "github.com/spikeray/spikeray/internal/kernel"
-
 // taps are a reducing axis's weights by target pixel, for processors that can make four of them at a time: as many for
 // each, filled up with zeros, none beyond the line. They give the same pixels as axis.weight.
 type taps struct {
@@ -11,13 +9,10 @@ type taps struct {
 	weight []int32
 }
 
-// assembly says whether the assembly is there and wanted.
-func assembly() bool { return hasTaps && !kernel.Plain() }
-
 // reset makes room for m pixels of a line of n, each of up to most weights.
 func (t *taps) reset(n, m, most int) {
 	t.blocks = (most + 7) / 8
-	if !assembly() || m%4 != 0 || 8*t.blocks > n {
+	if m%4 != 0 || 8*t.blocks > n {
 		t.blocks = 0
 		return
 	}

@@ -5,8 +5,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
-
-	"github.com/spikeray/spikeray/internal/kernel"
 )
 
 func TestTapsGiveThePlainPixels(t *testing.T) {
@@ -23,7 +21,7 @@ func TestTapsGiveThePlainPixels(t *testing.T) {
 			extent = float64(n)
 		}
 		var fast axis
-		fast.compute(n, m, extent)
+		fast.compute(n, m, extent, true)
 		if fast.taps.blocks == 0 {
 			continue
 		}
@@ -54,6 +52,7 @@ func TestTapsGiveThePlainPixels(t *testing.T) {
 }
 
 func TestAddedRowsAreThePlainSums(t *testing.T) {
+	s := scratch{assembly: hasTaps}
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 2000 {
 		row := make([]uint8, rng.IntN(80))
@@ -67,14 +66,14 @@ func TestAddedRowsAreThePlainSums(t *testing.T) {
 		for i, v := range row {
 			want[i] += uint64(v) * weight
 		}
-		if addRow8(sums[:len(row)], row, weight); !slices.Equal(sums, want) {
+		if s.addRow8(sums[:len(row)], row, weight); !slices.Equal(sums, want) {
 			t.Fatalf("%d pixels: %x, plain %x", len(row), sums, want)
 		}
 		// Up to a level or two more than white.
 		for i := range sums {
 			sums[i] = rng.Uint64()&^(1<<32-1) | uint64(rng.IntN(257<<fractionBits))
 		}
-		takeRow8(row, sums)
+		s.takeRow8(row, sums)
 		for i, v := range row {
 			if v != round8(sums[i]) {
 				t.Fatalf("%d pixels: %d is %d, plain %d", len(row), i, v, round8(sums[i]))
@@ -83,15 +82,24 @@ func TestAddedRowsAreThePlainSums(t *testing.T) {
 	}
 }
 
-// TestPlainGoIsHeeded: with --kernel generic no assembly makes pixels.
-func TestPlainGoIsHeeded(t *testing.T) {
-	was := kernel.Tier()
-	defer func() { _ = kernel.Select(was) }()
-	if err := kernel.Select("generic"); err != nil {
+// TestPlainGoMakesAllPixels: what was laid out for the assembly before is not used, and the pixels are the same.
+func TestPlainGoMakesAllPixels(t *testing.T) {
+	var s scratch
+	picture, _ := within(t, draw(400*300, 5), 400, 300)
+	rows, err := newRaster(picture.Pix, picture.Stride, picture.Rect, 1)
+	if err != nil {
 		t.Fatal(err)
 	}
-	var a axis
-	if a.compute(400, 100, 400); a.taps.blocks != 0 || assembly() {
+	got, want := make([]uint8, 100*100), make([]uint8, 100*100)
+	s.resize(Resizer{}, want, 100, 100, rows, 400, 300)
+	if s.assembly != hasTaps || (s.across.taps.blocks > 0) != hasTaps {
+		t.Errorf("assembly is used: %v, and there: %v", s.assembly, hasTaps)
+	}
+	s.resize(Resizer{PlainGo: true}, got, 100, 100, rows, 400, 300)
+	if s.assembly || s.across.taps.blocks > 0 || s.down.taps.blocks > 0 {
 		t.Error("assembly is used though plain Go was asked for")
+	}
+	if !bytes.Equal(got, want) {
+		t.Error("plain Go makes other pixels")
 	}
 }

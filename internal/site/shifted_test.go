@@ -14,12 +14,13 @@ import (
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/internal/site"
 	"github.com/spikeray/spikeray/models"
+	"github.com/spikeray/spikeray/pkg/model"
 )
 
 // A hundred pictures of another stretch of time are to make the model better on the rest of them.
 func TestAHundredPicturesOfAShiftedPlaceArePaidBack(t *testing.T) {
 	root := filepath.Join("..", "..", "..", "shared", "data", "kermany", "shifted")
-	e, err := pipeline.OpenModel(models.Default, nil)
+	e, err := pipeline.OpenModel(models.Default, model.DecodeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

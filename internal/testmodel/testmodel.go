@@ -79,7 +79,7 @@ func decode(t testing.TB, file []byte) *model.Model { return decodeFor(t, file, 
 
 func decodeFor(t testing.TB, file []byte, backend spike.Backend) *model.Model {
 	t.Helper()
-	m, err := model.Decode(file, backend)
+	m, err := model.Decode(file, model.DecodeOptions{Backend: backend})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 //
 // A first layer of whole-number weights takes bytes, the picture's pixels or counts of spikes, every other layer float32.
 type analog struct {
+	tier    kernel.Tier
 	ops     []analogOp
 	in, out kernel.Shape
 }
@@ -48,7 +49,9 @@ func (a *analog) newRoom() *analogRoom {
 	}
 }
 
-func newAnalog(in kernel.Shape) *analog { return &analog{in: in, out: in} }
+func newAnalog(tier kernel.Tier, in kernel.Shape) *analog {
+	return &analog{tier: tier, in: in, out: in}
+}
 
 func (a *analog) add(op analogOp) {
 	a.out = op.out
@@ -87,12 +90,12 @@ func (a *analog) run(r *analogRoom, bytes []uint8) []float32 {
 		case o.kind == "flatten":
 			continue
 		case o.weighted():
-			o.weigh(to, r, x, bytes)
+			a.weigh(o, to, r, x, bytes)
 		case o.kind == "max_pool2d":
-			kernel.MaxPool(to, x, &o.window)
+			a.tier.MaxPoolFloat32(to, x, &o.window)
 		case o.kind == "relu":
 			copy(to, x)
-			kernel.ReLU(to)
+			a.tier.ReLU(to)
 		default:
 			kernel.AveragePool(to, x, &o.window)
 		}
@@ -102,11 +105,11 @@ func (a *analog) run(r *analogRoom, bytes []uint8) []float32 {
 }
 
 // weigh computes the whole output of a weighted layer, and of what is done with its rows.
-func (o *analogOp) weigh(dst []float32, r *analogRoom, x []float32, bytes []uint8) {
+func (a *analog) weigh(o *analogOp, dst []float32, r *analogRoom, x []float32, bytes []uint8) {
 	n := o.window.Out.W * o.window.Out.C
 	if o.pool == nil {
 		for y := range o.window.Out.H {
-			o.row(dst[y*n:][:n], r, x, bytes, y)
+			a.row(o, dst[y*n:][:n], r, x, bytes, y)
 		}
 		return
 	}
@@ -114,21 +117,21 @@ func (o *analogOp) weigh(dst []float32, r *analogRoom, x []float32, bytes []uint
 	band.In.H, band.Out.H = band.KH, 1
 	for y := range o.pool.Out.H {
 		for i := range band.KH {
-			o.row(r.band[i*n:][:n], r, x, bytes, y*o.pool.SH+i)
+			a.row(o, r.band[i*n:][:n], r, x, bytes, y*o.pool.SH+i)
 		}
-		kernel.MaxPool(dst[y*band.Out.Len():], r.band, &band)
+		a.tier.MaxPoolFloat32(dst[y*band.Out.Len():], r.band, &band)
 	}
 }
 
 // row computes row y of a weighted layer, [W][C].
-func (o *analogOp) row(dst []float32, r *analogRoom, x []float32, bytes []uint8, y int) {
+func (a *analog) row(o *analogOp, dst []float32, r *analogRoom, x []float32, bytes []uint8, y int) {
 	if o.int8 != nil {
 		o.int8.Row(dst, bytes, y, &r.workspace)
 	} else {
 		o.float32.Row(dst, x, y, &r.workspace)
 	}
 	if o.relu {
-		kernel.ReLU(dst)
+		a.tier.ReLU(dst)
 	}
 }
 
@@ -159,6 +162,6 @@ func (c *rows) Row(y int) []float32 {
 		return c.whole[y*n:][:n]
 	}
 	row := c.room.maps[0][:n]
-	c.chain.ops[0].row(row, c.room, c.room.input, c.bytes, y)
+	c.chain.row(&c.chain.ops[0], row, c.room, c.room.input, c.bytes, y)
 	return row
 }

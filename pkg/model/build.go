@@ -29,8 +29,8 @@ const maxPixel = kernel.MaxCount
 const maxTrainBytes = 1 << 26
 
 // build makes a file's networks: the model's own and its gate, nil without one.
-func build(d *Description, c *container) (own, gate *network, err error) {
-	b := builder{c: c}
+func build(d *Description, c *container, tier kernel.Tier) (own, gate *network, err error) {
+	b := builder{c: c, tier: tier}
 	if own, err = b.build(d.architecture()); err != nil {
 		return nil, nil, err
 	}
@@ -61,7 +61,7 @@ func (b *builder) build(a architecture) (*network, error) {
 		return nil, formatError("time", "stands there if and only if the network has neurons")
 	}
 	shape := kernel.Shape{H: a.height, W: a.width, C: 1}
-	n := &network{front: newAnalog(shape), scale: float32(a.scale)}
+	n := &network{front: newAnalog(b.tier, shape), scale: float32(a.scale)}
 	if a.time != nil {
 		n.axis, n.steps = a.time.Axis, a.time.Steps
 	}
@@ -114,7 +114,7 @@ func (b *builder) build(a architecture) (*network, error) {
 			shape = out
 			continue
 		case first >= 0 && i > last && part == n.front:
-			n.readout = newAnalog(shape)
+			n.readout = newAnalog(b.tier, shape)
 			part = n.readout
 			n.bodyOut = shape
 			bytes = n.axis == spike.Rows
@@ -132,11 +132,11 @@ func (b *builder) build(a architecture) (*network, error) {
 		return nil, formatError("layers", "the last one is not a softmax")
 	}
 	if first >= 0 && n.readout == nil {
-		n.readout, n.bodyOut = newAnalog(shape), shape
+		n.readout, n.bodyOut = newAnalog(b.tier, shape), shape
 	}
 	if n.body != nil {
 		var err error
-		if n.encoder, err = n.body.Source.Over(n.front.out, n.axis, pools...); err != nil {
+		if n.encoder, err = (spike.Simulator{Kernel: b.tier.Name()}).Population(n.body.Source, n.front.out, n.axis, pools...); err != nil {
 			return nil, formatError("layers", "%v", err)
 		}
 	}
@@ -155,6 +155,7 @@ func (b *builder) build(a architecture) (*network, error) {
 // allocates for them.
 type builder struct {
 	c       *container
+	tier    kernel.Tier
 	macs    int
 	network *network
 	exact   bool    // the same bits on every processor from floating-point layers too
@@ -268,11 +269,11 @@ func (b *builder) analog(i int, l *Layer, in kernel.Shape, bytes bool) (op analo
 	op.parameters = weights.Len()
 	switch {
 	case weights.Int8 != nil:
-		op.int8, err = kernel.NewInt8Conv(op.window, weights.Int8, weights.Scale, weights.Bias)
+		op.int8, err = b.tier.NewInt8Conv(op.window, weights.Int8, weights.Scale, weights.Bias)
 	case weights.Float32 != nil && b.exact:
-		op.float32, err = kernel.NewExactFloat32Conv(op.window, weights.Float32, weights.Bias)
+		op.float32, err = kernel.Generic().NewFloat32Conv(op.window, weights.Float32, weights.Bias)
 	case weights.Float32 != nil:
-		op.float32, err = kernel.NewFloat32Conv(op.window, weights.Float32, weights.Bias)
+		op.float32, err = b.tier.NewFloat32Conv(op.window, weights.Float32, weights.Bias)
 	}
 	if err != nil {
 		return op, layerError(i, l, "weights", "%v", err)

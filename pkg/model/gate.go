@@ -4,8 +4,6 @@ import (
 	"context"
 	"image"
 	"slices"
-
-	"github.com/spikeray/spikeray/internal/resample"
 )
 
 // Gate is a small network beside the model's own, which says whether a picture is of the kind that the model was made for.
@@ -67,7 +65,7 @@ func (m *Model) Gate(ctx context.Context, picture []uint8) (*GateResult, error) 
 	if g.Width != p.Width || g.Height != p.Height {
 		whole := &image.Gray{Pix: picture, Stride: p.Width, Rect: image.Rect(0, 0, p.Width, p.Height)}
 		picture = make([]uint8, g.Width*g.Height)
-		if err := resample.Bilinear(picture, g.Width, g.Height, whole); err != nil {
+		if err := m.resizer.Bilinear(picture, g.Width, g.Height, whole); err != nil {
 			return nil, err
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
@@ -78,18 +77,9 @@ func checkGoldenFolder(t *testing.T, folder string, exact bool) {
 // the model's float32 sums do not depend on their order up to the last neurons; those of whole numbers never do.
 func checkGolden(t *testing.T, file []byte, path string, exact bool) {
 	golden := readGolden(t, path)
-	before := kernel.Tier()
-	t.Cleanup(func() {
-		if err := kernel.Select(before); err != nil {
-			t.Error(err)
-		}
-	})
 	var first [][]float64 // the first tier's probabilities
-	for _, tier := range kernel.Available() {
-		if err := kernel.Select(tier); err != nil {
-			t.Fatal(err)
-		}
-		m, err := model.Decode(file, nil)
+	for _, tier := range spike.Kernels() {
+		m, err := model.Decode(file, model.DecodeOptions{Kernel: tier})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +103,7 @@ func checkGolden(t *testing.T, file []byte, path string, exact bool) {
 			first = got.probabilities
 		}
 		if whole && !slices.EqualFunc(first, got.probabilities, slices.Equal) {
-			t.Errorf("%s gives other probabilities than %s", tier, kernel.Available()[0])
+			t.Errorf("%s gives other probabilities than %s", tier, spike.Kernels()[0])
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/spikeray/spikeray/internal/kernel"
+	"github.com/spikeray/spikeray/internal/resample"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -17,18 +18,33 @@ type Model struct {
 	description *Description
 	digest      string
 	backend     string
-	kernel      string
+	tier        kernel.Tier
 	own         *engine
 	gate        *engine // nil without one
+	resizer     resample.Resizer
 	positive    int
 }
 
-// Decode reads a model file and prepares its spiking body to run on a back end, nil for the simulator, where the gate
-// always runs. The file's bytes are not kept. What is wrong with a file is a *FormatError; what the back end cannot run
-// is the back end's own error.
-func Decode(file []byte, backend spike.Backend) (*Model, error) {
+// DecodeOptions say what a model is to run on. The zero value is the simulator on the fastest processor tier.
+type DecodeOptions struct {
+	// Backend runs the spiking body; nil is the simulator on Kernel. The gate always runs there.
+	Backend spike.Backend
+	// Kernel is the processor tier of all arithmetic on the host, preparing a picture included: one of [spike.Kernels];
+	// "" is the fastest.
+	Kernel string
+}
+
+// Decode reads a model file and prepares it to run. The file's bytes are not kept. What is wrong with a file is a
+// *FormatError; what the back end cannot run is the back end's own error, and an unknown kernel a [spike.ErrKernel].
+func Decode(file []byte, opt DecodeOptions) (*Model, error) {
+	tier, err := kernel.Named(opt.Kernel)
+	if err != nil {
+		return nil, err
+	}
+	simulator := spike.Simulator{Kernel: tier.Name()}
+	backend := opt.Backend
 	if backend == nil {
-		backend = spike.Simulator{}
+		backend = simulator
 	}
 	c, err := openContainer(file)
 	if err != nil {
@@ -41,20 +57,20 @@ func Decode(file []byte, backend spike.Backend) (*Model, error) {
 	if err := c.checkDigest(d.FileSHA256); err != nil {
 		return nil, err
 	}
-	own, gate, err := build(d, c)
+	own, gate, err := build(d, c, tier)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(file)
 	m := &Model{
-		description: d, digest: "sha256:" + hex.EncodeToString(sum[:]), backend: backend.Name(), kernel: kernel.Tier(),
-		positive: slices.Index(d.Labels, d.Positive),
+		description: d, digest: "sha256:" + hex.EncodeToString(sum[:]), backend: backend.Name(), tier: tier,
+		resizer: resample.Resizer{PlainGo: tier == kernel.Generic()}, positive: slices.Index(d.Labels, d.Positive),
 	}
 	if m.own, err = newEngine(own, backend); err != nil {
 		return nil, fmt.Errorf("model %s on %s: %w", d.Name, m.backend, err)
 	}
 	if gate != nil {
-		if m.gate, err = newEngine(gate, spike.Simulator{}); err != nil {
+		if m.gate, err = newEngine(gate, simulator); err != nil {
 			return nil, within("gate", formatError("layers", "%v", err))
 		}
 	}
@@ -70,8 +86,8 @@ func (m *Model) Digest() string { return m.digest }
 // Backend is the name of the back end that runs the spiking body.
 func (m *Model) Backend() string { return m.backend }
 
-// Kernel is the processor tier of the arithmetic on the host: "generic", "neon", "avx2", "avx512bw", "avx512vnni".
-func (m *Model) Kernel() string { return m.kernel }
+// Kernel is the processor tier of the arithmetic on the host: one of [spike.Kernels].
+func (m *Model) Kernel() string { return m.tier.Name() }
 
 // MaxSteps is the number of steps that a picture is shown for, 0 for a model whose time is not steps.
 func (m *Model) MaxSteps() int { return m.own.net.steps }

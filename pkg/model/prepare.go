@@ -3,8 +3,6 @@ package model
 import (
 	"fmt"
 	"image"
-
-	"github.com/spikeray/spikeray/internal/resample"
 )
 
 // Prepare makes the network's picture of a grey one, *image.Gray or *image.Gray16: [Height][Width], 8 bits a pixel, as
@@ -24,7 +22,7 @@ func (m *Model) PrepareReduced(to []uint8, img image.Image, width, height float6
 		to = make([]uint8, n)
 	}
 	out := to[:n]
-	if err := resample.BilinearExtent(out, p.Width, p.Height, img, width, height); err != nil {
+	if err := m.resizer.BilinearExtent(out, p.Width, p.Height, img, width, height); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrPicture, err)
 	}
 	return out, nil

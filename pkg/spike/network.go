@@ -34,7 +34,7 @@ type Network struct {
 	// Whole-number layers have them anyway.
 	Exact bool
 	// Source is the layer whose spikes come in, and Input the shape of a map of them. The host runs the source
-	// ([Neurons.Encode]); the network needs it to know what a spike stands for.
+	// ([Simulator.Population]); the network needs it to know what a spike stands for.
 	Source *Neurons
 	Input  Shape
 	Layers []Layer

@@ -113,14 +113,14 @@ func (n *Neurons) values() (table [kernel.MaxCount + 1]float32) {
 
 // step takes one step for all neurons; v, x and counts have one element a neuron. Only a SpikingReLU clips: what Most
 // holds back is the neuron's own equation.
-func (n *Neurons) step(counts []uint8, v, x []float32) (spikes, clipped uint64) {
+func (n *Neurons) step(tier kernel.Tier, counts []uint8, v, x []float32) (spikes, clipped uint64) {
 	if n.Dynamics == SpikingReLU {
-		return kernel.SpikingReLU(counts, v, x, n.DT)
+		return tier.SpikingReLU(counts, v, x, n.DT)
 	}
 	if n.Most > 1 {
-		return n.graded().Step(counts, v, x), 0
+		return tier.Graded(n.graded(), counts, v, x), 0
 	}
-	return kernel.LIF{Decay: n.decay(), Threshold: n.Threshold, ResetToZero: n.Reset == ResetToZero}.Step(counts, v, x), 0
+	return tier.LIF(kernel.LIF{Decay: n.decay(), Threshold: n.Threshold, ResetToZero: n.Reset == ResetToZero}, counts, v, x), 0
 }
 
 // decay is what is left of a voltage after a step.

@@ -9,6 +9,7 @@ import (
 // Population is a layer of neurons laid over a map, with the max-pooling right behind it. It takes its currents a row
 // at a time, so that they need not leave the processor's cache on the way from a convolution to the pooled spikes.
 type Population struct {
+	tier    kernel.Tier
 	neurons *Neurons
 	axis    Axis
 	in, out Shape
@@ -18,9 +19,18 @@ type Population struct {
 	still   []float32 // a row of starting voltages, where all rows have the same
 }
 
-// Over lays the neurons over a map of shape in.
-func (n *Neurons) Over(in Shape, axis Axis, pools ...*MaxPool2D) (*Population, error) {
-	p := &Population{neurons: n, axis: axis, in: in, out: in}
+// Population lays neurons over a map of shape in, for the simulator's kernel. The errors are those of [MaxPool2D.Window],
+// and [ErrKernel].
+func (b Simulator) Population(n *Neurons, in Shape, axis Axis, pools ...*MaxPool2D) (*Population, error) {
+	tier, err := kernel.Named(b.Kernel)
+	if err != nil {
+		return nil, err
+	}
+	return newPopulation(tier, n, in, axis, pools)
+}
+
+func newPopulation(tier kernel.Tier, n *Neurons, in Shape, axis Axis, pools []*MaxPool2D) (*Population, error) {
+	p := &Population{tier: tier, neurons: n, axis: axis, in: in, out: in}
 	p.start = sync.OnceValue(func() []float32 {
 		v := make([]float32, p.Neurons())
 		n.Start.Fill(v)
@@ -127,7 +137,7 @@ func (p *Population) Show(dst []uint8, s *State, current StepCurrents, steps int
 			rows := s.band[t*pool.KH*row:][:pool.KH*row]
 			p.fire(rows[min(y%pool.SH, pool.KH-1)*row:][:row], v, now, &stats)
 			if at := y / pool.SH; y%pool.SH == pool.KH-1 && at < p.pools[0].Out.H {
-				kernel.MaxPool(dst[t*p.out.Len()+at*pool.Out.W*pool.Out.C:], rows, &pool)
+				p.tier.MaxPool(dst[t*p.out.Len()+at*pool.Out.W*pool.Out.C:], rows, &pool)
 			}
 		}
 	}
@@ -174,7 +184,7 @@ func (p *Population) stepFused(dst []uint8, s *State, current Currents, stats *S
 		counts := s.band[min(line, w.KH-1)*row:][:row]
 		p.fire(counts, p.voltages(s, y), current.Row(y), stats)
 		if line == w.KH-1 && at < w.Out.H {
-			kernel.MaxPool(to[at*w.Out.W*w.Out.C:], s.band, &band)
+			p.tier.MaxPool(to[at*w.Out.W*w.Out.C:], s.band, &band)
 		}
 	}
 	p.pool(dst, to, s, 1)
@@ -206,7 +216,7 @@ func (p *Population) voltages(s *State, y int) []float32 {
 
 // fire takes the neurons of one row a step further.
 func (p *Population) fire(counts []uint8, v, current []float32, stats *Stats) {
-	spikes, clipped := p.neurons.step(counts, v, current)
+	spikes, clipped := p.neurons.step(p.tier, counts, v, current)
 	stats.Spikes += spikes
 	stats.Clipped += clipped
 	stats.NeuronSteps += uint64(len(counts))
@@ -219,7 +229,7 @@ func (p *Population) pool(dst, from []uint8, s *State, first int) {
 		if i < len(p.pools)-1 {
 			to = s.room((i+1)%2, p.pools[i].Out.Len())
 		}
-		kernel.MaxPool(to, from, &p.pools[i])
+		p.tier.MaxPool(to, from, &p.pools[i])
 		from = to
 	}
 }

@@ -8,19 +8,34 @@ import (
 	"github.com/spikeray/spikeray/internal/kernel"
 )
 
-// Simulator is the built-in time-stepped back end.
-type Simulator struct{}
+// ErrKernel is wrapped by every error that says that there is no such processor tier here.
+var ErrKernel = kernel.ErrTier
+
+// Kernels names the processor tiers that can compute here, the fastest first. The last is "generic", plain Go, which
+// defines the answers.
+func Kernels() []string { return kernel.Available() }
+
+// Simulator is the built-in time-stepped back end. The zero value is ready for use.
+type Simulator struct {
+	// Kernel is the processor tier to compute on, one of [Kernels]; "" is the fastest. Spikes of whole-number weights have
+	// the same bits on each.
+	Kernel string
+}
 
 // Name is "simulator".
 func (Simulator) Name() string { return "simulator" }
 
-// Compile checks the network and prepares its weights and buffers. The errors wrap ErrNetwork.
-func (Simulator) Compile(n *Network) (Runner, error) {
+// Compile checks the network and prepares its weights and buffers. The errors wrap ErrNetwork, or ErrKernel.
+func (b Simulator) Compile(n *Network) (Runner, error) {
+	tier, err := kernel.Named(b.Kernel)
+	if err != nil {
+		return nil, err
+	}
 	shapes, err := n.Shapes()
 	if err != nil {
 		return nil, err
 	}
-	s := &simulation{net: n, out: n.Input, maxMap: n.Input.Len()}
+	s := &simulation{tier: tier, net: n, out: n.Input, maxMap: n.Input.Len()}
 	values := n.Source.values()
 	for i := 0; i < len(n.Layers); i++ {
 		o := op{}
@@ -32,7 +47,7 @@ func (Simulator) Compile(n *Network) (Runner, error) {
 			o.window, _ = l.Window(s.out)
 		default:
 			neurons := n.Layers[i+1].(*Neurons) // Shapes has seen to it
-			if o.weights, err = newWeigher(l, s.out, &values, n.Exact); err != nil {
+			if o.weights, err = newWeigher(tier, l, s.out, &values, n.Exact); err != nil {
 				return nil, fmt.Errorf("%w: layer %q: %v", ErrNetwork, l.Name(), err)
 			}
 			var pools []*MaxPool2D
@@ -46,7 +61,7 @@ func (Simulator) Compile(n *Network) (Runner, error) {
 				pools = append(pools, pool)
 				i++
 			}
-			if o.population, err = neurons.Over(at, n.Axis, pools...); err != nil {
+			if o.population, err = newPopulation(tier, neurons, at, n.Axis, pools); err != nil {
 				return nil, fmt.Errorf("%w: layer %q: %v", ErrNetwork, neurons.LayerName, err)
 			}
 			values = neurons.values()
@@ -60,6 +75,7 @@ func (Simulator) Compile(n *Network) (Runner, error) {
 }
 
 type simulation struct {
+	tier   kernel.Tier
 	net    *Network
 	ops    []op
 	out    Shape
@@ -150,7 +166,7 @@ func (s *simulation) layers(ctx context.Context, r *room, from, to []uint8, step
 		next := r.maps[i%2][:steps*out]
 		if o.weights == nil {
 			for t := range steps {
-				kernel.MaxPool(next[t*out:][:out], from[t*in:][:in], &o.window)
+				s.tier.MaxPool(next[t*out:][:out], from[t*in:][:in], &o.window)
 			}
 		} else if synops, few := o.open(r.currents[i], from, steps); few {
 			stats.SynapticOperations += synops
@@ -206,7 +222,7 @@ func (s *simulation) pass(ctx context.Context, r *room, from, to []uint8, stats 
 		next := r.maps[i%2]
 		if o.weights == nil {
 			next = next[:o.window.Out.Len()]
-			kernel.MaxPool(next, from, &o.window)
+			s.tier.MaxPool(next, from, &o.window)
 		} else {
 			next = next[:o.population.out.Len()]
 			synops := o.weights.load(r.currents[i], from)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/spikeray/spikeray/internal/kernel"
 )
 
 // random is a network of two convolutions with a pooling between them, its source's spikes given.
@@ -237,6 +239,53 @@ func TestNetworksThatDoNotFit(t *testing.T) {
 		_, err := Simulator{}.Compile(n)
 		if !errors.Is(err, ErrNetwork) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v; an ErrNetwork that names %s is wanted", name, err, c.says)
+		}
+	}
+}
+
+// TestKernelIsTheSimulators: on each the spikes are the same, and what the simulator has built is for the one that it was given.
+func TestKernelIsTheSimulators(t *testing.T) {
+	n, in := random(Steps)
+	n.Exact = true
+	want := output(n, in)
+	if _, err := compile(t, n).Run(t.Context(), in, want, RunOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(Kernels(), "") {
+		tier, err := kernel.Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Simulator{Kernel: name}.Compile(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := r.(*simulation)
+		if s.tier != tier {
+			t.Errorf("%q: poolings are on %s", name, s.tier.Name())
+		}
+		for _, o := range s.ops {
+			if o.weights != nil && (o.weights.tier != tier || o.population.tier != tier) {
+				t.Errorf("%q: weights are on %s, neurons on %s", name, o.weights.tier.Name(), o.population.tier.Name())
+			}
+		}
+		got := output(n, in)
+		if _, err := r.Run(t.Context(), in, got, RunOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%q: %s", name, diff)
+		}
+	}
+	if p, err := (Simulator{Kernel: "generic"}).Population(n.Source, n.Input, n.Axis); err != nil || p.tier != kernel.Generic() {
+		t.Errorf("a population by itself: %v", err)
+	}
+	abacus := Simulator{Kernel: "abacus"}
+	_, compiling := abacus.Compile(n)
+	_, laying := abacus.Population(n.Source, n.Input, n.Axis)
+	for _, err := range []error{compiling, laying} {
+		if !errors.Is(err, ErrKernel) || !strings.Contains(err.Error(), strings.Join(Kernels(), ", ")) {
+			t.Errorf("%v; an ErrKernel that names the kernels is wanted", err)
 		}
 	}
 }

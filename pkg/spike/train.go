@@ -1,5 +1,7 @@
 package spike
 
+import "github.com/spikeray/spikeray/internal/kernel"
+
 // Train is the spikes of a layer over time. Along rows, Counts is one map [H][W][C] whose rows are the steps; along
 // steps it is [T][H][W][C].
 type Train struct {
@@ -24,10 +26,12 @@ func (t Train) Step(i int) []uint8 {
 
 // Encode runs the neurons over a current, from the voltages v on, which it leaves as they are after the last step. counts
 // and current have the same size: one step of the axis Steps, or one map whose rows are the steps ([Neurons.StateLen] is
-// the length of v in both). It returns the spikes emitted and the neurons held back by the limit of 255.
+// the length of v in both). It returns the spikes emitted and the neurons held back by the limit of 255. It computes on the
+// fastest kernel, and each gives the same bits.
 func (n *Neurons) Encode(counts []uint8, v, current []float32) (spikes, clipped uint64) {
+	tier := kernel.Fastest()
 	for at := 0; at < len(counts); at += len(v) {
-		s, c := n.step(counts[at:at+len(v)], v, current[at:at+len(v)])
+		s, c := n.step(tier, counts[at:at+len(v)], v, current[at:at+len(v)])
 		spikes += s
 		clipped += c
 	}

@@ -1,11 +1,10 @@
 package spike
 
-import (
-	"github.com/spikeray/spikeray/internal/kernel"
-)
+import "github.com/spikeray/spikeray/internal/kernel"
 
 // weigher turns maps of spikes into currents, through a convolution or a dense layer.
 type weigher struct {
+	tier             kernel.Tier
 	window           kernel.Window // a dense layer is a window of 1x1 over a map of 1x1
 	fanRows, fanCols []int
 	values           [kernel.MaxCount + 1]float32 // what an incoming count stands for; floating-point weights only
@@ -13,8 +12,8 @@ type weigher struct {
 	float32          *kernel.Float32Conv
 }
 
-func newWeigher(l Layer, in Shape, values *[kernel.MaxCount + 1]float32, exact bool) (w *weigher, err error) {
-	w = &weigher{values: *values}
+func newWeigher(tier kernel.Tier, l Layer, in Shape, values *[kernel.MaxCount + 1]float32, exact bool) (w *weigher, err error) {
+	w = &weigher{tier: tier, values: *values}
 	var weights *Weights
 	switch l := l.(type) {
 	case *Conv2D:
@@ -30,11 +29,11 @@ func newWeigher(l Layer, in Shape, values *[kernel.MaxCount + 1]float32, exact b
 	w.fanRows, w.fanCols = w.window.Cover()
 	switch {
 	case weights.Int8 != nil:
-		w.int8, err = kernel.NewInt8Conv(w.window, weights.Int8, weights.Scale, weights.Bias)
+		w.int8, err = tier.NewInt8Conv(w.window, weights.Int8, weights.Scale, weights.Bias)
 	case exact:
-		w.float32, err = kernel.NewExactFloat32Conv(w.window, weights.Float32, weights.Bias)
+		w.float32, err = kernel.Generic().NewFloat32Conv(w.window, weights.Float32, weights.Bias)
 	default:
-		w.float32, err = kernel.NewFloat32Conv(w.window, weights.Float32, weights.Bias)
+		w.float32, err = tier.NewFloat32Conv(w.window, weights.Float32, weights.Bias)
 	}
 	return w, err
 }
@@ -84,7 +83,7 @@ func (w *weigher) messages(counts []uint8) uint64 {
 	var sum uint64
 	row := w.window.In.W * w.window.In.C
 	for y, fan := range w.fanRows {
-		sum += kernel.Messages(counts[y*row:][:row], w.window.In.C, w.fanCols) * uint64(fan)
+		sum += w.tier.Messages(counts[y*row:][:row], w.window.In.C, w.fanCols) * uint64(fan)
 	}
 	return sum * uint64(w.window.Out.C)
 }

@@ -208,7 +208,7 @@ func int8SpanNEON(w *arm64, n int) {
 func gradedNEON(w *arm64) {
 	const counts, v, x, n, decay, most, sum = 0, 1, 2, 3, 4, 5, 6
 	const none, lost, limit, total = 31, 30, 29, 28
-	w.function("gradedNEON", "takes one step of n neurons, a multiple of 16, as Graded.Step; decay and most are the bits of float32.",
+	w.function("gradedNEON", "takes one step of n neurons, a multiple of 16, as Tier.Graded; decay and most are the bits of float32.",
 		[]string{"counts", "v", "x", "n", "decay", "most"}, "counts *uint8, v, x *float32, n int, decay, most uint64) (spikes uint64", 1)
 	w.line("VDUP R%d, V%d.S4", decay, lost)
 	w.line("VDUP R%d, V%d.S4", most, limit)

@@ -42,7 +42,10 @@ func (f *File) Decode(ctx context.Context, reduce, visible int) (*Picture, error
 		pool.Put(d)
 	}()
 	d.ctx, d.file, d.reduce, d.visible = ctx, *f, reduce, visible
-	d.size, d.transform = 8/reduce, transforms()[reduce&15]
+	d.size, d.transform = 8/reduce, quickTransforms[reduce&15]
+	if f.PlainGo {
+		d.transform = plainTransforms[reduce&15]
+	}
 	for i := range d.file.components[:f.count] {
 		for k := range d.file.components[i].precision {
 			d.file.components[i].precision[k] = unsent

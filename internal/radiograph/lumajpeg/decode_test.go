@@ -78,6 +78,41 @@ func TestLikePillow(t *testing.T) {
 	}
 }
 
+// TestPlainGoTransformsAllBlocks counts the blocks of the transforms that assembly may be among.
+func TestPlainGoTransformsAllBlocks(t *testing.T) {
+	was, quick := quickTransforms, 0
+	t.Cleanup(func() { quickTransforms = was })
+	for reduce, f := range was {
+		if f != nil {
+			quickTransforms[reduce] = func(dst []byte, stride int, b *block) {
+				quick++
+				f(dst, stride, b)
+			}
+		}
+	}
+	for _, c := range golden(t) {
+		f, err := Parse(c.File, math.MaxInt64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for reduce := range c.Luma {
+			var pictures [2]*Picture
+			for i, plain := range []bool{false, true} {
+				quick, f.PlainGo = 0, plain
+				if pictures[i], err = f.Decode(t.Context(), reduce, 16); err != nil {
+					t.Fatal(err)
+				}
+				if plain != (quick == 0) {
+					t.Errorf("%s at 1/%d, plain Go %v: %d blocks by the quick transforms", c.Name, reduce, plain, quick)
+				}
+			}
+			if digest(pictures[0]) != digest(pictures[1]) {
+				t.Errorf("%s at 1/%d: plain Go gives other samples", c.Name, reduce)
+			}
+		}
+	}
+}
+
 // TestReducedIsTheMean holds the reduced transforms against means of the exact
 // inverse transform in floating point.
 func TestReducedIsTheMean(t *testing.T) {
@@ -93,7 +128,7 @@ func TestReducedIsTheMean(t *testing.T) {
 		for _, reduce := range []int{1, 2, 4, 8} {
 			n := 8 / reduce
 			got := make([]byte, 64)
-			transforms()[reduce](got, n, &b)
+			quickTransforms[reduce](got, n, &b)
 			for i := range n * n {
 				mean := 128.0
 				for j := range reduce * reduce {

@@ -41,6 +41,8 @@ type File struct {
 	// EXIF is the body of the first APP1 segment that holds EXIF data, after its
 	// prefix; nil if there is none.
 	EXIF []byte
+	// PlainGo may be set to have Decode use no assembly. The samples are the same.
+	PlainGo bool
 
 	data        []byte
 	progressive bool

@@ -1,10 +1,6 @@
 package lumajpeg
 
-import (
-	"encoding/binary"
-
-	"github.com/spikeray/spikeray/internal/kernel"
-)
+import "encoding/binary"
 
 // The inverse cosine transform of 8 samples after Loeffler, Ligtenberg and
 // Moschytz, "Practical fast 1-D DCT algorithms with 11 multiplications", ICASSP
@@ -44,14 +40,6 @@ var plainTransforms = [16]transform{1: transform8, 2: transform4, 4: transform2,
 // quickTransforms are those for blocks that are not loud. Where the processor has a faster one
 // it gives the same samples.
 var quickTransforms = plainTransforms
-
-// transforms are the quick ones, unless plain Go was asked for.
-func transforms() *[16]transform {
-	if kernel.Plain() {
-		return &plainTransforms
-	}
-	return &quickTransforms
-}
 
 // columnsUpTo is how many columns from the left hold a coefficient that is not zero,
 // by the last one that is in zigzag order.

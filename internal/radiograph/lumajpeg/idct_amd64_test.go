@@ -9,8 +9,6 @@ import (
 	"testing"
 
 	"golang.org/x/sys/cpu"
-
-	"github.com/spikeray/spikeray/internal/kernel"
 )
 
 func energy(b *block) (sum int) {
@@ -144,19 +142,5 @@ func BenchmarkTransform(b *testing.B) {
 				v.f(dst[:], 8, &blk)
 			}
 		})
-	}
-}
-
-// TestPlainGoIsHeeded: with --kernel generic no assembly transforms blocks.
-func TestPlainGoIsHeeded(t *testing.T) {
-	was := kernel.Tier()
-	defer func() { _ = kernel.Select(was) }()
-	for _, tier := range kernel.Available() {
-		if err := kernel.Select(tier); err != nil {
-			t.Fatal(err)
-		}
-		if plain := transforms() == &plainTransforms; plain != (tier == "generic") {
-			t.Errorf("%s: plain Go is %v", tier, plain)
-		}
 	}
 }

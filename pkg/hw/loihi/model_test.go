@@ -24,11 +24,11 @@ import (
 // on the host, and the spikes, the counts and with them the probabilities are the same after every step.
 func TestModelAnswersTheSame(t *testing.T) {
 	file := steppedModel(t)
-	simulated, err := model.Decode(file, nil)
+	simulated, err := model.Decode(file, model.DecodeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	board, err := model.Decode(file, open(t, Options{}))
+	board, err := model.Decode(file, model.DecodeOptions{Backend: open(t, Options{})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func TestXrayAnswersTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	chip := &reported{Board: open(t, Options{})}
-	board, err := model.Decode(file, chip)
+	board, err := model.Decode(file, model.DecodeOptions{Backend: chip})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestXrayAnswersTheSame(t *testing.T) {
 			t.Errorf("%s may saturate: its reach is %g", l.Layer, l.Reach)
 		}
 	}
-	simulated, err := model.Decode(file, nil)
+	simulated, err := model.Decode(file, model.DecodeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

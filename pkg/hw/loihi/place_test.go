@@ -19,7 +19,7 @@ func TestShippedModelsAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = model.Decode(file, open(t, Options{}))
+		_, err = model.Decode(file, model.DecodeOptions{Backend: open(t, Options{})})
 		var refusal *hw.Refusal
 		if !errors.As(err, &refusal) {
 			t.Fatalf("%s: %v, a refusal is wanted", name, err)
