@@ -72,7 +72,7 @@ func (f boardFlags) Validate() error {
 }
 
 // open gives the board that the flags name, looked after, or nil for none. It is to be closed.
-func (f boardFlags) open(log *slog.Logger, watcher board.Watcher) (*board.Supervisor, error) {
+func (f boardFlags) open(ctx context.Context, log *slog.Logger, watcher board.Watcher) (*board.Supervisor, error) {
 	if !f.given() {
 		return nil, nil
 	}
@@ -81,7 +81,7 @@ func (f boardFlags) open(log *slog.Logger, watcher board.Watcher) (*board.Superv
 		return nil, err
 	}
 	o.Log, o.Watcher = log, watcher
-	return board.New(o)
+	return board.New(ctx, o)
 }
 
 // boardOptions are what the flags say of the board.
@@ -120,22 +120,21 @@ func (f *boardFlags) standIn(addr string) {
 }
 
 // openForFiles is open for commands that work on as many files at a time as there are cores, and tell nobody else.
-func (f boardFlags) openForFiles(std *streams) (*board.Supervisor, error) {
+func (f boardFlags) openForFiles(ctx context.Context, std *streams) (*board.Supervisor, error) {
 	f.BoardQueue = max(f.BoardQueue, runtime.GOMAXPROCS(0))
 	log, err := telemetry.NewLogger(std.err, telemetry.FormatText, slog.LevelWarn)
 	if err != nil {
 		return nil, err
 	}
-	return f.open(log, nil)
+	return f.open(ctx, log, nil)
 }
 
 // opened opens models on a board, if there is one. The end of the context ends the search for it.
-func opened[N, T any](ctx context.Context, open func(N, spike.Backend) (T, error), name N, s *board.Supervisor) (T, error) {
+func opened[N, T any](ctx context.Context, open func(context.Context, N, spike.Backend) (T, error), name N, s *board.Supervisor) (T, error) {
 	if s == nil {
-		return open(name, nil)
+		return open(ctx, name, nil)
 	}
-	defer context.AfterFunc(ctx, s.GiveUp)()
-	m, err := open(name, s)
+	m, err := open(ctx, name, s)
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -191,8 +190,8 @@ type placer struct {
 
 func (p *placer) Name() string { return p.board.Name() }
 
-func (p *placer) Compile(n *spike.Network) (_ spike.Runner, err error) {
-	p.placed, err = p.board.Place(n)
+func (p *placer) Compile(ctx context.Context, n *spike.Network) (_ spike.Runner, err error) {
+	p.placed, err = p.board.Place(ctx, n)
 	return nil, err
 }
 

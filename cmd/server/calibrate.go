@@ -69,7 +69,7 @@ func (c *calibrateCommand) Run(ctx context.Context, std *streams) error {
 	if err := c.writable(); err != nil {
 		return err
 	}
-	m, err := pipeline.OpenModel(c.Model, nil)
+	m, err := pipeline.OpenModel(ctx, c.Model, nil)
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func (c *evaluateCommand) Validate() error {
 // Run scores the model on the folder's pictures and fails if one of them
 // could not be read.
 func (c *evaluateCommand) Run(ctx context.Context, std *streams) (err error) {
-	supervisor, err := c.openForFiles(std)
+	supervisor, err := c.openForFiles(ctx, std)
 	if err != nil {
 		return err
 	}

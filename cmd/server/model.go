@@ -23,10 +23,10 @@ type modelCommand struct {
 
 type modelListCommand struct{}
 
-func (modelListCommand) Run(std *streams) error {
+func (modelListCommand) Run(ctx context.Context, std *streams) error {
 	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 	for _, name := range models.Names() {
-		m, err := pipeline.OpenModel(name, nil)
+		m, err := pipeline.OpenModel(ctx, name, nil)
 		if err != nil {
 			return err
 		}
@@ -40,8 +40,8 @@ type modelShowCommand struct {
 	Name string `arg:"" help:"A shipped model's name, or a model file."`
 }
 
-func (c modelShowCommand) Run(std *streams) error {
-	m, err := pipeline.OpenModel(c.Name, nil)
+func (c modelShowCommand) Run(ctx context.Context, std *streams) error {
+	m, err := pipeline.OpenModel(ctx, c.Name, nil)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ type modelCheckCommand struct {
 
 func (c modelCheckCommand) Run(ctx context.Context, std *streams) (err error) {
 	if !c.given() {
-		_, err := c.check(std.out, nil)
+		_, err := c.check(ctx, std.out, nil)
 		return err
 	}
 	o, err := c.configure()
@@ -110,7 +110,7 @@ func (c modelCheckCommand) Run(ctx context.Context, std *streams) (err error) {
 	if c.JSON {
 		to = io.Discard
 	}
-	m, err := c.check(to, p)
+	m, err := c.check(ctx, to, p)
 	if err != nil {
 		return forBoards(err)
 	}
@@ -127,8 +127,8 @@ type checked struct {
 }
 
 // check opens the model for a back end and says what it is.
-func (c modelCheckCommand) check(w io.Writer, backend spike.Backend) (*pipeline.Entry, error) {
-	m, err := pipeline.OpenModel(c.Name, backend)
+func (c modelCheckCommand) check(ctx context.Context, w io.Writer, backend spike.Backend) (*pipeline.Entry, error) {
+	m, err := pipeline.OpenModel(ctx, c.Name, backend)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func (c *predictCommand) Validate() error {
 // Run prints a line for each file, in their order, and fails if one has no
 // answer.
 func (c *predictCommand) Run(ctx context.Context, std *streams) (err error) {
-	supervisor, err := c.openForFiles(std)
+	supervisor, err := c.openForFiles(ctx, std)
 	if err != nil {
 		return err
 	}

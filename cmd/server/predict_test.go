@@ -51,7 +51,7 @@ func TestPredictPrintsALineForEachFileInOrder(t *testing.T) {
 		write(t, testmodel.PNG(300, 200, 1), dir, "one again.png"),
 	}
 	for _, model := range models.Names() {
-		m, err := pipeline.OpenModel(model, nil)
+		m, err := pipeline.OpenModel(t.Context(), model, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

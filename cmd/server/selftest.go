@@ -42,7 +42,7 @@ type taker struct{ net *spike.Network }
 
 func (*taker) Name() string { return "none" }
 
-func (t *taker) Compile(n *spike.Network) (spike.Runner, error) {
+func (t *taker) Compile(_ context.Context, n *spike.Network) (spike.Runner, error) {
 	t.net = n
 	return nil, nil
 }
@@ -59,7 +59,7 @@ func (c selftestCommand) Run(ctx context.Context, std *streams) error {
 	o.Timeout, o.StartTimeout = c.BoardTimeout, c.BoardStartTimeout
 	o.Log = slog.New(slog.DiscardHandler)
 	var body taker
-	m, err := pipeline.OpenModel(c.Model, &body)
+	m, err := pipeline.OpenModel(ctx, c.Model, &body)
 	if err != nil {
 		return err
 	}

@@ -147,7 +147,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	}
 	defer flush()
 	c.boardFlags.standIn(c.Addr)
-	supervisor, err := c.boardFlags.open(log, c.watcher(metrics))
+	supervisor, err := c.boardFlags.open(ctx, log, c.watcher(metrics))
 	if err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ type Options struct {
 	Open func(context.Context) (hw.Board, error)
 	// Plan places a network without the board, where that can be done: then the quantised network is known when the
 	// board is not there.
-	Plan func(*spike.Network) (hw.Placement, error)
+	Plan func(context.Context, *spike.Network) (hw.Placement, error)
 
 	Fallback Fallback // Off
 	Runs     int      // at a time on the board: 1

@@ -164,7 +164,7 @@ func (s *Supervisor) reconnect() {
 	s.state = HalfOpen
 	s.tellLocked(func(w Watcher) { w.State(HalfOpen) })
 	s.mu.Unlock()
-	made, err := s.attempt()
+	made, err := s.attempt(s.ctx)
 	if err == nil {
 		s.begin(made)
 		return

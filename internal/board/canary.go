@@ -18,7 +18,7 @@ type canary struct {
 
 // newCanary looks for spikes to which the quantised network neither stays silent nor always fires; without one, it takes
 // what comes. The answer is not known yet.
-func newCanary(n *spike.Network, output spike.Shape, quantised spike.Runner) (*canary, error) {
+func newCanary(ctx context.Context, n *spike.Network, output spike.Shape, quantised spike.Runner) (*canary, error) {
 	passes := max(1, n.Steps)
 	train := func(s spike.Shape) spike.Train {
 		return spike.Train{Axis: n.Axis, Shape: s, Counts: make([]uint8, passes*s.Len())}
@@ -35,7 +35,7 @@ func newCanary(n *spike.Network, output spike.Shape, quantised spike.Runner) (*c
 		if quantised == nil {
 			return c, nil
 		}
-		if _, err := quantised.Run(context.Background(), c.in, c.out, spike.RunOptions{}); err != nil {
+		if _, err := quantised.Run(ctx, c.in, c.out, spike.RunOptions{}); err != nil {
 			return nil, fmt.Errorf("canary: %w", err)
 		}
 		if fired := spikes(c.out.Counts); fired > 0 && fired < len(c.out.Counts) {

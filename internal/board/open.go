@@ -121,14 +121,14 @@ func openSpinnaker(s *settings) Options {
 }
 
 // placeWith places a network on a board that is open for no longer than that takes.
-func placeWith(open func(context.Context) (hw.Board, error)) func(*spike.Network) (hw.Placement, error) {
-	return func(n *spike.Network) (hw.Placement, error) {
-		b, err := open(context.Background())
+func placeWith(open func(context.Context) (hw.Board, error)) func(context.Context, *spike.Network) (hw.Placement, error) {
+	return func(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+		b, err := open(ctx)
 		if err != nil {
 			return nil, err
 		}
 		defer b.Close()
-		return b.Place(n)
+		return b.Place(ctx, n)
 	}
 }
 

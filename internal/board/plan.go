@@ -1,6 +1,7 @@
 package board
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -12,7 +13,7 @@ import (
 )
 
 // without says whether a start without the board can go on.
-func (s *Supervisor) without(cause error) error {
+func (s *Supervisor) without(ctx context.Context, cause error) error {
 	var refusal *hw.Refusal
 	var wrong *wrongError
 	if errors.As(cause, &refusal) || errors.Is(cause, spike.ErrNetwork) || errors.Is(cause, errNoFallback) {
@@ -22,13 +23,13 @@ func (s *Supervisor) without(cause error) error {
 	if errors.As(cause, &wrong) {
 		lost.Kind = Untrusted
 	}
-	if s.opt.Fallback == Off {
+	if s.opt.Fallback == Off || ctx.Err() != nil {
 		return lost
 	}
 	if s.simulation() == nil && s.opt.Plan != nil {
-		placed, err := s.opt.Plan(s.net)
+		placed, err := s.opt.Plan(ctx, s.net)
 		if err == nil {
-			err = s.plan(placed, nil)
+			err = s.plan(ctx, placed, nil)
 		}
 		if err != nil {
 			return err
@@ -61,7 +62,7 @@ type wrongError struct{ error }
 
 // plan takes from a placement on a board, or on none, what is to be known of the network. The board has to keep to its
 // first placement, and to the one without it, or what was planned answers no more.
-func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
+func (s *Supervisor) plan(ctx context.Context, p hw.Placement, on hw.Board) error {
 	report := p.Report()
 	s.mu.Lock()
 	before, planned := s.placement, s.planned
@@ -79,18 +80,18 @@ func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
 		return &wrongError{errors.New("the board makes another network of this one than the one that has answered in its place")}
 	}
 	var reference spike.Runner
-	n, exact, err := s.opt.quantise(s.net, p, on)
+	n, exact, err := s.opt.quantise(ctx, s.net, p, on)
 	if err != nil {
 		return err
 	}
 	if n != nil {
-		if reference, err = (spike.Simulator{}).Compile(n); err != nil {
+		if reference, err = (spike.Simulator{}).Compile(ctx, n); err != nil {
 			return err
 		}
 	} else if s.opt.Fallback != Off {
 		return errNoFallback
 	}
-	c, err := newCanary(s.net, s.output, reference)
+	c, err := newCanary(ctx, s.net, s.output, reference)
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
 
 // quantise gives the network that the board runs of a network, or nil where that is not known. What the board does not
 // tell is taken from the placement without it, if that has the same numbers.
-func (o Options) quantise(n *spike.Network, p hw.Placement, on hw.Board) (*spike.Network, bool, error) {
+func (o Options) quantise(ctx context.Context, n *spike.Network, p hw.Placement, on hw.Board) (*spike.Network, bool, error) {
 	q, exact := hw.Quantise(n, p)
 	switch {
 	case q != nil || on == nil:
@@ -119,7 +120,7 @@ func (o Options) quantise(n *spike.Network, p hw.Placement, on hw.Board) (*spike
 	case o.Plan == nil:
 		return nil, false, nil
 	}
-	planned, err := o.Plan(n)
+	planned, err := o.Plan(ctx, n)
 	if err != nil {
 		return nil, false, err
 	}

@@ -118,11 +118,11 @@ func (s *Supervisor) connect(ctx context.Context) (made *session, err error) {
 			err = errors.Join(err, b.Close())
 		}
 	}()
-	placed, err := b.Place(s.net)
+	placed, err := b.Place(ctx, s.net)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.plan(placed, b); err != nil {
+	if err := s.plan(ctx, placed, b); err != nil {
 		return nil, err
 	}
 	program, err := placed.Load(ctx)

@@ -40,14 +40,15 @@ type Supervisor struct {
 	answers   int     // since the last canary
 }
 
-// New gives a supervisor that has not looked for its board yet: Compile does, once.
-func New(o Options) (*Supervisor, error) {
+// New gives a supervisor that has not looked for its board yet: Compile does, once. What it does in the background has the
+// context's values, and ends with Close alone.
+func New(ctx context.Context, o Options) (*Supervisor, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	s := &Supervisor{opt: o, state: Open, owner: make(chan struct{}, 1), wake: make(chan struct{}, 1), due: make(chan struct{}, 1)}
-	s.ctx, s.stop = context.WithCancel(context.Background())
+	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	return s, nil
 }
 
@@ -82,8 +83,9 @@ func (s *Supervisor) fallsBack() bool {
 }
 
 // Compile connects to the board, puts the network onto it and tries the canary. The error is the board's *[hw.Refusal],
-// or an *[Error] where the board cannot be used and no fallback answers for it. It takes one network, once.
-func (s *Supervisor) Compile(n *spike.Network) (spike.Runner, error) {
+// or an *[Error] where the board cannot be used and no fallback answers for it. The end of the context ends the search, and
+// is an error under every fallback. It takes one network, once.
+func (s *Supervisor) Compile(ctx context.Context, n *spike.Network) (spike.Runner, error) {
 	shapes, err := n.Shapes()
 	if err != nil {
 		return nil, err
@@ -101,10 +103,13 @@ func (s *Supervisor) Compile(n *spike.Network) (spike.Runner, error) {
 		return nil, fmt.Errorf("board %s has a network already", s.opt.Name)
 	}
 	s.owner <- struct{}{}
-	made, err := s.attempt()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)() // Close
+	made, err := s.attempt(ctx)
 	if err == nil {
 		s.begin(made)
-	} else if err := s.without(err); err != nil {
+	} else if err := s.without(ctx, err); err != nil {
 		return nil, err
 	}
 	s.work.Go(s.mind)
@@ -112,8 +117,8 @@ func (s *Supervisor) Compile(n *spike.Network) (spike.Runner, error) {
 }
 
 // attempt makes a session whose canary is right. The board is held, from now on by the session.
-func (s *Supervisor) attempt() (*session, error) {
-	ctx, cancel := context.WithTimeout(s.ctx, s.opt.StartTimeout)
+func (s *Supervisor) attempt(ctx context.Context) (*session, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.opt.StartTimeout)
 	defer cancel()
 	type connected struct {
 		*session
@@ -159,9 +164,6 @@ func (s *Supervisor) attempt() (*session, error) {
 
 // heed is how long after the end of its context a board may take to say what it waited for.
 const heed = time.Second
-
-// GiveUp ends the search for the board, so that Compile returns soon. The board is not asked any more.
-func (s *Supervisor) GiveUp() { s.stop() }
 
 // retire ends a session; the board is free once all of it is over.
 func (s *Supervisor) retire(old *session) {

@@ -58,7 +58,7 @@ func supervise(t *testing.T, o Options) (*Supervisor, *diary) {
 	t.Helper()
 	d := &diary{failures: map[Kind]int{}, canaries: map[bool]int{}}
 	o.Name, o.Log, o.Watcher = "loihi", slog.New(slog.NewTextHandler(t.Output(), nil)), d
-	s, err := New(o)
+	s, err := New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,12 +72,12 @@ func supervise(t *testing.T, o Options) (*Supervisor, *diary) {
 
 func emulator(context.Context) (hw.Board, error) { return loihi.New(loihi.Options{}) }
 
-func plan(n *spike.Network) (hw.Placement, error) {
-	b, err := emulator(context.Background())
+func plan(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+	b, err := emulator(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return b.Place(n)
+	return b.Place(ctx, n)
 }
 
 // asked is what a request comes to.
@@ -107,7 +107,7 @@ func ask(t *testing.T, r spike.Runner, seed uint64) asked {
 // simulated is the right answer.
 func simulated(t *testing.T, seed uint64) []uint8 {
 	t.Helper()
-	r, err := spike.Simulator{}.Compile(hwtest.Network())
+	r, err := spike.Simulator{}.Compile(t.Context(), hwtest.Network())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func until(t *testing.T, what string, true func() bool) {
 
 func compile(t *testing.T, s *Supervisor) spike.Runner {
 	t.Helper()
-	r, err := s.Compile(hwtest.Network())
+	r, err := s.Compile(t.Context(), hwtest.Network())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,15 +156,17 @@ type supervisedProgram struct {
 	supervisedPlacement
 }
 
-func (b *supervised) Place(n *spike.Network) (hw.Placement, error) {
-	p, err := b.Board.Place(n)
+func (b *supervised) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+	p, err := b.Board.Place(ctx, n)
 	if err != nil {
 		return nil, err
 	}
 	return supervisedPlacement{p, b, n}, nil
 }
 
-func (b *supervised) Compile(n *spike.Network) (spike.Runner, error) { return hw.Compile(b, n) }
+func (b *supervised) Compile(ctx context.Context, n *spike.Network) (spike.Runner, error) {
+	return hw.Compile(ctx, b, n)
+}
 
 func (b *supervised) Close() error {
 	b.mu.Lock()
@@ -184,7 +186,7 @@ func (p supervisedPlacement) Load(ctx context.Context) (hw.Program, error) {
 	p.board.mu.Lock()
 	p.board.all = append(p.board.all, s)
 	p.board.mu.Unlock()
-	r, err := s.Compile(p.net)
+	r, err := s.Compile(ctx, p.net)
 	if err != nil {
 		return nil, err
 	}
@@ -332,8 +334,8 @@ type saturatingProgram struct {
 	reach float64
 }
 
-func (b saturating) Place(n *spike.Network) (hw.Placement, error) {
-	p, err := b.stubbornBoard.Place(n)
+func (b saturating) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+	p, err := b.stubbornBoard.Place(ctx, n)
 	return saturatingProgram{p.(*stubbornProgram), b.reach}, err
 }
 
@@ -366,7 +368,7 @@ func TestSaturationIsAnExcuseOnlyForABoardThatCan(t *testing.T) {
 			b, err := (&stubborn{}).open(ctx)
 			return saturating{b.(stubbornBoard), reach}, err
 		}})
-		_, err := s.Compile(hwtest.Network())
+		_, err := s.Compile(t.Context(), hwtest.Network())
 		if lost := (*Error)(nil); reach > 1 && err != nil || reach == 1 && (!errors.As(err, &lost) || lost.Kind != Untrusted) {
 			t.Errorf("a first answer that has saturated with a reach of %v: %v", reach, err)
 		}
@@ -377,7 +379,7 @@ func TestAWrongCanaryAtTheStart(t *testing.T) {
 	r := &rack{}
 	r.tell("wrong")
 	s, _ := supervise(t, Options{Open: r.open})
-	_, err := s.Compile(hwtest.Network())
+	_, err := s.Compile(t.Context(), hwtest.Network())
 	if lost := (*Error)(nil); !errors.As(err, &lost) || lost.Kind != Untrusted {
 		t.Errorf("without a fallback: %v", err)
 	}
@@ -394,11 +396,11 @@ func TestFallbackAtTheStart(t *testing.T) {
 	r := &rack{}
 	r.gone.Store(true)
 	s, _ := supervise(t, Options{Open: r.open, Fallback: Off, Plan: plan})
-	if _, err := s.Compile(hwtest.Network()); err == nil {
+	if _, err := s.Compile(t.Context(), hwtest.Network()); err == nil {
 		t.Error("started without a board and without a fallback")
 	}
 	s, _ = supervise(t, Options{Open: r.open, Fallback: Start})
-	if _, err := s.Compile(hwtest.Network()); err == nil {
+	if _, err := s.Compile(t.Context(), hwtest.Network()); err == nil {
 		t.Error("started with nothing that could answer for the board")
 	}
 	s, _ = supervise(t, Options{Open: r.open, Plan: plan, Fallback: Start, Retry: 10 * time.Millisecond, Canary: -1, Failures: 1})
@@ -418,7 +420,8 @@ func TestFallbackAtTheStart(t *testing.T) {
 	}
 }
 
-// TestASearchThatEndsSaysWhatItWaitedFor, whether its time is over or it is given up.
+// TestASearchThatEndsSaysWhatItWaitedFor, whether its time is over or who asked for it gives up. No fallback answers for who
+// has given up.
 func TestASearchThatEndsSaysWhatItWaitedFor(t *testing.T) {
 	looking := make(chan struct{}, 1)
 	open := func(ctx context.Context) (hw.Board, error) {
@@ -427,14 +430,18 @@ func TestASearchThatEndsSaysWhatItWaitedFor(t *testing.T) {
 		return nil, fmt.Errorf("waiting for the toolchain: %w", ctx.Err())
 	}
 	for _, timeout := range []time.Duration{50 * time.Millisecond, time.Hour} {
-		s, _ := supervise(t, Options{Open: open, StartTimeout: timeout})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		fallback := Off
 		if timeout == time.Hour {
+			fallback = Request
 			go func() {
 				<-looking
-				s.GiveUp()
+				cancel()
 			}()
 		}
-		_, err := s.Compile(hwtest.Network())
+		s, _ := supervise(t, Options{Open: open, StartTimeout: timeout, Fallback: fallback, Plan: plan})
+		_, err := s.Compile(ctx, hwtest.Network())
 		if lost := (*Error)(nil); !errors.As(err, &lost) || lost.Kind != Unavailable || !strings.Contains(err.Error(), "waiting for the toolchain") {
 			t.Errorf("%v", err)
 		}
@@ -570,8 +577,8 @@ func (b *stubborn) open(ctx context.Context) (hw.Board, error) {
 	return stubbornBoard{e, b}, err
 }
 
-func (b stubbornBoard) Place(n *spike.Network) (hw.Placement, error) {
-	p, err := b.Board.Place(n)
+func (b stubbornBoard) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+	p, err := b.Board.Place(ctx, n)
 	return &stubbornProgram{Placement: p, board: b.stubborn}, err
 }
 
@@ -599,8 +606,8 @@ func (p *panicking) Measure(context.Context, spike.Train, spike.Train, spike.Run
 
 type panickingBoard struct{ hw.Board }
 
-func (b panickingBoard) Place(n *spike.Network) (hw.Placement, error) {
-	p, err := b.Board.Place(n)
+func (b panickingBoard) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+	p, err := b.Board.Place(ctx, n)
 	return &panicking{stubbornProgram{Placement: p}}, err
 }
 
@@ -620,7 +627,7 @@ func TestRefusalsAndMistakes(t *testing.T) {
 	n.Layers[1].(*spike.Neurons).Reset = spike.ResetBySubtraction
 	for _, fallback := range []Fallback{Off, Start, Request} {
 		s, _ := supervise(t, Options{Open: emulator, Fallback: fallback})
-		_, err := s.Compile(n)
+		_, err := s.Compile(t.Context(), n)
 		if refusal := (*hw.Refusal)(nil); !errors.As(err, &refusal) {
 			t.Errorf("fallback %s: %v, a refusal is wanted", fallback, err)
 		}
@@ -628,14 +635,14 @@ func TestRefusalsAndMistakes(t *testing.T) {
 	drawn := hwtest.Network()
 	drawn.Layers[1].(*spike.Neurons).Start = spike.Start{Kind: spike.StartUniform, Seed: 3}
 	s, _ := supervise(t, Options{Open: emulator, Fallback: Request})
-	if _, err := s.Compile(drawn); !errors.Is(err, errNoFallback) {
+	if _, err := s.Compile(t.Context(), drawn); !errors.Is(err, errNoFallback) {
 		t.Errorf("no quantised network to fall back to: %v", err)
 	}
 	s, _ = supervise(t, Options{Open: emulator})
-	if _, err := s.Compile(drawn); err != nil { // its canary is the first answer
+	if _, err := s.Compile(t.Context(), drawn); err != nil { // its canary is the first answer
 		t.Error(err)
 	}
-	if _, err := s.Compile(drawn); err == nil {
+	if _, err := s.Compile(t.Context(), drawn); err == nil {
 		t.Error("a board takes a second network")
 	}
 	log := slog.New(slog.DiscardHandler)
@@ -643,7 +650,7 @@ func TestRefusalsAndMistakes(t *testing.T) {
 		{}, {Name: "x", Open: emulator}, {Name: "x", Open: emulator, Log: log, Fallback: "sometimes"},
 		{Name: "x", Open: emulator, Log: log, Runs: -1}, {Name: "x", Open: emulator, Log: log, Tolerance: 1},
 	} {
-		if _, err := New(o); err == nil {
+		if _, err := New(t.Context(), o); err == nil {
 			t.Errorf("%+v makes a supervisor", o)
 		}
 	}
@@ -652,8 +659,8 @@ func TestRefusalsAndMistakes(t *testing.T) {
 // silent is the emulator without a word of what it makes of a network.
 type silent struct{ hw.Board }
 
-func (b silent) Place(n *spike.Network) (hw.Placement, error) {
-	p, err := b.Board.Place(n)
+func (b silent) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+	p, err := b.Board.Place(ctx, n)
 	return struct{ hw.Placement }{p}, err
 }
 
@@ -670,30 +677,30 @@ func TestAnotherPlacementTellsTheNetwork(t *testing.T) {
 		b, err := emulator(ctx)
 		return silent{b}, err
 	}
-	other := func(n *spike.Network) (hw.Placement, error) {
+	other := func(ctx context.Context, n *spike.Network) (hw.Placement, error) {
 		m := *n
 		m.Layers = slices.Clone(n.Layers)
 		conv := *n.Layers[0].(*spike.Conv2D)
 		conv.Scale = slices.Repeat([]float32{1.0 / 32}, 4)
 		m.Layers[0] = &conv
-		return plan(&m)
+		return plan(ctx, &m)
 	}
 	for name, c := range map[string]struct {
-		plan func(*spike.Network) (hw.Placement, error)
+		plan func(context.Context, *spike.Network) (hw.Placement, error)
 		want error
 	}{"none": {nil, errNoFallback}, "the same": {plan, nil}, "another": {other, errNoFallback}} {
 		s, _ := supervise(t, Options{Open: open, Plan: c.plan, Fallback: Request})
-		if _, err := s.Compile(n); !errors.Is(err, c.want) {
+		if _, err := s.Compile(t.Context(), n); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	for name, c := range map[string]struct {
-		plan func(*spike.Network) (hw.Placement, error)
+		plan func(context.Context, *spike.Network) (hw.Placement, error)
 		want State
 	}{"the same": {plan, Closed}, "another": {other, Quarantined}} { // and the board comes later
 		gone.Store(true)
 		s, _ := supervise(t, Options{Open: open, Plan: c.plan, Fallback: Request, Retry: time.Millisecond, Canary: -1})
-		r, err := s.Compile(n)
+		r, err := s.Compile(t.Context(), n)
 		if err != nil {
 			t.Fatal(err)
 		}

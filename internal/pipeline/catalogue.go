@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -58,14 +59,15 @@ type Catalogue struct {
 }
 
 // OpenModel opens one model: a shipped one by its name, else the file at that
-// path. A nil backend is the built-in simulator. A name that is neither is
+// path. A nil backend is the built-in simulator; another one may have the
+// context end its search. A name that is neither is
 // [ErrUnknownModel]; a file that is not a good model file is a
 // [*model.FormatError].
-func OpenModel(nameOrPath string, backend spike.Backend) (*Entry, error) {
+func OpenModel(ctx context.Context, nameOrPath string, backend spike.Backend) (*Entry, error) {
 	if slices.Contains(models.Names(), nameOrPath) {
-		return openShipped(nameOrPath, backend)
+		return openShipped(ctx, nameOrPath, backend)
 	}
-	e, err := OpenModelFile(nameOrPath, backend)
+	e, err := OpenModelFile(ctx, nameOrPath, backend)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %q is neither a shipped model (%q) nor a file", ErrUnknownModel, nameOrPath, models.Names())
 	}
@@ -73,8 +75,8 @@ func OpenModel(nameOrPath string, backend spike.Backend) (*Entry, error) {
 }
 
 // OpenModelFile opens the model file at that path; see [OpenModel].
-func OpenModelFile(path string, backend spike.Backend) (*Entry, error) {
-	m, err := openFile(path, backend)
+func OpenModelFile(ctx context.Context, path string, backend spike.Backend) (*Entry, error) {
+	m, err := openFile(ctx, path, backend)
 	if err != nil {
 		return nil, fmt.Errorf("model file %s: %w", path, err)
 	}
@@ -84,11 +86,11 @@ func OpenModelFile(path string, backend spike.Backend) (*Entry, error) {
 // OpenCatalogue opens the models named, as in [OpenModel] shipped ones or files, the first of which is the default, and
 // then every other shipped model. A file whose model has a shipped model's name takes its place; two of the models named
 // must not have one name. The backend runs the default; the others stay on the simulator, since a board has one network.
-func OpenCatalogue(named []string, backend spike.Backend) (*Catalogue, error) {
+func OpenCatalogue(ctx context.Context, named []string, backend spike.Backend) (*Catalogue, error) {
 	var entries []*Entry
 	from := map[string]string{}
 	for _, name := range named {
-		e, err := OpenModel(name, backend)
+		e, err := OpenModel(ctx, name, backend)
 		if err != nil {
 			return nil, err
 		}
@@ -103,7 +105,7 @@ func OpenCatalogue(named []string, backend spike.Backend) (*Catalogue, error) {
 		if _, taken := from[name]; taken {
 			continue
 		}
-		e, err := openShipped(name, nil)
+		e, err := openShipped(ctx, name, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -177,12 +179,12 @@ func (c *Catalogue) Get(name string) (*Entry, error) {
 	return nil, ErrUnknownModel
 }
 
-func openShipped(name string, backend spike.Backend) (*Entry, error) {
+func openShipped(ctx context.Context, name string, backend spike.Backend) (*Entry, error) {
 	file, err := models.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("shipped model %s: %w", name, err)
 	}
-	m, err := model.Decode(file, backend)
+	m, err := model.Decode(ctx, file, backend)
 	if err != nil {
 		return nil, fmt.Errorf("shipped model %s: %w", name, err)
 	}
@@ -190,7 +192,7 @@ func openShipped(name string, backend spike.Backend) (*Entry, error) {
 	return &Entry{Model: m, Card: card, Shipped: true}, nil
 }
 
-func openFile(path string, backend spike.Backend) (*model.Model, error) {
+func openFile(ctx context.Context, path string, backend spike.Backend) (*model.Model, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -201,5 +203,5 @@ func openFile(path string, backend spike.Backend) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return model.Decode(file, backend)
+	return model.Decode(ctx, file, backend)
 }

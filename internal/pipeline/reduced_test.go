@@ -43,7 +43,7 @@ func TestReducedDecodingKeepsTheAnswers(t *testing.T) {
 		whole = append(whole, file)
 	}
 	for _, name := range models.Names() {
-		m, err := OpenModel(name, nil)
+		m, err := OpenModel(t.Context(), name, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -2,7 +2,7 @@
 //
 // A [Board] is a [spike.Backend], which is all that the rest of the program needs. Beyond that it says what it can do,
 // what a network takes of it and loses on it ([Report]), and how it is ([Board.Health]). A network is first placed, which
-// needs no hardware to be free, and then loaded. The suite in hwtest holds every board to this contract, and the
+// tells whether it fits and what it loses, and then loaded. The suite in hwtest holds every board to this contract, and the
 // simulator too.
 package hw
 
@@ -24,7 +24,11 @@ type Board interface {
 	Capabilities() Capabilities
 	// Place finds room for a network and turns its numbers into the board's. The error is a *[Refusal] when the board
 	// cannot run the network, and wraps [spike.ErrNetwork] when no back end could.
-	Place(*spike.Network) (Placement, error)
+	//
+	// An emulator in this process, and an adapter whose toolchain has placed the network, take no hardware for it. A board
+	// host does: it is sent the network, so that Place waits for its turn and makes this process the board's owner. Place
+	// stops with the context's error.
+	Place(context.Context, *spike.Network) (Placement, error)
 	// Health says why the board cannot run anything at the moment, or nil.
 	Health(context.Context) error
 	// Close lets go of the board, after which everything but Name and Capabilities fails with ErrClosed.
@@ -65,12 +69,12 @@ type Program interface {
 }
 
 // Compile is [spike.Backend.Compile] for a board.
-func Compile(b Board, n *spike.Network) (spike.Runner, error) {
-	p, err := b.Place(n)
+func Compile(ctx context.Context, b Board, n *spike.Network) (spike.Runner, error) {
+	p, err := b.Place(ctx, n)
 	if err != nil {
 		return nil, err
 	}
-	program, err := p.Load(context.Background())
+	program, err := p.Load(ctx)
 	if err != nil { // not the nil Program in an interface
 		return nil, err
 	}

@@ -16,14 +16,14 @@ type engine struct {
 	rooms  sync.Pool
 }
 
-func newEngine(n *network, backend spike.Backend) (*engine, error) {
+func newEngine(ctx context.Context, n *network, backend spike.Backend) (*engine, error) {
 	e := &engine{net: n}
 	e.rooms.New = func() any { return e.newRoom() }
 	if n.body == nil {
 		return e, nil
 	}
 	var err error
-	e.runner, err = backend.Compile(n.body)
+	e.runner, err = backend.Compile(ctx, n.body)
 	return e, err
 }
 

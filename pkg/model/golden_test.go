@@ -89,7 +89,7 @@ func checkGolden(t *testing.T, file []byte, path string, exact bool) {
 		if err := kernel.Select(tier); err != nil {
 			t.Fatal(err)
 		}
-		m, err := model.Decode(file, nil)
+		m, err := model.Decode(t.Context(), file, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

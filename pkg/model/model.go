@@ -25,8 +25,8 @@ type Model struct {
 
 // Decode reads a model file and prepares its spiking body to run on a back end, nil for the simulator, where the gate
 // always runs. The file's bytes are not kept. What is wrong with a file is a *FormatError; what the back end cannot run
-// is the back end's own error.
-func Decode(file []byte, backend spike.Backend) (*Model, error) {
+// is the back end's own error. The context is for a back end that waits for something; without one, nothing looks at it.
+func Decode(ctx context.Context, file []byte, backend spike.Backend) (*Model, error) {
 	if backend == nil {
 		backend = spike.Simulator{}
 	}
@@ -50,11 +50,11 @@ func Decode(file []byte, backend spike.Backend) (*Model, error) {
 		description: d, digest: "sha256:" + hex.EncodeToString(sum[:]), backend: backend.Name(), kernel: kernel.Tier(),
 		positive: slices.Index(d.Labels, d.Positive),
 	}
-	if m.own, err = newEngine(own, backend); err != nil {
+	if m.own, err = newEngine(ctx, own, backend); err != nil {
 		return nil, fmt.Errorf("model %s on %s: %w", d.Name, m.backend, err)
 	}
 	if gate != nil {
-		if m.gate, err = newEngine(gate, spike.Simulator{}); err != nil {
+		if m.gate, err = newEngine(ctx, gate, spike.Simulator{}); err != nil {
 			return nil, within("gate", formatError("layers", "%v", err))
 		}
 	}

@@ -9,8 +9,9 @@ import (
 type Backend interface {
 	// Name is short and stable; it stands in answers and metrics.
 	Name() string
-	// Compile prepares a network to run, or says which layer the back end cannot run and why.
-	Compile(*Network) (Runner, error)
+	// Compile prepares a network to run, or says which layer the back end cannot run and why. A back end that waits for
+	// something meanwhile stops with the context's error.
+	Compile(context.Context, *Network) (Runner, error)
 }
 
 // Runner runs one network. It is safe for concurrent use.

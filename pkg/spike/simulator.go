@@ -14,8 +14,8 @@ type Simulator struct{}
 // Name is "simulator".
 func (Simulator) Name() string { return "simulator" }
 
-// Compile checks the network and prepares its weights and buffers. The errors wrap ErrNetwork.
-func (Simulator) Compile(n *Network) (Runner, error) {
+// Compile checks the network and prepares its weights and buffers. It waits for nothing. The errors wrap ErrNetwork.
+func (Simulator) Compile(_ context.Context, n *Network) (Runner, error) {
 	shapes, err := n.Shapes()
 	if err != nil {
 		return nil, err

@@ -57,7 +57,7 @@ func output(n *Network, in Train) Train {
 
 func compile(t *testing.T, n *Network) Runner {
 	t.Helper()
-	r, err := Simulator{}.Compile(n)
+	r, err := Simulator{}.Compile(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestNetworksThatDoNotFit(t *testing.T) {
 	} {
 		n, _ := random(Rows)
 		c.spoil(n)
-		_, err := Simulator{}.Compile(n)
+		_, err := Simulator{}.Compile(t.Context(), n)
 		if !errors.Is(err, ErrNetwork) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v; an ErrNetwork that names %s is wanted", name, err, c.says)
 		}
