@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/board/adapters"
 	"github.com/spikeray/spikeray/internal/telemetry"
 	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/hw"
@@ -33,7 +34,7 @@ func (f boardFlag) configure() (board.Options, error) {
 	if f.Board == "" {
 		return board.Options{}, errors.New("--board-option is for a --board, and none is given")
 	}
-	return board.Configure(f.Board, f.BoardOption)
+	return adapters.Configure(f.Board, f.BoardOption)
 }
 
 func (f boardFlag) given() bool { return f.Board != "" || len(f.BoardOption) > 0 }

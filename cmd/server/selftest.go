@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/board/adapters"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/spike"
@@ -50,7 +51,7 @@ func (t *taker) Compile(_ context.Context, n *spike.Network) (spike.Runner, erro
 // Run fails when the board does, and when it is exact and its spikes are not the simulator's.
 func (c selftestCommand) Run(ctx context.Context, std *streams) error {
 	if c.Board == "" {
-		return fmt.Errorf("which --board is to be tested? There are %s", strings.Join(board.Names(), ", "))
+		return fmt.Errorf("which --board is to be tested? There are %s", strings.Join(adapters.Names(), ", "))
 	}
 	o, err := c.configure()
 	if err != nil {

@@ -186,7 +186,10 @@ func (c *serveCommand) Run(ctx context.Context, std *streams) (err error) {
 	if err != nil {
 		return err
 	}
-	config.Models, config.Metrics, config.Board, config.Log = models, metrics, supervisor, log
+	config.Models, config.Metrics, config.Log = models, metrics, log
+	if supervisor != nil {
+		config.Board = supervisor
+	}
 	server, err := api.New(config)
 	if err != nil {
 		return err

@@ -8,14 +8,10 @@ package hw
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/spikeray/spikeray/pkg/spike"
 )
-
-// ErrClosed is returned by a closed board, its placements and its programs.
-var ErrClosed = errors.New("hw: board is closed")
 
 // Board is a place where networks run. It is safe for concurrent use.
 type Board interface {

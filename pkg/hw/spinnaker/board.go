@@ -38,8 +38,8 @@ import (
 )
 
 var (
-	// ErrSilent is wrapped by the error of a board that does not answer.
-	ErrSilent = errors.New("no answer")
+	// ErrSilent is wrapped by the error of a board that does not answer. It is a [hw.ErrLate].
+	ErrSilent = hw.NewError(hw.ErrLate, "no answer")
 	// ErrStopped is wrapped by the error of a run that the toolchain ended before it was over.
 	ErrStopped = errors.New("spinnaker: the toolchain stopped the network")
 	// ErrNotReset is wrapped by the error of a run that did not begin at time zero.
