@@ -206,9 +206,15 @@ func patience(timeout time.Duration) time.Duration { return timeout + timeout/4 
 // Run has the board run the train, or the simulator where the fallback is such. What keeps the board from it is an
 // *[Error]. The steps are told of once the board has taken all of them.
 func (s *Supervisor) Run(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, error) {
+	stats, _, err := s.Account(ctx, in, out, opt)
+	return stats, err
+}
+
+// Account is Run, and who gave the spikes. It makes a supervisor a [hw.Accountant].
+func (s *Supervisor) Account(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, hw.Account, error) {
 	steps, err := s.fit(in, out)
 	if err != nil {
-		return spike.Stats{}, err
+		return spike.Stats{}, hw.Account{}, err
 	}
 	a, err := s.ask(ctx, in, out, opt.Recorder)
 	if err == nil {
@@ -221,40 +227,31 @@ func (s *Supervisor) Run(ctx context.Context, in, out spike.Train, opt spike.Run
 		reference, falls := s.reference, s.fallsBack()
 		s.mu.Unlock()
 		if !falls {
-			return spike.Stats{}, err
+			return spike.Stats{}, hw.Account{}, err
 		}
-		if opt.Account != nil {
-			*opt.Account = spike.Account{Backend: spike.Simulator{}.Name(), Degraded: string(lost.Kind)}
-		}
-		return reference.Run(ctx, in, out, opt)
+		stats, err := reference.Run(ctx, in, out, opt)
+		return stats, hw.Account{Backend: spike.Simulator{}.Name(), Degraded: string(lost.Kind)}, err
 	case err != nil:
-		return spike.Stats{}, err
+		return spike.Stats{}, hw.Account{}, err
 	}
 	copy(out.Counts, a.out)
 	if opt.Recorder != nil {
 		opt.Recorder.Layers = append(opt.Recorder.Layers, a.rec.Layers...)
 	}
-	if opt.Account != nil {
-		*opt.Account = spike.Account{
-			Backend: a.on.board.Name(), BoardSteps: a.seen.BoardSteps, Energy: a.seen.Energy, DeviceTime: a.seen.DeviceTime,
-		}
-		if l := a.seen.Link; l != nil {
-			opt.Account.Lost = l.LostIn + l.LostOut + l.Late + l.Foreign
-		}
-	}
+	account := hw.Account{Backend: a.on.board.Name(), Telemetry: a.seen}
 	if opt.OnStep == nil || s.net.Axis == spike.Rows {
-		return a.stats, nil
+		return a.stats, account, nil
 	}
 	size := s.output.Len()
 	for t := range steps {
 		if err := ctx.Err(); err != nil {
-			return a.stats, err
+			return a.stats, account, err
 		}
 		if err := opt.OnStep(t, out.Counts[t*size:][:size:size]); err != nil {
-			return a.stats, err
+			return a.stats, account, err
 		}
 	}
-	return a.stats, nil
+	return a.stats, account, nil
 }
 
 // fit says whether trains are the network's, and for how many steps.

@@ -83,7 +83,7 @@ func plan(ctx context.Context, n *spike.Network) (hw.Placement, error) {
 // asked is what a request comes to.
 type asked struct {
 	out     []uint8
-	account spike.Account
+	account hw.Account
 	kind    Kind // "" without an error
 	err     error
 }
@@ -94,7 +94,11 @@ func ask(t *testing.T, r spike.Runner, seed uint64) asked {
 	in := hwtest.Input(n, seed)
 	out := hwtest.Output(t, n, in)
 	a := asked{out: out.Counts}
-	_, a.err = r.Run(t.Context(), in, out, spike.RunOptions{Account: &a.account})
+	if supervisor, tells := r.(hw.Accountant); tells {
+		_, a.account, a.err = supervisor.Account(t.Context(), in, out, spike.RunOptions{})
+	} else {
+		_, a.err = r.Run(t.Context(), in, out, spike.RunOptions{})
+	}
 	var lost *Error
 	if errors.As(a.err, &lost) {
 		a.kind = lost.Kind
@@ -152,7 +156,7 @@ type supervisedPlacement struct {
 }
 
 type supervisedProgram struct {
-	spike.Runner
+	hw.Accountant
 	supervisedPlacement
 }
 
@@ -190,17 +194,15 @@ func (p supervisedPlacement) Load(ctx context.Context) (hw.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return supervisedProgram{r, p}, nil
+	return supervisedProgram{r.(hw.Accountant), p}, nil
 }
 
 func (p supervisedProgram) Measure(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, hw.Telemetry, error) {
-	var a spike.Account
-	opt.Account = &a
-	stats, err := p.Run(ctx, in, out, opt)
+	stats, a, err := p.Account(ctx, in, out, opt)
 	if err == nil && (a.Backend != "loihi" || a.Degraded != "") {
 		p.board.t.Errorf("a run on the board is accounted to %+v", a)
 	}
-	return stats, hw.Telemetry{BoardSteps: a.BoardSteps, Saturated: stats.Saturated, Energy: a.Energy, DeviceTime: a.DeviceTime}, err
+	return stats, a.Telemetry, err
 }
 
 func (p supervisedProgram) Load(context.Context) (hw.Program, error) { return p, nil }
@@ -265,7 +267,7 @@ func TestFaultsAreAnsweredForAndGoneWhenTheBoardIsWell(t *testing.T) {
 							t.Errorf("try %d: %v, %s is wanted", try, a.err, fault.kind)
 						}
 					} else if a.err != nil || !slices.Equal(a.out, simulated(t, 2)) ||
-						!cmp.Equal(a.account, spike.Account{Backend: "simulator", Degraded: string(fault.kind)}) {
+						!cmp.Equal(a.account, hw.Account{Backend: "simulator", Degraded: string(fault.kind)}) {
 						t.Errorf("try %d: %v, %+v, %s is wanted from the simulator", try, a.err, a.account, fault.kind)
 					}
 				}
@@ -498,8 +500,8 @@ func TestWhoWaitsForABoardThatHangsIsAnswered(t *testing.T) {
 		wg.Go(func() {
 			n := hwtest.Network()
 			in := hwtest.Input(n, 1)
-			var a spike.Account
-			if _, err := runner.Run(ctx, in, hwtest.Output(t, n, in), spike.RunOptions{Account: &a}); err != nil || a.Backend != "simulator" {
+			_, a, err := runner.(hw.Accountant).Account(ctx, in, hwtest.Output(t, n, in), spike.RunOptions{})
+			if err != nil || a.Backend != "simulator" {
 				t.Errorf("%+v, %v", a, err)
 			}
 		})

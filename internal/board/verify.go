@@ -21,7 +21,7 @@ func (s *Supervisor) recompute(ctx context.Context, in spike.Train, a answer) er
 	}
 	s.mu.Unlock()
 	// Saturation and loss are told with the answer; the simulator knows neither.
-	if l := a.seen.Link; !due || a.seen.Saturated > 0 || l != nil && l.LostIn+l.LostOut+l.Late+l.Foreign > 0 {
+	if !due || a.seen.Saturated > 0 || a.seen.Link.Lost() > 0 {
 		return nil
 	}
 	want := spike.Train{Axis: s.net.Axis, Shape: s.output, Counts: make([]uint8, len(a.out))}

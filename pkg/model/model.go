@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/spikeray/spikeray/internal/kernel"
+	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -103,7 +104,7 @@ type Result struct {
 	LogOdds  float64
 	Steps    int // time steps run: rows of the first layer of neurons, or steps shown; 0 without neurons
 	Spikes   *SpikeStats
-	Account  *spike.Account // nil on the simulator
+	Account  *hw.Account // nil on the simulator
 	Warnings []string
 }
 
@@ -145,8 +146,8 @@ func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Resul
 	if r.spikes != nil && r.spikes.Saturated > 0 {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("saturated: %d times a current or a membrane potential ran into the end of the board's range: its spikes may differ from the simulator's", r.spikes.Saturated))
 	}
-	if r.account != nil && r.account.Lost > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("lost: %d spikes, or packets of them, were lost or late on the way to the board and back", r.account.Lost))
+	if r.account != nil && r.account.Link.Lost() > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("lost: %d spikes, or packets of them, were lost or late on the way to the board and back", r.account.Link.Lost()))
 	}
 	return res, nil
 }
