@@ -40,25 +40,6 @@ func (s *Supervisor) recompute(ctx context.Context, in spike.Train, a answer) er
 	}
 	err = &wrongError{fmt.Errorf("%d of %d counts differ from the simulator's on the board's own network; %d spikes and %d synaptic operations, %d and %d are right",
 		off, len(a.out), a.stats.Spikes, a.stats.SynapticOperations, stats.Spikes, stats.SynapticOperations)}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tellLocked(func(w Watcher) { w.Failed(WrongAnswer) })
-	if s.session == a.on {
-		s.leave(Quarantined, err)
-	}
+	s.distrust(a.on, err)
 	return &Error{s.opt.Name, WrongAnswer, err}
-}
-
-// answered counts an answer towards the next canary.
-func (s *Supervisor) answered() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.answers++; s.opt.CanaryAnswers < 0 || s.answers < s.opt.CanaryAnswers {
-		return
-	}
-	s.answers = 0
-	select {
-	case s.due <- struct{}{}:
-	default:
-	}
 }
