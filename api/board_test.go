@@ -29,12 +29,12 @@ type measuringProgram struct {
 	out *atomic.Bool
 }
 
-func (b measuring) Place(n *spike.Network) (hw.Placement, error) {
-	p, err := b.Board.Place(n)
+func (b measuring) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+	p, err := b.Board.Place(ctx, n)
 	if err != nil {
 		return nil, err
 	}
-	program, err := p.Load(context.Background())
+	program, err := p.Load(ctx)
 	return measuringProgram{p, program, b.out}, err
 }
 
@@ -58,7 +58,7 @@ func (p measuringProgram) Measure(ctx context.Context, in, out spike.Train, opt 
 func onBoard(t *testing.T, fallback board.Fallback) (*service, *atomic.Bool) {
 	t.Helper()
 	var out atomic.Bool
-	b, err := board.New(board.Options{
+	b, err := board.New(t.Context(), board.Options{
 		Name: "meter", Fallback: fallback, Failures: 1, Retry: time.Millisecond, Log: slog.New(slog.DiscardHandler),
 		Open: func(context.Context) (hw.Board, error) {
 			b, err := loihi.New(loihi.Options{})

@@ -28,8 +28,8 @@ type hangingProgram struct {
 	board *hanging
 }
 
-func (b *hanging) Place(n *spike.Network) (hw.Placement, error) {
-	p, err := measuring{Board: b.Board, out: new(atomic.Bool)}.Place(n)
+func (b *hanging) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+	p, err := measuring{Board: b.Board, out: new(atomic.Bool)}.Place(ctx, n)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (p hangingProgram) Measure(ctx context.Context, in, out spike.Train, opt sp
 // from the model beside it, and are answered themselves once the board's silence is over.
 func TestAHungBoardHoldsUpNoOtherModel(t *testing.T) {
 	var hangs atomic.Bool
-	b, err := board.New(board.Options{
+	b, err := board.New(t.Context(), board.Options{
 		Name: "hanging", Fallback: board.Request, Timeout: 20 * time.Second, Silence: 2 * time.Second, Retry: time.Hour, Canary: -1,
 		Log: slog.New(slog.DiscardHandler),
 		Open: func(context.Context) (hw.Board, error) {

@@ -19,6 +19,9 @@ func (s *Server) handle(h func(http.ResponseWriter, *http.Request) error) http.H
 	}
 }
 
+// Board is asked how the default model's board is.
+type Board interface{ Status() board.Status }
+
 type health struct {
 	Status string       `json:"status"`
 	Board  *boardHealth `json:"board,omitempty"`

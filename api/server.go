@@ -46,8 +46,8 @@ type Config struct {
 	// Standard is what is decided by where a request does not say. It must apply to
 	// the default model.
 	Standard pipeline.Standard
-	// Board runs the default model; nil for the simulator.
-	Board *board.Supervisor
+	// Board is what looks after the board that runs the default model; nil for the simulator.
+	Board Board
 	// MaxImageBytes bounds one picture: 32 MiB.
 	MaxImageBytes int64
 	// MaxRequestBytes bounds a request's body: 64 MiB.

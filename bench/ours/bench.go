@@ -35,7 +35,7 @@ func newBench(c config) (*bench, error) {
 		return nil, err
 	}
 	b := &bench{batch: max(1, c.batch), steps: c.steps}
-	if b.model, err = model.Decode(file, model.DecodeOptions{Kernel: c.kernel}); err != nil {
+	if b.model, err = model.Decode(context.Background(), file, model.DecodeOptions{Kernel: c.kernel}); err != nil {
 		return nil, fmt.Errorf("%s: %w", c.model, err)
 	}
 	if (c.prepared == "") == (c.files == "") {

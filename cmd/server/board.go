@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/board/adapters"
 	"github.com/spikeray/spikeray/internal/telemetry"
 	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/hw"
@@ -34,7 +35,7 @@ func (f boardFlag) configure() (board.Options, error) {
 	if f.Board == "" {
 		return board.Options{}, errors.New("--board-option is for a --board, and none is given")
 	}
-	return board.Configure(f.Board, f.BoardOption)
+	return adapters.Configure(f.Board, f.BoardOption)
 }
 
 func (f boardFlag) given() bool { return f.Board != "" || len(f.BoardOption) > 0 }
@@ -74,7 +75,7 @@ func (f boardFlags) Validate() error {
 
 // open gives the board that the flags name, looked after, or nil for none; the simulator beside it is on the kernel.
 // It is to be closed.
-func (f boardFlags) open(log *slog.Logger, watcher board.Watcher, kernel string) (*board.Supervisor, error) {
+func (f boardFlags) open(ctx context.Context, log *slog.Logger, watcher board.Watcher, kernel string) (*board.Supervisor, error) {
 	if !f.given() {
 		return nil, nil
 	}
@@ -83,7 +84,7 @@ func (f boardFlags) open(log *slog.Logger, watcher board.Watcher, kernel string)
 		return nil, err
 	}
 	o.Kernel, o.Log, o.Watcher = kernel, log, watcher
-	return board.New(o)
+	return board.New(ctx, o)
 }
 
 // boardOptions are what the flags say of the board.
@@ -122,23 +123,22 @@ func (f *boardFlags) standIn(addr string) {
 }
 
 // openForFiles is open for commands that work on as many files at a time as there are cores, and tell nobody else.
-func (f boardFlags) openForFiles(std *streams, kernel string) (*board.Supervisor, error) {
+func (f boardFlags) openForFiles(ctx context.Context, std *streams, kernel string) (*board.Supervisor, error) {
 	f.BoardQueue = max(f.BoardQueue, runtime.GOMAXPROCS(0))
 	log, err := telemetry.NewLogger(std.err, telemetry.FormatText, slog.LevelWarn)
 	if err != nil {
 		return nil, err
 	}
-	return f.open(log, nil, kernel)
+	return f.open(ctx, log, nil, kernel)
 }
 
 // opened opens models, on a board if there is one. The end of the context ends the search for it.
-func opened[N, T any](ctx context.Context, open func(N, model.DecodeOptions) (T, error), name N, on model.DecodeOptions, s *board.Supervisor) (T, error) {
+func opened[N, T any](ctx context.Context, open func(context.Context, N, model.DecodeOptions) (T, error), name N, on model.DecodeOptions, s *board.Supervisor) (T, error) {
 	if s == nil {
-		return open(name, on)
+		return open(ctx, name, on)
 	}
 	on.Backend = s
-	defer context.AfterFunc(ctx, s.GiveUp)()
-	m, err := open(name, on)
+	m, err := open(ctx, name, on)
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
@@ -194,8 +194,8 @@ type placer struct {
 
 func (p *placer) Name() string { return p.board.Name() }
 
-func (p *placer) Compile(n *spike.Network) (_ spike.Runner, err error) {
-	p.placed, err = p.board.Place(n)
+func (p *placer) Compile(ctx context.Context, n *spike.Network) (_ spike.Runner, err error) {
+	p.placed, err = p.board.Place(ctx, n)
 	return nil, err
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -29,12 +30,12 @@ type quantised struct{ t *testing.T }
 
 func (quantised) Name() string { return "quantised" }
 
-func (q quantised) Compile(n *spike.Network) (spike.Runner, error) {
+func (q quantised) Compile(ctx context.Context, n *spike.Network) (spike.Runner, error) {
 	b, err := loihi.New(loihi.Options{})
 	if err != nil {
 		return nil, err
 	}
-	placed, err := b.Place(n)
+	placed, err := b.Place(ctx, n)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +43,7 @@ func (q quantised) Compile(n *spike.Network) (spike.Runner, error) {
 		q.t.Error("nothing is rounded")
 	}
 	rounded, _ := hw.Quantise(n, placed)
-	return spike.Simulator{}.Compile(rounded)
+	return spike.Simulator{}.Compile(ctx, rounded)
 }
 
 // onQuantised is the probability that the simulator gives on the quantised network.

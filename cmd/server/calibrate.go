@@ -69,7 +69,7 @@ func (c *calibrateCommand) Run(ctx context.Context, std *streams, on model.Decod
 	if err := c.writable(); err != nil {
 		return err
 	}
-	m, err := pipeline.OpenModel(c.Model, on)
+	m, err := pipeline.OpenModel(ctx, c.Model, on)
 	if err != nil {
 		return err
 	}

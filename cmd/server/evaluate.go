@@ -81,7 +81,7 @@ func (c *evaluateCommand) Validate() error {
 // Run scores the model on the folder's pictures and fails if one of them
 // could not be read.
 func (c *evaluateCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) (err error) {
-	supervisor, err := c.openForFiles(std, on.Kernel)
+	supervisor, err := c.openForFiles(ctx, std, on.Kernel)
 	if err != nil {
 		return err
 	}

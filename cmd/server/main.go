@@ -17,7 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
-	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/board/adapters"
 	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/telemetry"
 	"github.com/spikeray/spikeray/models"
@@ -63,7 +63,7 @@ var defaults = kong.Vars{
 	"model":   models.Default,
 	"tiers":   strings.Join(kernel.Available(), ", "),
 	"workers": defaultWorkers(),
-	"boards":  strings.Join(board.Names(), ", "),
+	"boards":  strings.Join(adapters.Names(), ", "),
 	"version": versionLine(),
 }
 

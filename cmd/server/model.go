@@ -22,10 +22,10 @@ type modelCommand struct {
 
 type modelListCommand struct{}
 
-func (modelListCommand) Run(std *streams, on model.DecodeOptions) error {
+func (modelListCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) error {
 	w := tabwriter.NewWriter(std.out, 0, 0, 2, ' ', 0)
 	for _, name := range models.Names() {
-		m, err := pipeline.OpenModel(name, on)
+		m, err := pipeline.OpenModel(ctx, name, on)
 		if err != nil {
 			return err
 		}
@@ -39,8 +39,8 @@ type modelShowCommand struct {
 	Name string `arg:"" help:"A shipped model's name, or a model file."`
 }
 
-func (c modelShowCommand) Run(std *streams, on model.DecodeOptions) error {
-	m, err := pipeline.OpenModel(c.Name, on)
+func (c modelShowCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) error {
+	m, err := pipeline.OpenModel(ctx, c.Name, on)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ type modelCheckCommand struct {
 
 func (c modelCheckCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) (err error) {
 	if !c.given() {
-		_, err := c.check(std.out, on)
+		_, err := c.check(ctx, std.out, on)
 		return err
 	}
 	o, err := c.configure()
@@ -110,7 +110,7 @@ func (c modelCheckCommand) Run(ctx context.Context, std *streams, on model.Decod
 	if c.JSON {
 		to = io.Discard
 	}
-	m, err := c.check(to, on)
+	m, err := c.check(ctx, to, on)
 	if err != nil {
 		return forBoards(err)
 	}
@@ -127,8 +127,8 @@ type checked struct {
 }
 
 // check opens the model and says what it is.
-func (c modelCheckCommand) check(w io.Writer, on model.DecodeOptions) (*pipeline.Entry, error) {
-	m, err := pipeline.OpenModel(c.Name, on)
+func (c modelCheckCommand) check(ctx context.Context, w io.Writer, on model.DecodeOptions) (*pipeline.Entry, error) {
+	m, err := pipeline.OpenModel(ctx, c.Name, on)
 	if err != nil {
 		return nil, err
 	}

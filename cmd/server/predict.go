@@ -46,7 +46,7 @@ func (c *predictCommand) Validate() error {
 // Run prints a line for each file, in their order, and fails if one has no
 // answer.
 func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) (err error) {
-	supervisor, err := c.openForFiles(std, on.Kernel)
+	supervisor, err := c.openForFiles(ctx, std, on.Kernel)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func TestPredictPrintsALineForEachFileInOrder(t *testing.T) {
 		write(t, testmodel.PNG(300, 200, 1), dir, "one again.png"),
 	}
 	for _, name := range models.Names() {
-		m, err := pipeline.OpenModel(name, model.DecodeOptions{})
+		m, err := pipeline.OpenModel(t.Context(), name, model.DecodeOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

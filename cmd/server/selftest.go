@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/board/adapters"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/model"
@@ -43,7 +44,7 @@ type taker struct{ net *spike.Network }
 
 func (*taker) Name() string { return "none" }
 
-func (t *taker) Compile(n *spike.Network) (spike.Runner, error) {
+func (t *taker) Compile(_ context.Context, n *spike.Network) (spike.Runner, error) {
 	t.net = n
 	return nil, nil
 }
@@ -51,7 +52,7 @@ func (t *taker) Compile(n *spike.Network) (spike.Runner, error) {
 // Run fails when the board does, and when it is exact and its spikes are not the simulator's.
 func (c selftestCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) error {
 	if c.Board == "" {
-		return fmt.Errorf("which --board is to be tested? There are %s", strings.Join(board.Names(), ", "))
+		return fmt.Errorf("which --board is to be tested? There are %s", strings.Join(adapters.Names(), ", "))
 	}
 	o, err := c.configure()
 	if err != nil {
@@ -61,7 +62,7 @@ func (c selftestCommand) Run(ctx context.Context, std *streams, on model.DecodeO
 	o.Log = slog.New(slog.DiscardHandler)
 	var body taker
 	on.Backend = &body
-	m, err := pipeline.OpenModel(c.Model, on)
+	m, err := pipeline.OpenModel(ctx, c.Model, on)
 	if err != nil {
 		return err
 	}

@@ -147,7 +147,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	}
 	defer flush()
 	c.boardFlags.standIn(c.Addr)
-	supervisor, err := c.boardFlags.open(log, c.watcher(metrics), on.Kernel)
+	supervisor, err := c.boardFlags.open(ctx, log, c.watcher(metrics), on.Kernel)
 	if err != nil {
 		return err
 	}
@@ -186,7 +186,10 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if err != nil {
 		return err
 	}
-	config.Models, config.Metrics, config.Board, config.Log = models, metrics, supervisor, log
+	config.Models, config.Metrics, config.Log = models, metrics, log
+	if supervisor != nil {
+		config.Board = supervisor
+	}
 	server, err := api.New(config)
 	if err != nil {
 		return err

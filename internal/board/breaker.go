@@ -1,187 +1,95 @@
 package board
 
-import (
-	"errors"
-	"time"
+import "time"
 
-	"github.com/spikeray/spikeray/pkg/hw"
-)
+// maxBackoff is the longest wait of a breaker, in its first ones.
+const maxBackoff = 16
 
-const maxBackoff = 16 // times Options.Retry
+// breaker is a circuit breaker between requests and a board.
+//
+//   - Closed: requests go to the board. So many failures in a row open it.
+//   - Open: none does. Once a wait is over there may be a trial.
+//   - Half-open: the trial decides. If it succeeds, the breaker closes; if it fails, it opens for twice as long as before, up to
+//     maxBackoff times the first wait.
+//
+// A board that answers wrongly is quarantined, in any state: it has no trial until somebody releases it.
+//
+// A new breaker is half-open: the first connection is a trial, too. A breaker has no lock; its owner has one.
+type breaker struct {
+	limit int           // failures in a row that open it
+	retry time.Duration // the first wait
 
-// set needs mu.
-func (s *Supervisor) set(state State, why error) {
-	again := s.detail != nil
-	s.state, s.detail, s.failures = state, why, 0
-	s.tellLocked(func(w Watcher) { w.State(state) })
-	switch log := s.opt.Log.With("board", s.opt.Name, "state", state); state {
+	state    State
+	failures int           // in a row, since it closed
+	wait     time.Duration // of the next time that it opens
+	until    time.Time     // the end of the wait of now
+}
+
+func newBreaker(limit int, retry time.Duration) *breaker {
+	return &breaker{limit: limit, retry: retry, state: HalfOpen, wait: retry}
+}
+
+// allow says whether requests go to the board.
+func (b *breaker) allow() bool { return b.state == Closed }
+
+// probe begins a trial, if there may be one: the breaker is then half-open, and who began owes it succeeded, failed or
+// quarantine.
+func (b *breaker) probe() bool {
+	if b.state != Open || b.left() > 0 {
+		return false
+	}
+	b.state, b.wait = HalfOpen, min(2*b.wait, maxBackoff*b.retry)
+	return true
+}
+
+// left is how much of an open breaker's wait there is to come.
+func (b *breaker) left() time.Duration {
+	if b.state != Open {
+		return 0
+	}
+	return max(0, time.Until(b.until))
+}
+
+// succeeded notes an answer: of a request, or of the trial, which closes the breaker.
+func (b *breaker) succeeded() {
+	switch b.state {
+	case HalfOpen:
+		b.state, b.failures, b.wait = Closed, 0, b.retry
 	case Closed:
-		if again {
-			log.Info("the board answers again")
-		}
-	case Open:
-		log.Warn("the board is not asked until its canary is right", "error", why)
-	case Quarantined:
-		log.Error("the board is not to be trusted and not asked any more; SIGHUP or a restart lifts this", "error", why)
-	}
-	select {
-	case s.wake <- struct{}{}:
-	default:
+		b.failures = 0
 	}
 }
 
-// begin has requests go to a session.
-func (s *Supervisor) begin(made *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ctx.Err() != nil {
-		s.retire(made)
-		return
-	}
-	s.session, s.reached = made, true
-	s.set(Closed, nil)
-}
-
-// well notes that a session has answered.
-func (s *Supervisor) well(on *session) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.session == on {
-		s.failures = 0
-	}
-}
-
-// lose counts a failure of a session, and opens the breaker: at once where there is no use in going on.
-func (s *Supervisor) lose(on *session, kind Kind, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tellLocked(func(w Watcher) { w.Failed(kind) })
-	if s.session != on {
-		return
-	}
-	s.failures++
-	s.opt.Log.Warn("the board did not answer", "board", s.opt.Name, "kind", kind, "failures", s.failures, "error", err)
-	if s.failures >= s.opt.Failures || kind == WrongAnswer || errors.Is(err, errStuck) || errors.Is(err, hw.ErrClosed) {
-		s.leave(Open, err)
-	}
-}
-
-// leave ends the session. It needs mu.
-func (s *Supervisor) leave(state State, why error) {
-	s.retire(s.session)
-	s.session = nil
-	s.set(state, why)
-}
-
-// Release has a quarantined board try its canary again.
-func (s *Supervisor) Release() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.state == Quarantined && s.ctx.Err() == nil {
-		s.set(Open, errors.New("quarantine was lifted"))
-	}
-}
-
-// mind tries the canary: now and then while the breaker is closed, and to close it when it is open.
-func (s *Supervisor) mind() {
-	backoff := time.Duration(1)
-	for s.ctx.Err() == nil {
-		switch s.Status().State {
-		case Closed:
-			backoff = 1
-			if s.sleep(s.opt.Canary, s.due) {
-				s.again()
-			}
-		case Open:
-			if s.sleep(backoff*s.opt.Retry, nil) {
-				backoff = min(2*backoff, maxBackoff)
-				s.reconnect()
-			}
-		default:
-			s.sleep(-1, nil)
+// failed notes a failure, of a request or of the trial, and reports whether that opens the breaker.
+func (b *breaker) failed() bool {
+	if b.state == Closed {
+		b.failures++
+		if b.failures < b.limit {
+			return false
 		}
 	}
+	return b.trip()
 }
 
-// sleep waits that long, for ever if below 0, or until due, and reports whether it was not woken.
-func (s *Supervisor) sleep(d time.Duration, due <-chan struct{}) bool {
-	var elapsed <-chan time.Time
-	if d >= 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		elapsed = timer.C
+// trip opens a breaker that is closed or half-open, however few failures there were, and reports whether it was such.
+func (b *breaker) trip() bool {
+	if b.state != Closed && b.state != HalfOpen {
+		return false
 	}
-	select {
-	case <-elapsed:
-		return true
-	case <-due:
-		return true
-	case <-s.wake:
-	case <-s.ctx.Done():
-	}
-	return false
+	b.open()
+	return true
 }
 
-// again tries the canary on a session that works, when it is its turn.
-func (s *Supervisor) again() {
-	s.mu.Lock()
-	on := s.session
-	s.mu.Unlock()
-	if on == nil {
-		return
+// quarantine lets no request and no trial through until release.
+func (b *breaker) quarantine() { b.state = Quarantined }
+
+// release opens a breaker that is quarantined, so that there is a trial after the wait, and reports whether it was.
+func (b *breaker) release() bool {
+	if b.state != Quarantined {
+		return false
 	}
-	select {
-	case on.slots <- struct{}{}:
-	case <-on.over:
-		return
-	case <-s.ctx.Done():
-		return
-	}
-	err := s.try(s.ctx, on, s.opt.Timeout, func() { s.lose(on, TimedOut, errStuck) })
-	if wrong := (*wrongError)(nil); errors.As(err, &wrong) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.tellLocked(func(w Watcher) { w.Failed(WrongAnswer) })
-		if s.session == on {
-			s.leave(Quarantined, err)
-		}
-	} else if err != nil && !errors.Is(err, errStuck) && s.ctx.Err() == nil {
-		s.lose(on, kindOf(err), err)
-	} else if err == nil {
-		s.opt.Log.Debug("the canary is right", "board", s.opt.Name)
-		s.well(on)
-	}
+	b.open()
+	return true
 }
 
-// reconnect tries to close the breaker, once nothing of the session before is left.
-func (s *Supervisor) reconnect() {
-	select {
-	case s.owner <- struct{}{}:
-	case <-s.ctx.Done():
-		return
-	}
-	s.mu.Lock()
-	s.state = HalfOpen
-	s.tellLocked(func(w Watcher) { w.State(HalfOpen) })
-	s.mu.Unlock()
-	made, err := s.attempt()
-	if err == nil {
-		s.begin(made)
-		return
-	}
-	if s.ctx.Err() != nil {
-		return
-	}
-	var wrong *wrongError
-	var refusal *hw.Refusal
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case errors.As(err, &wrong), errors.As(err, &refusal):
-		s.tellLocked(func(w Watcher) { w.Failed(WrongAnswer) })
-		s.set(Quarantined, err)
-	default:
-		s.tellLocked(func(w Watcher) { w.Failed(kindOf(err)) })
-		s.set(Open, err)
-	}
-}
+func (b *breaker) open() { b.state, b.until = Open, time.Now().Add(b.wait) }

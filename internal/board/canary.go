@@ -2,9 +2,12 @@ package board
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"time"
 
+	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -18,7 +21,7 @@ type canary struct {
 
 // newCanary looks for spikes to which the quantised network neither stays silent nor always fires; without one, it takes
 // what comes. The answer is not known yet.
-func newCanary(n *spike.Network, output spike.Shape, quantised spike.Runner) (*canary, error) {
+func newCanary(ctx context.Context, n *spike.Network, output spike.Shape, quantised spike.Runner) (*canary, error) {
 	passes := max(1, n.Steps)
 	train := func(s spike.Shape) spike.Train {
 		return spike.Train{Axis: n.Axis, Shape: s, Counts: make([]uint8, passes*s.Len())}
@@ -35,7 +38,7 @@ func newCanary(n *spike.Network, output spike.Shape, quantised spike.Runner) (*c
 		if quantised == nil {
 			return c, nil
 		}
-		if _, err := quantised.Run(context.Background(), c.in, c.out, spike.RunOptions{}); err != nil {
+		if _, err := quantised.Run(ctx, c.in, c.out, spike.RunOptions{}); err != nil {
 			return nil, fmt.Errorf("canary: %w", err)
 		}
 		if fired := spikes(c.out.Counts); fired > 0 && fired < len(c.out.Counts) {
@@ -74,4 +77,44 @@ func (c *canary) check(out []uint8, saturated uint64, tolerance float64) error {
 		return nil
 	}
 	return fmt.Errorf("the canary's answer has %d spikes too many or too few, where %d are right; the first is count %d", off, all, first)
+}
+
+// try shows a session the canary; the caller holds a slot. A wrong answer is a *wrongError.
+func (s *Supervisor) try(ctx context.Context, on *session, timeout time.Duration, stuck func()) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	s.asks(on)
+	a := <-on.start(ctx, s.canary.in, s.canary.out, nil, patience(timeout), func(a answer) {
+		s.hears(on, a)
+		if a.late {
+			stuck()
+		}
+	})
+	switch {
+	case a.late:
+		return errStuck
+	case a.err != nil && !errors.Is(a.err, hw.ErrImpossible):
+		return a.err
+	case a.err == nil:
+		a.err = s.canary.check(a.out, a.stats.Saturated, s.opt.Tolerance)
+	}
+	s.tell(func(w Watcher) { w.Canary(a.err == nil) })
+	if a.err != nil {
+		return &wrongError{a.err}
+	}
+	return nil
+}
+
+// answered counts an answer towards the next canary.
+func (s *Supervisor) answered() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.answers++; s.opt.CanaryAnswers < 0 || s.answers < s.opt.CanaryAnswers {
+		return
+	}
+	s.answers = 0
+	select {
+	case s.due <- struct{}{}:
+	default:
+	}
 }

@@ -14,7 +14,7 @@ import (
 // TestTheSimulatorIsOnTheKernelAskedFor looks into it, since its answers are the same on each.
 func TestTheSimulatorIsOnTheKernelAskedFor(t *testing.T) {
 	s, _ := supervise(t, Options{Open: emulator, Kernel: "generic"})
-	if _, err := s.Compile(hwtest.Network()); err != nil {
+	if _, err := s.Compile(t.Context(), hwtest.Network()); err != nil {
 		t.Fatal(err)
 	}
 	tier := reflect.ValueOf(s.simulation()).Elem().FieldByName("tier").Field(0)

@@ -1,8 +1,8 @@
 package board
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"math"
 	"reflect"
 	"slices"
@@ -11,57 +11,12 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// without says whether a start without the board can go on.
-func (s *Supervisor) without(cause error) error {
-	var refusal *hw.Refusal
-	var wrong *wrongError
-	if errors.As(cause, &refusal) || errors.Is(cause, spike.ErrNetwork) || errors.Is(cause, errNoFallback) {
-		return cause
-	}
-	lost := &Error{s.opt.Name, Unavailable, cause}
-	if errors.As(cause, &wrong) {
-		lost.Kind = Untrusted
-	}
-	if s.opt.Fallback == Off {
-		return lost
-	}
-	if s.simulation() == nil && s.opt.Plan != nil {
-		placed, err := s.opt.Plan(s.net)
-		if err == nil {
-			err = s.plan(placed, nil)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if s.simulation() == nil {
-		return fmt.Errorf("%w; without it, the network that it would run is not known, and nothing can answer in its place", lost)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if errors.As(cause, &wrong) {
-		s.set(Quarantined, cause)
-	} else {
-		s.set(Open, cause)
-	}
-	return nil
-}
-
-// simulation is the quantised network on the simulator, nil where it is not known.
-func (s *Supervisor) simulation() spike.Runner {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.reference
-}
-
-var errNoFallback = errors.New("the board does not tell which network it makes of this one, so that nothing can answer in its place; fallback has to be off")
-
 // wrongError is an answer, or a placement, that is not the one that is known.
 type wrongError struct{ error }
 
 // plan takes from a placement on a board, or on none, what is to be known of the network. The board has to keep to its
 // first placement, and to the one without it, or what was planned answers no more.
-func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
+func (s *Supervisor) plan(ctx context.Context, p hw.Placement, on hw.Board) error {
 	report := p.Report()
 	s.mu.Lock()
 	before, planned := s.placement, s.planned
@@ -79,18 +34,18 @@ func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
 		return &wrongError{errors.New("the board makes another network of this one than the one that has answered in its place")}
 	}
 	var reference spike.Runner
-	n, exact, err := s.opt.quantise(s.net, p, on)
+	n, exact, err := s.opt.quantise(ctx, s.net, p, on)
 	if err != nil {
 		return err
 	}
 	if n != nil {
-		if reference, err = s.opt.simulator().Compile(n); err != nil {
+		if reference, err = s.opt.simulator().Compile(ctx, n); err != nil {
 			return err
 		}
 	} else if s.opt.Fallback != Off {
 		return errNoFallback
 	}
-	c, err := newCanary(s.net, s.output, reference)
+	c, err := newCanary(ctx, s.net, s.output, reference)
 	if err != nil {
 		return err
 	}
@@ -109,7 +64,7 @@ func (s *Supervisor) plan(p hw.Placement, on hw.Board) error {
 
 // quantise gives the network that the board runs of a network, or nil where that is not known. What the board does not
 // tell is taken from the placement without it, if that has the same numbers.
-func (o Options) quantise(n *spike.Network, p hw.Placement, on hw.Board) (*spike.Network, bool, error) {
+func (o Options) quantise(ctx context.Context, n *spike.Network, p hw.Placement, on hw.Board) (*spike.Network, bool, error) {
 	q, exact := hw.Quantise(n, p)
 	switch {
 	case q != nil || on == nil:
@@ -119,7 +74,7 @@ func (o Options) quantise(n *spike.Network, p hw.Placement, on hw.Board) (*spike
 	case o.Plan == nil:
 		return nil, false, nil
 	}
-	planned, err := o.Plan(n)
+	planned, err := o.Plan(ctx, n)
 	if err != nil {
 		return nil, false, err
 	}

@@ -54,7 +54,7 @@ func beBoard() {
 		panic(err)
 	}
 	n := hwtest.Network()
-	runner, err := b.Compile(n)
+	runner, err := b.Compile(context.Background(), n)
 	if err != nil {
 		panic(err)
 	}
@@ -196,13 +196,15 @@ func (h *host) Health(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (h *host) Compile(n *spike.Network) (spike.Runner, error) { return hw.Compile(h, n) }
+func (h *host) Compile(ctx context.Context, n *spike.Network) (spike.Runner, error) {
+	return hw.Compile(ctx, h, n)
+}
 
-func (h *host) Place(n *spike.Network) (hw.Placement, error) {
-	if err := h.Health(context.Background()); err != nil {
+func (h *host) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+	if err := h.Health(ctx); err != nil {
 		return nil, err
 	}
-	p, err := h.Board.Place(n)
+	p, err := h.Board.Place(ctx, n)
 	if err != nil {
 		return nil, err
 	}

@@ -115,12 +115,12 @@ func Test(ctx context.Context, o Options, n *spike.Network) (made *SelfTest, err
 	if err := b.Health(starting); err != nil {
 		return nil, err
 	}
-	placed, err := b.Place(n)
+	placed, err := b.Place(starting, n)
 	if err != nil {
 		return nil, err
 	}
 	t := &SelfTest{Board: b.Name(), Capabilities: b.Capabilities(), Report: placed.Report(), Reference: AsItIs}
-	quantised, exact, err := o.quantise(n, placed, b)
+	quantised, exact, err := o.quantise(starting, n, placed, b)
 	if err != nil {
 		return t, err
 	}
@@ -131,7 +131,7 @@ func Test(ctx context.Context, o Options, n *spike.Network) (made *SelfTest, err
 	case quantised != n:
 		t.Reference = Rounded
 	}
-	simulator, err := o.simulator().Compile(quantised)
+	simulator, err := o.simulator().Compile(starting, quantised)
 	if err != nil {
 		return t, err
 	}
@@ -143,7 +143,7 @@ func Test(ctx context.Context, o Options, n *spike.Network) (made *SelfTest, err
 	if err != nil {
 		return t, err
 	}
-	c, err := newCanary(n, shapes[len(shapes)-1], simulator)
+	c, err := newCanary(starting, n, shapes[len(shapes)-1], simulator)
 	if err != nil {
 		return t, err
 	}

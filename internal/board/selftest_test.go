@@ -20,8 +20,8 @@ type wrongBoard struct {
 	spoil func(run int, out spike.Train, rec *spike.Recorder) error
 }
 
-func (b *wrongBoard) Place(n *spike.Network) (hw.Placement, error) {
-	p, err := b.Board.Place(n)
+func (b *wrongBoard) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+	p, err := b.Board.Place(ctx, n)
 	if err != nil {
 		return nil, err
 	}

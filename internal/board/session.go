@@ -107,36 +107,5 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// connect opens the board and puts the network onto it.
-func (s *Supervisor) connect(ctx context.Context) (made *session, err error) {
-	b, err := s.opt.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if made == nil {
-			err = errors.Join(err, b.Close())
-		}
-	}()
-	placed, err := b.Place(s.net)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.plan(placed, b); err != nil {
-		return nil, err
-	}
-	program, err := placed.Load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil { // nobody waits any more
-		return nil, err
-	}
-	holds, err := hw.NewInvariants(s.net)
-	if err != nil {
-		return nil, err
-	}
-	return &session{
-		board: b, program: program, holds: holds, slots: make(chan struct{}, s.opt.Runs), over: make(chan struct{}), silent: make(chan struct{}),
-	}, nil
-}
+// patience is how long a run may last until it counts as stuck: a board that heeds its context has ended it by then.
+func patience(timeout time.Duration) time.Duration { return timeout + timeout/4 }

@@ -48,7 +48,8 @@ func (s *Supervisor) listen(on *session) {
 		s.opt.Log.Warn("the board is silent", "board", s.opt.Name, "for", s.opt.Silence.String(), "asked", on.asked)
 		s.tellLocked(func(w Watcher) { w.Failed(TimedOut) })
 		close(on.silent) // nobody waits for it any more
-		s.leave(Open, errSilent)
+		s.breaker.trip()
+		s.leave(errSilent)
 	})
 	on.silence = timer
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,8 +16,6 @@ import (
 	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/hw/hwtest"
 	"github.com/spikeray/spikeray/pkg/hw/loihi"
-	"github.com/spikeray/spikeray/pkg/hw/remote"
-	"github.com/spikeray/spikeray/pkg/hw/spinnaker"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -58,7 +55,7 @@ func supervise(t *testing.T, o Options) (*Supervisor, *diary) {
 	t.Helper()
 	d := &diary{failures: map[Kind]int{}, canaries: map[bool]int{}}
 	o.Name, o.Log, o.Watcher = "loihi", slog.New(slog.NewTextHandler(t.Output(), nil)), d
-	s, err := New(o)
+	s, err := New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,18 +69,18 @@ func supervise(t *testing.T, o Options) (*Supervisor, *diary) {
 
 func emulator(context.Context) (hw.Board, error) { return loihi.New(loihi.Options{}) }
 
-func plan(n *spike.Network) (hw.Placement, error) {
-	b, err := emulator(context.Background())
+func plan(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+	b, err := emulator(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return b.Place(n)
+	return b.Place(ctx, n)
 }
 
 // asked is what a request comes to.
 type asked struct {
 	out     []uint8
-	account spike.Account
+	account hw.Account
 	kind    Kind // "" without an error
 	err     error
 }
@@ -94,7 +91,11 @@ func ask(t *testing.T, r spike.Runner, seed uint64) asked {
 	in := hwtest.Input(n, seed)
 	out := hwtest.Output(t, n, in)
 	a := asked{out: out.Counts}
-	_, a.err = r.Run(t.Context(), in, out, spike.RunOptions{Account: &a.account})
+	if supervisor, tells := r.(hw.Accountant); tells {
+		_, a.account, a.err = supervisor.Account(t.Context(), in, out, spike.RunOptions{})
+	} else {
+		_, a.err = r.Run(t.Context(), in, out, spike.RunOptions{})
+	}
 	var lost *Error
 	if errors.As(a.err, &lost) {
 		a.kind = lost.Kind
@@ -107,7 +108,7 @@ func ask(t *testing.T, r spike.Runner, seed uint64) asked {
 // simulated is the right answer.
 func simulated(t *testing.T, seed uint64) []uint8 {
 	t.Helper()
-	r, err := spike.Simulator{}.Compile(hwtest.Network())
+	r, err := spike.Simulator{}.Compile(t.Context(), hwtest.Network())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,80 +129,12 @@ func until(t *testing.T, what string, true func() bool) {
 
 func compile(t *testing.T, s *Supervisor) spike.Runner {
 	t.Helper()
-	r, err := s.Compile(hwtest.Network())
+	r, err := s.Compile(t.Context(), hwtest.Network())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
-
-// supervised is a board whose programs are supervised, each on a board of its own.
-type supervised struct {
-	hw.Board
-	t    *testing.T
-	open func(context.Context) (hw.Board, error)
-
-	mu  sync.Mutex
-	all []*Supervisor
-}
-
-type supervisedPlacement struct {
-	hw.Placement
-	board *supervised
-	net   *spike.Network
-}
-
-type supervisedProgram struct {
-	spike.Runner
-	supervisedPlacement
-}
-
-func (b *supervised) Place(n *spike.Network) (hw.Placement, error) {
-	p, err := b.Board.Place(n)
-	if err != nil {
-		return nil, err
-	}
-	return supervisedPlacement{p, b, n}, nil
-}
-
-func (b *supervised) Compile(n *spike.Network) (spike.Runner, error) { return hw.Compile(b, n) }
-
-func (b *supervised) Close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	err := b.Board.Close()
-	for _, s := range b.all {
-		err = errors.Join(err, s.Close())
-	}
-	return err
-}
-
-func (p supervisedPlacement) Load(ctx context.Context) (hw.Program, error) {
-	if err := p.board.Health(ctx); err != nil {
-		return nil, err
-	}
-	s, _ := supervise(p.board.t, Options{Open: p.board.open})
-	p.board.mu.Lock()
-	p.board.all = append(p.board.all, s)
-	p.board.mu.Unlock()
-	r, err := s.Compile(p.net)
-	if err != nil {
-		return nil, err
-	}
-	return supervisedProgram{r, p}, nil
-}
-
-func (p supervisedProgram) Measure(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, hw.Telemetry, error) {
-	var a spike.Account
-	opt.Account = &a
-	stats, err := p.Run(ctx, in, out, opt)
-	if err == nil && (a.Backend != "loihi" || a.Degraded != "") {
-		p.board.t.Errorf("a run on the board is accounted to %+v", a)
-	}
-	return stats, hw.Telemetry{BoardSteps: a.BoardSteps, Saturated: stats.Saturated, Energy: a.Energy, DeviceTime: a.DeviceTime}, err
-}
-
-func (p supervisedProgram) Load(context.Context) (hw.Program, error) { return p, nil }
 
 // TestKeepsTheBoardsContract: what is supervised passes the suite that the board itself passes.
 func TestKeepsTheBoardsContract(t *testing.T) {
@@ -263,7 +196,7 @@ func TestFaultsAreAnsweredForAndGoneWhenTheBoardIsWell(t *testing.T) {
 							t.Errorf("try %d: %v, %s is wanted", try, a.err, fault.kind)
 						}
 					} else if a.err != nil || !slices.Equal(a.out, simulated(t, 2)) ||
-						!cmp.Equal(a.account, spike.Account{Backend: "simulator", Degraded: string(fault.kind)}) {
+						!cmp.Equal(a.account, hw.Account{Backend: "simulator", Degraded: string(fault.kind)}) {
 						t.Errorf("try %d: %v, %+v, %s is wanted from the simulator", try, a.err, a.account, fault.kind)
 					}
 				}
@@ -291,134 +224,21 @@ func TestFaultsAreAnsweredForAndGoneWhenTheBoardIsWell(t *testing.T) {
 	}
 }
 
-// TestAWrongCanaryQuarantines: an answer that could be right is found out by the canary alone, and the board is then
-// left alone although it is well again, until an operator says so.
-func TestAWrongCanaryQuarantines(t *testing.T) {
-	r := &rack{}
-	s, diary := supervise(t, Options{Open: r.open, Canary: 20 * time.Millisecond, Retry: time.Millisecond})
-	runner := compile(t, s)
-	r.tell("wrong")
-	until(t, "quarantine", func() bool { return s.Status().State == Quarantined })
-	r.tell("")
-	for range 20 {
-		time.Sleep(10 * time.Millisecond)
-		if a := ask(t, runner, 1); a.kind != Untrusted {
-			t.Fatalf("a quarantined board: %v", a.err)
-		}
-	}
-	if st := s.Status(); st.Answers || st.State != Quarantined {
-		t.Errorf("%+v", st)
-	}
-	diary.read(func() {
-		if diary.canaries[false] != 1 || diary.canaries[true] == 0 {
-			t.Errorf("canaries %v", diary.canaries)
-		}
-	})
-	s.Release()
-	until(t, "board", func() bool { return s.Status().State == Closed })
-	if a := ask(t, runner, 1); a.err != nil {
-		t.Error(a.err)
-	}
-}
-
-// saturating is a board whose runs say that a state has saturated.
-type saturating struct {
-	stubbornBoard
-	reach float64
-}
-
-type saturatingProgram struct {
-	*stubbornProgram
-	reach float64
-}
-
-func (b saturating) Place(n *spike.Network) (hw.Placement, error) {
-	p, err := b.stubbornBoard.Place(n)
-	return saturatingProgram{p.(*stubbornProgram), b.reach}, err
-}
-
-func (p saturatingProgram) Report() hw.Report {
-	r := p.stubbornProgram.Report()
-	r.Layers = slices.Clone(r.Layers)
-	r.Layers[1].Reach = p.reach
-	return r
-}
-
-func (p saturatingProgram) Quantised() (*spike.Network, bool) {
-	return p.Placement.(hw.Quantised).Quantised()
-}
-
-func (p saturatingProgram) Load(ctx context.Context) (hw.Program, error) {
-	_, err := p.stubbornProgram.Load(ctx)
-	return p, err
-}
-
-func (p saturatingProgram) Measure(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, hw.Telemetry, error) {
-	stats, seen, err := p.stubbornProgram.Measure(ctx, in, out, opt)
-	out.Counts[0] ^= 1
-	seen.Saturated = 1
-	return stats, seen, err
-}
-
 func TestSaturationIsAnExcuseOnlyForABoardThatCan(t *testing.T) {
 	for _, reach := range []float64{1, 1.1} {
 		s, _ := supervise(t, Options{Open: func(ctx context.Context) (hw.Board, error) {
 			b, err := (&stubborn{}).open(ctx)
 			return saturating{b.(stubbornBoard), reach}, err
 		}})
-		_, err := s.Compile(hwtest.Network())
+		_, err := s.Compile(t.Context(), hwtest.Network())
 		if lost := (*Error)(nil); reach > 1 && err != nil || reach == 1 && (!errors.As(err, &lost) || lost.Kind != Untrusted) {
 			t.Errorf("a first answer that has saturated with a reach of %v: %v", reach, err)
 		}
 	}
 }
 
-func TestAWrongCanaryAtTheStart(t *testing.T) {
-	r := &rack{}
-	r.tell("wrong")
-	s, _ := supervise(t, Options{Open: r.open})
-	_, err := s.Compile(hwtest.Network())
-	if lost := (*Error)(nil); !errors.As(err, &lost) || lost.Kind != Untrusted {
-		t.Errorf("without a fallback: %v", err)
-	}
-	s, _ = supervise(t, Options{Open: r.open, Fallback: Start})
-	runner := compile(t, s)
-	a := ask(t, runner, 1)
-	if a.err != nil || a.account.Degraded != string(Untrusted) || !slices.Equal(a.out, simulated(t, 1)) || s.Status().State != Quarantined {
-		t.Errorf("with one: %+v, %+v", a, s.Status())
-	}
-}
-
-// TestFallbackAtTheStart answers for a board that is not there when the program starts, and no more once it was.
-func TestFallbackAtTheStart(t *testing.T) {
-	r := &rack{}
-	r.gone.Store(true)
-	s, _ := supervise(t, Options{Open: r.open, Fallback: Off, Plan: plan})
-	if _, err := s.Compile(hwtest.Network()); err == nil {
-		t.Error("started without a board and without a fallback")
-	}
-	s, _ = supervise(t, Options{Open: r.open, Fallback: Start})
-	if _, err := s.Compile(hwtest.Network()); err == nil {
-		t.Error("started with nothing that could answer for the board")
-	}
-	s, _ = supervise(t, Options{Open: r.open, Plan: plan, Fallback: Start, Retry: 10 * time.Millisecond, Canary: -1, Failures: 1})
-	runner := compile(t, s)
-	if a := ask(t, runner, 1); a.err != nil || a.account.Degraded != string(Unavailable) || !slices.Equal(a.out, simulated(t, 1)) {
-		t.Errorf("%+v", a)
-	}
-	r.gone.Store(false)
-	until(t, "board", func() bool { return s.Status().State == Closed })
-	if a := ask(t, runner, 1); a.err != nil || a.account.Backend != "loihi" {
-		t.Errorf("%+v", a)
-	}
-	r.gone.Store(true)
-	r.kill(t)
-	if a := ask(t, runner, 1); a.kind == "" {
-		t.Errorf("the fallback is for the start, but: %+v", a)
-	}
-}
-
-// TestASearchThatEndsSaysWhatItWaitedFor, whether its time is over or it is given up.
+// TestASearchThatEndsSaysWhatItWaitedFor, whether its time is over or who asked for it gives up. No fallback answers for who
+// has given up.
 func TestASearchThatEndsSaysWhatItWaitedFor(t *testing.T) {
 	looking := make(chan struct{}, 1)
 	open := func(ctx context.Context) (hw.Board, error) {
@@ -427,14 +247,18 @@ func TestASearchThatEndsSaysWhatItWaitedFor(t *testing.T) {
 		return nil, fmt.Errorf("waiting for the toolchain: %w", ctx.Err())
 	}
 	for _, timeout := range []time.Duration{50 * time.Millisecond, time.Hour} {
-		s, _ := supervise(t, Options{Open: open, StartTimeout: timeout})
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		fallback := Off
 		if timeout == time.Hour {
+			fallback = Request
 			go func() {
 				<-looking
-				s.GiveUp()
+				cancel()
 			}()
 		}
-		_, err := s.Compile(hwtest.Network())
+		s, _ := supervise(t, Options{Open: open, StartTimeout: timeout, Fallback: fallback, Plan: plan})
+		_, err := s.Compile(ctx, hwtest.Network())
 		if lost := (*Error)(nil); !errors.As(err, &lost) || lost.Kind != Unavailable || !strings.Contains(err.Error(), "waiting for the toolchain") {
 			t.Errorf("%v", err)
 		}
@@ -442,86 +266,6 @@ func TestASearchThatEndsSaysWhatItWaitedFor(t *testing.T) {
 			<-looking
 		}
 	}
-}
-
-// TestTheQueueIsBounded: one run at a time, one that waits, and no more.
-func TestTheQueueIsBounded(t *testing.T) {
-	r := &rack{}
-	s, _ := supervise(t, Options{Open: r.open, Queue: 1, Timeout: time.Minute, Failures: 1, Canary: -1})
-	runner := compile(t, s)
-	r.tell("hangs")
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	for range 2 {
-		wg.Go(func() {
-			n := hwtest.Network()
-			in := hwtest.Input(n, 1)
-			if _, err := runner.Run(ctx, in, hwtest.Output(t, n, in), spike.RunOptions{}); !errors.Is(err, context.Canceled) {
-				t.Error(err)
-			}
-		})
-	}
-	until(t, "run that waits", func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return s.waiting == 1
-	})
-	if a := ask(t, runner, 1); a.kind != Busy {
-		t.Errorf("the third: %v", a.err)
-	}
-	cancel()
-	wg.Wait()
-	time.Sleep(100 * time.Millisecond)
-	if s.Status().State != Closed {
-		t.Error("who is gone counts as the board's failure")
-	}
-}
-
-// TestWhoWaitsForABoardThatHangsIsAnswered although the board takes the time of several runs until it is given up.
-func TestWhoWaitsForABoardThatHangsIsAnswered(t *testing.T) {
-	t.Parallel()
-	r := &rack{}
-	s, diary := supervise(t, Options{Open: r.open, Fallback: Request, Timeout: time.Second, Failures: 100, Canary: -1})
-	runner := compile(t, s)
-	r.tell("hangs")
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
-	defer cancel()
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			n := hwtest.Network()
-			in := hwtest.Input(n, 1)
-			var a spike.Account
-			if _, err := runner.Run(ctx, in, hwtest.Output(t, n, in), spike.RunOptions{Account: &a}); err != nil || a.Backend != "simulator" {
-				t.Errorf("%+v, %v", a, err)
-			}
-		})
-	}
-	wg.Wait()
-	diary.read(func() {
-		if diary.failures[Busy] == 0 || diary.failures[TimedOut] == 0 {
-			t.Errorf("%v", diary.failures)
-		}
-	})
-}
-
-// TestWhoDoesNotWaitHidesNoBoardThatHangs: requests that are given up before the board's time is over count all the same.
-func TestWhoDoesNotWaitHidesNoBoardThatHangs(t *testing.T) {
-	t.Parallel()
-	r := &rack{}
-	s, _ := supervise(t, Options{Open: r.open, Timeout: 200 * time.Millisecond, Failures: 2, Retry: time.Hour, Canary: -1})
-	runner := compile(t, s)
-	r.tell("hangs")
-	until(t, "open breaker", func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		defer cancel()
-		n := hwtest.Network()
-		in := hwtest.Input(n, 1)
-		if _, err := runner.Run(ctx, in, hwtest.Output(t, n, in), spike.RunOptions{}); err == nil {
-			t.Error("a board that hangs has answered")
-		}
-		return s.Status().State == Open
-	})
 }
 
 // TestABoardThatIsNotLetGoOfIsNotOpenedAgain: as long as a run neither ends at its timeout nor when the board is closed,
@@ -546,64 +290,6 @@ func TestABoardThatIsNotLetGoOfIsNotOpenedAgain(t *testing.T) {
 	}
 }
 
-// stubborn opens emulators with runs that end when they like.
-type stubborn struct {
-	held    atomic.Bool
-	release chan struct{}
-	opened  atomic.Int32
-}
-
-type stubbornBoard struct {
-	hw.Board
-	*stubborn
-}
-
-type stubbornProgram struct {
-	hw.Placement
-	hw.Program
-	board *stubborn
-}
-
-func (b *stubborn) open(ctx context.Context) (hw.Board, error) {
-	b.opened.Add(1)
-	e, err := emulator(ctx)
-	return stubbornBoard{e, b}, err
-}
-
-func (b stubbornBoard) Place(n *spike.Network) (hw.Placement, error) {
-	p, err := b.Board.Place(n)
-	return &stubbornProgram{Placement: p, board: b.stubborn}, err
-}
-
-func (p *stubbornProgram) Report() hw.Report { return p.Placement.Report() }
-
-func (p *stubbornProgram) Load(ctx context.Context) (_ hw.Program, err error) {
-	p.Program, err = p.Placement.Load(ctx)
-	return p, err
-}
-
-func (p *stubbornProgram) Measure(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, hw.Telemetry, error) {
-	if p.board.held.Load() {
-		<-p.board.release
-	}
-	return p.Program.Measure(context.WithoutCancel(ctx), in, out, opt)
-}
-
-// panicking is the emulator with runs that panic.
-type panicking struct{ stubbornProgram }
-
-func (p *panicking) Load(ctx context.Context) (hw.Program, error) { return p, nil }
-func (p *panicking) Measure(context.Context, spike.Train, spike.Train, spike.RunOptions) (spike.Stats, hw.Telemetry, error) {
-	panic("an adapter's bug")
-}
-
-type panickingBoard struct{ hw.Board }
-
-func (b panickingBoard) Place(n *spike.Network) (hw.Placement, error) {
-	p, err := b.Board.Place(n)
-	return &panicking{stubbornProgram{Placement: p}}, err
-}
-
 func TestAPanicIsAFailure(t *testing.T) {
 	s, _ := supervise(t, Options{Fallback: Request, Retry: time.Hour, Open: func(ctx context.Context) (hw.Board, error) {
 		b, err := emulator(ctx)
@@ -620,7 +306,7 @@ func TestRefusalsAndMistakes(t *testing.T) {
 	n.Layers[1].(*spike.Neurons).Reset = spike.ResetBySubtraction
 	for _, fallback := range []Fallback{Off, Start, Request} {
 		s, _ := supervise(t, Options{Open: emulator, Fallback: fallback})
-		_, err := s.Compile(n)
+		_, err := s.Compile(t.Context(), n)
 		if refusal := (*hw.Refusal)(nil); !errors.As(err, &refusal) {
 			t.Errorf("fallback %s: %v, a refusal is wanted", fallback, err)
 		}
@@ -628,14 +314,14 @@ func TestRefusalsAndMistakes(t *testing.T) {
 	drawn := hwtest.Network()
 	drawn.Layers[1].(*spike.Neurons).Start = spike.Start{Kind: spike.StartUniform, Seed: 3}
 	s, _ := supervise(t, Options{Open: emulator, Fallback: Request})
-	if _, err := s.Compile(drawn); !errors.Is(err, errNoFallback) {
+	if _, err := s.Compile(t.Context(), drawn); !errors.Is(err, errNoFallback) {
 		t.Errorf("no quantised network to fall back to: %v", err)
 	}
 	s, _ = supervise(t, Options{Open: emulator})
-	if _, err := s.Compile(drawn); err != nil { // its canary is the first answer
+	if _, err := s.Compile(t.Context(), drawn); err != nil { // its canary is the first answer
 		t.Error(err)
 	}
-	if _, err := s.Compile(drawn); err == nil {
+	if _, err := s.Compile(t.Context(), drawn); err == nil {
 		t.Error("a board takes a second network")
 	}
 	log := slog.New(slog.DiscardHandler)
@@ -643,196 +329,8 @@ func TestRefusalsAndMistakes(t *testing.T) {
 		{}, {Name: "x", Open: emulator}, {Name: "x", Open: emulator, Log: log, Fallback: "sometimes"},
 		{Name: "x", Open: emulator, Log: log, Runs: -1}, {Name: "x", Open: emulator, Log: log, Tolerance: 1},
 	} {
-		if _, err := New(o); err == nil {
+		if _, err := New(t.Context(), o); err == nil {
 			t.Errorf("%+v makes a supervisor", o)
 		}
-	}
-}
-
-// silent is the emulator without a word of what it makes of a network.
-type silent struct{ hw.Board }
-
-func (b silent) Place(n *spike.Network) (hw.Placement, error) {
-	p, err := b.Board.Place(n)
-	return struct{ hw.Placement }{p}, err
-}
-
-// TestAnotherPlacementTellsTheNetwork: for a board that does not tell which network it runs, a placement without it does,
-// if the two have the same numbers.
-func TestAnotherPlacementTellsTheNetwork(t *testing.T) {
-	n := hwtest.Network()
-	n.Layers[0].(*spike.Conv2D).Scale[2] *= 0.7
-	var gone atomic.Bool
-	open := func(ctx context.Context) (hw.Board, error) {
-		if gone.Load() {
-			return nil, errors.New("there is no board")
-		}
-		b, err := emulator(ctx)
-		return silent{b}, err
-	}
-	other := func(n *spike.Network) (hw.Placement, error) {
-		m := *n
-		m.Layers = slices.Clone(n.Layers)
-		conv := *n.Layers[0].(*spike.Conv2D)
-		conv.Scale = slices.Repeat([]float32{1.0 / 32}, 4)
-		m.Layers[0] = &conv
-		return plan(&m)
-	}
-	for name, c := range map[string]struct {
-		plan func(*spike.Network) (hw.Placement, error)
-		want error
-	}{"none": {nil, errNoFallback}, "the same": {plan, nil}, "another": {other, errNoFallback}} {
-		s, _ := supervise(t, Options{Open: open, Plan: c.plan, Fallback: Request})
-		if _, err := s.Compile(n); !errors.Is(err, c.want) {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for name, c := range map[string]struct {
-		plan func(*spike.Network) (hw.Placement, error)
-		want State
-	}{"the same": {plan, Closed}, "another": {other, Quarantined}} { // and the board comes later
-		gone.Store(true)
-		s, _ := supervise(t, Options{Open: open, Plan: c.plan, Fallback: Request, Retry: time.Millisecond, Canary: -1})
-		r, err := s.Compile(n)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if a := ask(t, r, 1); a.account.Degraded != string(Unavailable) {
-			t.Errorf("%s, without the board: %+v", name, a)
-		}
-		gone.Store(false)
-		until(t, "board", func() bool { return s.Status().State == c.want })
-		a := ask(t, r, 1)
-		if c.want == Closed && (a.err != nil || a.account.Degraded != "") || c.want == Quarantined && (a.kind != Untrusted || s.Status().Answers) {
-			t.Errorf("%s, with the board: %+v", name, a)
-		}
-	}
-}
-
-func TestKinds(t *testing.T) {
-	for err, want := range map[error]Kind{
-		context.DeadlineExceeded: TimedOut, remote.ErrLate: TimedOut, spinnaker.ErrSilent: TimedOut, errStuck: TimedOut,
-		remote.ErrAnswer: WrongAnswer, remote.ErrNetworkDiffers: WrongAnswer, hw.ErrImpossible: WrongAnswer,
-		remote.ErrNoAnswer: Failed, hw.ErrClosed: Failed, remote.ErrOwned: Failed,
-	} {
-		if got := kindOf(fmt.Errorf("run: %w", err)); got != want {
-			t.Errorf("%v: %s, %s is wanted", err, got, want)
-		}
-	}
-	for _, k := range Kinds {
-		if text := (&Error{"x", k, errStuck}).Error(); strings.Contains(text, "  ") || !strings.HasSuffix(text, errStuck.Error()) {
-			t.Errorf("%s: %q", k, text)
-		}
-	}
-}
-
-func TestSettings(t *testing.T) {
-	for _, c := range []struct {
-		board string
-		given map[string]string
-		good  bool
-	}{
-		{"loihi", nil, true},
-		{"loihi", map[string]string{"chip": "loihi1", "chips": "4"}, true},
-		{"loihi", map[string]string{"chips": "four"}, false},
-		{"remote", nil, false},
-		{"remote", map[string]string{"url": "http://localhost:8700", "timeout": "3s", "like": "loihi"}, true},
-		{"remote", map[string]string{"url": "http://localhost:8700", "timeout": "-3s"}, false},
-		{"remote", map[string]string{"url": "http://localhost:8700", "like": "akida"}, false},
-		{"spinnaker", map[string]string{"notify": "127.0.0.1:19999", "marker": "tick", "burst": "-1"}, true},
-		{"spinnaker", map[string]string{"chip": "loihi1"}, false},
-		{"truenorth", nil, false},
-	} {
-		o, err := Configure(c.board, c.given)
-		if (err == nil) != c.good || c.good && (o.Name != c.board || o.Open == nil) {
-			t.Errorf("%s %v: %v", c.board, c.given, err)
-		}
-	}
-}
-
-func TestCanary(t *testing.T) {
-	fresh := func(known bool) *canary {
-		return &canary{out: spike.Train{Counts: []uint8{1, 0, 1, 1, 0, 1}}, known: known, simulated: known, saturates: true}
-	}
-	for _, c := range []struct {
-		name      string
-		known     bool
-		out       []uint8
-		saturated uint64
-		tolerance float64
-		right     bool
-	}{
-		{"the same", true, []uint8{1, 0, 1, 1, 0, 1}, 0, 0, true},
-		{"one more", true, []uint8{1, 1, 1, 1, 0, 1}, 0, 0, false},
-		{"one fewer", true, []uint8{0, 0, 1, 1, 0, 1}, 0, 0, false},
-		{"within tolerance", true, []uint8{0, 0, 1, 1, 0, 1}, 0, 0.25, true},
-		{"beyond it", true, []uint8{0, 1, 1, 1, 0, 1}, 0, 0.25, false},
-		{"saturated at the first", true, []uint8{0, 0, 0, 0, 0, 0}, 1, 0, true},
-		{"the first, unknown", false, []uint8{0, 0, 0, 0, 0, 1}, 0, 0, true},
-	} {
-		k := fresh(c.known)
-		if err := k.check(c.out, c.saturated, c.tolerance); (err == nil) != c.right {
-			t.Errorf("%s: %v", c.name, err)
-		}
-		if c.right && c.tolerance == 0 {
-			if err := k.check(c.out, 0, 0); err != nil {
-				t.Errorf("%s, again: %v", c.name, err)
-			}
-			if k.check([]uint8{0, 1, 0, 0, 1, 0}, 1, 0) == nil {
-				t.Errorf("%s: later, saturation is no excuse", c.name)
-			}
-		}
-	}
-	k := fresh(true)
-	k.saturates = false
-	if k.check(make([]uint8, 6), 1, 0) == nil {
-		t.Error("saturation is no excuse where nothing can saturate")
-	}
-}
-
-// TestSilenceOpensTheBreakerForAll: however long a run may take and however many may fail, a board that answers nothing at
-// all is given up when its silence is over, and nobody waits for it any longer.
-func TestSilenceOpensTheBreakerForAll(t *testing.T) {
-	t.Parallel()
-	r := &rack{}
-	s, diary := supervise(t, Options{
-		Open: r.open, Fallback: Request, Timeout: 30 * time.Second, Silence: 200 * time.Millisecond, Failures: 100, Retry: time.Hour, Canary: -1,
-	})
-	runner := compile(t, s)
-	r.tell("hangs")
-	began := time.Now()
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			if a := ask(t, runner, 1); a.err != nil || a.account.Backend != "simulator" {
-				t.Errorf("%+v", a)
-			}
-		})
-	}
-	wg.Wait()
-	if took := time.Since(began); took > 20*time.Second || s.Status().State != Open {
-		t.Errorf("after %v the breaker is %s", took, s.Status().State)
-	}
-	diary.read(func() {
-		if diary.failures[TimedOut] == 0 || diary.failures[Unavailable] != 7 {
-			t.Errorf("%v", diary.failures)
-		}
-	})
-	r.kill(t) // it would hang on
-}
-
-// TestAnAnswerEndsASilence: a board that is slow now and then is not silent.
-func TestAnAnswerEndsASilence(t *testing.T) {
-	s, _ := supervise(t, Options{Open: emulator, Silence: 30 * time.Millisecond, Canary: -1})
-	runner := compile(t, s)
-	for range 10 {
-		if a := ask(t, runner, 1); a.err != nil {
-			t.Fatal(a.err)
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	time.Sleep(100 * time.Millisecond) // and one that is not asked is not silent either
-	if st := s.Status(); st.State != Closed {
-		t.Errorf("%+v", st)
 	}
 }

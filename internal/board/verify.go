@@ -21,7 +21,7 @@ func (s *Supervisor) recompute(ctx context.Context, in spike.Train, a answer) er
 	}
 	s.mu.Unlock()
 	// Saturation and loss are told with the answer; the simulator knows neither.
-	if l := a.seen.Link; !due || a.seen.Saturated > 0 || l != nil && l.LostIn+l.LostOut+l.Late+l.Foreign > 0 {
+	if !due || a.seen.Saturated > 0 || a.seen.Link.Lost() > 0 {
 		return nil
 	}
 	want := spike.Train{Axis: s.net.Axis, Shape: s.output, Counts: make([]uint8, len(a.out))}
@@ -40,25 +40,6 @@ func (s *Supervisor) recompute(ctx context.Context, in spike.Train, a answer) er
 	}
 	err = &wrongError{fmt.Errorf("%d of %d counts differ from the simulator's on the board's own network; %d spikes and %d synaptic operations, %d and %d are right",
 		off, len(a.out), a.stats.Spikes, a.stats.SynapticOperations, stats.Spikes, stats.SynapticOperations)}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tellLocked(func(w Watcher) { w.Failed(WrongAnswer) })
-	if s.session == a.on {
-		s.leave(Quarantined, err)
-	}
+	s.distrust(a.on, err)
 	return &Error{s.opt.Name, WrongAnswer, err}
-}
-
-// answered counts an answer towards the next canary.
-func (s *Supervisor) answered() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.answers++; s.opt.CanaryAnswers < 0 || s.answers < s.opt.CanaryAnswers {
-		return
-	}
-	s.answers = 0
-	select {
-	case s.due <- struct{}{}:
-	default:
-	}
 }

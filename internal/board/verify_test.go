@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spikeray/spikeray/pkg/spike"
+	"github.com/spikeray/spikeray/pkg/hw"
 )
 
 // TestAWrongAnswerIsNotGiven: spikes that could be right and are not, between two canaries. Under fallback request the
@@ -26,7 +26,7 @@ func TestAWrongAnswerIsNotGiven(t *testing.T) {
 				if fallback == Off && a.kind != kind {
 					t.Errorf("try %d: %v, %s is wanted", try, a.err, kind)
 				}
-				if fallback == Request && (a.err != nil || a.account != spike.Account{Backend: "simulator", Degraded: string(kind)} || !slices.Equal(a.out, simulated(t, 2))) {
+				if fallback == Request && (a.err != nil || a.account != hw.Account{Backend: "simulator", Degraded: string(kind)} || !slices.Equal(a.out, simulated(t, 2))) {
 					t.Errorf("try %d: %+v, %v", try, a.account, a.err)
 				}
 			}

@@ -21,7 +21,7 @@ func TestAPredictionAllocatesLittle(t *testing.T) {
 	const runs, objects, most = 20, 32, 128 * 128 / 2
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
-	e, err := OpenModel(models.Default, model.DecodeOptions{})
+	e, err := OpenModel(t.Context(), models.Default, model.DecodeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

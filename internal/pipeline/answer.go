@@ -132,7 +132,7 @@ func (e *Entry) Answer(p Prediction) Answer {
 		a.Spikes = &SpikesAnswer{p.Steps, p.Spikes.Total, p.Spikes.Rate, p.Spikes.SynapticOperations}
 	}
 	if b := p.Board; b != nil {
-		a.Board = &BoardAnswer{Steps: b.BoardSteps, Saturated: p.Spikes.Saturated, Lost: b.Lost, Energy: b.Energy}
+		a.Board = &BoardAnswer{Steps: b.BoardSteps, Saturated: p.Spikes.Saturated, Lost: b.Link.Lost(), Energy: b.Energy}
 		if b.DeviceTime != nil {
 			took := float64(b.DeviceTime.Microseconds()) / 1000
 			a.Board.DeviceTime = &took

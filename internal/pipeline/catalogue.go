@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -59,11 +60,11 @@ type Catalogue struct {
 // OpenModel opens one model: a shipped one by its name, else the file at that
 // path. A name that is neither is [ErrUnknownModel]; a file that is not a good
 // model file is a [*model.FormatError].
-func OpenModel(nameOrPath string, opt model.DecodeOptions) (*Entry, error) {
+func OpenModel(ctx context.Context, nameOrPath string, opt model.DecodeOptions) (*Entry, error) {
 	if slices.Contains(models.Names(), nameOrPath) {
-		return openShipped(nameOrPath, opt)
+		return openShipped(ctx, nameOrPath, opt)
 	}
-	e, err := OpenModelFile(nameOrPath, opt)
+	e, err := OpenModelFile(ctx, nameOrPath, opt)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %q is neither a shipped model (%q) nor a file", ErrUnknownModel, nameOrPath, models.Names())
 	}
@@ -71,8 +72,8 @@ func OpenModel(nameOrPath string, opt model.DecodeOptions) (*Entry, error) {
 }
 
 // OpenModelFile opens the model file at that path; see [OpenModel].
-func OpenModelFile(path string, opt model.DecodeOptions) (*Entry, error) {
-	m, err := openFile(path, opt)
+func OpenModelFile(ctx context.Context, path string, opt model.DecodeOptions) (*Entry, error) {
+	m, err := openFile(ctx, path, opt)
 	if err != nil {
 		return nil, fmt.Errorf("model file %s: %w", path, err)
 	}
@@ -82,11 +83,11 @@ func OpenModelFile(path string, opt model.DecodeOptions) (*Entry, error) {
 // OpenCatalogue opens the models named, as in [OpenModel] shipped ones or files, the first of which is the default, and
 // then every other shipped model. A file whose model has a shipped model's name takes its place; two of the models named
 // must not have one name. The back end runs the default; the others stay on the simulator, since a board has one network.
-func OpenCatalogue(named []string, opt model.DecodeOptions) (*Catalogue, error) {
+func OpenCatalogue(ctx context.Context, named []string, opt model.DecodeOptions) (*Catalogue, error) {
 	var entries []*Entry
 	from := map[string]string{}
 	for _, name := range named {
-		e, err := OpenModel(name, opt)
+		e, err := OpenModel(ctx, name, opt)
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +102,7 @@ func OpenCatalogue(named []string, opt model.DecodeOptions) (*Catalogue, error) 
 		if _, taken := from[name]; taken {
 			continue
 		}
-		e, err := openShipped(name, model.DecodeOptions{Kernel: opt.Kernel})
+		e, err := openShipped(ctx, name, model.DecodeOptions{Kernel: opt.Kernel})
 		if err != nil {
 			return nil, err
 		}
@@ -175,12 +176,12 @@ func (c *Catalogue) Get(name string) (*Entry, error) {
 	return nil, ErrUnknownModel
 }
 
-func openShipped(name string, opt model.DecodeOptions) (*Entry, error) {
+func openShipped(ctx context.Context, name string, opt model.DecodeOptions) (*Entry, error) {
 	file, err := models.Open(name)
 	if err != nil {
 		return nil, fmt.Errorf("shipped model %s: %w", name, err)
 	}
-	m, err := model.Decode(file, opt)
+	m, err := model.Decode(ctx, file, opt)
 	if err != nil {
 		return nil, fmt.Errorf("shipped model %s: %w", name, err)
 	}
@@ -188,7 +189,7 @@ func openShipped(name string, opt model.DecodeOptions) (*Entry, error) {
 	return &Entry{Model: m, Card: card, Shipped: true}, nil
 }
 
-func openFile(path string, opt model.DecodeOptions) (*model.Model, error) {
+func openFile(ctx context.Context, path string, opt model.DecodeOptions) (*model.Model, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -199,5 +200,5 @@ func openFile(path string, opt model.DecodeOptions) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	return model.Decode(file, opt)
+	return model.Decode(ctx, file, opt)
 }

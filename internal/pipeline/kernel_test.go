@@ -16,7 +16,7 @@ import (
 func TestPicturesAreDecodedOnTheModelsKernel(t *testing.T) {
 	jpeg := testmodel.JPEG(64, 64, 1)
 	for _, kernel := range spike.Kernels() {
-		c, err := OpenCatalogue([]string{models.Default}, model.DecodeOptions{Kernel: kernel})
+		c, err := OpenCatalogue(t.Context(), []string{models.Default}, model.DecodeOptions{Kernel: kernel})
 		if err != nil {
 			t.Fatal(err)
 		}

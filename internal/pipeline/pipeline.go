@@ -13,8 +13,8 @@ import (
 	"github.com/spikeray/spikeray/internal/drift"
 	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/radiograph"
+	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/model"
-	"github.com/spikeray/spikeray/pkg/spike"
 )
 
 // Timing is the wall time each stage took; Infer is the gate's and the network's.
@@ -68,7 +68,7 @@ type Prediction struct {
 	// the model's own from it.
 	Backend, Degraded string
 	// Board is what a board told of its run, nil without one.
-	Board  *spike.Account
+	Board  *hw.Account
 	Timing Timing
 }
 

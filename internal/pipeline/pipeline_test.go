@@ -73,7 +73,7 @@ func TestPredictErrorsAreThoseOfTheirStage(t *testing.T) {
 
 func TestCatalogueHasTheShippedModels(t *testing.T) {
 	for _, first := range models.Names() {
-		c, err := pipeline.OpenCatalogue([]string{first}, model.DecodeOptions{})
+		c, err := pipeline.OpenCatalogue(t.Context(), []string{first}, model.DecodeOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,7 +96,7 @@ func TestAFilesModelTakesTheShippedOnesPlace(t *testing.T) {
 	if err := os.WriteFile(path, testmodel.File(models.Default, nil), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := pipeline.OpenCatalogue([]string{path}, model.DecodeOptions{})
+	c, err := pipeline.OpenCatalogue(t.Context(), []string{path}, model.DecodeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,13 +113,13 @@ func TestModelsThatCannotBeOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	var format *model.FormatError
-	if _, err := pipeline.OpenModel(bad, model.DecodeOptions{}); !errors.As(err, &format) {
+	if _, err := pipeline.OpenModel(t.Context(), bad, model.DecodeOptions{}); !errors.As(err, &format) {
 		t.Errorf("damaged: %v", err)
 	}
-	if _, err := pipeline.OpenModel(filepath.Join(dir, "none"), model.DecodeOptions{}); !errors.Is(err, pipeline.ErrUnknownModel) {
+	if _, err := pipeline.OpenModel(t.Context(), filepath.Join(dir, "none"), model.DecodeOptions{}); !errors.Is(err, pipeline.ErrUnknownModel) {
 		t.Errorf("missing: %v", err)
 	}
-	if _, err := pipeline.OpenModel(dir, model.DecodeOptions{}); err == nil {
+	if _, err := pipeline.OpenModel(t.Context(), dir, model.DecodeOptions{}); err == nil {
 		t.Error("a folder is taken for a model")
 	}
 }

@@ -43,7 +43,7 @@ func TestReducedDecodingKeepsTheAnswers(t *testing.T) {
 		whole = append(whole, file)
 	}
 	for _, name := range models.Names() {
-		m, err := OpenModel(name, model.DecodeOptions{})
+		m, err := OpenModel(t.Context(), name, model.DecodeOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

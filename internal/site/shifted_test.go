@@ -20,7 +20,7 @@ import (
 // A hundred pictures of another stretch of time are to make the model better on the rest of them.
 func TestAHundredPicturesOfAShiftedPlaceArePaidBack(t *testing.T) {
 	root := filepath.Join("..", "..", "..", "shared", "data", "kermany", "shifted")
-	e, err := pipeline.OpenModel(models.Default, model.DecodeOptions{})
+	e, err := pipeline.OpenModel(t.Context(), models.Default, model.DecodeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -69,8 +69,10 @@ func Broken(t testing.TB) *model.Model {
 // broken is a back end that takes every network and runs none.
 type broken struct{}
 
-func (broken) Name() string                                 { return "broken" }
-func (broken) Compile(*spike.Network) (spike.Runner, error) { return broken{}, nil }
+func (broken) Name() string { return "broken" }
+func (broken) Compile(context.Context, *spike.Network) (spike.Runner, error) {
+	return broken{}, nil
+}
 func (broken) Run(context.Context, spike.Train, spike.Train, spike.RunOptions) (spike.Stats, error) {
 	return spike.Stats{}, errors.New("the back end is broken")
 }
@@ -79,7 +81,7 @@ func decode(t testing.TB, file []byte) *model.Model { return decodeFor(t, file, 
 
 func decodeFor(t testing.TB, file []byte, backend spike.Backend) *model.Model {
 	t.Helper()
-	m, err := model.Decode(file, model.DecodeOptions{Backend: backend})
+	m, err := model.Decode(t.Context(), file, model.DecodeOptions{Backend: backend})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,20 +2,15 @@
 //
 // A [Board] is a [spike.Backend], which is all that the rest of the program needs. Beyond that it says what it can do,
 // what a network takes of it and loses on it ([Report]), and how it is ([Board.Health]). A network is first placed, which
-// needs no hardware to be free, and then loaded. The suite in hwtest holds every board to this contract, and the
+// tells whether it fits and what it loses, and then loaded. The suite in hwtest holds every board to this contract, and the
 // simulator too.
 package hw
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"github.com/spikeray/spikeray/pkg/spike"
 )
-
-// ErrClosed is returned by a closed board, its placements and its programs.
-var ErrClosed = errors.New("hw: board is closed")
 
 // Board is a place where networks run. It is safe for concurrent use.
 type Board interface {
@@ -24,7 +19,11 @@ type Board interface {
 	Capabilities() Capabilities
 	// Place finds room for a network and turns its numbers into the board's. The error is a *[Refusal] when the board
 	// cannot run the network, and wraps [spike.ErrNetwork] when no back end could.
-	Place(*spike.Network) (Placement, error)
+	//
+	// An emulator in this process, and an adapter whose toolchain has placed the network, take no hardware for it. A board
+	// host does: it is sent the network, so that Place waits for its turn and makes this process the board's owner. Place
+	// stops with the context's error.
+	Place(context.Context, *spike.Network) (Placement, error)
 	// Health says why the board cannot run anything at the moment, or nil.
 	Health(context.Context) error
 	// Close lets go of the board, after which everything but Name and Capabilities fails with ErrClosed.
@@ -65,12 +64,12 @@ type Program interface {
 }
 
 // Compile is [spike.Backend.Compile] for a board.
-func Compile(b Board, n *spike.Network) (spike.Runner, error) {
-	p, err := b.Place(n)
+func Compile(ctx context.Context, b Board, n *spike.Network) (spike.Runner, error) {
+	p, err := b.Place(ctx, n)
 	if err != nil {
 		return nil, err
 	}
-	program, err := p.Load(context.Background())
+	program, err := p.Load(ctx)
 	if err != nil { // not the nil Program in an interface
 		return nil, err
 	}
@@ -105,31 +104,4 @@ type Capabilities struct {
 	MaxSteps int  `json:"max_steps"`
 	// Sizes are the limits that placing counts against; Used is 0.
 	Sizes []Resource `json:"sizes,omitempty"`
-}
-
-// Telemetry is what a board tells of one run beside its spikes. What it did not measure is nil.
-type Telemetry struct {
-	// BoardSteps is the steps that the board took: a pipeline of layers takes some more than the network has.
-	BoardSteps int `json:"board_steps"`
-	// Saturated counts currents and membrane potentials that ran into the end of their range. With any, the spikes may
-	// differ from those of a wider state.
-	Saturated uint64 `json:"saturated"`
-	// Link is nil where spikes travel to the board and back without loss.
-	Link       *Link          `json:"link,omitempty"`
-	Energy     *float64       `json:"energy_joules,omitempty"`
-	DeviceTime *time.Duration `json:"device_time_ns,omitempty"`
-}
-
-// Link is what became of spikes on a network that loses some. With anything but zeros, the answer is not the one that the
-// board would have given.
-type Link struct {
-	// LostIn counts spikes that the board never had, LostOut packets of spikes that it sent and that never came.
-	LostIn  uint64 `json:"lost_in"`
-	LostOut uint64 `json:"lost_out"`
-	// Late counts spikes that entered the network in another step than their own, or came back after their step was told.
-	Late uint64 `json:"late"`
-	// Idle counts the steps that the board took while it waited for spikes.
-	Idle uint64 `json:"idle"`
-	// Foreign counts packets and spikes that belong to nothing in the network.
-	Foreign uint64 `json:"foreign"`
 }

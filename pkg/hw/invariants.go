@@ -92,7 +92,7 @@ func (v *Invariants) Check(in, out spike.Train, stats spike.Stats, seen Telemetr
 	if most := passes * v.spikes; stats.Spikes > most {
 		return wrong("%d spikes, at most %d are possible", stats.Spikes, most)
 	}
-	if l := seen.Link; l != nil && l.LostIn+l.LostOut+l.Late+l.Foreign > 0 || v.stages == 0 {
+	if seen.Link.Lost() > 0 || v.stages == 0 {
 		return nil
 	}
 	if came > stats.Spikes*v.covers {

@@ -22,7 +22,7 @@ func refused(t *testing.T, file []byte, bit int) {
 	t.Helper()
 	file[bit/8] ^= 1 << (bit % 8)
 	defer func() { file[bit/8] ^= 1 << (bit % 8) }()
-	m, err := model.Decode(file, model.DecodeOptions{})
+	m, err := model.Decode(t.Context(), file, model.DecodeOptions{})
 	var bad *model.FormatError
 	if m != nil || !errors.As(err, &bad) {
 		t.Errorf("bit %d of byte %d of %d changed: %v, a FormatError is wanted", bit%8, bit/8, len(file), err)
@@ -49,7 +49,7 @@ func TestDecodeNoticesEveryBitOfTheHeader(t *testing.T) {
 	for bit := range 8 * len(file) {
 		refused(t, file, bit)
 	}
-	if _, err := model.Decode(file, model.DecodeOptions{}); err != nil {
+	if _, err := model.Decode(t.Context(), file, model.DecodeOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	for name, p := range map[string]parts{"rows": small(spike.Rows), "gated": gated(spike.Steps)} {
@@ -58,7 +58,7 @@ func TestDecodeNoticesEveryBitOfTheHeader(t *testing.T) {
 			for i := range file {
 				refused(t, file, 8*i+i%8)
 			}
-			if _, err := model.Decode(file, model.DecodeOptions{}); err != nil {
+			if _, err := model.Decode(t.Context(), file, model.DecodeOptions{}); err != nil {
 				t.Fatal(err)
 			}
 		})
@@ -96,7 +96,7 @@ func TestDecodeWantsTheDigitsOnceAndPlain(t *testing.T) {
 		if changed == header {
 			t.Fatalf("%s: nothing was changed", name)
 		}
-		_, err := model.Decode(assemble([]byte(changed), data), model.DecodeOptions{})
+		_, err := model.Decode(t.Context(), assemble([]byte(changed), data), model.DecodeOptions{})
 		var bad *model.FormatError
 		if !errors.As(err, &bad) || bad.Field != "file_sha256" {
 			t.Errorf("%s: %v", name, err)
@@ -109,7 +109,7 @@ func TestDecodeNamesTheWayForFilesOfBefore(t *testing.T) {
 	header, data := p.header(strings.Repeat("0", 64))
 	said := header["__metadata__"].(map[string]string)
 	said["spikeray"] = strings.Replace(said["spikeray"], "file_sha256", "tensors_sha256", 1)
-	_, err := model.Decode(assemble(encode(header), data), model.DecodeOptions{})
+	_, err := model.Decode(t.Context(), assemble(encode(header), data), model.DecodeOptions{})
 	var bad *model.FormatError
 	if !errors.As(err, &bad) || bad.Field != "tensors_sha256" || !strings.Contains(err.Error(), "spikeray.reseal") {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/spikeray/spikeray/internal/kernel"
+	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -16,14 +17,14 @@ type engine struct {
 	rooms  sync.Pool
 }
 
-func newEngine(n *network, backend spike.Backend) (*engine, error) {
+func newEngine(ctx context.Context, n *network, backend spike.Backend) (*engine, error) {
 	e := &engine{net: n}
 	e.rooms.New = func() any { return e.newRoom() }
 	if n.body == nil {
 		return e, nil
 	}
 	var err error
-	e.runner, err = backend.Compile(n.body)
+	e.runner, err = backend.Compile(ctx, n.body)
 	return e, err
 }
 
@@ -32,7 +33,7 @@ type reading struct {
 	logits  []float32 // what the softmax takes
 	steps   int       // rows of the first layer of neurons, or steps shown; 0 without neurons
 	spikes  *SpikeStats
-	account *spike.Account // nil where the back end had nothing to tell
+	account *hw.Account // nil where the back end had nothing to tell
 }
 
 // room is the memory of one inference.
@@ -45,7 +46,6 @@ type room struct {
 	sums           []uint32
 	means          []float32 // what so many spikes over meanSteps steps hand on, on average
 	meanSteps      int
-	account        spike.Account
 }
 
 func (e *engine) newRoom() *room {
@@ -91,13 +91,12 @@ func (e *engine) infer(ctx context.Context, picture []uint8, steps int, rec *spi
 	if steps == 0 {
 		steps = max(1, n.steps)
 	}
-	r.account = spike.Account{}
-	stats, err := e.spikes(ctx, r, picture, steps, spike.RunOptions{Recorder: rec, Account: &r.account}, onStep)
+	stats, account, err := e.spikes(ctx, r, picture, steps, rec, onStep)
 	if err != nil {
 		return nil, err
 	}
 	e.sum(r, 0, steps)
-	out := &reading{logits: slices.Clone(e.readout(r, steps)), steps: steps}
+	out := &reading{logits: slices.Clone(e.readout(r, steps)), steps: steps, account: account}
 	if n.axis == spike.Rows {
 		out.steps = n.front.out.H
 	}
@@ -105,15 +104,12 @@ func (e *engine) infer(ctx context.Context, picture []uint8, steps int, rec *spi
 		Total: stats.Spikes, SynapticOperations: stats.SynapticOperations, Neurons: n.neurons, Rate: stats.Rate(), Clipped: stats.Clipped,
 		Saturated: stats.Saturated,
 	}
-	if account := r.account; account != (spike.Account{}) {
-		out.account = &account
-	}
 	return out, nil
 }
 
 // spikes encodes the picture and runs the body for so many passes: steps, or 1 along rows. The body's spikes are in r.out.
-func (e *engine) spikes(ctx context.Context, r *room, picture []uint8, steps int, run spike.RunOptions, onStep func(int, []float32) error) (spike.Stats, error) {
-	n, rec := e.net, run.Recorder
+func (e *engine) spikes(ctx context.Context, r *room, picture []uint8, steps int, rec *spike.Recorder, onStep func(int, []float32) error) (spike.Stats, *hw.Account, error) {
+	n := e.net
 	var stats spike.Stats
 	size := n.body.Input.Len()
 	if steps > 1 && rec == nil && n.encoder.Streams() {
@@ -126,17 +122,29 @@ func (e *engine) spikes(ctx context.Context, r *room, picture []uint8, steps int
 			stats.Add(n.encoder.Step(r.in[t*size:][:size], r.encoder, &r.current, 0, rec))
 		}
 	}
+	opt := spike.RunOptions{Recorder: rec}
 	if onStep != nil {
-		run.OnStep = func(t int, _ []uint8) error {
+		opt.OnStep = func(t int, _ []uint8) error {
 			e.sum(r, t, t+1)
 			return onStep(t+1, e.readout(r, t+1))
 		}
 	}
 	in := spike.Train{Axis: n.axis, Shape: n.body.Input, Counts: r.in[:steps*size]}
 	out := spike.Train{Axis: n.axis, Shape: n.bodyOut, Counts: r.out[:steps*n.bodyOut.Len()]}
-	s, err := e.runner.Run(ctx, in, out, run)
+	s, account, err := e.run(ctx, in, out, opt)
 	stats.Add(s)
-	return stats, err
+	return stats, account, err
+}
+
+// run has the body's runner run, and says who did where the runner tells.
+func (e *engine) run(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, *hw.Account, error) {
+	runner, tells := e.runner.(hw.Accountant)
+	if !tells {
+		stats, err := e.runner.Run(ctx, in, out, opt)
+		return stats, nil, err
+	}
+	stats, account, err := runner.Account(ctx, in, out, opt)
+	return stats, &account, err
 }
 
 // sum adds up the body's spikes of the steps from (0: afresh) up to, not including, to.

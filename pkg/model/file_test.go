@@ -157,7 +157,7 @@ func fill(w []float32, v float32) {
 
 func decode(t *testing.T, p parts) *model.Model {
 	t.Helper()
-	m, err := model.Decode(p.file(), model.DecodeOptions{})
+	m, err := model.Decode(t.Context(), p.file(), model.DecodeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,7 +237,7 @@ func TestDecodeRefusesSpoiledDescriptions(t *testing.T) {
 	} {
 		p := small(spike.Steps)
 		c.spoil(p)
-		_, err := model.Decode(p.file(), model.DecodeOptions{})
+		_, err := model.Decode(t.Context(), p.file(), model.DecodeOptions{})
 		var bad *model.FormatError
 		if !errors.As(err, &bad) || bad.Field != c.field {
 			t.Errorf("%s: %v; a FormatError of %q is wanted", name, err, c.field)
@@ -321,7 +321,7 @@ func TestDecodeRefusesSpoiledCalibrationsPointsAndGates(t *testing.T) {
 	} {
 		p := gated(spike.Steps)
 		c.spoil(p)
-		_, err := model.Decode(p.file(), model.DecodeOptions{})
+		_, err := model.Decode(t.Context(), p.file(), model.DecodeOptions{})
 		var bad *model.FormatError
 		if !errors.As(err, &bad) || bad.Field != c.field {
 			t.Errorf("%s: %v; a FormatError of %q is wanted", name, err, c.field)
@@ -374,7 +374,7 @@ func TestDecodeRefusesSpoiledEarlyDecisions(t *testing.T) {
 		p := gated(spike.Steps)
 		p.description["early"] = []map[string]any{early(1, 1, "balanced", "screening"), early(3, 1, "balanced", "screening")}
 		c.spoil(p)
-		_, err := model.Decode(p.file(), model.DecodeOptions{})
+		_, err := model.Decode(t.Context(), p.file(), model.DecodeOptions{})
 		var bad *model.FormatError
 		if !errors.As(err, &bad) || bad.Field != c.field {
 			t.Errorf("%s: %v; a FormatError of %q is wanted", name, err, c.field)
@@ -409,7 +409,7 @@ func TestDecodeBoundsTheWorkOfTheWholeFile(t *testing.T) {
 		delete(p.description, "time")
 		delete(gate, "time")
 		p.description["layers"], gate["layers"] = network(c.own, "own.", 2), network(c.gate, "gate.", 3)
-		_, err := model.Decode(p.file(), model.DecodeOptions{})
+		_, err := model.Decode(t.Context(), p.file(), model.DecodeOptions{})
 		var bad *model.FormatError
 		if c.want == "" && err == nil {
 			continue
@@ -442,7 +442,7 @@ func TestDecodeReadsKeysToTheLetter(t *testing.T) {
 		}
 		header["__metadata__"] = map[string]string{"spikeray": changed}
 		text, _ := json.Marshal(header)
-		_, err := model.Decode(assemble(text, data), model.DecodeOptions{})
+		_, err := model.Decode(t.Context(), assemble(text, data), model.DecodeOptions{})
 		var bad *model.FormatError
 		if !errors.As(err, &bad) || bad.Field != "description" {
 			t.Errorf("%s: %v", name, err)
@@ -450,7 +450,7 @@ func TestDecodeReadsKeysToTheLetter(t *testing.T) {
 	}
 	free := small(spike.Rows)
 	free.description["training"] = map[string]any{"Any Key": map[string]any{"x": nil}}
-	if _, err := model.Decode(free.file(), model.DecodeOptions{}); err != nil {
+	if _, err := model.Decode(t.Context(), free.file(), model.DecodeOptions{}); err != nil {
 		t.Errorf("provenance: %v", err)
 	}
 	for name, entry := range map[string]string{
@@ -459,7 +459,7 @@ func TestDecodeReadsKeysToTheLetter(t *testing.T) {
 		"three offsets": `{"dtype":"F32","shape":[1],"data_offsets":[0,4,8]}`,
 		"no shape":      `{"dtype":"F32","data_offsets":[0,4]}`,
 	} {
-		_, err := model.Decode(assemble([]byte(`{"a":`+entry+`}`), make([]byte, 4)), model.DecodeOptions{})
+		_, err := model.Decode(t.Context(), assemble([]byte(`{"a":`+entry+`}`), make([]byte, 4)), model.DecodeOptions{})
 		var bad *model.FormatError
 		if !errors.As(err, &bad) || bad.Field != "header" {
 			t.Errorf("%s: %v", name, err)
@@ -470,7 +470,7 @@ func TestDecodeReadsKeysToTheLetter(t *testing.T) {
 // By the order of the fields, that is; in that of a map it would be another one each time.
 func TestDecodeNamesTheFirstKeyThatIsMissing(t *testing.T) {
 	for range 20 {
-		_, err := model.Decode(assemble([]byte(`{"a":{"dtype":"F32"}}`), nil), model.DecodeOptions{})
+		_, err := model.Decode(t.Context(), assemble([]byte(`{"a":{"dtype":"F32"}}`), nil), model.DecodeOptions{})
 		if err == nil || !strings.Contains(err.Error(), `"shape" is missing`) {
 			t.Fatal(err)
 		}
@@ -512,7 +512,7 @@ func TestDecodeRefusesSpoiledFiles(t *testing.T) {
 		"many dimensions":    {with("conv1.bias", map[string]any{"dtype": "F32", "shape": []int{1, 1, 1, 1, 4}, "data_offsets": []int{0, 16}}), "tensor conv1.bias"},
 		"oversized":          {make([]byte, model.MaxFileBytes+1), "file"},
 	} {
-		_, err := model.Decode(c.file, model.DecodeOptions{})
+		_, err := model.Decode(t.Context(), c.file, model.DecodeOptions{})
 		var bad *model.FormatError
 		if !errors.As(err, &bad) || bad.Field != c.field {
 			t.Errorf("%s: %v; a FormatError of %q is wanted", name, err, c.field)

@@ -47,7 +47,7 @@ func FuzzDecode(f *testing.F) {
 		zeros := bytes.Replace(header, []byte("DIGEST"), []byte(strings.Repeat("0", 64)), 1)
 		sum := sha256.Sum256(assemble(zeros, data))
 		header = bytes.Replace(header, []byte("DIGEST"), []byte(hex.EncodeToString(sum[:])), 1)
-		m, err := model.Decode(assemble(header, data), model.DecodeOptions{})
+		m, err := model.Decode(t.Context(), assemble(header, data), model.DecodeOptions{})
 		var bad *model.FormatError
 		if err != nil {
 			if !errors.As(err, &bad) {

@@ -79,7 +79,7 @@ func checkGolden(t *testing.T, file []byte, path string, exact bool) {
 	golden := readGolden(t, path)
 	var first [][]float64 // the first tier's probabilities
 	for _, tier := range spike.Kernels() {
-		m, err := model.Decode(file, model.DecodeOptions{Kernel: tier})
+		m, err := model.Decode(t.Context(), file, model.DecodeOptions{Kernel: tier})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -67,7 +67,7 @@ func TestDecodeRefusesSpoiledWindowsAndGradedSpikes(t *testing.T) {
 	} {
 		p := graded()
 		c.spoil(p)
-		_, err := model.Decode(p.file(), model.DecodeOptions{})
+		_, err := model.Decode(t.Context(), p.file(), model.DecodeOptions{})
 		var bad *model.FormatError
 		if c.field == "" && err != nil || c.field != "" && (!errors.As(err, &bad) || bad.Field != c.field) {
 			t.Errorf("%s: %v; a FormatError of %q is wanted", name, err, c.field)

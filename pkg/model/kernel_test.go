@@ -21,7 +21,7 @@ func TestKernelIsHeededThroughout(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, tier := range append(spike.Kernels(), "") {
-			m, err := model.Decode(file, model.DecodeOptions{Kernel: tier})
+			m, err := model.Decode(t.Context(), file, model.DecodeOptions{Kernel: tier})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +100,7 @@ func TestUnknownKernel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := model.Decode(file, model.DecodeOptions{Kernel: "abacus"}); !errors.Is(err, spike.ErrKernel) {
+	if _, err := model.Decode(t.Context(), file, model.DecodeOptions{Kernel: "abacus"}); !errors.Is(err, spike.ErrKernel) {
 		t.Errorf("%v, want ErrKernel", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/resample"
+	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -35,8 +36,9 @@ type DecodeOptions struct {
 }
 
 // Decode reads a model file and prepares it to run. The file's bytes are not kept. What is wrong with a file is a
-// *FormatError; what the back end cannot run is the back end's own error, and an unknown kernel a [spike.ErrKernel].
-func Decode(file []byte, opt DecodeOptions) (*Model, error) {
+// *FormatError; what the back end cannot run is the back end's own error, and an unknown kernel a [spike.ErrKernel]. The context is
+// for a back end that waits for something; the simulator does not look at it.
+func Decode(ctx context.Context, file []byte, opt DecodeOptions) (*Model, error) {
 	tier, err := kernel.Named(opt.Kernel)
 	if err != nil {
 		return nil, err
@@ -66,11 +68,11 @@ func Decode(file []byte, opt DecodeOptions) (*Model, error) {
 		description: d, digest: "sha256:" + hex.EncodeToString(sum[:]), backend: backend.Name(), tier: tier,
 		resizer: resample.Resizer{PlainGo: tier == kernel.Generic()}, positive: slices.Index(d.Labels, d.Positive),
 	}
-	if m.own, err = newEngine(own, backend); err != nil {
+	if m.own, err = newEngine(ctx, own, backend); err != nil {
 		return nil, fmt.Errorf("model %s on %s: %w", d.Name, m.backend, err)
 	}
 	if gate != nil {
-		if m.gate, err = newEngine(gate, simulator); err != nil {
+		if m.gate, err = newEngine(ctx, gate, simulator); err != nil {
 			return nil, within("gate", formatError("layers", "%v", err))
 		}
 	}
@@ -119,7 +121,7 @@ type Result struct {
 	LogOdds  float64
 	Steps    int // time steps run: rows of the first layer of neurons, or steps shown; 0 without neurons
 	Spikes   *SpikeStats
-	Account  *spike.Account // nil on the simulator
+	Account  *hw.Account // nil on the simulator
 	Warnings []string
 }
 
@@ -161,8 +163,8 @@ func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Resul
 	if r.spikes != nil && r.spikes.Saturated > 0 {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("saturated: %d times a current or a membrane potential ran into the end of the board's range: its spikes may differ from the simulator's", r.spikes.Saturated))
 	}
-	if r.account != nil && r.account.Lost > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("lost: %d spikes, or packets of them, were lost or late on the way to the board and back", r.account.Lost))
+	if r.account != nil && r.account.Link.Lost() > 0 {
+		res.Warnings = append(res.Warnings, fmt.Sprintf("lost: %d spikes, or packets of them, were lost or late on the way to the board and back", r.account.Link.Lost()))
 	}
 	return res, nil
 }

@@ -119,7 +119,7 @@ func TestDecodeRefusesSpoiledReferences(t *testing.T) {
 		for i, spoil := range spoils {
 			p := referred(spike.Steps)
 			spoil(p.description)
-			_, err := model.Decode(p.file(), model.DecodeOptions{})
+			_, err := model.Decode(t.Context(), p.file(), model.DecodeOptions{})
 			var bad *model.FormatError
 			if !errors.As(err, &bad) || bad.Field != field {
 				t.Errorf("%s, %d: %v", field, i, err)
@@ -128,7 +128,7 @@ func TestDecodeRefusesSpoiledReferences(t *testing.T) {
 	}
 	p := small(spike.Steps)
 	p.description["reference"] = object{"measures": referred(spike.Steps).description["reference"].(object)["measures"].([]object)[1:2]}
-	if _, err := model.Decode(p.file(), model.DecodeOptions{}); err == nil || !strings.Contains(err.Error(), "gate") {
+	if _, err := model.Decode(t.Context(), p.file(), model.DecodeOptions{}); err == nil || !strings.Contains(err.Error(), "gate") {
 		t.Errorf("a gate's measure without a gate: %v", err)
 	}
 }

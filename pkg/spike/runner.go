@@ -1,16 +1,14 @@
 package spike
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
-// Backend turns networks into runners: the simulator, or a board's adapter.
+// Backend turns networks into runners: the simulator, or hardware.
 type Backend interface {
 	// Name is short and stable; it stands in answers and metrics.
 	Name() string
-	// Compile prepares a network to run, or says which layer the back end cannot run and why.
-	Compile(*Network) (Runner, error)
+	// Compile prepares a network to run, or says which layer the back end cannot run and why. A back end that waits for
+	// something meanwhile stops with the context's error.
+	Compile(context.Context, *Network) (Runner, error)
 }
 
 // Runner runs one network. It is safe for concurrent use.
@@ -29,18 +27,6 @@ type RunOptions struct {
 	// OnStep, if not nil, is called after each step of the axis Steps, from 0, with that step's output. An error stops
 	// the run and is returned as it is. Along Rows it is not called.
 	OnStep func(step int, counts []uint8) error
-	// Account, if not nil, is for what a board knows of the run; the simulator leaves it alone.
-	Account *Account
-}
-
-// Account is what there is to tell of a run on a board beside its spikes. What was not measured is nil.
-type Account struct {
-	// Backend gave the spikes, and Degraded says, in a word, why it was not the one that was asked.
-	Backend, Degraded string
-	BoardSteps        int
-	Lost              uint64   // spikes, or packets of them, that were lost or late on the way to the board and back
-	Energy            *float64 // joules
-	DeviceTime        *time.Duration
 }
 
 // Stats is what a run amounts to.
@@ -51,7 +37,8 @@ type Stats struct {
 	SynapticOperations uint64
 	NeuronSteps        uint64 // neurons, each counted once a step
 	Clipped            uint64 // times that a SpikingReLU had more than 255 spikes to emit and kept the rest
-	// Saturated counts currents and membrane potentials that ran into the end of a board's range.
+	// Saturated counts currents and membrane potentials that ran into the end of their range. The simulator's have no
+	// such end.
 	Saturated uint64
 }
 

@@ -25,8 +25,9 @@ type Simulator struct {
 // Name is "simulator".
 func (Simulator) Name() string { return "simulator" }
 
-// Compile checks the network and prepares its weights and buffers. The errors wrap ErrNetwork, or ErrKernel.
-func (b Simulator) Compile(n *Network) (Runner, error) {
+// Compile checks the network and prepares its weights and buffers. It waits for nothing. The errors wrap ErrNetwork, or
+// ErrKernel.
+func (b Simulator) Compile(_ context.Context, n *Network) (Runner, error) {
 	tier, err := kernel.Named(b.Kernel)
 	if err != nil {
 		return nil, err

@@ -59,7 +59,7 @@ func output(n *Network, in Train) Train {
 
 func compile(t *testing.T, n *Network) Runner {
 	t.Helper()
-	r, err := Simulator{}.Compile(n)
+	r, err := Simulator{}.Compile(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -236,7 +236,7 @@ func TestNetworksThatDoNotFit(t *testing.T) {
 	} {
 		n, _ := random(Rows)
 		c.spoil(n)
-		_, err := Simulator{}.Compile(n)
+		_, err := Simulator{}.Compile(t.Context(), n)
 		if !errors.Is(err, ErrNetwork) || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v; an ErrNetwork that names %s is wanted", name, err, c.says)
 		}
@@ -256,7 +256,7 @@ func TestKernelIsTheSimulators(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := Simulator{Kernel: name}.Compile(n)
+		r, err := Simulator{Kernel: name}.Compile(t.Context(), n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -281,7 +281,7 @@ func TestKernelIsTheSimulators(t *testing.T) {
 		t.Errorf("a population by itself: %v", err)
 	}
 	abacus := Simulator{Kernel: "abacus"}
-	_, compiling := abacus.Compile(n)
+	_, compiling := abacus.Compile(t.Context(), n)
 	_, laying := abacus.Population(n.Source, n.Input, n.Axis)
 	for _, err := range []error{compiling, laying} {
 		if !errors.Is(err, ErrKernel) || !strings.Contains(err.Error(), strings.Join(Kernels(), ", ")) {

@@ -24,7 +24,7 @@ func gradedInput(t *testing.T, b hw.Board) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reference, err := spike.Simulator{}.Compile(n)
+	reference, err := spike.Simulator{}.Compile(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,7 +107,7 @@ func Output(t *testing.T, n *spike.Network, in spike.Train) spike.Train {
 // Load places and loads a network that has to fit.
 func Load(t *testing.T, b hw.Board, n *spike.Network) hw.Program {
 	t.Helper()
-	placed, err := b.Place(n)
+	placed, err := b.Place(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func capabilities(t *testing.T, b hw.Board) {
 
 func report(t *testing.T, b hw.Board) {
 	n := Network()
-	placed, err := b.Place(n)
+	placed, err := b.Place(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +202,7 @@ func refusals(t *testing.T, b hw.Board) {
 	} {
 		n := Network()
 		ask.change(n)
-		_, err := b.Place(n)
+		_, err := b.Place(t.Context(), n)
 		if ask.has {
 			if err != nil {
 				t.Errorf("%s is a capability, but: %v", ask.name, err)
@@ -218,13 +218,13 @@ func refusals(t *testing.T, b hw.Board) {
 		if !named || refusal.Board != b.Name() || !strings.Contains(err.Error(), ask.layer) {
 			t.Errorf("%s: %v does not name the layer %q and a reason", ask.name, err, ask.layer)
 		}
-		if _, err := b.Compile(n); !errors.As(err, &refusal) {
+		if _, err := b.Compile(t.Context(), n); !errors.As(err, &refusal) {
 			t.Errorf("%s: Compile says %v", ask.name, err)
 		}
 	}
 	n := Network()
 	n.Layers = n.Layers[1:]
-	if _, err := b.Place(n); !errors.Is(err, spike.ErrNetwork) {
+	if _, err := b.Place(t.Context(), n); !errors.Is(err, spike.ErrNetwork) {
 		t.Errorf("a network that does not fit together: %v", err)
 	}
 }
@@ -259,7 +259,7 @@ func run(t *testing.T, r spike.Runner, n *spike.Network, in spike.Train) outcome
 func spikes(t *testing.T, b hw.Board) {
 	n := Network()
 	p := Load(t, b, n)
-	reference, err := spike.Simulator{}.Compile(n)
+	reference, err := spike.Simulator{}.Compile(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +290,7 @@ func spikes(t *testing.T, b hw.Board) {
 	if fired == 0 {
 		t.Error("no spike at all")
 	}
-	compiled, err := b.Compile(n)
+	compiled, err := b.Compile(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,7 +307,7 @@ func quantised(t *testing.T, b hw.Board) {
 	for i := range conv.Scale {
 		conv.Scale[i] *= 1 - float32(i)/7
 	}
-	placed, err := b.Place(n)
+	placed, err := b.Place(t.Context(), n)
 	if refusal := (*hw.Refusal)(nil); errors.As(err, &refusal) {
 		t.Skip(err)
 	} else if err != nil {
@@ -317,7 +317,7 @@ func quantised(t *testing.T, b hw.Board) {
 	if q == nil {
 		t.Skip("it is not told")
 	}
-	simulator, err := spike.Simulator{}.Compile(q)
+	simulator, err := spike.Simulator{}.Compile(t.Context(), q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -404,6 +404,14 @@ func fewerSteps(t *testing.T, b hw.Board) {
 func stops(t *testing.T, b hw.Board) {
 	n := Network()
 	p := Load(t, b, n)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, err := b.Place(ended, n); !errors.Is(err, context.Canceled) {
+		t.Errorf("placing with a context that has ended: %v", err)
+	}
+	if _, err := b.Compile(ended, n); !errors.Is(err, context.Canceled) {
+		t.Errorf("compiling with a context that has ended: %v", err)
+	}
 	in := Input(n, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	steps := 0
@@ -444,7 +452,7 @@ func wrongSizes(t *testing.T, b hw.Board) {
 
 func closes(t *testing.T, b hw.Board) {
 	n := Network()
-	placed, err := b.Place(n)
+	placed, err := b.Place(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -455,9 +463,9 @@ func closes(t *testing.T, b hw.Board) {
 		}
 	}
 	in := Input(n, 1)
-	_, placing := b.Place(n)
+	_, placing := b.Place(t.Context(), n)
 	_, loading := placed.Load(t.Context())
-	_, compiling := b.Compile(n)
+	_, compiling := b.Compile(t.Context(), n)
 	_, running := p.Run(t.Context(), in, Output(t, n, in), spike.RunOptions{})
 	for what, err := range map[string]error{
 		"Health": b.Health(t.Context()), "Place": placing, "Load": loading, "Compile": compiling, "Run": running,

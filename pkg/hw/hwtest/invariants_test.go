@@ -31,7 +31,7 @@ func TestInvariantsHoldOnTheSimulator(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := spike.Simulator{}.Compile(n)
+		r, err := spike.Simulator{}.Compile(t.Context(), n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func TestInvariantsOfGradedSpikes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := spike.Simulator{}.Compile(n)
+	r, err := spike.Simulator{}.Compile(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,13 +29,15 @@ func (s *simulator) Capabilities() hw.Capabilities {
 	}
 }
 
-func (s *simulator) Compile(n *spike.Network) (spike.Runner, error) { return hw.Compile(s, n) }
+func (s *simulator) Compile(ctx context.Context, n *spike.Network) (spike.Runner, error) {
+	return hw.Compile(ctx, s, n)
+}
 
-func (s *simulator) Place(n *spike.Network) (hw.Placement, error) {
-	if s.closed.Load() {
-		return nil, hw.ErrClosed
+func (s *simulator) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+	if err := s.Health(ctx); err != nil {
+		return nil, err
 	}
-	runner, err := s.Simulator.Compile(n)
+	runner, err := s.Simulator.Compile(ctx, n)
 	if err != nil {
 		return nil, err
 	}

@@ -71,7 +71,9 @@ func (b *board) sizes(cores, neurons, synapses int) []hw.Resource {
 	}
 }
 
-func (b *board) Compile(n *spike.Network) (spike.Runner, error) { return hw.Compile(b, n) }
+func (b *board) Compile(ctx context.Context, n *spike.Network) (spike.Runner, error) {
+	return hw.Compile(ctx, b, n)
+}
 
 func (b *board) Health(ctx context.Context) error {
 	if b.closed.Load() {
@@ -85,9 +87,10 @@ func (b *board) Close() error {
 	return nil
 }
 
-func (b *board) Place(n *spike.Network) (hw.Placement, error) {
-	if b.closed.Load() {
-		return nil, hw.ErrClosed
+// Place takes no hardware.
+func (b *board) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+	if err := b.Health(ctx); err != nil {
+		return nil, err
 	}
 	stages, err := hw.Stages(n)
 	if err != nil {
@@ -102,6 +105,9 @@ func (b *board) Place(n *spike.Network) (hw.Placement, error) {
 	p := &program{board: b, net: n, stages: stages, report: hw.Report{Board: b.Name(), Exact: true}}
 	var layers []Layer
 	for i := range stages {
+		if err := b.Health(ctx); err != nil {
+			return nil, err
+		}
 		layer, simulated, report := quantise(&stages[i], i+1, n.Steps, refusal)
 		layers = append(layers, layer)
 		p.simulated = append(p.simulated, simulated)

@@ -103,7 +103,7 @@ func outcome(t *testing.T, r spike.Runner, n *spike.Network, in spike.Train) (sp
 
 func simulate(t *testing.T, n *spike.Network) spike.Runner {
 	t.Helper()
-	r, err := spike.Simulator{}.Compile(n)
+	r, err := spike.Simulator{}.Compile(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestExactNetworksGiveTheSimulatorsSpikes(t *testing.T) {
 	const networks = 300
 	for i := range networks {
 		n := random(rng)
-		placed, err := b.Place(n)
+		placed, err := b.Place(t.Context(), n)
 		if refusal := (*hw.Refusal)(nil); errors.As(err, &refusal) {
 			if !strings.Contains(err.Error(), "until the first spikes") {
 				t.Fatalf("network %d: %v", i, err)

@@ -2,6 +2,7 @@ package loihi
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"image/png"
@@ -24,11 +25,11 @@ import (
 // on the host, and the spikes, the counts and with them the probabilities are the same after every step.
 func TestModelAnswersTheSame(t *testing.T) {
 	file := steppedModel(t)
-	simulated, err := model.Decode(file, model.DecodeOptions{})
+	simulated, err := model.Decode(t.Context(), file, model.DecodeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	board, err := model.Decode(file, model.DecodeOptions{Backend: open(t, Options{})})
+	board, err := model.Decode(t.Context(), file, model.DecodeOptions{Backend: open(t, Options{})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func TestXrayAnswersTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	chip := &reported{Board: open(t, Options{})}
-	board, err := model.Decode(file, model.DecodeOptions{Backend: chip})
+	board, err := model.Decode(t.Context(), file, model.DecodeOptions{Backend: chip})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +91,7 @@ func TestXrayAnswersTheSame(t *testing.T) {
 			t.Errorf("%s may saturate: its reach is %g", l.Layer, l.Reach)
 		}
 	}
-	simulated, err := model.Decode(file, model.DecodeOptions{})
+	simulated, err := model.Decode(t.Context(), file, model.DecodeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,13 +117,13 @@ type reported struct {
 	report hw.Report
 }
 
-func (b *reported) Compile(n *spike.Network) (spike.Runner, error) {
-	placed, err := b.Place(n)
+func (b *reported) Compile(ctx context.Context, n *spike.Network) (spike.Runner, error) {
+	placed, err := b.Place(ctx, n)
 	if err != nil {
 		return nil, err
 	}
 	b.report = placed.Report()
-	return b.Board.Compile(n)
+	return b.Board.Compile(ctx, n)
 }
 
 // prepared is an example picture as the model takes it.

@@ -19,7 +19,7 @@ func TestShippedModelsAreRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = model.Decode(file, model.DecodeOptions{Backend: open(t, Options{})})
+		_, err = model.Decode(t.Context(), file, model.DecodeOptions{Backend: open(t, Options{})})
 		var refusal *hw.Refusal
 		if !errors.As(err, &refusal) {
 			t.Fatalf("%s: %v, a refusal is wanted", name, err)
@@ -66,7 +66,7 @@ func TestRefusals(t *testing.T) {
 	} {
 		n := hwtest.Network()
 		c.change(n)
-		_, err := open(t, c.board).Place(n)
+		_, err := open(t, c.board).Place(t.Context(), n)
 		var refusal *hw.Refusal
 		if !errors.As(err, &refusal) || !strings.Contains(err.Error(), c.says) ||
 			!slices.ContainsFunc(refusal.Reasons, func(r hw.Reason) bool { return r.Layer == c.layer }) {
@@ -118,7 +118,7 @@ func TestPlacing(t *testing.T) {
 		{"outputs", Chip{CoreNeurons: 1000, CoreOutputs: 100}, []int{2, 2, 1}},
 	} {
 		c.chip.Name, c.chip.Cores = c.name, 128
-		placed, err := open(t, Options{Chip: c.chip}).Place(hwtest.Network())
+		placed, err := open(t, Options{Chip: c.chip}).Place(t.Context(), hwtest.Network())
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)
 		}

@@ -23,7 +23,7 @@ func TestQuantisedNetworksGiveTheChipsSpikes(t *testing.T) {
 		for _, l := range n.Layers {
 			roughen(rng, l)
 		}
-		placed, err := b.Place(n)
+		placed, err := b.Place(t.Context(), n)
 		if err != nil {
 			continue // a threshold out of reach, or a start that cannot be kept
 		}
@@ -82,7 +82,7 @@ func roughen(rng *rand.Rand, l spike.Layer) {
 func TestDrawnStartsHaveNoQuantisedNetwork(t *testing.T) {
 	n := hwtest.Network()
 	n.Layers[1].(*spike.Neurons).Start = spike.Start{Kind: spike.StartUniform, Seed: 3}
-	placed, err := open(t, Options{}).Place(n)
+	placed, err := open(t, Options{}).Place(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestDrawnStartsHaveNoQuantisedNetwork(t *testing.T) {
 	leaky := hwtest.Network()
 	l := leaky.Layers[1].(*spike.Neurons)
 	l.Dynamics, l.Decay = spike.LeakyIntegrateAndFire, 0.9
-	if placed, err = open(t, Options{}).Place(leaky); err != nil {
+	if placed, err = open(t, Options{}).Place(t.Context(), leaky); err != nil {
 		t.Fatal(err)
 	}
 	q, exact := hw.Quantise(leaky, placed)

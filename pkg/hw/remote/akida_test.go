@@ -68,7 +68,7 @@ func TestAkida(t *testing.T) {
 	convolutions := 0
 	for i := range 60 {
 		n := oneStep(rng)
-		reference, err := spike.Simulator{}.Compile(n)
+		reference, err := spike.Simulator{}.Compile(t.Context(), n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func TestAkida(t *testing.T) {
 	t.Logf("60 networks with %d convolutions, %d spikes", convolutions, spikes)
 
 	var refusal *hw.Refusal
-	if _, err := b.Place(hwtest.Network()); !errors.As(err, &refusal) {
+	if _, err := b.Place(t.Context(), hwtest.Network()); !errors.As(err, &refusal) {
 		t.Errorf("the suite's network has 12 steps: %v", err)
 	}
 	for layer, change := range map[string]func(*spike.Conv2D, *spike.Network){
@@ -109,11 +109,11 @@ func TestAkida(t *testing.T) {
 		spiking := *n.Source
 		spiking.LayerName = "spike"
 		n.Layers = []spike.Layer{c, &spiking}
-		if _, err := b.Place(n); err != nil {
+		if _, err := b.Place(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
 		change(c, n)
-		_, err := b.Place(n)
+		_, err := b.Place(t.Context(), n)
 		if !errors.As(err, &refusal) || !slices.ContainsFunc(refusal.Reasons, func(r hw.Reason) bool { return r.Layer == layer && r.Reason != "" }) {
 			t.Errorf("%s: %v", layer, err)
 		}

@@ -15,10 +15,10 @@ import (
 var (
 	// ErrNoAnswer: no whole answer came. The host is not there, was killed, or broke off, or it does not speak HTTP.
 	ErrNoAnswer = errors.New("remote: no whole answer from the board host")
-	// ErrLate: the host did not answer within Options.Timeout.
-	ErrLate = errors.New("remote: the board host is late")
-	// ErrAnswer: the host's answer is not what the protocol, the network or its own word ask for.
-	ErrAnswer = errors.New("remote: wrong answer from the board host")
+	// ErrLate: the host did not answer within Options.Timeout. It is a [hw.ErrLate].
+	ErrLate = hw.NewError(hw.ErrLate, "remote: the board host is late")
+	// ErrAnswer: the host's answer is not what the protocol, the network or its own word ask for. It is a [hw.ErrAnswer].
+	ErrAnswer = hw.NewError(hw.ErrAnswer, "remote: wrong answer from the board host")
 	// ErrNetworkDiffers: the host runs another network than the one that was placed. It is an ErrAnswer too.
 	ErrNetworkDiffers = fmt.Errorf("%w: it runs another network", ErrAnswer)
 	// ErrOwned: the board belongs to someone else.

@@ -173,7 +173,7 @@ func TestWrongMetadata(t *testing.T) {
 			h := newGoHost(t)
 			b := dial(t, Options{URL: h.URL})
 			h.metadata = c.change
-			if _, err := b.Place(hwtest.Network()); !errors.Is(err, c.want) {
+			if _, err := b.Place(t.Context(), hwtest.Network()); !errors.Is(err, c.want) {
 				t.Errorf("%v, want %v", err, c.want)
 			}
 		})
@@ -363,7 +363,7 @@ func TestHostProcess(t *testing.T) {
 
 	other := dial(t, Options{URL: host.url})
 	var refused *HostError
-	if _, err := other.Place(n); !errors.Is(err, ErrOwned) || !errors.As(err, &refused) || refused.Status != http.StatusConflict {
+	if _, err := other.Place(t.Context(), n); !errors.Is(err, ErrOwned) || !errors.As(err, &refused) || refused.Status != http.StatusConflict {
 		t.Errorf("two owners: %v", err)
 	}
 	if err := once(t.Context(), t, p, spike.RunOptions{}); err != nil {
@@ -377,7 +377,7 @@ func TestHostProcess(t *testing.T) {
 	later.Epoch = 2
 	stranger := later
 	stranger.Key = "server 8"
-	if _, err := dial(t, stranger).Place(n); !errors.Is(err, ErrOwned) {
+	if _, err := dial(t, stranger).Place(t.Context(), n); !errors.Is(err, ErrOwned) {
 		t.Errorf("another key: %v", err)
 	}
 	if err := once(t.Context(), t, hwtest.Load(t, dial(t, later), n), spike.RunOptions{}); err != nil {
@@ -422,7 +422,7 @@ func TestHostProcess(t *testing.T) {
 		t.Errorf("after it was started again: %v", err)
 	}
 	b.Close()
-	if _, err := other.Place(n); err != nil {
+	if _, err := other.Place(t.Context(), n); err != nil {
 		t.Errorf("given back: %v", err)
 	}
 }
@@ -446,11 +446,11 @@ func TestNetworkOfTheHost(t *testing.T) {
 		t.Error(err)
 	}
 	n.Layers[1].(*spike.Neurons).Threshold += 0.25
-	if _, err := b.Place(n); !errors.Is(err, ErrNetworkDiffers) {
+	if _, err := b.Place(t.Context(), n); !errors.Is(err, ErrNetworkDiffers) {
 		t.Errorf("another threshold: %v", err)
 	}
 	var absent *HostError
-	if _, err := dial(t, Options{URL: host.url, Model: "foot"}).Place(n); !errors.As(err, &absent) || absent.Status != 404 {
+	if _, err := dial(t, Options{URL: host.url, Model: "foot"}).Place(t.Context(), n); !errors.As(err, &absent) || absent.Status != 404 {
 		t.Errorf("a network that is not there: %v", err)
 	}
 }

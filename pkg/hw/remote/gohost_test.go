@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
@@ -61,7 +62,7 @@ func (h *goHost) serve(w http.ResponseWriter, r *http.Request) {
 		object = h.introduce()
 	case r.URL.Path == "/v2/health/ready":
 	case verb == "POST load":
-		err = h.load(path[3], r.Body)
+		err = h.load(r.Context(), path[3], r.Body)
 	case verb == "POST unload":
 	case verb == "POST infer":
 		var body []byte
@@ -123,7 +124,7 @@ func (h *goHost) forget() {
 	clear(h.models)
 }
 
-func (h *goHost) load(name string, body io.Reader) error {
+func (h *goHost) load(ctx context.Context, name string, body io.Reader) error {
 	var r oip.RepositoryRequest
 	if err := json.NewDecoder(body).Decode(&r); err != nil {
 		return err
@@ -141,7 +142,7 @@ func (h *goHost) load(name string, body io.Reader) error {
 	if err != nil {
 		return err
 	}
-	placed, err := hwtest.Simulator().Place(n)
+	placed, err := hwtest.Simulator().Place(ctx, n)
 	if err != nil {
 		return err
 	}

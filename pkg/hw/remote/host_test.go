@@ -167,7 +167,7 @@ func TestRandomNetworks(t *testing.T) {
 				if _, err := n.Shapes(); err != nil {
 					t.Fatalf("network %d: %v", i, err)
 				}
-				reference, err := spike.Simulator{}.Compile(n)
+				reference, err := spike.Simulator{}.Compile(t.Context(), n)
 				if err != nil {
 					t.Fatal(err)
 				}

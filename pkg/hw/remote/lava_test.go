@@ -125,11 +125,11 @@ func TestLavaEqualsTheEmulator(t *testing.T) {
 	var spikes, saturated uint64
 	for i := range 40 {
 		n := chipNetwork(rng)
-		want, err := emulator.Place(n)
+		want, err := emulator.Place(t.Context(), n)
 		var refusal, theirs *hw.Refusal
 		if errors.As(err, &refusal) {
 			refused++
-			if _, err := remote.Place(n); !errors.As(err, &theirs) || len(theirs.Reasons) != len(refusal.Reasons) || theirs.Reasons[0].Layer != refusal.Reasons[0].Layer {
+			if _, err := remote.Place(t.Context(), n); !errors.As(err, &theirs) || len(theirs.Reasons) != len(refusal.Reasons) || theirs.Reasons[0].Layer != refusal.Reasons[0].Layer {
 				t.Errorf("network %d: %v, the emulator says %v", i, err, refusal)
 			}
 			continue
@@ -191,8 +191,8 @@ func TestLavaRefusesWhatItsDenseWouldCutOff(t *testing.T) {
 		refused bool
 	}{{[]int8{-128, 0}, true}, {[]int8{-127, 0}, false}, {[]int8{-128, 1}, false}} {
 		dense.Weights = spike.Weights{Int8: c.weights, Scale: []float32{1}, Bias: []float32{128}}
-		_, want := emulator.Place(n)
-		p, err := b.Place(n)
+		_, want := emulator.Place(t.Context(), n)
+		p, err := b.Place(t.Context(), n)
 		var ours, theirs *hw.Refusal
 		switch {
 		case !c.refused && (want != nil || err != nil || !p.Report().Exact):

@@ -16,8 +16,10 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-func (b *board) Place(n *spike.Network) (hw.Placement, error) {
-	if err := b.alive(context.Background()); err != nil {
+// Place sends the network to the host, which says what becomes of it. It waits for the board to be free of other requests of
+// this process, and makes this process the board's owner.
+func (b *board) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
+	if err := b.alive(ctx); err != nil {
 		return nil, err
 	}
 	p := &program{board: b, net: n, output: n.Input, model: b.options.Model}
@@ -55,7 +57,6 @@ func (b *board) Place(n *spike.Network) (hw.Placement, error) {
 	if p.model == "" {
 		p.model = "spikeray-" + strings.TrimPrefix(p.digest, "sha256:")
 	}
-	ctx := context.Background()
 	free, err := b.take(ctx)
 	if err != nil {
 		return nil, err

@@ -100,7 +100,7 @@ func Dial(ctx context.Context, o Options) (hw.Board, error) {
 	var token [16]byte
 	rand.Read(token[:])
 	b.owner = hex.EncodeToString(token[:])
-	b.ctx, b.cancel = context.WithCancel(context.Background())
+	b.ctx, b.cancel = context.WithCancel(context.WithoutCancel(ctx)) // until Close, however long ctx lives
 	if err := b.introduce(ctx); err != nil {
 		b.cancel()
 		b.http.CloseIdleConnections()
@@ -171,9 +171,11 @@ func (b *board) introduce(ctx context.Context) error {
 	return nil
 }
 
-func (b *board) Name() string                                   { return b.name }
-func (b *board) Capabilities() hw.Capabilities                  { return b.can }
-func (b *board) Compile(n *spike.Network) (spike.Runner, error) { return hw.Compile(b, n) }
+func (b *board) Name() string                  { return b.name }
+func (b *board) Capabilities() hw.Capabilities { return b.can }
+func (b *board) Compile(ctx context.Context, n *spike.Network) (spike.Runner, error) {
+	return hw.Compile(ctx, b, n)
+}
 
 func (b *board) Health(ctx context.Context) error {
 	_, _, err := b.ask(ctx, http.MethodGet, "/v2/health/ready", nil, "", maxObject)
@@ -187,7 +189,7 @@ func (b *board) Close() error {
 	loaded := b.loaded
 	b.loaded = nil
 	b.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.Background(), min(closeGrace, b.options.Timeout))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(b.ctx), min(closeGrace, b.options.Timeout))
 	defer cancel()
 	body, _ := json.Marshal(oip.RepositoryRequest{Parameters: b.parameters(nil)})
 	for name := range loaded {

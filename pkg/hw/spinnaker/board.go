@@ -38,8 +38,8 @@ import (
 )
 
 var (
-	// ErrSilent is wrapped by the error of a board that does not answer.
-	ErrSilent = errors.New("no answer")
+	// ErrSilent is wrapped by the error of a board that does not answer. It is a [hw.ErrLate].
+	ErrSilent = hw.NewError(hw.ErrLate, "no answer")
 	// ErrStopped is wrapped by the error of a run that the toolchain ended before it was over.
 	ErrStopped = errors.New("spinnaker: the toolchain stopped the network")
 	// ErrNotReset is wrapped by the error of a run that did not begin at time zero.
@@ -130,7 +130,7 @@ func New(ctx context.Context, o Options) (hw.Board, error) {
 		return nil, fmt.Errorf("spinnaker: %w", err)
 	}
 	b := &board{opt: o, toolchain: t, link: l, owner: make(chan struct{}, 1)}
-	b.running, b.stop = context.WithCancel(context.Background())
+	b.running, b.stop = context.WithCancel(context.WithoutCancel(ctx)) // until Close, however long ctx lives
 	b.keeper.Go(b.keep)
 	return b, nil
 }
@@ -153,7 +153,9 @@ func (b *board) Capabilities() hw.Capabilities {
 	}
 }
 
-func (b *board) Compile(n *spike.Network) (spike.Runner, error) { return hw.Compile(b, n) }
+func (b *board) Compile(ctx context.Context, n *spike.Network) (spike.Runner, error) {
+	return hw.Compile(ctx, b, n)
+}
 
 // Health asks every board that a network is loaded on for its version.
 func (b *board) Health(ctx context.Context) error {
@@ -221,9 +223,13 @@ func (b *board) keep() {
 	}
 }
 
-func (b *board) Place(n *spike.Network) (hw.Placement, error) {
+// Place takes no hardware: it looks into what the toolchain has said of the network that it loaded.
+func (b *board) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
 	if b.running.Err() != nil {
 		return nil, hw.ErrClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	stages, err := hw.Stages(n)
 	if err != nil {

@@ -47,7 +47,7 @@ func TestPatientBoardGivesTheSimulatorsSpikesAndLosesNone(t *testing.T) {
 	n := hwtest.Network()
 	b := open(t)
 	p := hwtest.Load(t, b, n)
-	reference, err := spike.Simulator{}.Compile(n)
+	reference, err := spike.Simulator{}.Compile(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestLostPacketsAreCounted(t *testing.T) {
 func TestDoubledPacketsChangeNothing(t *testing.T) {
 	n := hwtest.Network()
 	in := hwtest.Input(n, 4)
-	reference, err := spike.Simulator{}.Compile(n)
+	reference, err := spike.Simulator{}.Compile(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +281,7 @@ func TestAnotherNetworkIsRefused(t *testing.T) {
 	} {
 		n := hwtest.Network()
 		change(n)
-		_, err := b.Place(n)
+		_, err := b.Place(t.Context(), n)
 		var refusal *hw.Refusal
 		if !errors.As(err, &refusal) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
@@ -289,7 +289,7 @@ func TestAnotherNetworkIsRefused(t *testing.T) {
 	}
 	n := hwtest.Network()
 	n.Steps = spike.MaxSteps
-	if _, err := b.Place(n); err != nil {
+	if _, err := b.Place(t.Context(), n); err != nil {
 		t.Errorf("%d steps fit into 80: %v", n.Steps, err)
 	}
 }

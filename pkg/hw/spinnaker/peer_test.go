@@ -271,7 +271,7 @@ func TestToolchainRunsTheNetwork(t *testing.T) {
 	}
 	t.Cleanup(func() { b.Close() })
 	program := hwtest.Load(t, b, n)
-	reference, err := spike.Simulator{}.Compile(n)
+	reference, err := spike.Simulator{}.Compile(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,7 +351,7 @@ func TestLiveConnectionOfTheToolchainDrivesTheLoopback(t *testing.T) {
 			got[at{e.Label, e.Time}] = append(got[at{e.Label, e.Time}], e.Atoms...)
 		}
 	}
-	reference, err := spike.Simulator{}.Compile(n)
+	reference, err := spike.Simulator{}.Compile(t.Context(), n)
 	if err != nil {
 		t.Fatal(err)
 	}

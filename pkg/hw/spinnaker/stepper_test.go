@@ -19,7 +19,7 @@ func newStepper(ctx context.Context, n *spike.Network, steps int) *stepper {
 	s := &stepper{in: make(chan []uint8), out: make(chan [][]uint8)}
 	s.group.Go(func() {
 		defer close(s.out)
-		runner, err := spike.Simulator{}.Compile(n)
+		runner, err := spike.Simulator{}.Compile(ctx, n)
 		if err != nil {
 			panic(err)
 		}
