@@ -22,7 +22,7 @@ func TestTheSimulatorIsOnTheKernelAskedFor(t *testing.T) {
 		t.Error("it is on another")
 	}
 	abacus := Options{Name: "loihi", Open: emulator, Kernel: "abacus", Log: slog.New(slog.DiscardHandler)}
-	_, keeping := New(abacus)
+	_, keeping := New(t.Context(), abacus)
 	_, trying := Test(t.Context(), abacus, hwtest.Network())
 	for _, err := range []error{keeping, trying} {
 		if !errors.Is(err, spike.ErrKernel) {
