@@ -32,7 +32,7 @@ type mutant struct {
 	name     string // PACKAGE: WHAT
 	file     string
 	old, new string
-	packages []string // whose tests should notice, those that are likely to first
+	packages []string // whose tests should notice, each perhaps with the test that is tried first: see in
 }
 
 // apply gives the file's text with the fault.
@@ -222,17 +222,18 @@ func (t *tester) sound(ctx context.Context, chosen []mutant, before map[string]b
 	var done []string
 	for _, m := range chosen {
 		for _, name := range m.packages {
-			if before[m.name] || slices.Contains(done, name) {
+			folder, _, _ := strings.Cut(name, " ")
+			if before[m.name] || slices.Contains(done, folder) {
 				continue
 			}
-			done = append(done, name)
+			done = append(done, folder)
 			began := time.Now()
-			if passes, text := t.test(ctx, name); ctx.Err() != nil {
+			if passes, text := t.test(ctx, folder, "."); ctx.Err() != nil {
 				return ctx.Err()
 			} else if !passes {
-				return fmt.Errorf("the tests of %s fail without a fault:\n%s", name, text)
+				return fmt.Errorf("the tests of %s fail without a fault:\n%s", folder, text)
 			}
-			fmt.Printf("passes without a fault  %4.0f s  %s\n", time.Since(began).Seconds(), name)
+			fmt.Printf("passes without a fault  %4.0f s  %s\n", time.Since(began).Seconds(), folder)
 		}
 	}
 	return nil
@@ -253,19 +254,27 @@ func (t *tester) try(ctx context.Context, m mutant) (verdict, string) {
 		return broken, err.Error()
 	}
 	defer func() { _ = os.WriteFile(path, whole, 0o644) }()
-	if text, err := t.command(ctx, "build", "-o", os.DevNull, "./"+filepath.ToSlash(filepath.Dir(m.file))); err != nil {
-		return broken, "does not build: " + strings.Join(strings.Fields(text), " ")
-	}
 	for _, name := range m.packages {
-		if passes, text := t.test(ctx, name); !passes {
-			return killed, strings.TrimPrefix(name, "./") + " " + failed(text)
+		folder, first, _ := strings.Cut(name, " ")
+		for _, tests := range []string{first, "."} {
+			if tests == "" {
+				continue
+			}
+			passes, text := t.test(ctx, folder, tests)
+			if strings.Contains(text, "[build failed]") || strings.Contains(text, "[setup failed]") {
+				return broken, "does not build: " + strings.Join(strings.Fields(text), " ")
+			}
+			if !passes {
+				return killed, folder + " " + failed(text)
+			}
 		}
 	}
 	return survived, ""
 }
 
-func (t *tester) test(ctx context.Context, name string) (passes bool, text string) {
-	text, err := t.command(ctx, "test", "-count=1", "-vet=off", "-failfast", "-timeout", t.timeout.String(), name)
+// test runs the tests of a package whose names match.
+func (t *tester) test(ctx context.Context, folder, tests string) (passes bool, text string) {
+	text, err := t.command(ctx, "test", "-count=1", "-vet=off", "-failfast", "-timeout", t.timeout.String(), "-run", tests, "./"+folder)
 	return err == nil, text
 }
 
