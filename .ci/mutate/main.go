@@ -278,7 +278,7 @@ func (t *tester) test(ctx context.Context, folder, tests string) (passes bool, t
 	return err == nil, text
 }
 
-// command runs go in the copy. What it starts ends with it.
+// command runs go in the copy. What it starts ends with it: a test that hangs leaves processes behind.
 func (t *tester) command(ctx context.Context, args ...string) (string, error) {
 	c := exec.CommandContext(ctx, "go", args...)
 	c.Dir = t.dir
@@ -286,7 +286,13 @@ func (t *tester) command(ctx context.Context, args ...string) (string, error) {
 	c.WaitDelay = 10 * time.Second
 	var text bytes.Buffer
 	c.Stdout, c.Stderr = &text, &text
-	err := c.Run()
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
+	if err := c.Start(); err != nil {
+		return "", err
+	}
+	err := c.Wait()
+	_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) // whoever is left of the group
 	return text.String(), err
 }
 

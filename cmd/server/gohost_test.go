@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/spikeray/spikeray/internal/oip"
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -28,6 +30,7 @@ type host struct {
 
 	mu    sync.Mutex
 	wrong bool   // the next answer
+	hang  string // what the paths end in that are never answered; "" for none
 	key   string // of who asked last
 }
 
@@ -76,6 +79,14 @@ func (h *host) lastKey() string {
 }
 
 func (h *host) serve(w http.ResponseWriter, r *http.Request) {
+	h.mu.Lock()
+	hang := h.hang
+	h.mu.Unlock()
+	if hang != "" && strings.HasSuffix(r.URL.Path, hang) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the end of the connection is not noticed
+		<-r.Context().Done()
+		return
+	}
 	var answer any = struct{}{}
 	name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v2/models/"), "/")
 	digest := "sha256:" + strings.TrimPrefix(name, "spikeray-")
@@ -119,7 +130,16 @@ func (h *host) infer(w http.ResponseWriter, r *http.Request, name, digest string
 	in := spike.Train{Axis: h.net.Axis, Shape: h.net.Input, Counts: request.Inputs[0].Data}
 	steps := len(in.Counts) / h.net.Input.Len()
 	out := spike.Train{Axis: h.net.Axis, Shape: h.shape, Counts: make([]uint8, steps*h.shape.Len())}
-	stats, err := h.runner.Run(r.Context(), in, out, spike.RunOptions{})
+	var opt spike.RunOptions
+	for _, o := range request.Outputs {
+		if layer, asked := strings.CutPrefix(o.Name, "layer/"); asked {
+			if opt.Recorder == nil {
+				opt.Recorder = &spike.Recorder{}
+			}
+			opt.Recorder.Rasters = append(opt.Recorder.Rasters, layer)
+		}
+	}
+	stats, err := h.runner.Run(r.Context(), in, out, opt)
 	if err != nil {
 		fail(err)
 		return
@@ -131,10 +151,20 @@ func (h *host) infer(w http.ResponseWriter, r *http.Request, name, digest string
 		h.wrong = false
 	}
 	h.mu.Unlock()
+	tensor := func(name string, s spike.Shape, counts []uint8) oip.Tensor {
+		return oip.Tensor{Name: name, Datatype: oip.Uint8, Shape: []int{steps, s.H, s.W, s.C}, Data: counts}
+	}
 	answer := oip.InferResponse{
 		ModelName:  name,
-		Outputs:    []oip.Tensor{{Name: "out", Datatype: oip.Uint8, Shape: []int{steps, h.shape.H, h.shape.W, h.shape.C}, Data: out.Counts}},
+		Outputs:    []oip.Tensor{tensor("out", h.shape, out.Counts)},
 		Parameters: oip.Parameters{"network": digest, "spikes": stats.Spikes, "synaptic_operations": stats.SynapticOperations, "clipped": 0, "board_steps": steps, "saturated": 0},
+	}
+	if opt.Recorder != nil {
+		for _, l := range opt.Recorder.Layers {
+			layer := tensor("layer/"+l.Name, l.Raster.Shape, l.Raster.Counts)
+			layer.Parameters = oip.Parameters{"synaptic_operations": l.SynapticOperations}
+			answer.Outputs = append(answer.Outputs, layer)
+		}
 	}
 	body, header, err := answer.Encode()
 	if err != nil {
@@ -174,5 +204,22 @@ func TestHangupLiftsAQuarantine(t *testing.T) {
 	}
 	if status, logs := p.end(t); status != 0 || !strings.Contains(logs, `"state":"quarantined"`) {
 		t.Errorf("status %d\n%s", status, logs)
+	}
+}
+
+func TestSelftestWaitsNoLongerThanItIsTold(t *testing.T) {
+	file := write(t, testmodel.BoardFile("mine"), t.TempDir(), "mine.safetensors")
+	for _, c := range []struct{ hang, flag string }{{"/infer", "--board-timeout=200ms"}, {"/v2", "--board-start-timeout=200ms"}} {
+		h := newHost(t, file)
+		h.hang = c.hang
+		began := time.Now()
+		r := spikeray(t, nil, "board", "selftest", "--board=remote", "--board-option=url="+h.URL, "--model="+file, c.flag)
+		if took := time.Since(began); r.status != 1 || took < 200*time.Millisecond || took > 8*time.Second {
+			t.Errorf("%s: %+v after %v", c.flag, r, took)
+		}
+	}
+	if r := spikeray(t, nil, "board", "selftest", "--board=remote", "--board-option=url="+newHost(t, file).URL, "--model="+file); r.status != 0 ||
+		!strings.Contains(r.out, "every spike is the simulator's") {
+		t.Errorf("a host that is well: %+v", r)
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/pipeline"
 )
 
@@ -140,8 +139,8 @@ var wiringOf = map[string]struct {
 	"board selftest": {nil, modelReaches(func(c *commands) *modelFlag { return &c.Board.Selftest.modelFlag }).and(
 		boardFlagReaches(func(c *commands) *boardFlag { return &c.Board.Selftest.boardFlag }),
 		reaches{
-			"board-timeout":       {"3s", onLoihi, func(c *commands) (any, any) { return selftestOptions(c).Timeout, 3 * time.Second }},
-			"board-start-timeout": {"5s", onLoihi, func(c *commands) (any, any) { return selftestOptions(c).StartTimeout, 5 * time.Second }},
+			"board-timeout":       {"3s", onLoihi, func(c *commands) (any, any) { return c.Board.Selftest.BoardTimeout, 3 * time.Second }},
+			"board-start-timeout": {"5s", onLoihi, func(c *commands) (any, any) { return c.Board.Selftest.BoardStartTimeout, 5 * time.Second }},
 			"json":                {"true", nil, func(c *commands) (any, any) { return c.Board.Selftest.JSON, true }},
 		},
 	)},
@@ -150,10 +149,6 @@ var wiringOf = map[string]struct {
 		"timeout": {"7s", nil, func(c *commands) (any, any) { return c.Healthcheck.Timeout, 7 * time.Second }},
 	}},
 	"version": {},
-}
-
-func selftestOptions(c *commands) board.Options {
-	return board.Options{Timeout: c.Board.Selftest.BoardTimeout, StartTimeout: c.Board.Selftest.BoardStartTimeout}
 }
 
 // A flag that is added and is in no table fails here: whoever adds it has to say what it reaches.
