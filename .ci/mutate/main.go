@@ -282,7 +282,7 @@ func (t *tester) test(ctx context.Context, folder, tests string) (passes bool, t
 func (t *tester) command(ctx context.Context, args ...string) (string, error) {
 	c := exec.CommandContext(ctx, "go", args...)
 	c.Dir = t.dir
-	c.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false", "GOWORK=off")
+	c.Env = append(os.Environ(), "GOFLAGS=-buildvcs=false -trimpath", "GOWORK=off") // so that what was built in another copy is used again
 	c.WaitDelay = 10 * time.Second
 	var text bytes.Buffer
 	c.Stdout, c.Stderr = &text, &text
