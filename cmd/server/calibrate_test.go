@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"slices"
@@ -176,4 +179,45 @@ func FuzzLabels(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Pictures of twelve bits that do not say so are read by --bits alone, and --prevalence is the place's, whatever the
+// pictures' is.
+func TestCalibrateHeedsBitsAndPrevalence(t *testing.T) {
+	model, flat := gatedModel(t), t.TempDir()
+	for i := range 70 {
+		grey := testmodel.Picture(40, 40, uint64(i))
+		deep := image.NewGray16(grey.Rect)
+		for j, v := range grey.Pix {
+			s := max(int(v)*4095/255-j%7, 0)
+			deep.Pix[2*j], deep.Pix[2*j+1] = byte(s>>8), byte(s)
+		}
+		var file bytes.Buffer
+		if err := png.Encode(&file, deep); err != nil {
+			t.Fatal(err)
+		}
+		write(t, file.Bytes(), flat, fmt.Sprintf("%d.png", i))
+	}
+	answers := lines(t, spikeray(t, nil, "predict", "--json", "--bits=12", "--model", model, flat).out)
+	slices.SortFunc(answers, func(a, b predicted) int { return cmp.Compare(*a.RawProbability, *b.RawProbability) })
+	labels := "file,label\n"
+	for i, a := range answers {
+		class := normal
+		if (i >= 35) != (i%10 == 3) {
+			class = pneumonia
+		}
+		labels += a.File + "," + class + "\n"
+	}
+	csv := write(t, []byte(labels), flat, "labels.csv")
+	calibrate := func(args ...string) ran {
+		return spikeray(t, nil, append([]string{"calibrate", "--json", "--model", model, "--out", filepath.Join(t.TempDir(), "c.json"), csv}, args...)...)
+	}
+	r := calibrate("--bits=12", "--prevalence=0.125")
+	c, err := site.Parse([]byte(r.out))
+	if err != nil || r.status != 0 || c.Data.Pictures != 70 || c.Calibration.Prevalence != 0.125 {
+		t.Errorf("%+v: %v", r, err)
+	}
+	if r := calibrate(); r.status != 1 || !strings.Contains(r.err, "bits=") {
+		t.Errorf("without --bits: %+v", r)
+	}
 }

@@ -105,3 +105,20 @@ func TestEvaluateWantsBothFolders(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestEvaluateDrawsAsManySamplesAsItIsTold(t *testing.T) {
+	dir, model := folder(t, 6), gatedModel(t)
+	interval := func(samples string) [2]float64 {
+		t.Helper()
+		var got struct{ Intervals map[string][2]float64 }
+		r := spikeray(t, nil, "evaluate", "--json", "--model", model, "--bootstrap="+samples, dir)
+		if err := json.Unmarshal([]byte(r.out), &got); err != nil || r.status != 0 || (len(got.Intervals) == 0) != (samples == "0") {
+			t.Fatalf("%s samples: %+v, %v", samples, r, err)
+		}
+		return got.Intervals["brier"]
+	}
+	interval("0")
+	if one, many := interval("1"), interval("400"); one[0] != one[1] || many[0] >= many[1] {
+		t.Errorf("one sample from %v to %v, 400 from %v to %v", one[0], one[1], many[0], many[1])
+	}
+}

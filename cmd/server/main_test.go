@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"go.uber.org/goleak"
@@ -29,11 +30,13 @@ type ran struct {
 	out, err string
 }
 
-// spikeray runs the program within the test.
+// spikeray runs the program within the test. A server that should have refused to start is ended after a while.
 func spikeray(t *testing.T, stdin []byte, args ...string) ran {
 	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
 	var out, err bytes.Buffer
-	status := run(context.Background(), args, &streams{in: bytes.NewReader(stdin), out: &out, err: &err})
+	status := run(ctx, args, &streams{in: bytes.NewReader(stdin), out: &out, err: &err})
 	return ran{status, out.String(), err.String()}
 }
 

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +30,7 @@ var wiring = map[string]struct {
 	"addr":              {"127.0.0.1:9", nil, func(s served) (any, any) { return s.command.Addr, "127.0.0.1:9" }},
 	"model":             {"snnxray", nil, func(s served) (any, any) { return fmt.Sprint(s.command.Model), "[snnxray]" }},
 	"calibration":       {"a.json", nil, func(s served) (any, any) { return fmt.Sprint(s.command.Calibration), "[a.json]" }},
-	"threshold":         {"0.25", nil, func(s served) (any, any) { return *s.server.Standard.Threshold, 0.25 }},
+	"threshold":         {"0.25", nil, func(s served) (any, any) { return orNil(s.server.Standard.Threshold), 0.25 }},
 	"operating-point":   {"screening", nil, func(s served) (any, any) { return s.server.Standard.OperatingPoint, "screening" }},
 	"gate":              {"off", nil, func(s served) (any, any) { return s.server.Gate, pipeline.GateOff }},
 	"max-bytes":         {"1M", nil, func(s served) (any, any) { return s.server.MaxImageBytes, int64(1 << 20) }},
@@ -71,10 +70,22 @@ var wiring = map[string]struct {
 	"board-canary-tolerance": {"0.5", onLoihi, func(s served) (any, any) { return s.board.Tolerance, 0.5 }},
 }
 
+// orNil is what a pointer points at, or nil.
+func orNil[T any](p *T) any {
+	if p == nil {
+		return nil
+	}
+	return *p
+}
+
 var onLoihi = []string{"--board=loihi"}
 
-// elsewhere are the flags of serve whose effect other tests see.
-var elsewhere = []string{"help", "version", "kernel"}
+// elsewhere are the flags of every command that no table has, each with a test that sees what it does.
+var elsewhere = map[string]string{
+	"help":    "TestHelpAndMistakes",
+	"version": "TestOneVersion",
+	"kernel":  "TestTheKernelIsTheOneAskedFor",
+}
 
 func parseServe(t *testing.T, environment []string, args ...string) served {
 	t.Helper()
@@ -106,29 +117,38 @@ func parseServe(t *testing.T, environment []string, args ...string) served {
 }
 
 func TestEveryFlagAndVariableOfServeReachesItsField(t *testing.T) {
-	var c commands
-	for _, node := range newParser(&c).Model.Leaves(false) {
-		if node.Name != "serve" {
-			continue
-		}
-		for _, flags := range node.AllFlags(false) {
-			for _, flag := range flags {
-				if _, wired := wiring[flag.Name]; !wired && !slices.Contains(elsewhere, flag.Name) {
-					t.Errorf("--%s is not in the table", flag.Name)
-				}
-			}
-		}
-	}
 	for name, w := range wiring {
 		t.Run(name, func(t *testing.T) {
 			if got, want := w.reach(parseServe(t, nil, append(w.with, "--"+name+"="+w.value)...)); got != want {
 				t.Errorf("--%s=%s reaches %v, want %v", name, w.value, got, want)
 			}
-			variable := envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_")) + "=" + w.value
+			if got, want := w.reach(parseServe(t, nil, w.with...)); got == want && name != "board" {
+				t.Errorf("--%s=%s is the default, and tells nothing", name, w.value)
+			}
+			variable := variableOf(name) + "=" + w.value
 			if got, want := w.reach(parseServe(t, []string{variable}, w.with...)); got != want {
 				t.Errorf("%s reaches %v, want %v", variable, got, want)
 			}
 		})
+	}
+}
+
+func variableOf(flag string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+func TestThePlanOfMemoryReachesTheServer(t *testing.T) {
+	s := parseServe(t, nil, "--memory=700M", "--max-upload-memory=99M")
+	if s.server.Queue.Memory != s.plan.Pictures || s.server.MaxUploadMemory != s.plan.Uploads || s.plan.Uploads != 99<<20 || s.plan.Pictures < 100<<20 {
+		t.Errorf("%d for pictures and %d for uploads, of %+v", s.server.Queue.Memory, s.server.MaxUploadMemory, s.plan)
+	}
+}
+
+// A board's zero is never, and not the default.
+func TestZeroIsNeverForABoard(t *testing.T) {
+	o := parseServe(t, nil, "--board=loihi", "--board-queue=0", "--board-canary=0", "--board-canary-answers=0", "--board-check=0").board
+	if o.Queue >= 0 || o.Canary >= 0 || o.CanaryAnswers >= 0 || o.Check >= 0 {
+		t.Errorf("%d waiting, a canary every %v and %d answers, %v checked", o.Queue, o.Canary, o.CanaryAnswers, o.Check)
 	}
 }
 
