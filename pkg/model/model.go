@@ -26,7 +26,7 @@ type Model struct {
 
 // Decode reads a model file and prepares its spiking body to run on a back end, nil for the simulator, where the gate
 // always runs. The file's bytes are not kept. What is wrong with a file is a *FormatError; what the back end cannot run
-// is the back end's own error. The context is for a back end that waits for something; without one, nothing looks at it.
+// is the back end's own error. The context is for a back end that waits for something; the simulator does not.
 func Decode(ctx context.Context, file []byte, backend spike.Backend) (*Model, error) {
 	if backend == nil {
 		backend = spike.Simulator{}
