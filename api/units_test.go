@@ -86,8 +86,8 @@ func TestEachStageIsToldInItsUnit(t *testing.T) {
 // slow is a back end that takes its time.
 type slow time.Duration
 
-func (slow) Name() string                                   { return "slow" }
-func (s slow) Compile(*spike.Network) (spike.Runner, error) { return s, nil }
+func (slow) Name() string                                                    { return "slow" }
+func (s slow) Compile(context.Context, *spike.Network) (spike.Runner, error) { return s, nil }
 func (s slow) Run(context.Context, spike.Train, spike.Train, spike.RunOptions) (spike.Stats, error) {
 	time.Sleep(time.Duration(s))
 	return spike.Stats{NeuronSteps: 1}, nil

@@ -16,6 +16,7 @@ import (
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/testmodel"
 	"github.com/spikeray/spikeray/pkg/hw"
+	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -37,12 +38,12 @@ type host struct {
 func newHost(t *testing.T, file string) *host {
 	t.Helper()
 	var body taker
-	if _, err := pipeline.OpenModel(file, &body); err != nil {
+	if _, err := pipeline.OpenModel(t.Context(), file, model.DecodeOptions{Backend: &body}); err != nil {
 		t.Fatal(err)
 	}
 	h := &host{net: body.net}
 	var err error
-	if h.runner, err = (spike.Simulator{}).Compile(h.net); err != nil {
+	if h.runner, err = (spike.Simulator{}).Compile(t.Context(), h.net); err != nil {
 		t.Fatal(err)
 	}
 	shapes, err := h.net.Shapes()

@@ -70,8 +70,8 @@ func TestAPredictionStopsWhereverItsContextEnds(t *testing.T) {
 // backend runs nothing, and is told the context.
 type backend func(context.Context) error
 
-func (backend) Name() string                                   { return "told" }
-func (b backend) Compile(*spike.Network) (spike.Runner, error) { return b, nil }
+func (backend) Name() string                                                    { return "told" }
+func (b backend) Compile(context.Context, *spike.Network) (spike.Runner, error) { return b, nil }
 func (b backend) Run(ctx context.Context, _, _ spike.Train, _ spike.RunOptions) (spike.Stats, error) {
 	return spike.Stats{}, b(ctx)
 }
