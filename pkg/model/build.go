@@ -46,109 +46,172 @@ func build(d *Description, c *container, tier kernel.Tier) (own, gate *network, 
 	return own, gate, nil
 }
 
-// build lays the layers one on another and takes their weights out of the container.
-func (b *builder) build(a architecture) (*network, error) {
-	first, last := -1, -1
-	for i, l := range a.layers {
-		if l.Type == "neurons" {
-			if first < 0 {
-				first = i
-			}
-			last = i
+// parts are an architecture's layers, cut where what runs them changes. The softmax at the end is none of them.
+type parts struct {
+	front   []placed // computed with real numbers, or from the picture's bytes
+	encoder []placed // the first neurons, and the poolings right behind them; none without neurons
+	body    []placed // up to the last neurons, and the poolings right behind them
+	readout []placed // real numbers again
+}
+
+// placed is a layer with its place in the file, which errors name.
+type placed struct {
+	i int
+	*Layer
+}
+
+// divide cuts an architecture's layers into the parts of docs/MODEL_FILE.md.
+func divide(a architecture) (p parts, err error) {
+	layers := make([]placed, len(a.layers))
+	for i := range a.layers {
+		layers[i] = placed{i, &a.layers[i]}
+	}
+	isNeurons := func(l placed) bool { return l.Type == "neurons" }
+	isSoftmax := func(l placed) bool { return l.Type == "softmax" }
+	isOther := func(l placed) bool { return l.Type != "max_pool2d" }
+	last := len(layers) - 1
+	switch i := slices.IndexFunc(layers, isSoftmax); {
+	case i < 0:
+		return p, formatError("layers", "the last one is not a softmax")
+	case i < last:
+		return p, layerError(i, layers[i].Layer, "type", "softmax is the last layer, over as many units as there are labels")
+	}
+	layers = layers[:last]
+	first := slices.IndexFunc(layers, isNeurons)
+	if (first >= 0) != (a.time != nil) {
+		return p, formatError("time", "stands there if and only if the network has neurons")
+	}
+	if first < 0 {
+		p.front = layers
+		return p, nil
+	}
+	// until is where the poolings from i on end.
+	until := func(i int) int {
+		if n := slices.IndexFunc(layers[i:], isOther); n >= 0 {
+			return i + n
+		}
+		return len(layers)
+	}
+	body := until(first + 1)
+	end := body
+	for i := len(layers) - 1; i >= body; i-- {
+		if isNeurons(layers[i]) {
+			end = until(i + 1)
+			break
 		}
 	}
-	if (first >= 0) != (a.time != nil) {
-		return nil, formatError("time", "stands there if and only if the network has neurons")
+	return parts{layers[:first], layers[first:body], layers[body:end], layers[end:]}, nil
+}
+
+// build makes a network of the layers and takes their weights out of the container.
+func (b *builder) build(a architecture) (*network, error) {
+	p, err := divide(a)
+	if err != nil {
+		return nil, err
 	}
-	shape := kernel.Shape{H: a.height, W: a.width, C: 1}
-	n := &network{front: newAnalog(b.tier, shape), scale: float32(a.scale)}
-	if a.time != nil {
-		n.axis, n.steps = a.time.Axis, a.time.Steps
-	}
-	part := n.front
-	bytes := true                // the picture is whole numbers, and so are the counts that the read-out of rows takes
-	var pools []*spike.MaxPool2D // right behind the encoder
+	n := &network{scale: float32(a.scale)}
 	b.network, b.reach, b.passes = n, maxPixel/float64(n.scale), 1
 	// With whole-number weights anywhere, a network's answer is promised to be the same on every processor.
 	b.exact = slices.ContainsFunc(a.layers, func(l Layer) bool { return l.Scale != "" })
-	for i := range a.layers {
-		l := &a.layers[i]
-		inBody := first >= 0 && i > first && (i < last || i == last)
-		switch {
-		case l.Type == "softmax":
-			if i != len(a.layers)-1 || shape.Len() != len(a.labels) {
-				return nil, layerError(i, l, "type", "softmax is the last layer, over as many units as there are labels")
-			}
-			continue
-		case i == first:
-			n.last = l.neurons()
-			n.neurons += n.last.StateLen(shape, n.axis)
-			n.body = &spike.Network{Axis: n.axis, Steps: n.steps, Exact: b.exact, Source: n.last, Input: shape}
-			b.passes = max(1, n.steps)
-			if _, err := n.body.Shapes(); err != nil { // the encoder's own fields
-				return nil, layerError(i, l, "model", "%v", err)
-			}
-			if err := b.neurons(i, l, n.last, shape); err != nil {
-				return nil, err
-			}
-			continue
-		case first >= 0 && i > first && part == n.front && l.Type == "max_pool2d" && len(n.body.Layers) == 0:
-			w, err := b.window(i, l, l.Pool, false, shape)
-			if err != nil {
-				return nil, err
-			}
-			pools = append(pools, &spike.MaxPool2D{LayerName: l.Name, Pool: *l.Pool, Stride: *l.Stride})
-			shape = w.Out
-			n.body.Input = shape
-			continue
-		case inBody, i > last && first >= 0 && part == n.front && l.Type == "max_pool2d":
-			layer, out, err := b.spiking(i, l, shape)
-			if err != nil {
-				return nil, err
-			}
-			if neurons, ok := layer.(*spike.Neurons); ok {
-				n.last = neurons
-				n.neurons += neurons.StateLen(shape, n.axis)
-			}
-			n.body.Layers = append(n.body.Layers, layer)
-			shape = out
-			continue
-		case first >= 0 && i > last && part == n.front:
-			n.readout = newAnalog(b.tier, shape)
-			part = n.readout
-			n.bodyOut = shape
-			bytes = n.axis == spike.Rows
-			b.passes = 1
+	if n.front, err = b.chain(p.front, kernel.Shape{H: a.height, W: a.width, C: 1}, true); err != nil {
+		return nil, err
+	}
+	logits := n.front.out
+	if len(p.encoder) > 0 {
+		n.axis, n.steps = a.time.Axis, a.time.Steps
+		if err := b.spikes(n, p); err != nil {
+			return nil, err
 		}
-		op, err := b.analog(i, l, shape, bytes)
+		// Along rows the read-out takes the counts, which are whole numbers.
+		if n.readout, err = b.chain(p.readout, n.bodyOut, n.axis == spike.Rows); err != nil {
+			return nil, err
+		}
+		logits = n.readout.out
+	}
+	if logits.Len() != len(a.labels) {
+		i := len(a.layers) - 1
+		return nil, layerError(i, &a.layers[i], "type", "softmax is the last layer, over as many units as there are labels")
+	}
+	return n, nil
+}
+
+// chain builds the layers of the front or of the read-out. bytes says that what comes in is whole numbers.
+func (b *builder) chain(layers []placed, in kernel.Shape, bytes bool) (*analog, error) {
+	chain := newAnalog(b.tier, in)
+	for _, l := range layers {
+		op, err := b.analog(l.i, l.Layer, in, bytes)
 		if err != nil {
 			return nil, err
 		}
 		bytes = bytes && op.kind == "flatten"
-		part.add(op)
-		shape = op.out
+		chain.add(op)
+		in = op.out
 	}
-	if a.layers[len(a.layers)-1].Type != "softmax" {
-		return nil, formatError("layers", "the last one is not a softmax")
+	return chain, nil
+}
+
+// spikes builds the encoder and the body behind the front.
+func (b *builder) spikes(n *network, p parts) error {
+	b.passes = max(1, n.steps)
+	defer func() { b.passes = 1 }()
+	pools, err := b.encoder(n, p.encoder)
+	if err != nil {
+		return err
 	}
-	if first >= 0 && n.readout == nil {
-		n.readout, n.bodyOut = newAnalog(b.tier, shape), shape
+	if err := b.body(n, p.body); err != nil {
+		return err
 	}
-	if n.body != nil {
-		var err error
-		if n.encoder, err = (spike.Simulator{Kernel: b.tier.Name()}).Population(n.body.Source, n.front.out, n.axis, pools...); err != nil {
-			return nil, formatError("layers", "%v", err)
+	if n.encoder, err = (spike.Simulator{Kernel: b.tier.Name()}).Population(n.body.Source, n.front.out, n.axis, pools...); err != nil {
+		return formatError("layers", "%v", err)
+	}
+	if _, err := n.body.Shapes(); err != nil {
+		return formatError("layers", "%v", err)
+	}
+	if max(n.steps, 1)*max(n.body.Input.Len(), n.bodyOut.Len()) > maxTrainBytes {
+		return formatError("time.steps", "steps times spikes a step are more than %d", maxTrainBytes)
+	}
+	return nil
+}
+
+// encoder builds the neurons that the front drives, and begins the body behind them and their poolings, which it returns.
+func (b *builder) encoder(n *network, layers []placed) (pools []*spike.MaxPool2D, err error) {
+	l, shape := layers[0], n.front.out
+	n.last = l.neurons()
+	n.neurons = n.last.StateLen(shape, n.axis)
+	n.body = &spike.Network{Axis: n.axis, Steps: n.steps, Exact: b.exact, Source: n.last, Input: shape}
+	if _, err := n.body.Shapes(); err != nil { // the encoder's own fields
+		return nil, layerError(l.i, l.Layer, "model", "%v", err)
+	}
+	if err := b.neurons(l.i, l.Layer, n.last, shape); err != nil {
+		return nil, err
+	}
+	for _, l := range layers[1:] {
+		w, err := b.window(l.i, l.Layer, l.Pool, false, n.body.Input)
+		if err != nil {
+			return nil, err
 		}
+		pools = append(pools, &spike.MaxPool2D{LayerName: l.Name, Pool: *l.Pool, Stride: *l.Stride})
+		n.body.Input = w.Out
 	}
-	if n.body != nil {
-		if _, err := n.body.Shapes(); err != nil {
-			return nil, formatError("layers", "%v", err)
+	return pools, nil
+}
+
+// body builds the layers that take spikes and send them.
+func (b *builder) body(n *network, layers []placed) error {
+	n.bodyOut = n.body.Input
+	for _, l := range layers {
+		layer, out, err := b.spiking(l.i, l.Layer, n.bodyOut)
+		if err != nil {
+			return err
 		}
+		if neurons, ok := layer.(*spike.Neurons); ok {
+			n.last = neurons
+			n.neurons += neurons.StateLen(n.bodyOut, n.axis)
+		}
+		n.body.Layers = append(n.body.Layers, layer)
+		n.bodyOut = out
 	}
-	if n.body != nil && max(n.steps, 1)*max(n.body.Input.Len(), n.bodyOut.Len()) > maxTrainBytes {
-		return nil, formatError("time.steps", "steps times spikes a step are more than %d", maxTrainBytes)
-	}
-	return n, nil
+	return nil
 }
 
 // builder builds a file's networks layer by layer, and counts what they would cost together against the limits before it
