@@ -79,12 +79,12 @@ func (a *analog) takesBytes() bool {
 	return false
 }
 
-// run takes an input [in.H][in.W][in.C] through the chain, bytes where the chain takes them and otherwise r.input, which
+// run takes an input through the chain from its first'th op on, bytes where the chain takes them and otherwise r.input, which
 // the caller has filled. The result lies in the room. A softmax is the caller's: it is not float32.
-func (a *analog) run(r *analogRoom, bytes []uint8) []float32 {
+func (a *analog) run(r *analogRoom, first int, bytes []uint8) []float32 {
 	x, side := r.input, 0
-	for i := range a.ops {
-		o := &a.ops[i]
+	for i := range a.ops[first:] {
+		o := &a.ops[first+i]
 		to := r.maps[side][:o.out.Len()]
 		switch {
 		case o.kind == "flatten":
@@ -148,7 +148,7 @@ type rows struct {
 func (c *rows) load(bytes []uint8, again bool) {
 	c.bytes, c.whole = bytes, nil
 	if again || len(c.chain.ops) != 1 || !c.chain.ops[0].weighted() || c.chain.ops[0].pool != nil {
-		c.whole = c.chain.run(c.room, bytes)
+		c.whole = c.chain.run(c.room, 0, bytes)
 	}
 }
 

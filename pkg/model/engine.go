@@ -2,6 +2,7 @@ package model
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sync"
 
@@ -14,11 +15,12 @@ import (
 type engine struct {
 	net    *network
 	runner spike.Runner // nil without neurons
+	pools  bool         // the read-out begins with a mean over all places, which is taken from sums of counts
 	rooms  sync.Pool
 }
 
 func newEngine(ctx context.Context, n *network, backend spike.Backend) (*engine, error) {
-	e := &engine{net: n}
+	e := &engine{net: n, pools: n.pools()}
 	e.rooms.New = func() any { return e.newRoom() }
 	if n.body == nil {
 		return e, nil
@@ -42,8 +44,8 @@ type room struct {
 	front, readout *analogRoom
 	current        rows
 	encoder        *spike.State
-	in, out        []uint8 // the body's trains
-	sums           []uint32
+	in, out        []uint8   // the body's trains
+	sums           []uint32  // by place and channel, or where the engine pools by channel alone
 	means          []float32 // what so many spikes over meanSteps steps hand on, on average
 	meanSteps      int
 }
@@ -62,7 +64,9 @@ func (e *engine) newRoom() *room {
 	r.encoder = n.encoder.NewState()
 	r.in = make([]uint8, steps*n.body.Input.Len())
 	r.out = make([]uint8, steps*n.bodyOut.Len())
-	r.sums = make([]uint32, n.bodyOut.Len())
+	if r.sums = make([]uint32, n.bodyOut.Len()); e.pools {
+		r.sums = make([]uint32, n.bodyOut.C)
+	}
 	r.readout = n.readout.newRoom()
 	return r
 }
@@ -86,7 +90,7 @@ func (e *engine) infer(ctx context.Context, picture []uint8, steps int, rec *spi
 		}
 	}
 	if n.encoder == nil {
-		return &reading{logits: slices.Clone(n.front.run(r.front, picture))}, nil
+		return &reading{logits: slices.Clone(n.front.run(r.front, 0, picture))}, nil
 	}
 	if steps == 0 {
 		steps = max(1, n.steps)
@@ -147,12 +151,33 @@ func (e *engine) run(ctx context.Context, in, out spike.Train, opt spike.RunOpti
 	return stats, &account, err
 }
 
+// pools says whether the read-out begins with a mean over all places that sums of counts by channel give with the same bits as a sum in
+// float32, place by place: what a count stands for, over any number of steps, is a power of two, so that no sum on the way is rounded.
+func (n *network) pools() bool {
+	if n.body == nil || n.readout.takesBytes() || len(n.readout.ops) == 0 || n.readout.ops[0].kind != "global_average_pool2d" {
+		return false
+	}
+	isPowerOfTwo := func(x float32) bool { fraction, _ := math.Frexp(float64(x)); return fraction == 0.5 }
+	steps, places := max(1, n.steps), n.bodyOut.H*n.bodyOut.W
+	for t := 1; t <= steps; t++ {
+		if one := n.last.Value(1) / float32(t); !isPowerOfTwo(one) || n.last.Value(uint32(t*maxPixel))/float32(t) != float32(t*maxPixel)*one {
+			return false
+		}
+	}
+	return places*steps*maxPixel < 1<<24
+}
+
 // sum adds up the body's spikes of the steps from (0: afresh) up to, not including, to.
 func (e *engine) sum(r *room, from, to int) {
 	if from == 0 {
 		clear(r.sums)
 	}
 	sums := r.sums
+	if e.pools {
+		size := e.net.bodyOut.Len()
+		kernel.ChannelSums(sums, r.out[from*size:to*size])
+		return
+	}
 	for t := from; t < to; t++ {
 		counts := r.out[t*len(sums):][:len(sums)]
 		for i := range sums {
@@ -166,7 +191,7 @@ func (e *engine) sum(r *room, from, to int) {
 func (e *engine) readout(r *room, steps int) []float32 {
 	chain := e.net.readout
 	if chain.takesBytes() {
-		return chain.run(r.readout, r.out[:len(r.sums)])
+		return chain.run(r.readout, 0, r.out[:len(r.sums)])
 	}
 	if r.meanSteps != steps {
 		r.meanSteps, r.means = steps, r.means[:0]
@@ -174,9 +199,16 @@ func (e *engine) readout(r *room, steps int) []float32 {
 			r.means = append(r.means, e.net.last.Value(s)/float32(steps))
 		}
 	}
+	if e.pools {
+		one, places := e.net.last.Value(1)/float32(steps), float32(e.net.bodyOut.H*e.net.bodyOut.W)
+		for i, s := range r.sums {
+			r.readout.input[i] = float32(float32(s)*one) / places
+		}
+		return chain.run(r.readout, 1, nil)
+	}
 	means, input := r.means, r.readout.input[:len(r.sums)]
 	for i, s := range r.sums {
 		input[i] = means[s]
 	}
-	return chain.run(r.readout, nil)
+	return chain.run(r.readout, 0, nil)
 }
