@@ -4,9 +4,8 @@ package models
 import (
 	"embed"
 	"io/fs"
-	"path"
 	"slices"
-	"strings"
+	"unsafe"
 )
 
 // Default is the model that answers when none is named.
@@ -15,27 +14,47 @@ const Default = "spikeray"
 // ForBoards is the one whose whole spiking body neuromorphic boards run without rounding.
 const ForBoards = "spikeray-board"
 
-//go:embed *.safetensors *.md
-var files embed.FS
+//go:embed spikeray.safetensors
+var spikeray string
+
+//go:embed cnnxray.safetensors
+var cnnxray string
+
+//go:embed snnxray.safetensors
+var snnxray string
+
+//go:embed snnxray-int8.safetensors
+var snnxrayInt8 string
+
+//go:embed spikeray-board.safetensors
+var spikerayBoard string
+
+// shipped are the files, the default first, the others by name.
+var shipped = []struct{ name, file string }{
+	{Default, spikeray}, {"cnnxray", cnnxray}, {"snnxray", snnxray}, {"snnxray-int8", snnxrayInt8}, {ForBoards, spikerayBoard},
+}
+
+//go:embed *.md
+var cards embed.FS
 
 // Names lists the shipped models, the default first, the others by name.
 func Names() []string {
-	found, _ := fs.Glob(files, "*.safetensors")
-	names := []string{Default}
-	for _, f := range found {
-		if name := strings.TrimSuffix(f, ".safetensors"); name != Default {
-			names = append(names, name)
-		}
+	var names []string
+	for _, s := range shipped {
+		names = append(names, s.name)
 	}
 	return names
 }
 
-// Open returns a shipped model's file. For a name that is not shipped the error is fs.ErrNotExist.
+// Open returns a shipped model's file. The bytes lie in the program's read-only memory: writing to them is a fault. For a name
+// that is not shipped the error is fs.ErrNotExist.
 func Open(name string) ([]byte, error) {
-	if !slices.Contains(Names(), name) {
-		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	for _, s := range shipped {
+		if s.name == name {
+			return bytes(s.file), nil
+		}
 	}
-	return files.ReadFile(path.Base(name) + ".safetensors")
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 // Card returns a shipped model's card, Markdown, and whether there is one.
@@ -43,6 +62,12 @@ func Card(name string) (string, bool) {
 	if !slices.Contains(Names(), name) {
 		return "", false
 	}
-	card, err := files.ReadFile(path.Base(name) + ".md")
+	card, err := cards.ReadFile(name + ".md")
 	return string(card), err == nil
 }
+
+// bytes are those of a string, not a copy.
+func bytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+// addressOf is where bytes lie.
+func addressOf(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }

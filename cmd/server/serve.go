@@ -20,6 +20,7 @@ import (
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/site"
 	"github.com/spikeray/spikeray/internal/telemetry"
+	shipped "github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
@@ -203,6 +204,8 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 			log.Info("calibrated", "model", e.Name(), "place", s.Place, "made", s.Made, "pictures", s.Pictures, "digest", s.Digest)
 		}
 	}
+	debug.FreeOSMemory() // of reading the models
+	shipped.Release()
 	first := models.Default()
 	log.Info("serving",
 		"model", first.Name(), "version", first.Description().Version, "digest", first.Digest(),

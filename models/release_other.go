@@ -1,0 +1,6 @@
+//go:build !linux
+
+package models
+
+// Release does nothing here.
+func Release() {}
