@@ -2,9 +2,8 @@
 
 Two stages, both among pictures augmented at full strength. First a ReLU network from the start; its activations are priced, so that
 it becomes sparse. Then the spiking network that it is converted to, through time and with int8 weights, taught by the first on the same views;
-a view and the same view under one grey level of noise must get the same answer. What is priced there is what the engine pays for: groups of
-channels with a spike, once channels that fire at the same places were put together. Both keep to a budget and end in the running average of
-their weights.
+a view and the same view under one grey level of noise must get the same answer. Both keep to a budget of synaptic operations and end in the
+running average of their weights.
 
 A run's folder holds first.pt and model.pt (weights), answers*.npz (logits of the held-out block and of pictures elsewhere: plain, for each kind
 of stress, under noise of one grey level; of earlier steps with "@t") and run.json. A run that was stopped goes on from its last epoch; a finished
@@ -27,7 +26,7 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 from torch.nn import functional
 
-from . import data, hybrid, order, stress, window
+from . import data, hybrid, stress, window
 from .augment import KINDS, augment
 
 MARGIN = 1.25  # pictures are kept so much larger than the network's, for geometry to choose from
@@ -53,10 +52,8 @@ class Plan:
     decay: float = 0.02  # AdamW's
     batch: int = 64
     smoothing: float = 0.05
-    budget: float = 22.0  # millions of synaptic operations a picture, above which they cost, first stage
+    budget: float = 22.0  # millions of synaptic operations a picture, above which they cost
     price: float = 0.15  # of as many again
-    budget_after: float = 24.0  # millions of multiply-accumulates that the engine pays for, second stage (for a board of synaptic operations)
-    price_after: float = 0.5
     kinds: tuple = KINDS  # of augmentation
     cover: float = 0.35
     widest: float = 0.15
@@ -162,13 +159,13 @@ def sample(plan, kept, training):
 
 
 @torch.no_grad()
-def spent(model, x) -> dict:
-    """Millions a picture: synaptic operations, and multiply-accumulates that the engine pays for."""
+def operations(model, x) -> float:
+    """Millions of synaptic operations a picture."""
     found = []
     for part in x.split(32):
         model.eval()(part.contiguous(memory_format=torch.channels_last))
-        found.append((float(model.operations), float(model.paid)))
-    return dict(zip(("operations", "paid"), np.mean(found, axis=0).tolist()))
+        found.append(float(model.operations))
+    return float(np.mean(found))
 
 
 def kept_size(plan) -> int:
@@ -182,7 +179,6 @@ class _Trainer:
     def __init__(self, model, x, y, plan, stage, folder, teacher=None):
         self.model, self.x, self.y, self.plan, self.stage, self.folder, self.teacher = model, x, y, plan, stage, folder, teacher
         self.epochs, self.rate = (plan.epochs, plan.rate) if stage == 1 else (plan.epochs_after, plan.rate_after)
-        self.budget, self.price = (plan.budget, plan.price) if stage == 1 else (plan.budget_after, plan.price_after)
         self.steps = len(y) // plan.batch
         decayed = [p for p in model.parameters() if p.ndim > 1]
         others = [p for p in model.parameters() if p.ndim <= 1]
@@ -221,16 +217,16 @@ class _Trainer:
             apart = ((difference[:, 1] - difference[:, 0]) ** 2).mean()
         loss = (loss * self.weight[y]).mean()
         # A network is not made sparse all at once.
-        budget = self.budget * 4 ** (1 - min(1, done / (0.5 * total)))
-        paid = self.model.paid
-        whole = loss + self.plan.steady * apart + self.price * functional.relu(paid / budget - 1)
+        budget = plan.budget * 4 ** (1 - min(1, done / (0.5 * total)))
+        operations = self.model.operations
+        whole = loss + self.plan.steady * apart + plan.price * functional.relu(operations / budget - 1)
         self.optimizer.zero_grad(set_to_none=True)
         whole.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         self.optimizer.step()
         with torch.no_grad():
             torch._foreach_lerp_(self.average, self.kept, 1 - min(0.998, (done + 1) / (done + 11)))
-        return float(loss.detach()), float(paid.detach()), float(apart.detach())
+        return float(loss.detach()), float(operations.detach()), float(apart.detach())
 
     def run(self):
         plan, log = self.plan, self.folder / f"stage{self.stage}.csv"
@@ -244,10 +240,10 @@ class _Trainer:
             for i, rows in enumerate(order):
                 variant = rng.integers(0, 2 if "sharpness" in plan.kinds else 1, len(rows))
                 told.append(self._step(_views(self.x[variant, rows], plan, rng), torch.from_numpy(self.y[rows]), epoch * self.steps + i))
-            loss, paid, apart = np.mean(told, axis=0)
+            loss, operations, apart = np.mean(told, axis=0)
             if not math.isfinite(loss):
                 raise FloatingPointError(f"{self.folder}: the loss is {loss} in epoch {epoch}")
-            line = f"{epoch},{loss:.5f},{paid:.3f},{apart:.5f},{time.time() - began:.1f}"
+            line = f"{epoch},{loss:.5f},{operations:.3f},{apart:.5f},{time.time() - began:.1f}"
             with open(log, "a") as f:
                 print(line, file=f)
             print(f"{self.folder}: stage {self.stage}: {line}", flush=True)
@@ -295,11 +291,8 @@ def fit(plan: Plan, root, out, beside=None):
         torch.save(analog.state_dict(), out / "first.pt")
     first, before = ask(analog)
     print(f"{out}: first stage AUC " + ", ".join(f"{name} {of['plain']:.4f}" for name, of in before.items()), flush=True)
-    views = sample(plan, kept, training)
-    model = hybrid.converted(analog, plan.shape(), hybrid.peaks(analog, views))
-    if not plan.board:
-        model = order.reordered(model, order.orders(model, views, np.random.default_rng(plan.seed)))
-    model = model.to(memory_format=torch.channels_last)
+    tops = hybrid.peaks(analog, sample(plan, kept, training))
+    model = hybrid.converted(analog, plan.shape(), tops).to(memory_format=torch.channels_last)
     _Trainer(model, x, y, plan, 2, out, analog.eval()).run()
     model = hybrid.finer(model, plan.final()).to(memory_format=torch.channels_last)
     torch.save(model.state_dict(), out / "model.pt")
@@ -309,7 +302,7 @@ def fit(plan: Plan, root, out, beside=None):
                  patient=[p.patient for p in some], **told[name], **{f"relu-{k}": z for k, z in first[name].items()})
     run = {**dataclasses.asdict(plan), "parameters": sum(p.numel() for p in model.parameters()), "auc": auc["held"], "auc_relu": before["held"],
            "auc_beside": {k: v for k, v in auc.items() if k != "held"}, "auc_beside_relu": {k: v for k, v in before.items() if k != "held"},
-           **spent(model, sample(plan, kept, training)), "pictures": {"training": len(training), "validation": len(held)},
+           "operations": operations(model, sample(plan, kept, training)), "pictures": {"training": len(training), "validation": len(held)},
            "seconds": round(_seconds(out / "stage1.csv") + _seconds(out / "stage2.csv")),
            "digest": {"training": data.digest([found[i] for i in training]), "validation": data.digest(held)},
            "versions": {"python": platform.python_version(), "torch": torch.__version__.split("+")[0], "numpy": np.__version__}}

@@ -49,9 +49,7 @@ class Shape:
         return out
 
 
-SAMPLE = 4  # spikes are counted on every so many-th picture of a batch in training
-GROUP = 4  # channels that the engine takes at a time: it passes over four that are silent at every step
-LOUD = 5.0  # spikes: a group so loud has half of what a group costs at most
+SAMPLE = 4  # operations are counted on every so many-th picture of a batch in training
 
 
 def convolve(x, weight, stride):
@@ -67,7 +65,7 @@ class Analog(nn.Module):
     """The network to start from: batch norm after every convolution; (n, 1, size, size) of 0..255 -> logits (n, 2). Its activations are ReLUs, or,
     for a board, the shares of the steps at which the board's neurons would fire.
 
-    `paid`, after a pass: millions of synaptic operations if every activation above 0 were a spike at each step; for a board of the spikes.
+    `operations`, after a pass: millions of synaptic operations if every activation above 0 were a spike at each step; for a board of the spikes.
     """
 
     def __init__(self, shape: Shape, dropout=0.2):
@@ -83,15 +81,15 @@ class Analog(nn.Module):
                 nn.init.constant_(self.norms[-1].bias, 0.1)
             before = channels
         self.dropout, self.logits = nn.Dropout(dropout), nn.Linear(before, 2)
-        self.paid = torch.zeros(())
+        self.operations = torch.zeros(())
 
     def activations(self, x):
-        """What each layer says of pictures (n, 1, size, size); sets `paid`."""
-        x, out, self.paid = x / 255, [], 0.0
+        """What each layer says of pictures (n, 1, size, size); sets `operations`."""
+        x, out, self.operations = x / 255, [], 0.0
         for (_, _, stride), conv, norm, fan in zip(self.shape.layers(), self.convs, self.norms, self.shape.fans()):
             x = norm(convolve(x, conv.weight, stride))
             x, share = _Share.apply(x, self.shape.steps, bool(out)) if self.shape.board else _PricedReLU.apply(x)
-            self.paid = self.paid + fan * self.shape.steps * share
+            self.operations = self.operations + fan * self.shape.steps * share
             out.append(x)
         return out
 
@@ -144,24 +142,12 @@ def _maps(steps, n, *shape):
     return torch.empty((steps * n, *shape), memory_format=torch.channels_last).view(steps, n, *shape)
 
 
-def _pressed(above, price):
-    """The price of groups of channels, spread over their members; above: by how much a potential is above where it begins to count, [T][n][channels][h][w].
-
-    A group's loudness m is the Euclidean norm of its members over all steps; its part in the share of groups is taken as m / (m + LOUD).
-    A quiet channel of a loud group is nearly free: the engine takes it along.
-    """
-    loud = above.square().unflatten(2, (-1, GROUP)).sum((0, 3)).sqrt_()
-    part = price * LOUD / loud.numel() / ((loud + LOUD).square_() * (loud + TINY))
-    return above * part.repeat_interleave(GROUP, 1)
-
-
 class _Fire(torch.autograd.Function):
-    """The spikes of neurons over T steps, the share of neurons that fire at a step and the share of GROUPs of channels that fire at any, both told from
-    every SAMPLE-th picture.
+    """The spikes of neurons over T steps, and the share of them that fire at a step, told from every SAMPLE-th picture.
 
-    currents: [T][n][channels][h][w], or [1][n]... for the same at every step. V starts at 1/2; at each step V += current, and floor(V) spikes, none
+    currents: [T][n][...], or [1][n][...] for the same at every step. V starts at 1/2; at each step V += current, and floor(V) spikes, none
     below 0 and `most` at most, which V loses. Backward a spike counts from V = 1/2 up (all from 3/2), and as little above the most; the loss of
-    V passes no gradient. In the share of groups, what V is above 1/4 has a part, as _pressed says.
+    V passes no gradient. In the share V has a part that falls as 1/(V + 3/4)^2.
     """
 
     @staticmethod
@@ -176,19 +162,18 @@ class _Fire(torch.autograd.Function):
             v = v - out[t] if t == 0 else v.sub_(out[t])
         ctx.save_for_backward(*kept)
         ctx.most, ctx.still = most, len(currents) == 1
-        some = out[:, ::SAMPLE]
-        return out, (some > 0).float().mean(), (some.amax(0).unflatten(1, (-1, GROUP)).amax(2) > 0).float().mean()
+        return out, (out[:, ::SAMPLE] > 0).float().mean()
 
     @staticmethod
-    def backward(ctx, gradient, _, price):
+    def backward(ctx, gradient, price):
         steps = len(ctx.saved_tensors)
-        priced = _pressed(torch.stack([v[::SAMPLE].float() for v in ctx.saved_tensors]).sub_(0.25).clamp_min_(0), price)
         later, out = None, None if ctx.still else _maps(steps, *gradient.shape[1:])
         for t in reversed(range(steps)):
             v = ctx.saved_tensors[t]
             slope = (v - 0.5).clamp_(0, 1).sub_((v - (ctx.most + 0.5)).clamp_(0, 1))
             now = gradient[t] * slope
-            now[::SAMPLE] += priced[t]
+            some = v[::SAMPLE]
+            now[::SAMPLE] += (some + 0.75).clamp_min_(0.5).pow_(-2).mul_(some > 0.25).mul_(price / (some.numel() * steps))
             later = now if later is None else later.add_(now)
             if ctx.still:
                 total = later.clone() if t == steps - 1 else total.add_(later)
@@ -210,11 +195,10 @@ class _FireToZero(torch.autograd.Function):
             torch.ge(v, 1, out=out[t])
             v.mul_(1 - out[t])
         ctx.save_for_backward(*kept)
-        share = out[:, ::SAMPLE].mean()
-        return out, share.clone(), share
+        return out, out[:, ::SAMPLE].mean()
 
     @staticmethod
-    def backward(ctx, gradient, _, price):
+    def backward(ctx, gradient, price):
         out, later, each = torch.empty_like(gradient), None, price / gradient[:, ::SAMPLE].numel()
         for t in reversed(range(len(out))):
             v = ctx.saved_tensors[t]
@@ -234,9 +218,7 @@ class Spiking(nn.Module):
     up, or from where no potential can leave the board's range, and biases are whole halves of it: thresholds then lie on the board's grid, and
     nothing is rounded; but not the stem's, which runs on the host. Steps lie one after the other along the batch.
 
-    After a pass `operations` is its millions of synaptic operations: a spike, however large its count, is one for each connection it goes down; `paid`
-    are the multiply-accumulates over all steps that the engine pays for, which passes over GROUP channels that are silent throughout; for a board it
-    is the synaptic operations.
+    `operations`, after a pass, is its millions of synaptic operations: a spike, however large its count, is one for each connection it goes down.
     """
 
     def __init__(self, shape: Shape):
@@ -248,7 +230,7 @@ class Spiking(nn.Module):
             self.biases.append(nn.Parameter(torch.zeros(channels)))
             before = channels
         self.logits = nn.Linear(before, 2)
-        self.operations = self.paid = torch.zeros(())
+        self.operations = torch.zeros(())
 
     def scale(self, i):
         """The scale of convolution i, (channels, 1, 1, 1)."""
@@ -275,8 +257,8 @@ class Spiking(nn.Module):
         return self.shape.board and i > 0
 
     def maps(self, x):
-        """The spikes of each layer in turn, (T * n, channels, h, w), steps outermost; sets `operations` and `paid` once all were taken."""
-        shape, n, operations, paid = self.shape, len(x), 0.0, 0.0
+        """The spikes of each layer in turn, (T * n, channels, h, w), steps outermost; sets `operations` once all were taken."""
+        shape, n, cost = self.shape, len(x), 0.0
         for i, ((_, _, stride), weight, fan) in enumerate(zip(shape.layers(), self.weights, shape.fans())):
             scale = self.scale(i)
             whole = weight / scale
@@ -286,12 +268,11 @@ class Spiking(nn.Module):
             current = convolve(x, whole, stride).float() * (scale.view(1, -1, 1, 1) / unit) + self.bias(i).view(1, -1, 1, 1)
             still = i == 0
             current = current.view(1 if still else shape.steps, n, *current.shape[1:])
-            spikes, fired, groups = _FireToZero.apply(current) if self._on_board(i) else _Fire.apply(current, shape.steps, shape.most)
-            operations = operations + fan * shape.steps * fired
-            paid = paid + fan * shape.steps * groups
+            spikes, share = _FireToZero.apply(current) if self._on_board(i) else _Fire.apply(current, shape.steps, shape.most)
+            cost = cost + fan * shape.steps * share
             x = spikes.flatten(0, 1)
             yield x
-        self.operations, self.paid = operations, paid
+        self.operations = cost
 
     def rates(self, x):
         """The spikes of the last layer, mean over places, by step: (T, n, channels)."""

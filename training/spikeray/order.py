@@ -9,6 +9,7 @@ import torch
 
 from . import hybrid
 
+GROUP = 4  # channels that the engine takes at a time
 PLACES = 20_000  # drawn from all places of the pictures
 
 
@@ -23,29 +24,16 @@ def orders(model: hybrid.Spiking, x, rng) -> list[np.ndarray]:
 
 
 def _order(fired) -> np.ndarray:
-    """An order of channels, fired [places][channels], whose groups have a spike at few places: the better of two that are made from the order as it
-    is and from one that is begun greedily."""
-    found = [_improved(fired, begun) for begun in (np.arange(fired.shape[1]), _begun(fired))]
-    return min(found, key=lambda order: int(_loud(np.packbits(fired, axis=0).T[order]).sum()))
-
-
-def _loud(packed) -> np.ndarray:
-    """At how many places each whole group has a spike, packed [channel][bytes]."""
-    whole = packed[:len(packed) // hybrid.GROUP * hybrid.GROUP]
-    return np.bitwise_count(np.bitwise_or.reduce(whole.reshape(-1, hybrid.GROUP, packed.shape[1]), axis=1)).sum(1, dtype=np.int64)
-
-
-def _improved(fired, order) -> np.ndarray:
-    """An order after channels changed places as long as that helped."""
-    order = order.copy()
-    whole = len(order) // hybrid.GROUP * hybrid.GROUP
+    """An order of channels, fired [places][channels], whose groups have a spike at few places: begun greedily, then channels change places as long as that helps."""
+    order = _begun(fired)
+    whole = len(order) // GROUP * GROUP
     packed = np.packbits(fired, axis=0).T[order]  # [channel][bytes]
     place = np.arange(whole)
-    group = place // hybrid.GROUP
+    group = place // GROUP
     while True:
-        of = packed[:whole].reshape(-1, hybrid.GROUP, packed.shape[1])
-        rest = np.concatenate([[np.bitwise_or.reduce(np.delete(g, k, 0), axis=0) for k in range(hybrid.GROUP)] for g in of])  # the others of a channel's group
-        loud = _loud(packed)
+        of = packed[:whole].reshape(-1, GROUP, packed.shape[1])
+        rest = np.concatenate([[np.bitwise_or.reduce(np.delete(g, k, 0), axis=0) for k in range(GROUP)] for g in of])  # the others of a channel's group
+        loud = np.bitwise_count(np.bitwise_or.reduce(of, axis=1)).sum(1, dtype=np.int64)
         joined = np.stack([np.bitwise_count(r | packed[:whole]).sum(1, dtype=np.int64) for r in rest])  # [leaves][comes in its place]
         change = joined + joined.T - loud[group][:, None] - loud[group][None]
         change[group[:, None] == group[None]] = 0
@@ -62,7 +50,7 @@ def _begun(fired) -> np.ndarray:
     while left:
         group = [left.pop(0)]
         active = fired[:, group[0]]
-        while len(group) < hybrid.GROUP and left:
+        while len(group) < GROUP and left:
             new = (1 - active) @ fired[:, left] / len(fired)
             best = int(np.argmin(new - 0.35 * rate[left]))
             active = np.maximum(active, fired[:, left[best]])
@@ -87,4 +75,4 @@ def reordered(model: hybrid.Spiking, found) -> hybrid.Spiking:
 def groups(model: hybrid.Spiking, x) -> list[float]:
     """The share of each layer's groups of channels with a spike."""
     with torch.no_grad():
-        return [float((s.unflatten(1, (-1, hybrid.GROUP)) > 0).any(2).float().mean()) for s in model.maps(x) if s.shape[1] % hybrid.GROUP == 0]
+        return [float((s.unflatten(1, (-1, GROUP)) > 0).any(2).float().mean()) for s in model.maps(x) if s.shape[1] % GROUP == 0]

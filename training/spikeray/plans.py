@@ -18,7 +18,7 @@ from .data import FOLDS
 from .fit import Plan
 
 MAIN = [Plan(seed=k, fold=k) for k in range(FOLDS)]
-BOARD = {"stack": "six", "board": True, "steps": 4, "most": 1, "finer": 1, "budget": 40.0, "budget_after": 40.0, "price_after": 0.15, "epochs": 36, "epochs_after": 12}
+BOARD = {"stack": "six", "board": True, "steps": 4, "most": 1, "finer": 1, "budget": 40.0, "epochs": 36, "epochs_after": 12}
 TRIAL = Plan()  # what is changed one at a time, on block 0
 
 GROUPS: dict[str, dict[str, Plan]] = {
@@ -29,7 +29,7 @@ GROUPS: dict[str, dict[str, Plan]] = {
     # What each part of the recipe buys.
     "ablation": {f"ablation-{name}": dataclasses.replace(TRIAL, **change) for name, change in {
         "mirrored": {"mirrored": True}, "black-borders": {"border": "black"}, "no-window": {"windowed": False}, "untaught": {"taught": 0.0},
-        "unsteady": {"steady": 0.0}, "free-spikes": {"price": 0.0, "price_after": 0.0}, "two-spikes": {"most": 2, "finer": 1}, "four-steps": {"steps": 4, "most": 30}, "as-trained": {"finer": 1}}.items()},
+        "unsteady": {"steady": 0.0}, "free-spikes": {"price": 0.0}, "two-spikes": {"most": 2, "finer": 1}, "four-steps": {"steps": 4, "most": 30}, "as-trained": {"finer": 1}}.items()},
 }
 
 
