@@ -146,7 +146,7 @@ var mutants = []mutant{
 	{"evaluate: bins of calibration open above", "internal/evaluate/report.go", `int(math.Ceil(p*CalibrationBins))-1`, `int(math.Floor(p*CalibrationBins))-1`, in("internal/evaluate")},
 	{"evaluate: intervals of 90 in 100", "internal/evaluate/bootstrap.go", `stat.Quantile(0.025,`, `stat.Quantile(0.05,`, in("internal/evaluate")},
 	{"drift: old pictures stay in the counts", "internal/drift/window.go", `w.seen[i][place[i]]--`, ``, in("internal/drift")},
-	{"drift: the prevalence of the reference kept", "internal/drift/estimate.go", `kernel.Sigmoid(calibrated+shift)`, `kernel.Sigmoid(calibrated)`, in("internal/drift")},
+	{"drift: the prevalence of the reference kept", "internal/drift/estimate.go", `kernel.Sigmoid(calibrated+shift)`, `kernel.Sigmoid(calibrated+0*shift)`, in("internal/drift")},
 	{"drift: limits as of any number of pictures", "internal/drift/report.go", `(1/float64(m.Pictures) + 1/float64(e.pictures))`, `(1 / float64(m.Pictures))`, in("internal/drift")},
 	{"site: calibrations judged on their own pictures", "internal/site/validate.go", `if fold[g] == f {`, `if fold[g] == f && f < 0 {`, in("internal/site")},
 	{"site: the prevalence of the pictures, not the place", "internal/site/fit.go", `prevalence * (n[0] + n[1]) / n[1]}`, `(n[0] + n[1]) / n[1]}`, in("internal/site")},
