@@ -116,6 +116,16 @@ func TestDriftIsNamedByItsMeasure(t *testing.T) {
 	}
 }
 
+// The index of two samples of one kind is larger the fewer there are of either, and so is its limit.
+func TestLimitsAreAsOfSoManyPictures(t *testing.T) {
+	for _, n := range []int{Minimum, Capacity} {
+		m := of(filled(described(30), n, 0.5, 0, 0, 1), model.Brightness)
+		if want := 30 * (1/float64(n) + 1.0/2000); m.ReferencePictures != 2000 || !near(*m.Limit, want, 1e-12) {
+			t.Errorf("%d pictures: the limit is %v beside %d, want %v", n, *m.Limit, m.ReferencePictures, want)
+		}
+	}
+}
+
 func TestAMeasureWithoutALimitIsOnlyTold(t *testing.T) {
 	w, rng := NewWindow(described(30)), rand.New(rand.NewPCG(9, 9))
 	for i := range Capacity {

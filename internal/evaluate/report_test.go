@@ -229,3 +229,22 @@ func BenchmarkScore(b *testing.B) {
 		}
 	}
 }
+
+// By hand: bins are a fifteenth wide and open below. What is off in one bin does not make up for what is off in the next.
+func TestBinsOfTheCalibrationErrorDoNotRunIntoEachOther(t *testing.T) {
+	for _, c := range []struct {
+		probability []float64
+		positive    []bool
+		want        float64
+	}{
+		{[]float64{0.03, 0.1}, []bool{false, true}, (0.03 + 0.9) / 2},
+		{[]float64{0.07, 0.1}, []bool{false, true}, (0.9 - 0.07) / 2},
+		{[]float64{0.5, 0.55}, []bool{false, true}, (0.5 + 0.45) / 2},
+		{[]float64{0.96, 1}, []bool{false, true}, 0.96 / 2},
+		{[]float64{0, 0.01}, []bool{true, false}, (1 - 0.01) / 2},
+	} {
+		if got := CalibrationError(c.probability, []float64{1, 1}, c.positive); math.Abs(got-c.want) > 1e-12 {
+			t.Errorf("%v, %v: %v, want %v", c.probability, c.positive, got, c.want)
+		}
+	}
+}

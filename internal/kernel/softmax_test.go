@@ -22,3 +22,17 @@ func TestSigmoidIsTheLogisticFunction(t *testing.T) {
 		t.Errorf("%v at 0, %v and %v at the ends", Sigmoid(0), Sigmoid(math.Inf(1)), Sigmoid(math.Inf(-1)))
 	}
 }
+
+// However large the logits are, their probabilities are those of their differences.
+func TestSoftmaxIsOfDifferences(t *testing.T) {
+	for _, at := range []float32{0, 3, -80, 1000, -1000, 1e7} {
+		var got [3]float64
+		Softmax(got[:], []float32{at + 2, at, at - 1})
+		sum := math.Exp(2) + 1 + math.Exp(-1)
+		for i, want := range []float64{math.Exp(2) / sum, 1 / sum, math.Exp(-1) / sum} {
+			if math.Abs(got[i]-want) > 1e-14 {
+				t.Errorf("at %v: %v, want %v at %d", at, got, want, i)
+			}
+		}
+	}
+}

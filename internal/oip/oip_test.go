@@ -93,6 +93,7 @@ func TestMalformed(t *testing.T) {
 		"no data":              {tensor(`"shape":[1],"datatype":"UINT8"`), "", ErrMessage},
 		"data twice":           {tensor(`"shape":[1],"datatype":"UINT8","data":[1],"parameters":{"binary_data_size":1}`), "", ErrMessage},
 		"another size":         {tensor(`"shape":[1],"datatype":"UINT8","parameters":{"binary_data_size":2}`) + "ab", itoa(len(tensor(`"shape":[1],"datatype":"UINT8","parameters":{"binary_data_size":2}`))), ErrMessage},
+		"a smaller size":       {tensor(`"shape":[2],"datatype":"UINT8","parameters":{"binary_data_size":1}`) + "ab", itoa(len(tensor(`"shape":[2],"datatype":"UINT8","parameters":{"binary_data_size":1}`))), ErrMessage},
 		"half sent":            {tensor(`"shape":[2],"datatype":"UINT8","parameters":{"binary_data_size":2}`) + "a", itoa(len(tensor(`"shape":[2],"datatype":"UINT8","parameters":{"binary_data_size":2}`))), ErrMessage},
 		"size no number":       {tensor(`"shape":[2],"datatype":"UINT8","parameters":{"binary_data_size":"2"}`), "", ErrMessage},
 		"size no whole number": {tensor(`"shape":[2],"datatype":"UINT8","parameters":{"binary_data_size":2.5}`), "", ErrMessage},

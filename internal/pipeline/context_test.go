@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -85,5 +86,21 @@ func TestABackEndHasTheCallersContext(t *testing.T) {
 	}))
 	if _, err := pipeline.Predict(ctx, m, testmodel.PNG(64, 64, 1), radiograph.Limits{}, pipeline.Options{}); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// clipped is a back end whose neurons had to hold spikes back.
+type clipped struct{}
+
+func (clipped) Name() string                                 { return "clipped" }
+func (clipped) Compile(*spike.Network) (spike.Runner, error) { return clipped{}, nil }
+func (clipped) Run(context.Context, spike.Train, spike.Train, spike.RunOptions) (spike.Stats, error) {
+	return spike.Stats{Spikes: 1, NeuronSteps: 1, Clipped: 3}, nil
+}
+
+func TestWhatTheNetworkWarnsOfIsInTheAnswer(t *testing.T) {
+	p, err := pipeline.Predict(t.Context(), testmodel.ForBoard(t, clipped{}), testmodel.PNG(400, 400, 1), radiograph.Limits{}, pipeline.Options{})
+	if err != nil || len(p.Warnings) != 1 || !strings.HasPrefix(p.Warnings[0], "clipped: 3 times") {
+		t.Errorf("%q, %v", p.Warnings, err)
 	}
 }

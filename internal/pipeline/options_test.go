@@ -167,3 +167,22 @@ func TestOptionsThatDoNotFitTheModel(t *testing.T) {
 		}
 	}
 }
+
+// A picture is positive from the threshold on, and not above it alone.
+func TestAProbabilityAtTheThresholdIsPositive(t *testing.T) {
+	for _, m := range []*model.Model{testmodel.Gated(t), testmodel.Rows(t)} {
+		ask := func(threshold *float64) pipeline.Prediction {
+			t.Helper()
+			p, err := pipeline.Predict(t.Context(), m, testmodel.PNG(64, 64, 1), radiograph.Limits{}, pipeline.Options{Threshold: threshold})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		at := ask(nil).Probability
+		above := math.Nextafter(at, 2)
+		if on, under := ask(&at), ask(&above); on.Label != "PNEUMONIA" || under.Label != "NORMAL" {
+			t.Errorf("%s: %s at %v, %s just below the threshold", m.Description().Name, on.Label, at, under.Label)
+		}
+	}
+}

@@ -16,6 +16,7 @@ var drifted = drift.Report{
 	Measures: []drift.Measured{
 		{Name: "log_odds", Pictures: 250, PSI: at(0.25), Raises: true, Limit: at(0.125), Drifted: true},
 		{Name: "gate_log_odds", Pictures: 20, Raises: true},
+		{Name: "brightness", Pictures: 250, PSI: at(0.0625), Raises: true, Limit: at(0.125)},
 		{Name: "size", Pictures: 250, PSI: at(0.5)},
 	},
 	Estimates: []drift.Estimate{{OperatingPoint: "balanced", Method: drift.CBPE, Sensitivity: drift.Rate{Value: at(0.875)}}},
@@ -33,6 +34,7 @@ func TestDriftIsToldByMeasure(t *testing.T) {
 spikeray_drift_estimate_ratio{method="cbpe",model="net",operating_point="balanced",rate="sensitivity"} 0.875
 # HELP spikeray_drift_population_stability_index Population stability index of a measure between the window and that mixture of the reference's two classes that is most like it; absent while the window has too few pictures.
 # TYPE spikeray_drift_population_stability_index gauge
+spikeray_drift_population_stability_index{measure="brightness",model="net"} 0.0625
 spikeray_drift_population_stability_index{measure="log_odds",model="net"} 0.25
 spikeray_drift_population_stability_index{measure="size",model="net"} 0.5
 # HELP spikeray_drift_positive_share_ratio Share of the positive label in the window, estimated; absent while it has too few pictures.
@@ -40,6 +42,7 @@ spikeray_drift_population_stability_index{measure="size",model="net"} 0.5
 spikeray_drift_positive_share_ratio{model="net"} 0.625
 # HELP spikeray_drift_raised 1 while the index of a measure is above its limit, otherwise 0; measures without a limit are left out.
 # TYPE spikeray_drift_raised gauge
+spikeray_drift_raised{measure="brightness",model="net"} 0
 spikeray_drift_raised{measure="gate_log_odds",model="net"} 0
 spikeray_drift_raised{measure="log_odds",model="net"} 1
 spikeray_drift_raised{measure="log_odds",model="new"} 0

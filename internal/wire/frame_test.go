@@ -59,6 +59,12 @@ func TestAfterAnErrorNothingIsUsed(t *testing.T) {
 		{"POST / HTTP/1.1\r\nContent-Length: 9999999999999999999\r\n\r\n", 400},
 		{"POST / HTTP/1.1\r\nContent-Length: 0x5\r\n\r\n", 400},
 		{"POST / HTTP/1.1\r\nTransfer-Encoding: identity\r\n\r\n", 501},
+		// Each of these ends elsewhere for a proxy that goes by the other.
+		{"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+		{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n", 400},
+		{"POST / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n", 400},
+		{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+		{"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
 		{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", 400},
 		{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", 400},
 		{"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx0\r\n\r\n", 400},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/spikeray/spikeray/internal/testmodel"
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
@@ -135,6 +136,10 @@ func TestAModelWithAnotherDecision(t *testing.T) {
 	}
 	if own.Description().Calibration.Prevalence != before.Calibration.Prevalence || own.Digest() != other.Digest() {
 		t.Error("the model that it was made from changed")
+	}
+	early := testmodel.Early(t)
+	if other, err = early.WithDecision(d); err != nil || early.Description().DecisionAt(2) == nil || other.Description().DecisionAt(2) != nil {
+		t.Errorf("%v: a decision for all steps is one for fewer", err)
 	}
 	d.Calibration = &model.Calibration{Method: "logistic", Slope: -1, Prevalence: 0.2}
 	var bad *model.FormatError

@@ -212,6 +212,24 @@ func TestRecorder(t *testing.T) {
 	}
 }
 
+// A neuron that fires several times in a step is one neuron that was active.
+func TestANeuronIsActiveOnceAStepHoweverOftenItFires(t *testing.T) {
+	n, in := random(Steps)
+	rec := Recorder{Rasters: []string{"spike1"}}
+	if _, err := compile(t, n).Run(t.Context(), in, output(n, in), RunOptions{Recorder: &rec}); err != nil {
+		t.Fatal(err)
+	}
+	l := rec.Layers[0]
+	var active, most uint64
+	for _, c := range l.Raster.Counts {
+		active += uint64(min(c, 1))
+		most = max(most, uint64(c))
+	}
+	if l.Active != active || most < 2 {
+		t.Errorf("%d active, want %d; at most %d spikes at once", l.Active, active, most)
+	}
+}
+
 func TestNetworksThatDoNotFit(t *testing.T) {
 	for name, c := range map[string]struct {
 		spoil func(*Network)
