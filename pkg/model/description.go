@@ -127,7 +127,7 @@ func parseDescription(text string) (*Description, error) {
 	d := new(Description)
 	if err := strictjson.Decode([]byte(text), d); err != nil {
 		if strings.Contains(text, `"tensors_sha256":`) && !strings.Contains(text, `"file_sha256":`) {
-			return nil, formatError("tensors_sha256", "a file of a version before 1.3, whose digest leaves out the header: spikeray.reseal, in training, writes it anew")
+			return nil, formatError("tensors_sha256", "a file of a version before 1.3, whose digest leaves out the header: `python -m spikeray reseal`, in training, writes it anew")
 		}
 		return nil, formatError("description", "%v", err)
 	}
