@@ -71,8 +71,13 @@ func (b *builder) build(a architecture) (*network, error) {
 	b.network, b.reach, b.passes = n, maxPixel/float64(n.scale), 1
 	// With whole-number weights anywhere, a network's answer is promised to be the same on every processor.
 	b.exact = slices.ContainsFunc(a.layers, func(l Layer) bool { return l.Scale != "" })
+	flat := false // a vector, not a map
 	for i := range a.layers {
 		l := &a.layers[i]
+		if err := b.form(i, l, flat); err != nil {
+			return nil, err
+		}
+		flat = flat || l.Type == "flatten" || l.Type == "global_average_pool2d"
 		inBody := first >= 0 && i > first && (i < last || i == last)
 		switch {
 		case l.Type == "softmax":
@@ -160,6 +165,25 @@ type builder struct {
 	exact   bool    // the same bits on every processor from floating-point layers too
 	passes  int     // how often the next layer runs for a picture
 	reach   float64 // the largest magnitude of what comes into the next layer
+}
+
+// form refuses a layer that takes a map of a vector, or a vector of a map. The rows of a map are a network's steps.
+func (b *builder) form(i int, l *Layer, flat bool) error {
+	switch l.Type {
+	case "dense", "softmax":
+		if !flat {
+			return layerError(i, l, "type", "%s takes a vector: what flatten or global_average_pool2d hands on", l.Type)
+		}
+	case "conv2d", "max_pool2d", "average_pool2d", "global_average_pool2d":
+		if flat {
+			return layerError(i, l, "type", "%s takes a map, and a vector comes in", l.Type)
+		}
+	case "neurons":
+		if flat && b.network.axis == spike.Rows {
+			return layerError(i, l, "type", "the rows of a map are the steps, and a vector comes in")
+		}
+	}
+	return nil
 }
 
 // cost counts what a layer does for a picture: multiply-accumulates, or the elements that a pooling's windows look at.

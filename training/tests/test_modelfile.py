@@ -1,6 +1,7 @@
 """The model file is checked throughout when it is read, and every complaint names the field."""
 
 import copy
+import functools
 import hashlib
 import json
 
@@ -177,7 +178,14 @@ WRONG = [
     (put(["threshold"], KeyError), "threshold"),
     (put(["extra"], 1), "description.extra"),
     (put(["layers", 0, "extra"], 1), "layers[0].extra"),
-    (put(["training"], {"x": "y" * (64 << 10)}), "training"),
+    (put(["training"], None), "training"),
+    (put(["format"], 1.0), "format"),
+    (put(["summary"], "a\nb"), "summary"),
+    (put(["preparation", "scale"], 1e-30), "preparation.scale"),
+    (put(["layers", 1, "dt"], 1e-60), "layers[1].dt"),
+    (put(["layers", 1, "dt"], 1e38), "layers[1].start"),
+    (put(["layers", 4, "decay"], 1 - 1e-12), "layers[4].decay"),
+    (put(["layers", 4, "amplitude"], 1e30), "layers[4].amplitude"),
     (put(["training"], []), "training"),
     (put(["time"], KeyError), "time"),
     (put(["time"], {"axis": "columns"}), "time"),
@@ -237,6 +245,28 @@ def test_descriptions_that_do_not_hold(i):
     with pytest.raises(ModelFileError) as e:
         checked(description, TENSORS)
     assert e.value.field == field
+
+
+@pytest.mark.parametrize(
+    "training, held",
+    [
+        (None, True),
+        ({"x": "y" * ((64 << 10) - 8)}, True),
+        ({"x": "y" * ((64 << 10) - 7)}, False),
+        ({"x": "é" * (32 << 10)}, False),
+        ({"a": [{"b": []}] * 20}, True),
+        (functools.reduce(lambda inside, _: {"a": inside}, range(63), {}), True),
+        (functools.reduce(lambda inside, _: {"a": inside}, range(64), {}), False),
+    ],
+)
+def test_provenance_is_as_long_and_as_deep_as_it_stands_in_the_file(training, held):
+    description = said(DESCRIPTION).changed(training=training)
+    if held:
+        assert modelfile.decode(modelfile.encode(description, TENSORS))[0].training == training
+        return
+    with pytest.raises(ModelFileError) as e:
+        modelfile.encode(description, TENSORS)
+    assert e.value.field == "training"
 
 
 WRONG_GATED = [

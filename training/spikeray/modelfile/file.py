@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import pathlib
 from typing import Any
 
@@ -10,9 +11,9 @@ import safetensors
 import safetensors.numpy
 
 from .description import Description
-from .limits import MAX_FILE, MAX_HEADER
+from .limits import MAX_DEPTH, MAX_FILE, MAX_HEADER, MAX_TENSORS, MAX_TRAINING
 from .network import Tensors, check
-from .values import ModelFileError
+from .values import ModelFileError, keys
 
 KEY = "spikeray"
 _NO_DIGEST = "0" * 64
@@ -60,11 +61,17 @@ def decode(file: bytes) -> tuple[Description, Tensors]:
     if length > MAX_HEADER or length > len(file) - 8:
         most = min(MAX_HEADER, len(file) - 8)
         raise ModelFileError("header", f"says it is {length} bytes long; at most {most} can be")
-    metadata = _json("header", file[8 : 8 + length]).get("__metadata__")
+    entries = _json("header", file[8 : 8 + length])
+    metadata = entries.pop("__metadata__", None)
     if not isinstance(metadata, dict) or set(metadata) != {KEY} or not isinstance(metadata[KEY], str):
         raise ModelFileError("header.__metadata__", f"exactly one key, {KEY!r}, is wanted")
+    if len(entries) > MAX_TENSORS:
+        raise ModelFileError("header", f"more than {MAX_TENSORS} tensors")
+    for name, entry in entries.items():
+        keys(f"tensors.{name[:64]}", entry, "dtype shape data_offsets")
     tensors = tensors_of(file)
     description = Description.from_json(_json(KEY, metadata[KEY]))
+    _check_training(metadata[KEY])
     check(description, tensors)
     if description.file_sha256 is None:
         raise ModelFileError("description.file_sha256", "is missing")
@@ -93,9 +100,44 @@ def tensors_of(file: bytes) -> Tensors:
     return tensors
 
 
+def _check_training(text: str) -> None:
+    """Holds `training` against its limits, as it stands in the description's text."""
+    decoder, at = json.JSONDecoder(), text.index("{") + 1
+    while '"' in text[at:]:
+        key, at = decoder.raw_decode(text, text.index('"', at))
+        begin = text.index(":", at) + 1
+        begin += len(text[begin:]) - len(text[begin:].lstrip())
+        value, at = decoder.raw_decode(text, begin)
+        if key != "training":
+            continue
+        if len(text[begin:at].encode()) > MAX_TRAINING or _depth(value) > MAX_DEPTH:
+            raise ModelFileError("training", f"at most {MAX_TRAINING} bytes, nested {MAX_DEPTH} deep, are wanted")
+
+
+def _depth(value: Any) -> int:
+    """How many objects and arrays stand in one another."""
+    deep, level = 0, [value]
+    while level := [v for v in level if isinstance(v, dict | list)]:
+        deep += 1
+        level = [inner for v in level for inner in (v.values() if isinstance(v, dict) else v)]
+    return deep
+
+
 def _json(at: str, text: str | bytes) -> dict[str, Any]:
+    """An object of JSON, to the letter: no key twice, every number finite, text that is UTF-8."""
+
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is not a number of JSON")
+
+    def finite(digits: str) -> float:
+        value = float(digits)
+        if math.isinf(value):
+            raise ValueError(f"{digits[:64]} is too large a number")
+        return value
+
+    def whole(digits: str) -> int:
+        finite(digits)
+        return int(digits)
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len({k for k, _ in pairs}) != len(pairs):
@@ -103,7 +145,9 @@ def _json(at: str, text: str | bytes) -> dict[str, Any]:
         return dict(pairs)
 
     try:
-        value = json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+        text = text.decode() if isinstance(text, bytes) else text
+        value = json.loads(text, parse_constant=refuse, parse_float=finite, parse_int=whole, object_pairs_hook=unique)
+        json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
     except (ValueError, RecursionError) as e:
         raise ModelFileError(at, f"not JSON: {e}") from e
     if not isinstance(value, dict):

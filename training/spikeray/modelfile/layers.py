@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from .limits import MAX_CHANNELS, MAX_COUNT, MAX_KERNEL
 from .part import Part
-from .values import ModelFileError, keys, number, whole
+from .values import ModelFileError, keys, number, single, whole
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,63}")
 _RESETS = ("subtract", "zero")
@@ -114,7 +114,7 @@ class SpikingReLU(Layer):
         keys(at, value, "type name model dt start")
         return cls(
             name=_name(at, value),
-            dt=number(f"{at}.dt", value["dt"], above=0),
+            dt=single(f"{at}.dt", value["dt"], above=0),
             start=Start.from_json(f"{at}.start", value["start"]),
             order=tuple(value),
         )
@@ -142,15 +142,15 @@ class IntegrateAndFire(Layer):
     def from_json(cls, at: str, value: Any) -> Self:
         leaky = value["model"] == "leaky_integrate_and_fire"
         keys(at, value, "type name model threshold reset amplitude start" + " decay" * leaky, "most")
-        threshold, amplitude = (number(f"{at}.{key}", value[key], above=0) for key in ("threshold", "amplitude"))
+        threshold, amplitude = (single(f"{at}.{key}", value[key], above=0) for key in ("threshold", "amplitude"))
         if value["reset"] not in _RESETS:
             raise ModelFileError(f"{at}.reset", f"one of {_RESETS} is wanted")
         if whole(f"{at}.most", value.get("most", 1), 1, MAX_COUNT) > 1 and (
             threshold != 1 or value["reset"] != "subtract"
         ):
             raise ModelFileError(f"{at}.most", "more than 1 only with threshold 1 and reset 'subtract'")
-        if leaky and not 0 < number(f"{at}.decay", value["decay"]) < 1:
-            raise ModelFileError(f"{at}.decay", "a number in (0, 1) is wanted")
+        if leaky:
+            single(f"{at}.decay", value["decay"], above=0, below=1)
         return cls(
             name=_name(at, value),
             model=value["model"],

@@ -20,5 +20,7 @@ MAX_MAP = 1 << 24
 MAX_OPERATIONS = 1 << 36
 MAX_STEPS = 64
 MAX_TRAIN = 1 << 26
+MAX_DEPTH = 64  # of objects and arrays in one another, in `training`
+MAX_VALUE = 2.0**100  # that a network may be able to reach
 MAX_COUNT = 255  # spikes that one neuron can hand on in one step
 MAX_NUMBER = float(np.finfo(np.float32).max)

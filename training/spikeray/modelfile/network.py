@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from . import bounds
 from .description import Description, Time
-from .layers import Conv2d, Dense, Layer, Neurons, Pool, Weighted, body_end, takes_whole_numbers
+from .layers import Conv2d, Dense, Layer, Neurons, Pool, Weighted, body_end, front_end, takes_whole_numbers
 from .limits import MAX_DENSE_INPUT, MAX_MAP, MAX_OPERATIONS, MAX_TRAIN, MAX_WEIGHTS
 from .values import ModelFileError
 
@@ -33,9 +34,9 @@ def check(d: Description, tensors: Tensors) -> Geometry:
     """Raises ModelFileError unless the networks are whole, within the limits, and the tensors fit them."""
     used: set[str] = set()
     p = d.preparation
-    own = _network("", d.labels, d.time, d.layers, tensors, (p.height, p.width, 1), used)
+    own = _network("", d.labels, d.time, d.layers, tensors, (p.height, p.width, 1), p.scale, used)
     if g := d.gate:
-        gate = _network("gate.", g.labels, g.time, g.layers, tensors, (g.height, g.width, 1), used)
+        gate = _network("gate.", g.labels, g.time, g.layers, tensors, (g.height, g.width, 1), g.scale, used)
         own = replace(own, operations=own.operations + gate.operations, gate=gate)
     if own.operations > MAX_OPERATIONS:
         raise ModelFileError("layers", f"{own.operations} multiply-accumulates are more than {MAX_OPERATIONS}")
@@ -51,12 +52,15 @@ def _network(
     layers: Sequence[Layer],
     tensors: Tensors,
     shape: Shape,
+    scale: float,
     used: set[str],
 ) -> Geometry:
     """The layers of the description or of its gate; `part` stands before their names in complaints."""
     axis = time.axis if time else None
     spiking = [i for i, layer in enumerate(layers) if isinstance(layer, Neurons)]
     start, shapes, operations = shape, [], 0
+    reach = bounds.pixels(f"{part}scale", scale)
+    ends = (front_end(layers) - 1, body_end(layers) - 1) if spiking else ()  # behind which spikes go from part to part
     for i, layer in enumerate(layers):
         at = f"{part}layers[{i}]"
         if isinstance(layer, Weighted) and layer.scale is not None and not takes_whole_numbers(layers, i, axis):
@@ -67,8 +71,12 @@ def _network(
         repeated = time and time.steps and spiking[0] <= i < body_end(layers)
         steps = time.steps if time and time.steps and repeated else 1
         operations += each * steps
-        if math.prod(shape) > MAX_MAP or math.prod(shape) * steps > MAX_TRAIN:
-            raise ModelFileError(at, f"hands on more than {MAX_MAP} values, or {MAX_TRAIN} over all steps")
+        if math.prod(shape) > MAX_MAP or (i in ends and math.prod(shape) * steps > MAX_TRAIN):
+            raise ModelFileError(at, f"hands on more than {MAX_MAP} values, or {MAX_TRAIN} spikes over all steps")
+        if isinstance(layer, Weighted):
+            reach = bounds.weighted(at, layer, tensors, reach)
+        elif isinstance(layer, Neurons):
+            reach = bounds.fired(at, layer, reach, shape[0] if axis == "rows" else steps)
         if (layer.type == "softmax") != (i == len(layers) - 1):
             raise ModelFileError(f"{at}.type", "softmax is the last layer, and the last layer is softmax")
         shapes.append(shape)

@@ -1,8 +1,11 @@
 """What the values of a model file's description are held against."""
 
+import unicodedata
 from typing import Any
 
-from .limits import MAX_NUMBER
+import numpy as np
+
+from .limits import MAX_NUMBER, MAX_TEXT
 
 
 class ModelFileError(ValueError):
@@ -24,6 +27,23 @@ def number(field: str, value: Any, above: float | None = None) -> float:
         raise ModelFileError(field, f"a finite number is wanted, not {value!r}")
     if above is not None and not value > above:
         raise ModelFileError(field, f"a number above {above} is wanted, not {value!r}")
+    return value
+
+
+def single(field: str, value: Any, above: float, below: float = float("inf")) -> float:
+    """A number that float32, which networks compute in, does not round to a bound or beyond."""
+    if not above < np.float32(number(field, value)) < below:
+        raise ModelFileError(
+            field, f"a number above {above:g} and below {below:g} in float32 is wanted, not {value!r}"
+        )
+    return value
+
+
+def line(field: str, value: Any) -> str:
+    """A line for people, who may see it in a terminal."""
+    controls = isinstance(value, str) and any(unicodedata.category(c) == "Cc" for c in value)
+    if not isinstance(value, str) or controls or len(value.encode("utf-8", "replace")) > MAX_TEXT:
+        raise ModelFileError(field, f"one line of at most {MAX_TEXT} bytes is wanted")
     return value
 
 
