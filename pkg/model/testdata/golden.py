@@ -36,6 +36,7 @@ import keras
 import numpy as np
 import safetensors.numpy
 from keras import layers
+
 from spikeray import data, modelfile
 from spikeray.article import export
 from spikeray.article.spiking import MeanOverSteps, ShowForSteps, SpikingActivation
