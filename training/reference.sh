@@ -8,18 +8,18 @@ set -euo pipefail
 data=$(realpath "$1"); elsewhere=$(realpath "$2"); blocks=${3---blocks}
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python}
-export PYTHONPATH=training
+export PYTHONPATH=training # whatever is installed, this tree's
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 go build -o "$scratch/spikeray" ./cmd/server
 answers() { "$scratch/spikeray" evaluate --model "$1" --bootstrap 0 --csv "$2" 2>/dev/null >"$3"; }
 for fold in 0 1 2 3 4; do
   # shellcheck disable=SC2086 # "" is no argument
-  "$python" -m spikeray.data --data "$data" --fold "$fold" $blocks --link "$scratch/fold-$fold" >/dev/null
+  "$python" -m spikeray held-out --data "$data" --fold "$fold" $blocks --link "$scratch/fold-$fold" >/dev/null
   answers "models/seeds/spikeray-$fold.safetensors" "$scratch/fold-$fold" "$scratch/train-$fold.csv"
 done
 model=models/spikeray.safetensors
 answers "$model" "$elsewhere" "$scratch/elsewhere.csv"
 answers "$model" "$data/train" "$scratch/seen.csv"
-"$python" -m spikeray.drift "$model" --answers "$scratch"/train-*.csv --elsewhere "$scratch/elsewhere.csv"
+"$python" -m spikeray drift "$model" --answers "$scratch"/train-*.csv --elsewhere "$scratch/elsewhere.csv"
 "$python" training/experiments/drift.py "$model" --train "$scratch"/train-*.csv --elsewhere "$scratch/elsewhere.csv" --seen "$scratch/seen.csv"

@@ -6,6 +6,6 @@ data=$(realpath "$1"); mkdir -p "$2"; out=$(realpath "$2"); seeds=${3:-5}
 cd "$(dirname "$0")"
 for ((seed = 0; seed < seeds; seed++)); do
   for recipe in snnxray cnnxray; do
-    "${PYTHON:-python}" -m spikeray.train "$recipe" --data "$data" --out "$out/$recipe-$seed" --seed "$seed" --quiet
+    "${PYTHON:-python}" -m spikeray article train "$recipe" --data "$data" --out "$out/$recipe-$seed" --seed "$seed" --quiet
   done
 done

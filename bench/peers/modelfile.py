@@ -1,4 +1,5 @@
-"""The model file's reader, writer and quantiser, which are the training package's, and a look at a header alone."""
+"""The training package's reader, writer and quantiser of model files, for descriptions as plain JSON; a look at a header
+alone; and its grey window."""
 
 import json
 import pathlib
@@ -6,9 +7,25 @@ import sys
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "training"))
 
-from spikeray.modelfile import read, write  # noqa: E402, F401
-from spikeray import window as grey_window  # noqa: E402, F401
-from spikeray.quantise import quantise  # noqa: E402, F401
+from spikeray import modelfile  # noqa: E402
+from spikeray.modelfile import quantise as whole_numbers  # noqa: E402
+from spikeray.modelfile import window as grey_window  # noqa: E402, F401
+
+
+def read(path) -> tuple[dict, dict]:
+    """(description, tensors by name), checked throughout."""
+    description, tensors = modelfile.read(path)
+    return description.json(), tensors
+
+
+def write(path, description: dict, tensors: dict) -> bytes:
+    return modelfile.write(path, modelfile.Description.from_json(description), tensors)
+
+
+def quantise(description: dict, tensors: dict) -> tuple[dict, dict]:
+    """The model with whole-number weights wherever whole numbers come in."""
+    made, whole = whole_numbers.quantise(modelfile.Description.from_json(description), tensors)
+    return made.json(), whole
 
 
 def header(path) -> tuple[dict, dict[str, str]]:

@@ -92,8 +92,8 @@ func TestABackEndHasTheCallersContext(t *testing.T) {
 // clipped is a back end whose neurons had to hold spikes back.
 type clipped struct{}
 
-func (clipped) Name() string                                 { return "clipped" }
-func (clipped) Compile(*spike.Network) (spike.Runner, error) { return clipped{}, nil }
+func (clipped) Name() string                                                  { return "clipped" }
+func (clipped) Compile(context.Context, *spike.Network) (spike.Runner, error) { return clipped{}, nil }
 func (clipped) Run(context.Context, spike.Train, spike.Train, spike.RunOptions) (spike.Stats, error) {
 	return spike.Stats{Spikes: 1, NeuronSteps: 1, Clipped: 3}, nil
 }

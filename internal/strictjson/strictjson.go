@@ -4,21 +4,56 @@ package strictjson
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Decode is json.Unmarshal without its leniency: a key must be a field's to the letter, must not stand twice, and
-// must be there unless its field may be omitted; nothing may be null, and an array is as long as its type says. What is
-// decoded as it is, such as a json.RawMessage, is free but for keys that stand twice.
+// must be there unless its field may be omitted; nothing may be null, and an array is as long as its type says; text
+// passes [CheckText]. What is decoded as it is, such as a json.RawMessage, is free but for keys that stand twice and
+// numbers beyond a float64.
 func Decode(text []byte, v any) error {
+	if err := CheckText(text); err != nil {
+		return err
+	}
 	if err := json.Unmarshal(text, v); err != nil { // which also bounds the depth
 		return err
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	return decodeValue(dec, reflect.TypeOf(v).Elem())
+}
+
+// CheckText refuses what json.Unmarshal puts U+FFFD in place of: bytes that are not UTF-8, and escapes of half a surrogate
+// pair.
+func CheckText(text []byte) error {
+	if !utf8.Valid(text) {
+		return errors.New("text that is not UTF-8")
+	}
+	high := false // the last thing was the escape of a pair's first half
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			if high {
+				return errors.New("half a surrogate pair")
+			}
+			continue
+		}
+		var unit uint64
+		if i+6 <= len(text) && text[i+1] == 'u' {
+			unit, _ = strconv.ParseUint(string(text[i+2:i+6]), 16, 16)
+			i += 4
+		}
+		i++
+		if low := 0xDC00 <= unit && unit < 0xE000; low != high {
+			return errors.New("half a surrogate pair")
+		}
+		high = 0xD800 <= unit && unit < 0xDC00
+	}
+	return nil
 }
 
 func decodeValue(dec *json.Decoder, t reflect.Type) error {
@@ -39,6 +74,11 @@ func decodeValue(dec *json.Decoder, t reflect.Type) error {
 		return decodeArray(dec, t)
 	case token == nil && t != nil:
 		return fmt.Errorf("a %s is null", t.Kind())
+	}
+	if n, ok := token.(json.Number); ok {
+		if _, err := n.Float64(); err != nil {
+			return fmt.Errorf("%.64s is too large a number", n)
+		}
 	}
 	return nil
 }

@@ -103,10 +103,38 @@ func divide(a architecture) (p parts, err error) {
 	return parts{layers[:first], layers[first:body], layers[body:end], layers[end:]}, nil
 }
 
+// checkForms refuses a layer that takes a map where a vector comes in, or a vector where a map does. The rows of a map are the steps of a
+// network along rows.
+func checkForms(a architecture) error {
+	flat := false // a vector, not a map
+	for i := range a.layers {
+		l := &a.layers[i]
+		switch l.Type {
+		case "dense", "softmax":
+			if !flat {
+				return layerError(i, l, "type", "%s takes a vector: what flatten or global_average_pool2d hands on", l.Type)
+			}
+		case "conv2d", "max_pool2d", "average_pool2d", "global_average_pool2d":
+			if flat {
+				return layerError(i, l, "type", "%s takes a map, and a vector comes in", l.Type)
+			}
+		case "neurons":
+			if flat && a.time != nil && a.time.Axis == spike.Rows {
+				return layerError(i, l, "type", "the rows of a map are the steps, and a vector comes in")
+			}
+		}
+		flat = flat || l.Type == "flatten" || l.Type == "global_average_pool2d"
+	}
+	return nil
+}
+
 // build makes a network of the layers and takes their weights out of the container.
 func (b *builder) build(a architecture) (*network, error) {
 	p, err := divide(a)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkForms(a); err != nil {
 		return nil, err
 	}
 	n := &network{scale: float32(a.scale)}

@@ -99,6 +99,7 @@ const (
 	maxLabels     = 64
 	maxGateLabels = 16
 	maxProvenance = 64 << 10
+	maxDepth      = 64 // of objects and arrays in one another, in the provenance
 	maxText       = 1024
 )
 
@@ -127,11 +128,14 @@ func parseDescription(text string) (*Description, error) {
 	d := new(Description)
 	if err := strictjson.Decode([]byte(text), d); err != nil {
 		if strings.Contains(text, `"tensors_sha256":`) && !strings.Contains(text, `"file_sha256":`) {
-			return nil, formatError("tensors_sha256", "a file of a version before 1.3, whose digest leaves out the header: spikeray.reseal, in training, writes it anew")
+			return nil, formatError("tensors_sha256", "a file of a version before 1.3, whose digest leaves out the header: `python -m spikeray reseal`, in training, writes it anew")
 		}
 		return nil, formatError("description", "%v", err)
 	}
-	return d, d.check()
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	return d, d.checkKeys(text)
 }
 
 func (d *Description) check() error {
@@ -142,8 +146,8 @@ func (d *Description) check() error {
 		return formatError("name", "%.80q does not match %s", d.Name, namePattern)
 	case !versionPattern.MatchString(d.Version):
 		return formatError("version", "%.80q is no semantic version", d.Version)
-	case len(d.Summary) > maxText:
-		return formatError("summary", "longer than %d bytes", maxText)
+	case len(d.Summary) > maxText || strings.ContainsFunc(d.Summary, unicode.IsControl):
+		return formatError("summary", "one line of at most %d bytes is wanted", maxText)
 	case len(d.Population) > maxText || strings.ContainsFunc(d.Population, unicode.IsControl):
 		return formatError("population", "one line of at most %d bytes is wanted", maxText)
 	case !slices.Contains(d.Labels, d.Positive):
@@ -152,6 +156,8 @@ func (d *Description) check() error {
 		return formatError("training", "longer than %d bytes", maxProvenance)
 	case len(d.Training) > 0 && bytes.TrimSpace(d.Training)[0] != '{':
 		return formatError("training", "not a JSON object")
+	case depth(d.Training) > maxDepth:
+		return formatError("training", "nested deeper than %d", maxDepth)
 	case !digestPattern.MatchString(d.FileSHA256):
 		return formatError("file_sha256", "not 64 lower-case hexadecimal digits")
 	}
@@ -190,6 +196,23 @@ func (d *Description) check() error {
 		return formatError("gate.layers", "%d with the model's own, at most %d are possible", n, maxLayers)
 	}
 	return d.Gate.check()
+}
+
+// depth is how many objects and arrays of a JSON value stand in one another.
+func depth(value json.RawMessage) int {
+	dec := json.NewDecoder(bytes.NewReader(value))
+	deepest, now := 0, 0
+	for {
+		switch token, err := dec.Token(); {
+		case err != nil:
+			return deepest
+		case token == json.Delim('{') || token == json.Delim('['):
+			now++
+			deepest = max(deepest, now)
+		case token == json.Delim('}') || token == json.Delim(']'):
+			now--
+		}
+	}
 }
 
 // checkScale looks at what pixels are divided by.

@@ -111,7 +111,7 @@ func TestDecodeNamesTheWayForFilesOfBefore(t *testing.T) {
 	said["spikeray"] = strings.Replace(said["spikeray"], "file_sha256", "tensors_sha256", 1)
 	_, err := model.Decode(t.Context(), assemble(encode(header), data), model.DecodeOptions{})
 	var bad *model.FormatError
-	if !errors.As(err, &bad) || bad.Field != "tensors_sha256" || !strings.Contains(err.Error(), "spikeray.reseal") {
+	if !errors.As(err, &bad) || bad.Field != "tensors_sha256" || !strings.Contains(err.Error(), "spikeray reseal") {
 		t.Fatal(err)
 	}
 }

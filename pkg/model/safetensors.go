@@ -59,6 +59,9 @@ func openContainer(file []byte) (*container, error) {
 
 // parseHeader reads the header entry by entry: a map would hide a name that stands there twice.
 func parseHeader(header []byte) (description string, tensors map[string]tensor, err error) {
+	if err := strictjson.CheckText(header); err != nil {
+		return "", nil, formatError("header", "%v", err)
+	}
 	dec := json.NewDecoder(bytes.NewReader(header))
 	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
 		return "", nil, formatError("header", "not a JSON object")
@@ -100,8 +103,8 @@ func parseHeader(header []byte) (description string, tensors map[string]tensor, 
 		return "", nil, formatError("header", "more follows the JSON object")
 	}
 	description, ok := metadata["spikeray"]
-	if !ok {
-		return "", nil, formatError("__metadata__", "has no key spikeray: not a spikeray model")
+	if !ok || len(metadata) != 1 {
+		return "", nil, formatError("__metadata__", "one key, spikeray, is wanted, and no other: it has %d", len(metadata))
 	}
 	return description, tensors, nil
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestWindowIsPythons: testdata/golden.py wrote the pictures through spikeray.window.
+// TestWindowIsPythons: testdata/golden.py wrote the pictures through spikeray.modelfile.window.
 func TestWindowIsPythons(t *testing.T) {
 	text, err := os.ReadFile("testdata/windows.json")
 	if err != nil {

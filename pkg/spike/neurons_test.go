@@ -9,7 +9,7 @@ import (
 )
 
 func TestVoltageEqualsPython(t *testing.T) {
-	// Printed by training/spikeray/voltage.py: uniform(seed, (1000,))[[0, 1, 2, 3, 999]].
+	// Printed by training/spikeray/modelfile/voltage.py: uniform(seed, (1000,))[[0, 1, 2, 3, 999]].
 	for seed, want := range map[uint64][5]float32{
 		0:              {0x1.c4415p-1, 0x1.b9e278p-2, 0x1.b1174p-6, 0x1.f1177p-1, 0.08155316},
 		1001:           {0x1.4cf8p-2, 0x1.d62adp-3, 0x1.d3a55p-3, 0x1.ef9a18p-2, 0.44312787},

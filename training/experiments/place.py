@@ -1,10 +1,12 @@
 """What 100 pictures of a place buy, by how a calibration is fitted to them: the table of docs/RATIONALE.md.
 
-    for k in 0 1 2 3 4; do spikeray predict --json --model models/seeds/spikeray-$k.safetensors SHIFTED > $k.jsonl; done
-    PYTHONPATH=training python training/experiments/place.py *.jsonl --model models/spikeray.safetensors
+    for k in 0 1 2 3 4; do
+      spikeray predict --json --model models/seeds/spikeray-$k.safetensors SHIFTED >$k.jsonl
+    done
+    python training/experiments/place.py *.jsonl --model models/spikeray.safetensors
 
-SHIFTED is a folder with the sub-folders NORMAL and PNEUMONIA. Runs of spikeray.fit may be given beside the rows, as folders with
-answers.npz (out of fold, which their own calibration is fitted on) and answers-shifted.npz.
+SHIFTED is a folder with the sub-folders NORMAL and PNEUMONIA. Runs of `hybrid train` may be given beside the rows, as
+folders with answers.npz (out of fold, which their own calibration is fitted on) and answers-shifted.npz.
 """
 
 import argparse
@@ -14,8 +16,8 @@ import pathlib
 import numpy as np
 from scipy.optimize import minimize
 
-from spikeray.deliver import balanced_threshold, calibrate, screening_threshold
-from spikeray.modelfile import read
+from spikeray.hybrid.decisions import balanced_threshold, calibrate, screening_threshold
+from spikeray.modelfile import Description, read
 
 BINS, EXPECTATION, SENSITIVITY = 15, 200, 0.985
 
@@ -30,13 +32,17 @@ def logit(p):
 
 def fit(z, y, slope, intercept, slope_spread, intercept_spread):
     """Slope and intercept, the logarithm of the slope and the intercept normal around those given."""
+
     def loss(x):
         a = np.exp(np.clip(x[0], -20, 20))
         e = a * z + x[1]
         off = np.array([(x[0] - np.log(slope)) / slope_spread, (x[1] - intercept) / intercept_spread])
         miss = sigmoid(np.clip(e, -500, 500)) - y
-        return (np.sum(np.logaddexp(0, e) - y * e) + off @ off / 2,
-                np.array([miss @ z * a + off[0] / slope_spread, miss.sum() + off[1] / intercept_spread]))
+        return (
+            np.sum(np.logaddexp(0, e) - y * e) + off @ off / 2,
+            np.array([miss @ z * a + off[0] / slope_spread, miss.sum() + off[1] / intercept_spread]),
+        )
+
     x = minimize(loss, [np.log(slope), intercept], jac=True, method="BFGS").x
     return np.exp(x[0]), x[1]
 
@@ -60,14 +66,15 @@ def ece(y, p):
     return np.abs(np.bincount(bins, p - y, BINS)).sum() / len(y)
 
 
-def rows(path, own):
-    """Labels and the network's log-odds from what `predict --json` printed, and the model's own (slope, intercept, threshold)."""
+def rows(path, own: Description):
+    """Labels and the network's log-odds from what `predict --json` printed, and the model's own (slope, intercept,
+    threshold)."""
     found = [json.loads(line) for line in open(path)]
     y = np.array([pathlib.Path(r["file"]).parent.name == "PNEUMONIA" for r in found], float)
     p = np.array([[r["probabilities"]["PNEUMONIA"], r["probabilities"]["NORMAL"]] for r in found])
-    c = own["calibration"]
-    z = (np.log(p[:, 0] / p[:, 1]) - c["intercept"]) / c["slope"]
-    return y, z, c["slope"], c["intercept"], own["operating_points"][0]["threshold"]
+    c = own.calibration
+    z = (np.log(p[:, 0] / p[:, 1]) - c.intercept) / c.slope
+    return y, z, c.slope, c.intercept, own.operating_points[0].threshold
 
 
 def run(folder):
@@ -79,13 +86,14 @@ def run(folder):
     z = np.concatenate([kinds["plain"], *[kinds[k] for k in harmed]])
     labels, weight = np.tile(label, 1 + len(harmed)), np.repeat([0.5, *[0.5 / len(harmed)] * len(harmed)], len(label))
     c = calibrate(labels, z, weight)
-    threshold = balanced_threshold(labels, sigmoid(c["slope"] * z + c["intercept"]), weight)
+    threshold = balanced_threshold(labels, sigmoid(c.slope * z + c.intercept), weight)
     with np.load(folder / "answers-shifted.npz", allow_pickle=False) as file:
-        return file["label"].astype(float), file["plain"], c["slope"], c["intercept"], threshold
+        return file["label"].astype(float), file["plain"], c.slope, c.intercept, threshold
 
 
 def draw(random, y, z, slope, intercept, threshold, pictures):
-    """Fits to some pictures, asks the others: (way, accuracy, ECE, sensitivity) for each way, and the ECE of a calibration that is right."""
+    """Fits to some pictures, asks the others: (way, accuracy, ECE, sensitivity) for each way, and the ECE of a
+    calibration that is right."""
     while True:
         chosen = np.zeros(len(y), bool)
         chosen[random.permutation(len(y))[:pictures]] = True
@@ -100,6 +108,7 @@ def draw(random, y, z, slope, intercept, threshold, pictures):
 
     def raw(e):
         return logit(balanced_threshold(yf, sigmoid(e)))
+
     yield told("the model's own", slope, intercept, logit(threshold))
     a, b = fit(zf, yf, slope, intercept + even, 1e3, 1e3)
     yield told("free, raw threshold", a, b, raw(a * zf + b))
@@ -135,7 +144,10 @@ def main():
     print("| way | accuracy | 5th percentile | ECE | sensitivity | 10th percentile |\n|---|---|---|---|---|---|")
     for way, figures in ways.items():
         accuracy, error, found = np.array(figures).T
-        print(f"| {way} | {accuracy.mean():.4f} | {np.percentile(accuracy, 5):.3f} | {error.mean():.4f} | {found.mean():.4f} | {np.percentile(found, 10):.3f} |")
+        print(
+            f"| {way} | {accuracy.mean():.4f} | {np.percentile(accuracy, 5):.3f} | {error.mean():.4f} | "
+            f"{found.mean():.4f} | {np.percentile(found, 10):.3f} |"
+        )
 
 
 if __name__ == "__main__":

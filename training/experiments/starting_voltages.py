@@ -1,6 +1,7 @@
-"""How much the starting voltages decide: the shipped spiking network on validation, its voltages drawn from other seeds.
+"""How much the starting voltages decide: the shipped spiking network on validation, its voltages drawn from other
+seeds.
 
-    PYTHONPATH=training python training/experiments/starting_voltages.py --data DATA [--seeds 8] [--checkpoint FILE]
+    python training/experiments/starting_voltages.py --data DATA [--seeds 8] [--checkpoint FILE]
 
 Prints accuracy and AUC for each draw, and how far each draw's answers lie from the first's: the noise that a change of
 the network's arithmetic, such as rounding its weights, has to be held against.
@@ -12,8 +13,9 @@ import keras
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from spikeray import data, export
-from spikeray.spiking import SpikingActivation
+from spikeray import data
+from spikeray.article import export
+from spikeray.article.spiking import SpikingActivation
 
 
 def main():
@@ -23,11 +25,12 @@ def main():
     ap.add_argument("--seeds", type=int, default=8)
     a = ap.parse_args()
     _, validation = data.split(a.data)
-    x, y = data.load(validation)
-    trained = export.load(a.checkpoint)
+    x, y = data.prepare_all(validation)
+    trained = export.keras_model(a.checkpoint)
     first = None
     for draw in range(a.seeds):
-        def redrawn(layer):
+
+        def redrawn(layer, draw=draw):
             config = layer.get_config()
             if draw and isinstance(layer, SpikingActivation):
                 config["seed"] += 1_000_000 * draw
@@ -38,8 +41,12 @@ def main():
         p = model.predict(x, batch_size=32, verbose=0)[:, 1].astype(np.float64)
         first = p if first is None else first
         difference = np.abs(p - first)
-        print(f"draw {draw}: accuracy {np.mean((p >= 0.5) == y):.4f} AUC {roc_auc_score(y, p):.4f}; against the shipped draw "
-              f"mean {difference.mean():.4f} worst {difference.max():.2f}, {((p >= 0.5) != (first >= 0.5)).sum()} labels", flush=True)
+        print(
+            f"draw {draw}: accuracy {np.mean((p >= 0.5) == y):.4f} AUC {roc_auc_score(y, p):.4f}; "
+            f"against the shipped draw mean {difference.mean():.4f} worst {difference.max():.2f}, "
+            f"{((p >= 0.5) != (first >= 0.5)).sum()} labels",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import pathlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,15 @@ from PIL import Image
 LABELS = ("NORMAL", "PNEUMONIA")
 FOLDS = 5
 # What a model that was trained on these pictures is for; its answers carry it.
-POPULATION = ("Made from chest X-rays of children of one to five years, of one hospital. Of other children it may be wrong more often than it tells. "
-              "Not for adults: it calls most healthy ones ill.")
+POPULATION = (
+    "Made from chest X-rays of children of one to five years, of one hospital. Of other children it may be wrong more "
+    "often than it tells. "
+    "Not for adults: it calls most healthy ones ill."
+)
+CREDIT = (
+    "Kermany, Zhang, Goldbaum (2018), Labeled Optical Coherence Tomography (OCT) and Chest X-Ray Images for "
+    "Classification, Mendeley Data, doi 10.17632/rscbjbr9sj.2, CC BY 4.0"
+)
 _PICTURES = {".jpeg", ".jpg", ".png"}
 
 
@@ -115,7 +123,8 @@ def series_of(patient: str) -> tuple[str, int]:
 
 
 def blocks(pictures: list[Picture], k: int = FOLDS) -> np.ndarray:
-    """Assigns each picture to one of k contiguous blocks of its numbering, about as many pictures in each; shape [len(pictures)].
+    """Assigns each picture to one of k contiguous blocks of its numbering, about as many pictures in each; shape
+    [len(pictures)].
 
     Numbers follow time: a block is a stretch of it, as the official test is. All of a patient are in one block.
     """
@@ -146,7 +155,7 @@ def prepare(path, size: int = 100) -> np.ndarray:
     return (np.asarray(grey, np.float32) / np.float32(255))[..., None]
 
 
-def load(pictures: list[Picture], size: int = 100) -> tuple[np.ndarray, np.ndarray]:
+def prepare_all(pictures: list[Picture], size: int = 100) -> tuple[np.ndarray, np.ndarray]:
     """Pictures as (x float32 [n][size][size][1], y int [n])."""
     x = np.empty((len(pictures), size, size, 1), np.float32)
     for i, p in enumerate(pictures):
@@ -154,13 +163,13 @@ def load(pictures: list[Picture], size: int = 100) -> tuple[np.ndarray, np.ndarr
     return x, np.array([p.label for p in pictures])
 
 
-def main():
-    ap = argparse.ArgumentParser(description="Lay out a validation fold as a folder that `evaluate` reads.")
+def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> None:
+    ap = argparse.ArgumentParser(prog=prog, description="Lay out a validation fold as a folder that `evaluate` reads.")
     ap.add_argument("--data", required=True, help="folder with train/val/test")
     ap.add_argument("--fold", type=int, default=0)
     ap.add_argument("--link", required=True, help="folder to make; gets NORMAL/ and PNEUMONIA/ of symbolic links")
     ap.add_argument("--blocks", action="store_true", help="a block of the numbering in place of a random fold")
-    args = ap.parse_args()
+    args = ap.parse_args(arguments)
     pictures = scan(args.data, "train")
     held_out = (blocks if args.blocks else folds)(pictures) == args.fold
     training, validation = ([p for p, held in zip(pictures, held_out) if held == which] for which in (False, True))
@@ -171,9 +180,7 @@ def main():
             link.symlink_to(p.path.resolve())
     for name, part in (("training", training), ("validation", validation)):
         n = [sum(p.label == label for p in part) for label in range(len(LABELS))]
-        print(f"{name}: {len(part)} pictures, {n[0]} NORMAL, {n[1]} PNEUMONIA, "
-              f"{len({p.patient for p in part})} patients, digest {digest(part)[:16]}")
-
-
-if __name__ == "__main__":
-    main()
+        print(
+            f"{name}: {len(part)} pictures, {n[0]} NORMAL, {n[1]} PNEUMONIA, "
+            f"{len({p.patient for p in part})} patients, digest {digest(part)[:16]}"
+        )

@@ -1,7 +1,8 @@
 """The stressed validation: each picture of a fold put through each kind of harm, the same on every machine.
 
 Plain validation hides what the data set's shortcuts (sharpness, compression, aspect, exposure) are worth to a network;
-docs/PROTOCOL.md has the reasons. The strengths are drawn from a generator seeded by the picture's own digest and the kind.
+docs/PROTOCOL.md has the reasons. The strengths are drawn from a generator seeded by the picture's own digest and the
+kind.
 """
 
 import hashlib
@@ -63,8 +64,16 @@ def _mixed(im, rng):
     return im
 
 
-KINDS = {"blur": _blur, "noise": _noise, "gamma": _gamma, "contrast": _contrast, "crop": _crop, "aspect": _aspect,
-         "jpeg": _jpeg, "mixed": _mixed}
+KINDS = {
+    "blur": _blur,
+    "noise": _noise,
+    "gamma": _gamma,
+    "contrast": _contrast,
+    "crop": _crop,
+    "aspect": _aspect,
+    "jpeg": _jpeg,
+    "mixed": _mixed,
+}
 
 
 def _image(x):
@@ -77,7 +86,7 @@ def apply(im: Image.Image, kind: str, digest: str) -> Image.Image:
     return KINDS[kind](im, np.random.default_rng(seed))
 
 
-def load(pictures: list[data.Picture], kind: str, size: int) -> np.ndarray:
+def prepare_all(pictures: list[data.Picture], kind: str, size: int) -> np.ndarray:
     """The pictures, harmed and then prepared for a network: uint8 [n][size][size]."""
     out = np.empty((len(pictures), size, size), np.uint8)
     for i, p in enumerate(pictures):

@@ -23,9 +23,16 @@ def root(tmp_path):
     for split in ("train", "test"):
         for patient in range(30):
             for i in range(1 + patient % 4):
-                picture(tmp_path / split / "PNEUMONIA" / f"person{patient}_{'virus' if patient % 3 else 'bacteria'}_{i}.jpeg")
+                picture(
+                    tmp_path
+                    / split
+                    / "PNEUMONIA"
+                    / f"person{patient}_{'virus' if patient % 3 else 'bacteria'}_{i}.jpeg"
+                )
             picture(tmp_path / split / "NORMAL" / f"IM-{patient:04}-0001.jpeg")
             picture(tmp_path / split / "NORMAL" / f"IM-{patient:04}-0001-0002.jpeg")
-    (tmp_path / "train/NORMAL/IM-9999-0001.jpeg").write_bytes((tmp_path / "train/NORMAL/IM-0000-0001.jpeg").read_bytes())
+    (tmp_path / "train/NORMAL/IM-9999-0001.jpeg").write_bytes(
+        (tmp_path / "train/NORMAL/IM-0000-0001.jpeg").read_bytes()
+    )
     (tmp_path / "train/NORMAL/Thumbs.db").write_bytes(b"not a picture")
     return tmp_path

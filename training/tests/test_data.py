@@ -10,16 +10,19 @@ from PIL import Image
 from spikeray import data
 
 
-@pytest.mark.parametrize("name, label, patient", [
-    ("person63_bacteria_306.jpeg", 1, "bacteria/person63"),
-    ("person63_virus_7.jpeg", 1, "virus/person63"),
-    ("person0063_virus_7.jpeg", 1, "virus/person63"),
-    ("NORMAL2-IM-1345-0001.jpeg", 0, "NORMAL2/1345"),
-    ("NORMAL2-IM-1345-0001-0002.jpeg", 0, "NORMAL2/1345"),
-    ("IM-0115-0001.jpeg", 0, "IM/0115"),
-    ("child.jpeg", 0, "NORMAL/child"),
-    ("person_of_interest.jpeg", 1, "PNEUMONIA/person_of_interest"),
-])
+@pytest.mark.parametrize(
+    "name, label, patient",
+    [
+        ("person63_bacteria_306.jpeg", 1, "bacteria/person63"),
+        ("person63_virus_7.jpeg", 1, "virus/person63"),
+        ("person0063_virus_7.jpeg", 1, "virus/person63"),
+        ("NORMAL2-IM-1345-0001.jpeg", 0, "NORMAL2/1345"),
+        ("NORMAL2-IM-1345-0001-0002.jpeg", 0, "NORMAL2/1345"),
+        ("IM-0115-0001.jpeg", 0, "IM/0115"),
+        ("child.jpeg", 0, "NORMAL/child"),
+        ("person_of_interest.jpeg", 1, "PNEUMONIA/person_of_interest"),
+    ],
+)
 def test_patient(name, label, patient):
     assert data.patient_of(name, label) == patient
 
@@ -28,7 +31,8 @@ def test_folds_keep_patients_whole(root):
     pictures = data.scan(root, "train")
     assert len({p.sha256 for p in pictures}) == len(pictures)
     assert {p.path.name for p in pictures} == (
-        {f.name for d in (root / "train").iterdir() for f in d.iterdir()} - {"IM-9999-0001.jpeg", "Thumbs.db"})
+        {f.name for d in (root / "train").iterdir() for f in d.iterdir()} - {"IM-9999-0001.jpeg", "Thumbs.db"}
+    )
     seen = []
     for fold in range(data.FOLDS):
         training, validation = data.split(root, fold)
@@ -53,18 +57,22 @@ WATCH = {"on": False, "paths": []}
 
 def test_test_is_never_opened(root):
     if "hook" not in WATCH:  # a hook cannot be taken off again, so it has a switch
-        WATCH["hook"] = lambda event, args: WATCH["on"] and event in ("open", "os.listdir", "os.scandir") and WATCH["paths"].append(str(args[0]))
+        WATCH["hook"] = lambda event, args: (
+            WATCH["on"] and event in ("open", "os.listdir", "os.scandir") and WATCH["paths"].append(str(args[0]))
+        )
         sys.addaudithook(WATCH["hook"])
     WATCH["on"] = True
     training, validation = data.split(root)
-    data.load(training + validation, 8)
+    data.prepare_all(training + validation, 8)
     WATCH["on"] = False
     assert any(str(root / "train") in p for p in WATCH["paths"])
     assert not any(str(root / "test") in p for p in WATCH["paths"])
 
 
 def test_a_file_under_both_labels_is_an_error(root):
-    (root / "train/PNEUMONIA/person77_virus_1.jpeg").write_bytes((root / "train/NORMAL/IM-0003-0001.jpeg").read_bytes())
+    (root / "train/PNEUMONIA/person77_virus_1.jpeg").write_bytes(
+        (root / "train/NORMAL/IM-0003-0001.jpeg").read_bytes()
+    )
     with pytest.raises(ValueError, match="two labels"):
         data.scan(root, "train")
 
@@ -76,7 +84,7 @@ def test_a_folder_of_another_layout(tmp_path):
 
 def test_preparation_is_pillows(root):
     path = root / "train/NORMAL/IM-0003-0001.jpeg"
-    x, y = data.load([data.Picture(path, 1, "", hashlib.sha256().hexdigest())], 5)
+    x, y = data.prepare_all([data.Picture(path, 1, "", hashlib.sha256().hexdigest())], 5)
     assert x.dtype == np.float32 and x.shape == (1, 5, 5, 1) and list(y) == [1]
     with Image.open(path) as im:
         want = np.asarray(im.convert("L").resize((5, 5), Image.Resampling.BILINEAR))

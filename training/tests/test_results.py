@@ -8,8 +8,10 @@ import pytest
 from keras import layers
 from sklearn.metrics import brier_score_loss, classification_report, roc_auc_score
 
-from spikeray import data, metrics, modelfile, report, runs, ship
-from spikeray.spiking import SpikingActivation
+from spikeray import data, modelfile
+from spikeray.article import report, runs, ship
+from spikeray.article.spiking import SpikingActivation
+from spikeray.report import metrics
 
 
 def test_figures_are_scikit_learns():
@@ -34,8 +36,9 @@ def test_figures_are_scikit_learns():
 
 def test_calibration_error_by_hand():
     # two bins: |0.2 - 0.5| for two pictures, |1.0 - 0.5| for two
-    assert metrics.ece(np.array([0, 1, 1, 0]), np.array([0.19, 0.21, 1.0, 1.0]) - np.array([0, 0.01, 0, 0])) == pytest.approx(
-        (abs(0.39 - 1) + abs(2 - 1)) / 4)
+    assert metrics.ece(
+        np.array([0, 1, 1, 0]), np.array([0.19, 0.21, 1.0, 1.0]) - np.array([0, 0.01, 0, 0])
+    ) == pytest.approx((abs(0.39 - 1) + abs(2 - 1)) / 4)
     assert metrics.ece(np.array([1, 0]), np.array([1.0, 0.0])) == 0
 
 
@@ -67,30 +70,49 @@ def root_of_runs(root, tmp_path):
             folder.mkdir(parents=True)
             spread = rng.uniform(0, 1, len(label))
             probability = (0.4 * label + 0.6 * spread) if (recipe, seed) != ("snnxray", 0) else np.ones(len(label))
-            np.savez(folder / "validation.npz", probability=probability, label=label, name=[p.path.name for p in validation])
+            np.savez(
+                folder / "validation.npz", probability=probability, label=label, name=[p.path.name for p in validation]
+            )
             spiking = [SpikingActivation(2.0, seed=seed)] if recipe == "snnxray" else [layers.ReLU()]
-            keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(2, 3), *spiking, layers.Flatten(),
-                              layers.Dense(2, "softmax")]).save(folder / "best.keras")
-            (folder / "run.json").write_text(json.dumps({
-                "recipe": recipe, "seed": seed, "dt": 2.0 if recipe == "snnxray" else None, "fold": 0, "batch": 16,
-                "time_axis": "rows" if recipe == "snnxray" else None, "epochs_run": 9, "epochs_asked": 20, "seconds": 61,
-                "training": {"pictures": len(training), "digest": data.digest(training)},
-                "validation": {"pictures": len(validation), "digest": data.digest(validation)},
-                "versions": {"keras": "3", "backend": "tensorflow 2"}}))
+            keras.Sequential(
+                [keras.Input((8, 8, 1)), layers.Conv2D(2, 3), *spiking, layers.Flatten(), layers.Dense(2, "softmax")]
+            ).save(folder / "best.keras")
+            (folder / "run.json").write_text(
+                json.dumps(
+                    {
+                        "recipe": recipe,
+                        "seed": seed,
+                        "dt": 2.0 if recipe == "snnxray" else None,
+                        "fold": 0,
+                        "batch": 16,
+                        "time_axis": "rows" if recipe == "snnxray" else None,
+                        "epochs_run": 9,
+                        "epochs_asked": 20,
+                        "seconds": 61,
+                        "training": {"pictures": len(training), "digest": data.digest(training)},
+                        "validation": {"pictures": len(validation), "digest": data.digest(validation)},
+                        "versions": {"keras": "3", "backend": "tensorflow 2"},
+                    }
+                )
+            )
     (tmp_path / "runs" / "snnxray-3").mkdir()  # still running
     return tmp_path / "runs"
 
 
 def test_the_report_replaces_its_own_part_alone(root_of_runs, root, tmp_path):
     out = tmp_path / "RESULTS.md"
-    out.write_text(f"# Results\n\nBefore.\n\n{report.BEGIN}\nstale\n{report.END}\n\nAfter.\n")
-    text = report.report(root_of_runs, root)
+    out.write_text(f"# Results\n\nBefore.\n\n{report.SECTION.begin}\nstale\n{report.SECTION.end}\n\nAfter.\n")
+    text = report.tables(root_of_runs, root)
     for _ in range(2):
-        report.put(out, text)
+        report.SECTION.put(out, text)
     whole = out.read_text()
     assert whole.startswith("# Results\n\nBefore.\n\n") and whole.endswith("\n\nAfter.\n") and "stale" not in whole
     assert whole.count("## Both networks") == 1
-    assert "snnxray, 3 seeds" in whole and "snnxray, without 1 collapsed" in whole and "snnxray, seed 0, collapsed" in whole
+    assert (
+        "snnxray, 3 seeds" in whole
+        and "snnxray, without 1 collapsed" in whole
+        and "snnxray, seed 0, collapsed" in whole
+    )
     assert "3 pairs" in whole and "without 1 of a collapsed run" in whole
     found = runs.finished(root_of_runs, "cnnxray")
     auc = [r.metrics["auc"] for r in found]
@@ -104,7 +126,7 @@ def test_paired_interval_by_hand():
 def test_other_data_is_noticed(root_of_runs, root):
     (root / "train/PNEUMONIA/person0_bacteria_0.jpeg").unlink()
     with pytest.raises(ValueError, match="not the data"):
-        report.report(root_of_runs, root)
+        report.tables(root_of_runs, root)
 
 
 def test_the_best_run_is_shipped_with_its_card(root_of_runs, tmp_path):
@@ -116,7 +138,7 @@ def test_the_best_run_is_shipped_with_its_card(root_of_runs, tmp_path):
         best = max(found, key=lambda r: r.metrics["auc"])
         description, _ = modelfile.read(out / f"{name}.safetensors")
         card = (out / f"{name}.md").read_text()
-        assert description["training"]["seed"] == best.seed and description["version"] == "1.2.3"
+        assert description.training["seed"] == best.seed and description.version == "1.2.3"
         assert f"# {name} 1.2.3" in card and f"Seed {best.seed} has the highest" in card
         assert f"| AUC | {best.metrics['auc']:.4f} |" in card and "bacterial pneumonia" in card and "CC BY 4.0" in card
         assert ("collapsed" in card) == (name == "snnxray")

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spikeray import voltage
-from spikeray.spiking import MeanOverSteps, ShowForSteps, SpikingActivation
+from spikeray.article.spiking import MeanOverSteps, ShowForSteps, SpikingActivation
+from spikeray.modelfile import voltage
 
 SHAPES = {"rows": (3, 9, 4, 5), "steps": (3, 6, 4, 3, 2)}
 

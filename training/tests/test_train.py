@@ -7,7 +7,10 @@ import keras
 import numpy as np
 import pytest
 
-from spikeray import convert, data, export, modelfile, reference, train
+from spikeray import data, modelfile
+from spikeray.article import export, train
+from spikeray.keras_files import convert
+from spikeray.modelfile import simulator
 
 SIZE = 32  # three convolutions and poolings leave 2 x 2 of it
 
@@ -22,14 +25,20 @@ def test_a_run_leaves_its_best_checkpoint_and_its_log(root, tmp_path, capsys):
     train.train("snnxray", root, out, seed=3, dt=1.5, epochs=2, size=SIZE, verbose=2)
     run = json.loads((out / "run.json").read_text())
     training, validation = data.split(root)
-    assert (run["seed"], run["dt"], run["epochs_run"], run["optimizer"], run["loss"]) == (3, 1.5, 2, "adam", "mean_squared_error")
+    assert (run["seed"], run["dt"], run["epochs_run"], run["optimizer"], run["loss"]) == (
+        3,
+        1.5,
+        2,
+        "adam",
+        "mean_squared_error",
+    )
     assert run["training"] == {"pictures": len(training), "digest": data.digest(training)}
     assert run["validation"]["digest"] == data.digest(validation) and 0 <= run["validation"]["auc"] <= 1
     assert run["versions"]["keras"] == keras.__version__
     assert [row["epoch"] for row in curves(out)] == ["0", "1"] and {"loss", "val_auc"} <= set(curves(out)[0])
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
 
-    x, _ = data.load(validation, SIZE)
+    x, _ = data.prepare_all(validation, SIZE)
     saved = np.load(out / "validation.npz")
     assert list(saved["name"]) == [p.path.name for p in validation]
     for name in ("best.keras", "best.h5"):
@@ -39,7 +48,7 @@ def test_a_run_leaves_its_best_checkpoint_and_its_log(root, tmp_path, capsys):
     export.export(out / "best.keras", tmp_path / "keras.safetensors", "mine", "1.0.0")
     picture = np.rint(x[0, ..., 0] * 255).astype(np.uint8)
     for name in ("h5", "keras"):
-        answer = reference.run(*modelfile.read(tmp_path / f"{name}.safetensors"), picture)
+        answer = simulator.run(*modelfile.read(tmp_path / f"{name}.safetensors"), picture)
         np.testing.assert_allclose(answer.probabilities[1], saved["probability"][0], atol=1e-5)
 
     before = (out / "best.keras").stat().st_mtime_ns
@@ -53,7 +62,7 @@ class Cut(Exception):
 
 def test_a_stopped_run_keeps_its_best_and_its_patience(root, tmp_path, monkeypatch):
     out = tmp_path / "run"
-    made = train.RECIPES["cnnxray"]
+    made = train.NETWORKS["cnnxray"]
 
     def stopped(**options):
         """The network, with a run that breaks off after its first epoch."""
@@ -64,12 +73,13 @@ def test_a_stopped_run_keeps_its_best_and_its_patience(root, tmp_path, monkeypat
             def stop(epoch, logs):
                 if epoch == 1:
                     raise Cut
+
             return fit(*args, callbacks=[*callbacks, keras.callbacks.LambdaCallback(on_epoch_begin=stop)], **kwargs)
 
         model.fit = cut
         return model
 
-    monkeypatch.setitem(train.RECIPES, "cnnxray", stopped)
+    monkeypatch.setitem(train.NETWORKS, "cnnxray", stopped)
     with pytest.raises(Cut):
         train.train("cnnxray", root, out, epochs=9, size=SIZE, verbose=0)
     assert len(curves(out)) == 1 and not (out / "run.json").exists()
@@ -78,7 +88,7 @@ def test_a_stopped_run_keeps_its_best_and_its_patience(root, tmp_path, monkeypat
     (out / "curves.csv").write_text((out / "curves.csv").read_text().replace(loss, "1e-9"))
     best = (out / "best.keras").read_bytes()
 
-    monkeypatch.setitem(train.RECIPES, "cnnxray", made)
+    monkeypatch.setitem(train.NETWORKS, "cnnxray", made)
     train.train("cnnxray", root, out, epochs=9, size=SIZE, verbose=0)
     assert (out / "best.keras").read_bytes() == best
     assert [int(row["epoch"]) for row in curves(out)] == [0, 1, 2, 3, 4, 5]  # five without a better one

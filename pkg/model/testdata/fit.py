@@ -17,13 +17,19 @@ def sklearn(z, y, w):
 
 def penalised(z, y, w, around, spread):
     """The mode of the posterior, by a search without derivatives."""
+
     def loss(x):
         p = 1 / (1 + np.exp(-(np.exp(x[0]) * z + x[1])))
         likelihood = np.sum(w * np.log(np.where(y == 1, p, 1 - p)))
         prior = stats.norm.logpdf(x, [np.log(around[0]), around[1]], spread).sum()
         return -likelihood - prior
-    found = optimize.minimize(loss, [np.log(around[0]), around[1]], method="Nelder-Mead",
-                              options={"xatol": 1e-11, "fatol": 1e-13, "maxiter": 10000})
+
+    found = optimize.minimize(
+        loss,
+        [np.log(around[0]), around[1]],
+        method="Nelder-Mead",
+        options={"xatol": 1e-11, "fatol": 1e-13, "maxiter": 10000},
+    )
     return float(np.exp(found.x[0])), float(found.x[1])
 
 
@@ -38,9 +44,20 @@ def main():
             a, b = sklearn(z, y, w)
             around, spread = (1.7, 0.6), (0.25, 1.0)
             pa, pb = penalised(z, y, w, around, spread)
-            cases.append({"name": f"{name}, weighing {weighing}", "log_odds": z.tolist(), "positive": y.tolist(), "weight": w.tolist(),
-                          "slope": a, "intercept": b, "around": around, "spread": spread,
-                          "penalised_slope": pa, "penalised_intercept": pb})
+            cases.append(
+                {
+                    "name": f"{name}, weighing {weighing}",
+                    "log_odds": z.tolist(),
+                    "positive": y.tolist(),
+                    "weight": w.tolist(),
+                    "slope": a,
+                    "intercept": b,
+                    "around": around,
+                    "spread": spread,
+                    "penalised_slope": pa,
+                    "penalised_intercept": pb,
+                }
+            )
     with open("fit.json", "w") as f:
         json.dump(cases, f, separators=(",", ":"))
         f.write("\n")
