@@ -238,7 +238,7 @@ func TestNetworksThatDoNotFit(t *testing.T) {
 		c.spoil(n)
 		_, err := Simulator{}.Compile(t.Context(), n)
 		if !errors.Is(err, ErrNetwork) || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: %v; an ErrNetwork that names %s is wanted", name, err, c.says)
+			t.Errorf("%s: %v, expected an ErrNetwork that names %s", name, err, c.says)
 		}
 	}
 }
@@ -285,7 +285,7 @@ func TestKernelIsTheSimulators(t *testing.T) {
 	_, laying := abacus.Population(n.Source, n.Input, n.Axis)
 	for _, err := range []error{compiling, laying} {
 		if !errors.Is(err, ErrKernel) || !strings.Contains(err.Error(), strings.Join(Kernels(), ", ")) {
-			t.Errorf("%v; an ErrKernel that names the kernels is wanted", err)
+			t.Errorf("%v, expected an ErrKernel that names the kernels", err)
 		}
 	}
 }
