@@ -233,7 +233,7 @@ func TestABoardHostMayAnswerWrongly(t *testing.T) {
 		well()
 		between.fault.Store(c[0])
 		if a := p.ask(t); a.Status != 200 || a.Degraded != c[1] || a.Probability != simulated {
-			t.Errorf("%s: %+v, %s and %v are wanted", c[0], a, c[1], simulated)
+			t.Errorf("%s: %+v, expected %s and %v", c[0], a, c[1], simulated)
 		}
 	}
 	well()
@@ -274,7 +274,7 @@ func TestEmulatorLavaAndSimulatorAnswerTheSame(t *testing.T) {
 			t.Fatalf("%s: %+v", name, r)
 		}
 		if want := onQuantised(t, 5); *got[0].Probability != want || got[0].Backend.Name != name || got[0].Degraded != "" {
-			t.Errorf("%s: %+v, %v is wanted", name, got[0], want)
+			t.Errorf("%s: %+v, expected %v", name, got[0], want)
 		}
 	}
 }
