@@ -193,11 +193,11 @@ func TestFaultsAreAnsweredForAndGoneWhenTheBoardIsWell(t *testing.T) {
 					}
 					if fallback == Off {
 						if a.kind != fault.kind {
-							t.Errorf("try %d: %v, %s is wanted", try, a.err, fault.kind)
+							t.Errorf("try %d: %v, expected %s", try, a.err, fault.kind)
 						}
 					} else if a.err != nil || !slices.Equal(a.out, simulated(t, 2)) ||
 						!cmp.Equal(a.account, hw.Account{Backend: "simulator", Degraded: string(fault.kind)}) {
-						t.Errorf("try %d: %v, %+v, %s is wanted from the simulator", try, a.err, a.account, fault.kind)
+						t.Errorf("try %d: %v, %+v, expected %s from the simulator", try, a.err, a.account, fault.kind)
 					}
 				}
 				if s.Status().Answers != (fallback == Request) {
@@ -308,7 +308,7 @@ func TestRefusalsAndMistakes(t *testing.T) {
 		s, _ := supervise(t, Options{Open: emulator, Fallback: fallback})
 		_, err := s.Compile(t.Context(), n)
 		if refusal := (*hw.Refusal)(nil); !errors.As(err, &refusal) {
-			t.Errorf("fallback %s: %v, a refusal is wanted", fallback, err)
+			t.Errorf("fallback %s: %v, expected a refusal", fallback, err)
 		}
 	}
 	drawn := hwtest.Network()
