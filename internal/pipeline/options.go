@@ -64,20 +64,20 @@ func (o Options) Check(d *model.Description) error {
 	most := d.MaxSteps()
 	switch {
 	case most == 0 && o.Steps != 0:
-		return fmt.Errorf("%w: %s is not shown its picture for a number of steps", model.ErrSteps, d.Name)
+		return fmt.Errorf("%w: the time axis of model %s is not steps", model.ErrSteps, d.Name)
 	case o.Steps < 0 || o.Steps > most:
-		return fmt.Errorf("%w: %d; %s is shown its picture for 1 to %d", model.ErrSteps, o.Steps, d.Name, most)
+		return fmt.Errorf("%w: %d; the model %s takes 1 to %d", model.ErrSteps, o.Steps, d.Name, most)
 	}
 	switch {
 	case d.DecisionAt(o.Steps) == nil && (o.Threshold != nil || o.OperatingPoint != "" || o.Prevalence != nil):
-		return fail("%s is not calibrated for %d of its %d steps: no threshold, operating point or prevalence applies to its answer, which has the raw probability alone",
+		return fail("%s is not calibrated for %d of its %d steps: the answer has only the raw probability, and no threshold, operating point or prevalence applies to it",
 			d.Name, o.Steps, most)
 	case !slices.Contains([]GateMode{"", GateFlag, GateRefuse, GateOff}, o.Gate):
-		return fail("the gate flags, refuses or is off, %.80q is unknown", o.Gate)
+		return fail("unknown gate mode %.80q, must be flag, refuse or off", o.Gate)
 	case o.Threshold != nil && !(*o.Threshold >= 0 && *o.Threshold <= 1):
-		return fail("a threshold is a number from 0 to 1")
+		return fail("the threshold must be 0 to 1")
 	case o.Threshold != nil && o.OperatingPoint != "":
-		return fail("a threshold and an operating point are given, where either can be")
+		return fail("give a threshold or an operating point, not both")
 	case o.OperatingPoint != "" && len(d.OperatingPoints) == 0:
 		return fail("%s has no operating points", d.Name)
 	case o.OperatingPoint != "" && d.OperatingPoint(o.OperatingPoint) == nil:
@@ -85,13 +85,13 @@ func (o Options) Check(d *model.Description) error {
 		for _, p := range d.OperatingPoints {
 			names = append(names, p.Name)
 		}
-		return fail("the operating points of %s are %s", d.Name, strings.Join(names, ", "))
+		return fail("unknown operating point; those of %s are %s", d.Name, strings.Join(names, ", "))
 	case o.Bits != 0 && (o.Bits < 8 || o.Bits > 16):
-		return fail("bits is a whole number from 8 to 16")
+		return fail("bits must be a whole number from 8 to 16")
 	case o.Prevalence != nil && !(*o.Prevalence > 0 && *o.Prevalence < 1):
-		return fail("a prevalence is a number between 0 and 1, neither of them")
+		return fail("the prevalence must be above 0 and below 1")
 	case o.Prevalence != nil && d.Calibration == nil:
-		return fail("%s is not calibrated: its probability cannot be taken to another prevalence", d.Name)
+		return fail("%s is not calibrated: its probability cannot be adjusted to another prevalence", d.Name)
 	}
 	return nil
 }
@@ -134,5 +134,5 @@ func (e *RefusedError) Error() string { return e.text }
 // doubt says in words what a gate has against a picture.
 func doubt(g *model.Gate, r *model.GateResult) string {
 	words := func(label string) string { return strings.ReplaceAll(label, "_", " ") }
-	return fmt.Sprintf("the picture looks %q rather than %q, which the model was made for", words(r.Reason), words(g.Accept))
+	return fmt.Sprintf("the picture looks %q, not %q, which the model was made for", words(r.Reason), words(g.Accept))
 }
