@@ -13,14 +13,14 @@ import (
 // Digits is how long a digest is, in lower-case hexadecimal.
 const Digits = 2 * sha256.Size
 
-// Zeros stand in a file for the digits while its digest is taken.
+// Zeros take the place of the digits in a file while its digest is computed.
 var Zeros = strings.Repeat("0", Digits)
 
-// Check holds a file against what it says of itself. The digits must stand once in its first part, which bounds where they
-// are looked for; the parts follow one another.
+// Check compares a file with the digest said in it. The file is given in parts, one after another. The digits must occur
+// exactly once in the first part, and are looked for only there.
 func Check(said string, first []byte, others ...[]byte) error {
 	if n := bytes.Count(first, []byte(said)); n != 1 {
-		return fmt.Errorf("its digits stand in the header %d times, once is wanted", n)
+		return fmt.Errorf("its digits occur in the header %d times, expected once", n)
 	}
 	at := bytes.Index(first, []byte(said))
 	h := sha256.New()
@@ -31,12 +31,12 @@ func Check(said string, first []byte, others ...[]byte) error {
 		h.Write(part)
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); got != said {
-		return fmt.Errorf("the file says %s of itself and its bytes have %s: it is damaged, or was changed by hand", said, got)
+		return fmt.Errorf("the file says %s, but its bytes have %s: it is damaged or was changed by hand", said, got)
 	}
 	return nil
 }
 
-// Of is what a file with zeros in the digits' place is to say of itself.
+// Of returns the digest for a file that has zeros in place of the digits.
 func Of(file []byte) string {
 	sum := sha256.Sum256(file)
 	return hex.EncodeToString(sum[:])

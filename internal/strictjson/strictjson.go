@@ -55,7 +55,7 @@ func decodeArray(dec *json.Decoder, t reflect.Type) error {
 		}
 	}
 	if t != nil && t.Kind() == reflect.Array && n != t.Len() {
-		return fmt.Errorf("an array of %d, %d are wanted", n, t.Len())
+		return fmt.Errorf("an array of %d elements, expected %d", n, t.Len())
 	}
 	_, err := dec.Token()
 	return err
@@ -86,7 +86,7 @@ func decodeObject(dec *json.Decoder, t reflect.Type) error {
 		value, known := fields[key]
 		switch {
 		case seen[key]:
-			return fmt.Errorf("the key %.80q stands twice", key)
+			return fmt.Errorf("the key %.80q is given twice", key)
 		case len(fields) > 0 && !known:
 			return fmt.Errorf("the key %.80q is unknown", key)
 		case t != nil && t.Kind() == reflect.Map:
