@@ -77,8 +77,8 @@ done
 answered=$(grep -c '^200$' "$scratch/codes") || true
 ((answered == predictions)) || fail "$answered answered: $(sort "$scratch/codes" | uniq -c)"
 code=$(curl --silent --max-time 10 --output /dev/null --write-out '%{http_code}' --data-binary 'no picture' "$url/v1/predictions")
-[[ $code == 400 ]] || fail "what is no picture gets $code"
-pass "all answered, and a 400 for what is no picture"
+[[ $code == 400 ]] || fail "a body that is not a picture gets $code"
+pass "all answered, and a body that is not a picture gets 400"
 
 title "promtool check metrics"
 curl --silent --fail "$url/metrics" >"$scratch/metrics"
