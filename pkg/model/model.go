@@ -137,7 +137,7 @@ type SpikeStats struct {
 	Neurons            int
 	Rate               float64 // spikes a neuron and step, a graded spike counted as its number
 	Clipped            uint64  // times that a neuron of spiking_relu held spikes back because a step carries at most 255
-	Saturated          uint64  // times that a current or a membrane potential ran into the end of a board's range
+	Saturated          uint64  // times that a current or a membrane potential reached the end of a board's range
 }
 
 // Infer computes the probabilities for a picture from [Model.Prepare], [Height][Width]. If the context ends, it stops with
