@@ -2,7 +2,7 @@
 // number of times, and prints what it saw as one line of JSON. It speaks to any service that takes the raw picture by
 // POST and answers JSON with a "probability"; any other answer ends the run.
 //
-// The client is lean, a prepared request down a socket, because it shares the processor with what it measures.
+// The client is lean: it sends prepared requests over a socket, because it shares the processor with the service.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command ours answers pictures with a spikeray model when it is told to, and says how long that took, so that a
-// harness can run it in turn with others. See bench/harness/contender.py for the other end of the conversation.
+// Command ours answers pictures with a spikeray model on command and reports how long that took, so that a harness can run
+// it in turn with others. See bench/harness/contender.py for the other end of the conversation.
 //
 // It prints one line of JSON when it is ready. Then each line of standard input is a command:
 //
