@@ -238,7 +238,7 @@ func TestServeOnABoard(t *testing.T) {
 	response.Body.Close()
 	for _, name := range regexp.MustCompile(`spikeray_[a-z_]+`).FindAllString(string(alerts), -1) {
 		if !strings.Contains(string(scrape), "\n"+name+"{") && !strings.Contains(string(scrape), "\n"+name+" ") {
-			t.Errorf("alerts.yml names %s, which the server has not", name)
+			t.Errorf("alerts.yml names %s, which the server does not have", name)
 		}
 	}
 	response, err = http.Get(p.url + "/readyz")

@@ -123,7 +123,7 @@ func TestABoardHostMayDieHangAndComeBack(t *testing.T) {
 				"--board-fallback="+fallback, "--board-failures=1", "--board-retry=50ms", "--board-timeout=10s")
 			want := p.ask(t)
 			if want.Status != 200 || want.Degraded != "" || !strings.HasPrefix(want.Backend.Name, "remote-") {
-				t.Fatalf("a host that is well: %+v", want)
+				t.Fatalf("a healthy host: %+v", want)
 			}
 			away := func(what, kind string) {
 				t.Helper()
@@ -226,7 +226,7 @@ func TestABoardHostMayAnswerWrongly(t *testing.T) {
 		t.Helper()
 		waitFor(t, p, `spikeray_board_state{board="remote",state="closed"} 1`)
 		if a := p.ask(t); a.Degraded != "" || a.Backend.Name != "remote-simulator" {
-			t.Errorf("a host that is well: %+v", a)
+			t.Errorf("a healthy host: %+v", a)
 		}
 	}
 	for _, c := range [][2]string{{"garbage", "wrong_answer"}, {"wrong shape", "wrong_answer"}, {"impossible", "wrong_answer"}, {"late", "timeout"}} {

@@ -177,7 +177,7 @@ func TestFaultsAreAnsweredForAndGoneWhenTheBoardIsWell(t *testing.T) {
 				})
 				runner := compile(t, s)
 				if a := ask(t, runner, 1); a.err != nil || a.account.Backend != "loihi" || a.account.BoardSteps == 0 || !slices.Equal(a.out, simulated(t, 1)) {
-					t.Fatalf("a well board: %+v", a)
+					t.Fatalf("a healthy board: %+v", a)
 				}
 				r.deaf.Store(fault.deaf)
 				if fault.name == "killed" {
@@ -212,7 +212,7 @@ func TestFaultsAreAnsweredForAndGoneWhenTheBoardIsWell(t *testing.T) {
 				}
 				until(t, "board", func() bool { return s.Status().State == Closed })
 				if a := ask(t, runner, 3); a.err != nil || a.account.Backend != "loihi" || !slices.Equal(a.out, simulated(t, 3)) {
-					t.Errorf("a board that is well again: %+v", a)
+					t.Errorf("a board that is healthy again: %+v", a)
 				}
 				diary.read(func() {
 					if diary.failures[fault.kind] == 0 || diary.canaries[true] < 2 || !slices.Contains(diary.states, Open) || !slices.Contains(diary.states, HalfOpen) {

@@ -1,6 +1,6 @@
 // Package evaluate scores a model's probabilities against the truth: the
 // classification report, the area under the ROC curve, calibration and
-// bootstrap intervals. Its numbers are held against scikit-learn's.
+// bootstrap intervals. Tests compare its numbers with scikit-learn's.
 package evaluate
 
 import (

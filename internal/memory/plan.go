@@ -8,7 +8,7 @@ import (
 	"runtime/debug"
 )
 
-// Least is the least memory that a server can do with.
+// Least is the smallest memory with which a server can run.
 const Least = 128 << 20
 
 // ErrTooLittle reports a limit below Least.

@@ -1,5 +1,5 @@
-// Package oip is the Open Inference Protocol, version 2, over HTTP: the bodies of an inference, with tensors as JSON or,
-// by the binary tensor extension, as bytes behind it, and the small objects around it.
+// Package oip encodes and decodes messages of the Open Inference Protocol, version 2, over HTTP: the bodies of an inference,
+// with tensors as JSON or, by the binary tensor extension, as bytes after the JSON, and the small objects around them.
 //
 // Source: KServe, "Open Inference Protocol (V2)" and "Binary Tensor Data Extension"; the load request is that of Triton's
 // "Model Repository Extension".

@@ -14,7 +14,7 @@ import (
 // not apply to a model.
 var ErrOptions = errors.New("options do not fit the model")
 
-// GateMode is what becomes of a picture that the model's gate does not accept.
+// GateMode says what to do with a picture that the model's gate does not accept.
 type GateMode string
 
 // The zero value of a GateMode stands for GateFlag.
@@ -24,8 +24,8 @@ const (
 	GateOff    GateMode = "off"    // the gate is not asked
 )
 
-// Standard is what a server decides by where a request does not say. Unlike what a request asks for, it is let go of
-// where it does not apply: a model without the operating point decides by its own default, and says so in a warning.
+// Standard is a server's threshold or operating point for requests that name none. Unlike a request's own, it is ignored
+// if it does not apply: a model without the operating point uses its own default, and the answer has a warning.
 type Standard struct {
 	// At most one of them is given.
 	Threshold      *float64
@@ -55,7 +55,7 @@ type Options struct {
 	Bits int
 }
 
-// Check tells, with an error that wraps [ErrOptions] or [model.ErrSteps], what
+// Check returns an error that wraps [ErrOptions] or [model.ErrSteps] if an option
 // does not apply to a model.
 func (o Options) Check(d *model.Description) error {
 	fail := func(format string, args ...any) error {
@@ -96,9 +96,9 @@ func (o Options) Check(d *model.Description) error {
 	return nil
 }
 
-// Decide gives the threshold that the options take of a model, and the operating
-// point that it is of, nil for none. The threshold is NaN where the model has no
-// decision for so few steps.
+// Decide returns the threshold that applies to a model with these options, and the
+// operating point that it belongs to, nil for none. The threshold is NaN if the
+// model has no decision for the number of steps.
 func (o Options) Decide(d *model.Description) (float64, *model.OperatingPoint) {
 	decision := d.DecisionAt(o.Steps)
 	name, threshold := o.OperatingPoint, o.Threshold
@@ -131,7 +131,7 @@ type RefusedError struct{ text string }
 
 func (e *RefusedError) Error() string { return e.text }
 
-// doubt says in words what a gate has against a picture.
+// doubt says in words why a gate does not accept a picture.
 func doubt(g *model.Gate, r *model.GateResult) string {
 	words := func(label string) string { return strings.ReplaceAll(label, "_", " ") }
 	return fmt.Sprintf("the picture looks %q, not %q, which the model was made for", words(r.Reason), words(g.Accept))

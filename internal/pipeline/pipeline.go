@@ -1,5 +1,5 @@
-// Package pipeline is the one way from a picture's bytes to an answer, shared
-// by the HTTP service and the command line so that both give the same numbers.
+// Package pipeline turns a picture's bytes into an answer. The HTTP service and
+// the command line share it, so both give the same numbers.
 package pipeline
 
 import (

@@ -1,5 +1,5 @@
-// Package selfdigest is for files that say their own SHA-256: it is taken over all bytes, with a 0 for each of the 64
-// digits that say it. It finds damage. It is no signature, since whoever changes a file can write another digest.
+// Package selfdigest handles files that contain their own SHA-256. The digest is computed over all bytes, with a 0 in place
+// of each of its 64 digits. It finds damage. It is not a signature, since whoever changes a file can write another digest.
 package selfdigest
 
 import (

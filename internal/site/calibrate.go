@@ -22,7 +22,7 @@ type Request struct {
 	Unread, Duplicates, Refused, Flagged int
 }
 
-// Make fits the model to a place: it gives what is to stand in the file. The errors wrap [ErrTooFew] or [ErrUseless], or
+// Make fits a calibration for a place and returns the file's document. The errors wrap [ErrTooFew] or [ErrUseless], or
 // say what is wrong with the request.
 func Make(r Request) (*Document, error) {
 	d := r.Model.Description()

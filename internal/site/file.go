@@ -1,5 +1,5 @@
-// Package site is what a place knows of its own pictures: a calibration that it fitted to them, in a small file that names
-// the model it belongs to. docs/CALIBRATION.md tells how to make one and how to read it.
+// Package site fits a calibration to a place's own pictures, and reads and writes it as a small file that names the model it
+// belongs to. docs/CALIBRATION.md says how to make one and how to read it.
 package site
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
-// MaxBytes is the longest calibration file that is read.
+// MaxBytes is the largest size of a calibration file.
 const MaxBytes = 64 << 10
 
 const (
@@ -26,10 +26,10 @@ const (
 	maxCount = 10_000_000
 )
 
-// ErrFile is wrapped by the errors of a file that is no calibration, or a damaged one.
+// ErrFile is wrapped by the errors for a file that is not a calibration file or is damaged.
 var ErrFile = errors.New("calibration file")
 
-// ErrOtherModel is wrapped by the errors of a calibration that was made for another model than it is given for.
+// ErrOtherModel is wrapped by the errors for a calibration that was made for another model.
 var ErrOtherModel = errors.New("the calibration was made for another model")
 
 // Document is what a calibration file says: the JSON of docs/CALIBRATION.md.
@@ -112,7 +112,7 @@ type Calibration struct {
 // Digest names the file's bytes: "sha256:" and 64 hexadecimal digits, as sha256sum gives them.
 func (c *Calibration) Digest() string { return c.digest }
 
-// Parse reads a calibration file. What is wrong with it wraps [ErrFile].
+// Parse reads a calibration file. Errors wrap [ErrFile].
 func Parse(file []byte) (*Calibration, error) {
 	if len(file) > MaxBytes {
 		return nil, fmt.Errorf("%w: it is longer than %d bytes", ErrFile, MaxBytes)
@@ -189,7 +189,7 @@ func (d *Document) check() error {
 	return d.Validation.check()
 }
 
-// CheckPlace tells what is wrong with a place's name.
+// CheckPlace returns an error if a place's name is not valid.
 func CheckPlace(place string) error {
 	switch n := utf8.RuneCountInString(place); {
 	case n < 1 || n > maxPlace || strings.TrimSpace(place) != place:
@@ -236,7 +236,7 @@ func (v *Validation) check() error {
 	return nil
 }
 
-// Decision is what takes the place of the model's own.
+// Decision replaces the model's own.
 func (d *Document) Decision() model.Decision {
 	out := model.Decision{Calibration: &d.Calibration, OperatingPoints: []model.OperatingPoint{}}
 	for _, p := range d.OperatingPoints {

@@ -37,10 +37,10 @@ const (
 	minAUC      = 0.6
 )
 
-// ErrTooFew is wrapped by the errors of pictures that are too few to fit on.
+// ErrTooFew is wrapped by the errors for too few pictures or patients.
 var ErrTooFew = errors.New("too few pictures to fit a calibration")
 
-// ErrUseless is wrapped by the errors of pictures that the model cannot tell apart, which no calibration mends.
+// ErrUseless is wrapped by the error for pictures whose classes the model cannot separate, which no calibration changes.
 var ErrUseless = errors.New("the model does not separate the classes of these pictures")
 
 // neutral is the calibration of a model that has none.

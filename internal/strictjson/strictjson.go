@@ -1,4 +1,4 @@
-// Package strictjson reads JSON to the letter.
+// Package strictjson reads JSON strictly: unknown, missing and repeated keys and null are errors.
 package strictjson
 
 import (

@@ -1,6 +1,5 @@
-// Package telemetry holds what the service tells about itself: Prometheus
-// metrics and structured logs. It knows nothing of HTTP routes or models beyond
-// the names it is given.
+// Package telemetry has the service's Prometheus metrics and structured logs.
+// Of HTTP routes and models it knows only the names that it is given.
 package telemetry
 
 import (

@@ -99,14 +99,14 @@ func TestFewerStepsAreTheFirstOfMore(t *testing.T) {
 	if _, err := r.Run(t.Context(), in, all, RunOptions{OnStep: func(step int, counts []uint8) error {
 		seen = append(seen, step)
 		if !cmp.Equal(counts, all.Step(step)) {
-			t.Errorf("step %d: told of other counts than were written", step)
+			t.Errorf("step %d: OnStep got other counts than were written to out", step)
 		}
 		return nil
 	}}); err != nil {
 		t.Fatal(err)
 	}
 	if want := []int{0, 1, 2, 3, 4}; !cmp.Equal(seen, want) {
-		t.Errorf("told of steps %v", seen)
+		t.Errorf("OnStep was called for steps %v", seen)
 	}
 	short := Train{Axis: Steps, Shape: n.Input, Counts: in.Counts[:2*n.Input.Len()]}
 	got := output(n, short)

@@ -148,7 +148,7 @@ func report(t *testing.T, b hw.Board) {
 	for i, l := range r.Layers {
 		layer, spiking := n.Layers[[]int{0, 2, 5}[i]].Name(), n.Layers[[]int{1, 3, 6}[i]].Name()
 		if l.Layer != layer || l.Neurons != spiking || l.NeuronCount != neurons[i] || l.Synapses != synapses[i] {
-			t.Errorf("%+v, want %s and %s with %d neurons and %d synapses", l, layer, spiking, neurons[i], synapses[i])
+			t.Errorf("%+v, expected %s and %s with %d neurons and %d synapses", l, layer, spiking, neurons[i], synapses[i])
 		}
 		if l.ClippedWeights > l.Weights || l.RoundedWeights > l.Weights || l.Weights == 0 {
 			t.Errorf("%s: %d clipped and %d rounded of %d weights", layer, l.ClippedWeights, l.RoundedWeights, l.Weights)
@@ -211,7 +211,7 @@ func refusals(t *testing.T, b hw.Board) {
 		}
 		var refusal *hw.Refusal
 		if !errors.As(err, &refusal) {
-			t.Errorf("%s is no capability, but: %v", ask.name, err)
+			t.Errorf("%s is not a capability, but: %v", ask.name, err)
 			continue
 		}
 		named := slices.ContainsFunc(refusal.Reasons, func(r hw.Reason) bool { return r.Layer == ask.layer && r.Reason != "" })
@@ -315,7 +315,7 @@ func quantised(t *testing.T, b hw.Board) {
 	}
 	q, exact := hw.Quantise(n, placed)
 	if q == nil {
-		t.Skip("it is not told")
+		t.Skip("the quantised network is not known")
 	}
 	simulator, err := spike.Simulator{}.Compile(t.Context(), q)
 	if err != nil {
@@ -429,7 +429,7 @@ func stops(t *testing.T, b hw.Board) {
 	}
 	enough := errors.New("enough")
 	if _, err := p.Run(t.Context(), in, Output(t, n, in), spike.RunOptions{OnStep: func(int, []uint8) error { return enough }}); err != enough {
-		t.Errorf("%v, want the caller's own error", err)
+		t.Errorf("%v, expected the caller's own error", err)
 	}
 }
 

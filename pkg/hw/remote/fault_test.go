@@ -270,7 +270,7 @@ func TestLateHost(t *testing.T) {
 		t.Errorf("the caller's deadline: %v", err)
 	}
 	if err := b.Health(t.Context()); err != nil {
-		t.Errorf("late, but it says that it is well: %v", err)
+		t.Errorf("late, but it says that it is healthy: %v", err)
 	}
 }
 
