@@ -88,7 +88,7 @@ pass "$(grep -c '^# TYPE' "$scratch/metrics") metrics, nothing to say"
 # A renamed metric would silence an alert. Those of a board are there only with one; a test in cmd/server looks for them.
 while read -r name; do
   [[ $name == spikeray_board_* || $name == spikeray_degraded_answers_total ]] || grep -qE "^${name}[{ ]" "$scratch/metrics" ||
-    fail "alerts.yml names $name, which the server has not"
+    fail "alerts.yml names $name, which the server does not have"
 done < <(grep -oE 'spikeray_[a-z_]+' "$root/deploy/alerts.yml" | sort -u)
 pass "the server has every metric of alerts.yml"
 

@@ -43,17 +43,17 @@ func (f boardFlag) given() bool { return f.Board != "" || len(f.BoardOption) > 0
 // boardFlags say which board runs the model, and what happens when it does not.
 type boardFlags struct {
 	boardFlag
-	BoardFallback        board.Fallback `default:"off" enum:"off,start,request" placeholder:"WHEN" help:"When the simulator answers instead of the board, on the network with the board's numbers: off: never; start: until the board is first reached; request: whenever the board does not answer. The default is ${default}."`
+	BoardFallback        board.Fallback `default:"off" enum:"off,start,request" placeholder:"WHEN" help:"When the simulator answers instead of the board, on the network with the board's numbers: off (never), start (until the board is first reached) or request (whenever the board does not answer). The default is ${default}."`
 	BoardQueue           int            `default:"64" help:"How many runs may wait for the board. Further ones fail as busy."`
 	BoardTimeout         time.Duration  `default:"10s" help:"Longest time for a run on the board."`
 	BoardStartTimeout    time.Duration  `default:"1m" help:"Longest time to connect to the board, load the network and test it."`
 	BoardFailures        int            `default:"3" help:"After this many failures in a row the board gets no requests until it answers a known input correctly."`
-	BoardSilence         time.Duration  `placeholder:"DURATION" help:"After this long without any answer while runs are under way, the board gets no more requests, even if fewer have failed. The default is 1.5 times --board-timeout."`
-	BoardRetry           time.Duration  `default:"5s" help:"Wait before the board is then tried again. It doubles after each try, up to 16 times."`
+	BoardSilence         time.Duration  `placeholder:"DURATION" help:"After this long without any answer while runs are under way, the board gets no more requests, even after fewer failures than --board-failures. The default is 1.5 times --board-timeout."`
+	BoardRetry           time.Duration  `default:"5s" help:"Wait before the board is then tried again. It doubles after each try, up to 16 times as long."`
 	BoardCanary          time.Duration  `default:"1m" help:"How often a working board is tested with the known input; 0 for never. After a wrong answer the board stays in quarantine until SIGHUP or a restart."`
-	BoardCanaryAnswers   int            `default:"100" placeholder:"N" help:"Test it also after this many answers; 0 for never."`
-	BoardCheck           float64        `default:"1" placeholder:"SHARE" help:"Share of the board's answers, 0 to 1, that are computed again on the simulator, if it can run the board's network exactly. A wrong answer is not sent and puts the board into quarantine."`
-	BoardCanaryTolerance float64        `default:"0" placeholder:"SHARE" help:"For a board that is not exact: share of the known input's spikes, 0 to below 1, that may be missing or extra before the answer counts as wrong."`
+	BoardCanaryAnswers   int            `default:"100" placeholder:"N" help:"Test it also after this many answers; 0 for never. The default is ${default}."`
+	BoardCheck           float64        `default:"1" placeholder:"SHARE" help:"Share of the board's answers, 0 to 1, that are computed again on the simulator, if it can run the board's network exactly. A wrong answer is not sent and puts the board into quarantine. The default is ${default}."`
+	BoardCanaryTolerance float64        `default:"0" placeholder:"SHARE" help:"For a board that is not exact: share of the known input's spikes, 0 to below 1, that may be missing or extra before the answer counts as wrong. The default is ${default}."`
 }
 
 // Validate is called by kong once the flags are read.

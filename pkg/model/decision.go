@@ -49,8 +49,7 @@ func (d *Description) MaxSteps() int {
 	return d.Time.Steps
 }
 
-// DecisionAt gives the decision for an answer after so many steps, 0 for all of them, or nil: the model has none for so
-// few.
+// DecisionAt returns the decision for an answer after this many steps, 0 for all of them, or nil if the model has none.
 func (d *Description) DecisionAt(steps int) *Decision {
 	if steps == 0 || steps == d.MaxSteps() {
 		return &d.Decision

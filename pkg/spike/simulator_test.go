@@ -131,7 +131,7 @@ func TestRunStopsAtAStep(t *testing.T) {
 	}
 	enough := errors.New("enough")
 	if _, err := r.Run(t.Context(), in, output(n, in), RunOptions{OnStep: func(int, []uint8) error { return enough }}); err != enough {
-		t.Errorf("%v, want the caller's own error", err)
+		t.Errorf("%v, expected the caller's own error", err)
 	}
 	n, in = random(Rows)
 	if _, err := compile(t, n).Run(ctx, in, output(n, in), RunOptions{}); !errors.Is(err, context.Canceled) {
