@@ -94,7 +94,7 @@ func TestAnswersSayWhatTheBoardToldAndWhyItWasNotAsked(t *testing.T) {
 		t.Errorf("%+v, board %+v", on, on.Board)
 	}
 	warned := strings.Join(on.Input.Warnings, "; ")
-	if !strings.Contains(warned, "3 times a current or a membrane potential ran into the end") || !strings.Contains(warned, "2 spikes, or packets of them, were lost") {
+	if !strings.Contains(warned, "3 times a current or a membrane potential reached the end") || !strings.Contains(warned, "2 spikes, or packets of them, were lost") {
 		t.Errorf("warnings: %s", warned)
 	}
 	out.Store(true)

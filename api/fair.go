@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// flow is the tasks of one caller that cost about the same. A caller's costly pictures are thus
-// another flow than its cheap ones, and many callers behind one proxy, who look like one, do not
-// all wait for the one among them who sends pictures that take seconds.
+// flow holds the tasks of one caller that cost about the same. So a caller's costly pictures are in
+// another flow than its cheap ones. This also helps callers behind a proxy, who look like one
+// caller: one of them who sends pictures that take seconds does not hold up the others.
 type flow struct {
 	key     flowKey
 	party   *party
@@ -18,7 +18,7 @@ type flow struct {
 	cost    time.Duration // of what waits
 }
 
-// flowKey tells flows apart. Costs of one class differ by a factor of four at most.
+// flowKey identifies a flow. Costs of one class differ by a factor of four at most.
 type flowKey struct {
 	caller caller
 	class  int
@@ -26,10 +26,10 @@ type flowKey struct {
 
 func keyOf(t Task) flowKey { return flowKey{t.caller, bits.Len64(uint64(max(t.Size, 0))) / 2} }
 
-// account is the workers' time that someone has had.
+// account is the workers' time that a flow or a caller has used.
 type account struct {
-	spent    time.Duration // from what the least of the others had when it was opened
-	reserved time.Duration // for tasks that run
+	spent    time.Duration // starts at the least that any other had when it was opened
+	reserved time.Duration // for running tasks
 }
 
 func (a account) total() time.Duration { return a.spent + a.reserved }
@@ -70,9 +70,9 @@ func (q *Queue) find(key flowKey) *flow {
 	return nil
 }
 
-// flow finds a task's flow or begins it. Who comes new has had as much of the workers' time as
-// the one with the least of those that wait, so that it neither waits for what others had before nor makes up for
-// what it did not ask for.
+// flow finds a task's flow or begins it. A new flow is charged as much time as the waiting flow that
+// has had the least. So it has no advantage from the time in which it asked for nothing, and no
+// disadvantage either.
 func (q *Queue) flow(t Task) *flow {
 	key := keyOf(t)
 	if f := q.find(key); f != nil {

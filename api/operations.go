@@ -60,7 +60,7 @@ func (s *Server) openapi(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
-	s.fail(w, r, refuse(notFound, "nothing is served here; /openapi.yaml tells what is"))
+	s.fail(w, r, refuse(notFound, "there is nothing at this path; /openapi.yaml lists the paths"))
 }
 
 func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
@@ -76,5 +76,5 @@ func (s *Server) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
 	}
 	list := strings.Join(allowed, ", ")
 	w.Header().Set("Allow", list)
-	s.fail(w, r, refuse(methodNotAllowed, "this resource takes %s", list))
+	s.fail(w, r, refuse(methodNotAllowed, "this resource supports %s", list))
 }

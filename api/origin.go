@@ -15,7 +15,7 @@ func trust(origins []string) (*http.CrossOriginProtection, error) {
 	protection := http.NewCrossOriginProtection()
 	for _, origin := range origins {
 		if err := protection.AddTrustedOrigin(origin); err != nil {
-			return nil, fmt.Errorf("trusted origin %q: want one like https://example.org, or *: %w", origin, err)
+			return nil, fmt.Errorf("trusted origin %q: must be like https://example.org, or *: %w", origin, err)
 		}
 	}
 	return protection, nil

@@ -53,7 +53,7 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 	defer s.predictions.leave()
 
 	if s.origins != nil && s.origins.Check(r) != nil {
-		return refuse(crossSite, "a page of another site may not send pictures here, unless --trusted-origin names it")
+		return refuse(crossSite, "pages of other web sites may not send pictures here, unless --trusted-origin allows the site")
 	}
 	q, err := s.readQuery(r.URL.RawQuery)
 	if err != nil {

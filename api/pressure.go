@@ -29,7 +29,7 @@ func (e *estimate) learn(work, took time.Duration) {
 	e.scale += (scale - e.scale) / samples
 }
 
-// of is about how long a task of such Work will take.
+// of estimates how long a task with this Work will take.
 func (e *estimate) of(work time.Duration) time.Duration {
 	switch {
 	case work <= 0:
@@ -41,19 +41,21 @@ func (e *estimate) of(work time.Duration) time.Duration {
 }
 
 const (
-	// grace is how long the queue may be crowded before it is an overload. A longer one lets more requests of an overload's
-	// beginning wait; a shorter one takes a burst for an overload.
+	// grace is how long the queue may be crowded before that counts as an overload. If it is longer, more requests wait when
+	// an overload begins; if it is shorter, a burst may count as an overload.
 	grace = 10 * time.Millisecond
-	// window is the time over which it is judged whether an overload is over.
+	// window is the time over which the end of an overload is detected.
 	window = 500 * time.Millisecond
 )
 
-// pressure tells a burst, which the queue is there for, and a few clients that each ask again when they were answered, from
-// an overload. In an overload a longer queue only has everyone wait: what would wait for more than half the time of a task,
-// or for more than a quarter while one flow overruns the workers, is refused at once, and what is taken is answered about as
-// fast as ever. It begins when the queue was crowded for longer than grace, and lasts as long as more is asked for than the
-// workers can do. If it begins with half as much again being asked for, what the one who asks has waiting is taken back: it
-// would be late, and so would be what follows.
+// pressure detects an overload. A burst is not one, since the queue is there for bursts, nor are a few clients that each send
+// a request after the answer to the last. An overload begins when the queue has been crowded for longer than grace, and lasts
+// as long as more work arrives than the workers can do.
+//
+// In an overload a longer queue would only make everyone wait. So a task is refused at once if it would wait for more than
+// half the time of a task, or more than a quarter while one flow alone overruns the workers. Accepted tasks are answered
+// about as fast as usual. If an overload begins with at least 1.5 times the work that the workers can do, the caller's waiting
+// tasks are refused as well: they would be late, and delay those that follow.
 type pressure struct {
 	since    time.Time // when the queue became crowded; zero when it is not
 	overload bool
@@ -61,11 +63,11 @@ type pressure struct {
 	asked    time.Duration // work that was asked for since then, taken or refused
 }
 
-// relieved says that the queue is not crowded.
+// relieved records that the queue is not crowded.
 func (p *pressure) relieved() { p.since = time.Time{} }
 
-// arrives takes note of a task of such a cost, where tasks take service on average, and says whether there is an overload,
-// and whether it has begun just now with half as much again as the workers can do.
+// arrives records a new task of the given cost; service is the average time of a task. It reports whether there is an
+// overload, and whether the overload has just begun with at least 1.5 times the work that the workers can do.
 func (p *pressure) arrives(cost, service time.Duration, workers int, crowded bool, now time.Time) (overload, steeply bool) {
 	if elapsed := now.Sub(p.began); p.overload && elapsed > max(window, 2*samples*service) {
 		p.overload = p.asked >= elapsed*time.Duration(workers)

@@ -33,25 +33,25 @@ type kind struct {
 }
 
 var (
-	invalidParameter  = kind{"invalid-parameter", 400, "A query parameter is not understood"}
-	malformedRequest  = kind{"malformed-request", 400, "The request's body is not understood"}
-	notAPicture       = kind{"not-a-picture", 400, "The data is not a whole picture"}
-	crossSite         = kind{"cross-site", 403, "A page of another site sent the request"}
+	invalidParameter  = kind{"invalid-parameter", 400, "A query parameter is not valid"}
+	malformedRequest  = kind{"malformed-request", 400, "The request's body is not valid"}
+	notAPicture       = kind{"not-a-picture", 400, "The data is not a complete picture"}
+	crossSite         = kind{"cross-site", 403, "A page of another web site sent the request"}
 	unknownModel      = kind{"unknown-model", 404, "No such model"}
 	malformedHTTP     = kind{"malformed-http", 400, "The request is not well-formed HTTP"}
 	headersTooLarge   = kind{"headers-too-large", 431, "The request's header fields are too large"}
 	notFound          = kind{"not-found", 404, "No such resource"}
-	methodNotAllowed  = kind{"method-not-allowed", 405, "The resource does not take this method"}
+	methodNotAllowed  = kind{"method-not-allowed", 405, "The resource does not support this method"}
 	uploadTimeout     = kind{"upload-timeout", 408, "The request took too long to arrive"}
 	tooLarge          = kind{"too-large", 413, "The request or the picture is too large"}
 	unsupportedFormat = kind{"unsupported-format", 415, "The format is not supported"}
 	notARadiograph    = kind{"not-a-radiograph", 422, "The picture cannot be a radiograph"}
-	sampleDepth       = kind{"sample-depth", 422, "How many bits of the picture's samples are significant is not known, or not what was said"}
+	sampleDepth       = kind{"sample-depth", 422, "The number of significant bits of the picture's samples is unknown or does not match"}
 	gateRefused       = kind{"gate-refused", 422, "The picture is not of the kind that the model is for"}
-	overloaded        = kind{"overloaded", 503, "The server has too much to do"}
+	overloaded        = kind{"overloaded", 503, "The server is overloaded"}
 	draining          = kind{"draining", 503, "The server is shutting down"}
 	boardUnavailable  = kind{"board-unavailable", 503, "The board that runs the model does not answer"}
-	internalError     = kind{"internal", 500, "The server failed"}
+	internalError     = kind{"internal", 500, "The server had an internal error"}
 )
 
 // retryAfter is the Retry-After of a 503, in whole seconds, at least 1: by when the work that waited then should be
@@ -72,7 +72,7 @@ func kindOfStatus(status int) kind {
 	case headersTooLarge.status:
 		return headersTooLarge
 	}
-	return kind{"unsupported-http", status, "The request asks for a part of HTTP that is not supported"}
+	return kind{"unsupported-http", status, "The request uses a part of HTTP that is not supported"}
 }
 
 // refusal is an error that carries its kind of problem.
@@ -94,13 +94,13 @@ var (
 	// errNotReady is /readyz's no, which turns no one away.
 	errNotReady = errors.New("not ready")
 	// errUploadMemory says that bodies already hold all the memory they may.
-	errUploadMemory = errors.New("uploads hold all the memory they may")
+	errUploadMemory = errors.New("the memory for uploads is full")
 	// errConnections says that there is no room for one more connection.
-	errConnections = errors.New("no room for a connection")
+	errConnections = errors.New("there are too many connections")
 )
 
 // problemOf is the one place that turns an error into a kind of problem and a
-// detail for the client. What it does not know is internal and is not told.
+// detail for the client. An unknown error is internal, and its text is not sent.
 func problemOf(err error) (kind, string) {
 	var refused *refusal
 	var tooLong *http.MaxBytesError
@@ -127,7 +127,7 @@ func problemOf(err error) (kind, string) {
 	case errors.Is(err, model.ErrSteps), errors.Is(err, pipeline.ErrOptions):
 		return invalidParameter, err.Error()
 	case errors.Is(err, pipeline.ErrUnknownModel):
-		return unknownModel, "no model of that name; /v1/models lists them"
+		return unknownModel, "no model has that name; /v1/models lists the models"
 	case errors.Is(err, ErrQueueFull), errors.Is(err, errUploadMemory), errors.Is(err, errConnections),
 		errors.Is(err, errPredictTimeout):
 		return overloaded, err.Error()

@@ -28,7 +28,7 @@ func (s *Server) readQuery(rawQuery string) (question, error) {
 	}
 	for name, given := range values {
 		if !slices.Contains(parameters, name) {
-			return q, refuse(invalidParameter, "a parameter is not known; there are %s", strings.Join(parameters, ", "))
+			return q, refuse(invalidParameter, "unknown parameter, must be one of %s", strings.Join(parameters, ", "))
 		}
 		if len(given) != 1 {
 			return q, refuse(invalidParameter, "%s is given more than once", name)
@@ -64,7 +64,7 @@ func (s *Server) readQuery(rawQuery string) (question, error) {
 	if values.Has("steps") {
 		most := q.model.MaxSteps()
 		if most == 0 {
-			return q, refuse(invalidParameter, "steps does not apply to the model %s", q.model.Name())
+			return q, refuse(invalidParameter, "the parameter steps does not apply to model %s", q.model.Name())
 		}
 		steps, err := strconv.Atoi(values.Get("steps"))
 		if err != nil || steps < 1 || steps > most {

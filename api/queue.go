@@ -47,30 +47,30 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
 // Task is a piece of work for a [Queue].
 type Task struct {
-	// Run does the work. It is told how long it waited for a worker.
+	// Run does the work. waited is how long the task waited for a worker.
 	Run func(ctx context.Context, waited time.Duration) error
-	// Work is about how long it will take, by some constant measure; 0 is as long as others took.
+	// Work estimates how long the task takes, in any constant unit; 0 stands for as long as other tasks took.
 	Work time.Duration
-	// Size is what tells costly tasks from cheap ones: Work, of what is the task's own alone.
+	// Size separates costly tasks from cheap ones. It is the part of Work that depends on the task itself.
 	Size time.Duration
-	// Memory is the most bytes that it will hold while it runs.
+	// Memory is the largest number of bytes that the task holds while it runs.
 	Memory int64
 
 	caller caller
 }
 
-// Queue lets a fixed number of tasks run at a time, as many of them as memory allows, and a
-// bounded number wait. Workers are shared fairly: the next to run is of the caller that has had
-// least of their time, and among a caller's tasks, cheap ones do not wait behind many costly
+// Queue runs up to a fixed number of tasks at a time, as far as memory allows, and lets a
+// limited number wait. Workers are shared fairly: the next task is one of the caller that has had
+// the least of the workers' time. Cheap tasks of a caller do not wait for many of its costly
 // ones; see flow. A task runs on its caller's goroutine, or in an overload on a thread that only computes; see threads.
 //
 // Set the fields before the first task.
 type Queue struct {
-	// Memory is the most bytes that running tasks hold together; 0 is no bound. A task that
-	// alone exceeds it runs alone.
+	// Memory limits the bytes that running tasks hold together; 0 is no limit. A task that
+	// exceeds it alone runs alone.
 	Memory int64
-	// Wait is the longest that a task may be expected to wait for a worker; 0 adapts it, see
-	// pressure.
+	// Wait is the longest expected wait for a worker. A task that would wait longer is refused.
+	// With 0 it adapts to the load, see pressure.
 	Wait time.Duration
 
 	workers  int

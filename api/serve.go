@@ -108,7 +108,7 @@ func (s *Server) shutdown(server *http.Server, connections *wire.Listener, cut c
 func (s *Server) evicted() {
 	s.config.Metrics.Evicted()
 	if missed, ok := s.lines.allow("evicted"); ok {
-		s.config.Log.Warn("a connection that waited was closed to make room for another",
+		s.config.Log.Warn("an idle connection was closed to make room for another",
 			"limit", s.maxConnections(), "not_logged", missed)
 	}
 }

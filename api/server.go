@@ -28,58 +28,58 @@ import (
 //go:embed openapi.yaml
 var document []byte
 
-// Config is what a [Server] is made of. Models, Metrics and Log must be given;
-// the zero value of anything else takes the default named beside it.
+// Config configures a [Server]. Models, Metrics and Log are required. The zero
+// value of any other field stands for the default named beside it.
 type Config struct {
 	Models  *pipeline.Catalogue
 	Metrics *telemetry.Metrics
 	Log     *slog.Logger
 
-	// Queue bounds the pictures that are worked on or wait: as many workers as
-	// GOMAXPROCS and 64 places by default. Its Memory, if set, bounds a single picture too.
+	// Queue limits the pictures that are processed or wait. The default has as many
+	// workers as GOMAXPROCS, and 64 places. Its Memory, if set, also limits a single picture.
 	Queue *Queue
-	// Limits are what a picture may be.
+	// Limits are the limits for a picture.
 	Limits radiograph.Limits
-	// Gate is what becomes of a picture that the model's gate does not accept: it
-	// is flagged by default.
+	// Gate says what to do with a picture that the model's gate does not accept.
+	// The default is to flag it.
 	Gate pipeline.GateMode
-	// Standard is what is decided by where a request does not say. It must apply to
-	// the default model.
+	// Standard is the threshold or operating point for requests that name none. It
+	// must apply to the default model.
 	Standard pipeline.Standard
-	// Board is what looks after the board that runs the default model; nil for the simulator.
+	// Board reports the state of the board that runs the default model; nil for the simulator.
 	Board Board
-	// MaxImageBytes bounds one picture: 32 MiB.
+	// MaxImageBytes limits one picture: 32 MiB.
 	MaxImageBytes int64
-	// MaxRequestBytes bounds a request's body: 64 MiB.
+	// MaxRequestBytes limits a request's body: 64 MiB.
 	MaxRequestBytes int64
-	// MaxUploadMemory bounds the bytes of all bodies held at a time, whatever
-	// the number of clients: 256 MiB. A body takes its share as it arrives.
+	// MaxUploadMemory limits the bytes of all bodies that are held at the same time:
+	// 256 MiB. A body takes its share as it arrives.
 	MaxUploadMemory int64
-	// MaxConnections bounds the connections at a time: 1024, or as many as the process's descriptors allow.
+	// MaxConnections limits the open connections: 1024, or as many as the process's limit on file descriptors allows.
 	MaxConnections int
-	// MaxImages bounds the pictures of one request: 16, and never more than
-	// Queue can hold.
+	// MaxImages limits the pictures in one request: 16, and never more than Queue
+	// can hold.
 	MaxImages int
 
-	// PredictTimeout bounds the wait and the work from the moment a request was
-	// read: 30 s.
+	// PredictTimeout limits the time from the moment a request has been read to its
+	// answer, waiting included: 30 s.
 	PredictTimeout time.Duration
-	// ReadTimeout bounds reading a request, its body included: 60 s.
+	// ReadTimeout limits the time for reading a request, its body included: 60 s.
 	ReadTimeout time.Duration
-	// MinUploadRate is how many bytes of a body must come in a second, taken over
-	// uploadWindow; a slower one is answered 408: 4 KiB.
+	// MinUploadRate is how many bytes of a body must arrive in a second, measured over
+	// uploadWindow: 4 KiB. A slower body is answered with 408.
 	MinUploadRate int64
-	// TrustedOrigins are those whose pages may send pictures from a browser beside
-	// the service's own, as "https://example.org"; "*" is any.
+	// TrustedOrigins are the web sites, besides the service itself, whose pages may
+	// send pictures from a browser, such as "https://example.org"; "*" is any.
 	TrustedOrigins []string
-	// IdleTimeout bounds how long a connection may wait for its next request:
+	// IdleTimeout limits how long a connection may stay idle between requests:
 	// 2 min.
 	IdleTimeout time.Duration
-	// DrainDelay is how long a server that was told to stop still takes
-	// requests while /readyz already answers 503, for load balancers to notice.
+	// DrainDelay is how long a server that has been told to stop still accepts
+	// requests, while /readyz already answers 503, so that load balancers notice.
 	DrainDelay time.Duration
-	// ShutdownTimeout bounds the wait for requests in flight after that, while new
-	// predictions are refused with 503: 30 s.
+	// ShutdownTimeout limits the wait for requests in flight after that, while new
+	// predictions are answered with 503: 30 s.
 	ShutdownTimeout time.Duration
 }
 
@@ -128,7 +128,7 @@ type Server struct {
 // metrics, so that a Metrics serves one Server only.
 func New(config Config) (*Server, error) {
 	if config.Models == nil || config.Metrics == nil || config.Log == nil {
-		return nil, errors.New("api: Models, Metrics and Log must be given")
+		return nil, errors.New("api: Models, Metrics and Log are required")
 	}
 	standard := pipeline.Options{Gate: config.Gate, Threshold: config.Standard.Threshold, OperatingPoint: config.Standard.OperatingPoint}
 	if err := standard.Check(config.Models.Default().Description()); err != nil {

@@ -119,7 +119,7 @@ func TestARequestsTimeIsToldWhereItWasSpent(t *testing.T) {
 	got := stages(t, s)
 	for name, least := range map[string]float64{"infer": .6, "queue": .3, "total": .9} {
 		if g := got[name]; g.count != 2 || g.sum < least || g.sum > 20*least {
-			t.Errorf("%s: %+v, at least %v s are wanted", name, g, least)
+			t.Errorf("%s: %+v, expected at least %v s", name, g, least)
 		}
 	}
 	if got["decode"].sum >= .3 || got["prepare"].sum >= .3 || got["infer"].low < .25 {

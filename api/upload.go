@@ -52,7 +52,7 @@ func (s *Server) readUploads(w http.ResponseWriter, r *http.Request, held *lease
 		limit = min(limit, s.config.MaxImageBytes)
 	}
 	if r.ContentLength > limit {
-		return nil, refuse(tooLarge, "the body has %d bytes, more than %d", r.ContentLength, limit)
+		return nil, refuse(tooLarge, "the body has %d bytes, must be at most %d", r.ContentLength, limit)
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, limit)
 	if form {
@@ -83,9 +83,9 @@ func isForm(contentType string) (bool, error) {
 		media == "application/x-www-form-urlencoded":
 		return false, nil
 	case media == "multipart/related", strings.HasPrefix(media, "application/dicom"):
-		return false, refuse(unsupportedFormat, "%s: DICOM is not read; send the picture itself, as image/*, application/octet-stream or multipart/form-data", media)
+		return false, refuse(unsupportedFormat, "%s: DICOM is not supported; send the picture itself, as image/*, application/octet-stream or multipart/form-data", media)
 	}
-	return false, refuse(unsupportedFormat, "%s is not taken; send the picture as image/*, application/octet-stream or multipart/form-data", media)
+	return false, refuse(unsupportedFormat, "%s is not supported; send the picture as image/*, application/octet-stream or multipart/form-data", media)
 }
 
 func (s *Server) readForm(r *http.Request, held *lease) ([]upload, error) {
@@ -114,13 +114,13 @@ func (s *Server) readForm(r *http.Request, held *lease) ([]upload, error) {
 			return nil, refuse(malformedRequest, "the form has a field other than \"image\"")
 		}
 		if e := part.Header.Get("Content-Transfer-Encoding"); strings.EqualFold(e, "base64") || strings.EqualFold(e, "quoted-printable") {
-			return nil, refuse(unsupportedFormat, "send the form's pictures as they are, without Content-Transfer-Encoding: base64 or quoted-printable")
+			return nil, refuse(unsupportedFormat, "send the form's pictures as binary data, without Content-Transfer-Encoding: base64 or quoted-printable")
 		}
 		if e := part.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 			return nil, refuse(unsupportedFormat, "send the form's pictures without Content-Encoding")
 		}
 		if len(uploads) == s.config.MaxImages {
-			return nil, refuse(tooLarge, "the form has more than %d pictures", s.config.MaxImages)
+			return nil, refuse(tooLarge, "the form has too many pictures, must be at most %d", s.config.MaxImages)
 		}
 		u, err := s.readPart(part, held)
 		if err != nil {

@@ -127,7 +127,7 @@ pass "raw body answered"
 pass "multipart field image gives the same numbers"
 [[ $(post --data-binary 'no picture') == 400 ]] || fail "no picture: $(cat "$scratch/answer.json")"
 jq -e '.status == 400 and (.type | length > 0)' "$scratch/answer.json" >/dev/null || fail "not a problem document"
-pass "what is no picture gets 400"
+pass "a body that is not a picture gets 400"
 
 title "SIGTERM with a request in flight"
 mkfifo "$scratch/body"

@@ -77,8 +77,8 @@ done
 answered=$(grep -c '^200$' "$scratch/codes") || true
 ((answered == predictions)) || fail "$answered answered: $(sort "$scratch/codes" | uniq -c)"
 code=$(curl --silent --max-time 10 --output /dev/null --write-out '%{http_code}' --data-binary 'no picture' "$url/v1/predictions")
-[[ $code == 400 ]] || fail "what is no picture gets $code"
-pass "all answered, and a 400 for what is no picture"
+[[ $code == 400 ]] || fail "a body that is not a picture gets $code"
+pass "all answered, and a body that is not a picture gets 400"
 
 title "promtool check metrics"
 curl --silent --fail "$url/metrics" >"$scratch/metrics"
@@ -88,7 +88,7 @@ pass "$(grep -c '^# TYPE' "$scratch/metrics") metrics, nothing to say"
 # A renamed metric would silence an alert. Those of a board are there only with one; a test in cmd/server looks for them.
 while read -r name; do
   [[ $name == spikeray_board_* || $name == spikeray_degraded_answers_total ]] || grep -qE "^${name}[{ ]" "$scratch/metrics" ||
-    fail "alerts.yml names $name, which the server has not"
+    fail "alerts.yml names $name, which the server does not have"
 done < <(grep -oE 'spikeray_[a-z_]+' "$root/deploy/alerts.yml" | sort -u)
 pass "the server has every metric of alerts.yml"
 

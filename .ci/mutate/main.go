@@ -38,7 +38,7 @@ type mutant struct {
 // apply gives the file's text with the fault.
 func (m mutant) apply(text []byte) ([]byte, error) {
 	if n := bytes.Count(text, []byte(m.old)); n != 1 {
-		return nil, fmt.Errorf("its text stands in %s %d times, once is wanted", m.file, n)
+		return nil, fmt.Errorf("its text occurs in %s %d times, expected once", m.file, n)
 	}
 	return bytes.Replace(text, []byte(m.old), []byte(m.new), 1), nil
 }
@@ -55,9 +55,9 @@ func main() {
 
 func run(ctx context.Context) int {
 	list := flag.Bool("list", false, "print the names and do nothing")
-	record := flag.String("record", "", "file of the faults that were killed: those are not tried again, and new ones are added")
-	timeout := flag.Duration("timeout", 3*time.Minute, "longest time that a package's tests may take; a fault that makes them hang is noticed")
-	trust := flag.Bool("trust", false, "take it for granted that the tests pass without a fault")
+	record := flag.String("record", "", "file that lists killed faults: they are not tried again, and new ones are added")
+	timeout := flag.Duration("timeout", 3*time.Minute, "longest time for a package's tests; a fault that makes them hang counts as noticed")
+	trust := flag.Bool("trust", false, "assume that the tests pass without a fault")
 	flag.Parse()
 
 	chosen := choose(flag.Args())

@@ -21,7 +21,7 @@ class Pictures:
         if all(len(files) >= SAMPLE for files in train):
             spread = [files[i * len(files) // SAMPLE] for i in range(SAMPLE) for files in train]  # classes in turn
             small, rest = spread[:SAMPLE], spread[SAMPLE:]
-            self.origin = f"{SAMPLE} chest X-rays of 224 pixels, every so many'th of the training set, classes in turn"
+            self.origin = f"{SAMPLE} chest X-rays of 224 pixels, evenly spaced through the training set, classes in turn"
         else:
             small = _draw(room / "drawn", SAMPLE + CALIBRATION)
             small, rest = small[:SAMPLE], small[SAMPLE:]

@@ -32,7 +32,7 @@ func TestEveryRequestIsSentOnceAndAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	if seen["a"] != 6 || seen["bb"] != 5 {
-		t.Errorf("the pictures were sent %v times; 6 and 5 are wanted", seen)
+		t.Errorf("the pictures were sent %v times, expected 6 and 5", seen)
 	}
 	if len(remotes) > 3 {
 		t.Errorf("%d connections, 3 were asked for", len(remotes))

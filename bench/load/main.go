@@ -2,7 +2,7 @@
 // number of times, and prints what it saw as one line of JSON. It speaks to any service that takes the raw picture by
 // POST and answers JSON with a "probability"; any other answer ends the run.
 //
-// The client is lean, a prepared request down a socket, because it shares the processor with what it measures.
+// The client is lean: it sends prepared requests over a socket, because it shares the processor with the service.
 package main
 
 import (
@@ -19,9 +19,9 @@ func main() {
 		target      = flag.String("url", "", "where to POST, `http://HOST:PORT/PATH`")
 		files       = flag.String("files", "", "`FILE` that lists the pictures, a path a line")
 		connections = flag.Int("connections", 1, "connections, each with one request at a time")
-		requests    = flag.Int("requests", 100, "requests in all; the pictures go round in their order")
-		warmup      = flag.Int("warmup", 0, "requests before those that count")
-		timeout     = flag.Duration("timeout", 30*time.Second, "the longest that one answer may take")
+		requests    = flag.Int("requests", 100, "requests in all; the pictures are sent in their order, again and again")
+		warmup      = flag.Int("warmup", 0, "warm-up requests, which are not counted")
+		timeout     = flag.Duration("timeout", 30*time.Second, "longest time for one answer")
 	)
 	flag.Parse()
 	if err := run(*target, *files, *connections, *warmup, *requests, *timeout); err != nil {
@@ -32,7 +32,7 @@ func main() {
 
 func run(target, list string, connections, warmup, requests int, timeout time.Duration) error {
 	if connections < 1 || requests < 1 {
-		return fmt.Errorf("%d connections and %d requests: at least one of each is wanted", connections, requests)
+		return fmt.Errorf("%d connections and %d requests, must be at least one of each", connections, requests)
 	}
 	pictures, err := readPictures(list)
 	if err != nil {
@@ -68,7 +68,7 @@ func readPictures(list string) ([][]byte, error) {
 		pictures = append(pictures, data)
 	}
 	if len(pictures) == 0 {
-		return nil, fmt.Errorf("%s lists no picture", list)
+		return nil, fmt.Errorf("%s lists no pictures", list)
 	}
 	return pictures, nil
 }

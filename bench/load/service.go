@@ -29,7 +29,7 @@ func newService(target string, pictures [][]byte, timeout time.Duration) (*servi
 		return nil, err
 	}
 	if u.Scheme != "http" || u.Port() == "" {
-		return nil, fmt.Errorf("%q: http://HOST:PORT/PATH is wanted", target)
+		return nil, fmt.Errorf("%q is not http://HOST:PORT/PATH", target)
 	}
 	s := &service{address: u.Host, timeout: timeout}
 	for _, p := range pictures {
@@ -122,7 +122,7 @@ func (c *connection) post(request []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %.200s", answer.Status, body)
 	}
 	if answer.Close {
-		return nil, fmt.Errorf("the service closes the connection after an answer; it is to stay open")
+		return nil, fmt.Errorf("the service closed the connection after an answer; it must keep it open")
 	}
 	return body, nil
 }

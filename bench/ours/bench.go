@@ -75,7 +75,7 @@ func (b *bench) readPrepared(path string) error {
 	p := b.model.Description().Preparation
 	size := p.Width * p.Height
 	if len(data)%size != 0 {
-		return fmt.Errorf("%s: %d bytes are no whole number of %dx%d pictures", path, len(data), p.Width, p.Height)
+		return fmt.Errorf("%s: %d bytes are not a whole number of %dx%d pictures", path, len(data), p.Width, p.Height)
 	}
 	for ; len(data) > 0; data = data[size:] {
 		b.prepared = append(b.prepared, data[:size:size])

@@ -1,5 +1,5 @@
-// Command ours answers pictures with a spikeray model when it is told to, and says how long that took, so that a
-// harness can run it in turn with others. See bench/harness/contender.py for the other end of the conversation.
+// Command ours answers pictures with a spikeray model on command and reports how long that took, so that a harness can run
+// it in turn with others. See bench/harness/contender.py for the other end of the conversation.
 //
 // It prints one line of JSON when it is ready. Then each line of standard input is a command:
 //
@@ -26,9 +26,9 @@ import (
 func main() {
 	var c config
 	flag.StringVar(&c.model, "model", "", "model `FILE`")
-	flag.StringVar(&c.prepared, "prepared", "", "`FILE` of prepared pictures, one after another, 8 bits a pixel: times the network alone")
-	flag.StringVar(&c.files, "files", "", "`FILE` that lists pictures, a path a line: times the way from their bytes to the answer")
-	flag.IntVar(&c.batch, "batch", 1, "pictures a task, answered on all cores")
+	flag.StringVar(&c.prepared, "prepared", "", "`FILE` of prepared pictures, one after another, 8 bits a pixel: time the network alone")
+	flag.StringVar(&c.files, "files", "", "`FILE` that lists pictures, a path a line: time everything from their bytes to the answer")
+	flag.IntVar(&c.batch, "batch", 1, "pictures in a task, answered on all cores")
 	flag.IntVar(&c.steps, "steps", 0, "time steps of a network over steps, 0 for all of them")
 	flag.StringVar(&c.kernel, "kernel", os.Getenv("SPIKERAY_KERNEL"), "processor `TIER` to compute on; the default is that of SPIKERAY_KERNEL, or the fastest")
 	version := flag.Bool("version", false, "print the processor tier and Go's version")
@@ -77,7 +77,7 @@ func run(c config, in io.Reader, out io.Writer) error {
 		case "run":
 			n, err := strconv.Atoi(argument)
 			if err != nil || n < 1 {
-				return fmt.Errorf("run %q: a number of tasks is wanted", argument)
+				return fmt.Errorf("run %q: must be a number of tasks", argument)
 			}
 			took, err := b.run(n)
 			if err != nil {
@@ -113,4 +113,4 @@ func (b *bench) run(n int) (time.Duration, error) {
 }
 
 // errNoPictures says that neither or both kinds of pictures were given.
-var errNoPictures = errors.New("one of -prepared and -files is wanted, with at least one picture in it")
+var errNoPictures = errors.New("give exactly one of -prepared and -files, with at least one picture in it")

@@ -29,10 +29,10 @@ def load(args) -> Network:
     for i in spiking:
         raw = layers[i].raw
         if (raw["model"], raw["reset"], raw["start"]["kind"]) != ("integrate_and_fire", "subtract", "constant"):
-            raise ValueError(f"layer {layers[i].name}: integrate-and-fire, reset by subtraction, constant start is wanted")
+            raise ValueError(f"layer {layers[i].name}: must be integrate-and-fire with reset by subtraction and a constant start")
         if raw.get("most", 1) != 1:
-            raise ValueError(f"layer {layers[i].name}: spikes of one are wanted, not graded ones")
+            raise ValueError(f"layer {layers[i].name}: must have binary spikes, not graded ones")
         if raw["amplitude"] != raw["threshold"]:
-            raise ValueError(f"layer {layers[i].name}: a spike that is worth its threshold is wanted")
+            raise ValueError(f"layer {layers[i].name}: a spike's value must be its threshold")
     last_first = torch.channels_last
     return Network(sequential(layers[:spiking[0]]).to(memory_format=last_first), layers[spiking[0]:end], sequential(layers[end:]))

@@ -28,7 +28,7 @@ func TestPredictTakesTheBitsOfSamples(t *testing.T) {
 	if r := spikeray(t, nil, "predict", file); r.status != 1 || !strings.Contains(r.err, "bits=12") {
 		t.Errorf("without bits: %+v", r)
 	}
-	if r := spikeray(t, nil, "predict", "--bits", "4", file); r.status == 0 || !strings.Contains(r.err, "--bits must be from 8 to 16") {
+	if r := spikeray(t, nil, "predict", "--bits", "4", file); r.status == 0 || !strings.Contains(r.err, "--bits must be 8 to 16") {
 		t.Errorf("4 bits: %+v", r)
 	}
 }

@@ -26,14 +26,14 @@ import (
 
 // boardFlag names a board.
 type boardFlag struct {
-	Board       string            `placeholder:"NAME" help:"Board that runs the model's spiking layers, in place of the simulator: ${boards}. The model must fit it."`
-	BoardOption map[string]string `placeholder:"KEY=VALUE" help:"Option of the board, such as chip=loihi1 or url=http://host:port; several are separated by semicolons or given one by one."`
+	Board       string            `placeholder:"NAME" help:"Board that runs the model's spiking layers instead of the simulator: ${boards}. The model must fit the board."`
+	BoardOption map[string]string `placeholder:"KEY=VALUE" help:"Option of the board, such as chip=loihi1 or url=http://HOST:PORT. Separate several with semicolons, or repeat the flag."`
 }
 
 // configure is the board's own part of the options.
 func (f boardFlag) configure() (board.Options, error) {
 	if f.Board == "" {
-		return board.Options{}, errors.New("--board-option is for a --board, and none is given")
+		return board.Options{}, errors.New("--board-option needs --board")
 	}
 	return adapters.Configure(f.Board, f.BoardOption)
 }
@@ -43,38 +43,38 @@ func (f boardFlag) given() bool { return f.Board != "" || len(f.BoardOption) > 0
 // boardFlags say which board runs the model, and what happens when it does not.
 type boardFlags struct {
 	boardFlag
-	BoardFallback        board.Fallback `default:"off" enum:"off,start,request" placeholder:"WHEN" help:"When the simulator answers in the board's place, on the network with the board's own numbers: off is never, start while the board has not been reached since the start, request whenever it does not answer. The default is ${default}."`
-	BoardQueue           int            `default:"64" help:"Runs that may wait for the board; more are answered as when it is busy."`
-	BoardTimeout         time.Duration  `default:"10s" help:"Longest time that a run on the board may take."`
-	BoardStartTimeout    time.Duration  `default:"1m" help:"Longest time to connect, to load the network and to try it."`
-	BoardFailures        int            `default:"3" help:"Failures in a row after which the board is not asked until it answers a known input rightly."`
-	BoardSilence         time.Duration  `placeholder:"DURATION" help:"How long a board that is asked may answer nothing at all until it is not asked any more, however few have failed; the default is one and a half times --board-timeout."`
-	BoardRetry           time.Duration  `default:"5s" help:"How long it is then left alone; twice as long after each try, up to 16 times."`
-	BoardCanary          time.Duration  `default:"1m" help:"How often a board that works is shown the known input; 0 for never. A wrong answer puts it into quarantine, until SIGHUP or a restart."`
-	BoardCanaryAnswers   int            `default:"100" placeholder:"N" help:"After how many answers it is shown that input as well; 0 for never."`
-	BoardCheck           float64        `default:"1" placeholder:"SHARE" help:"Share of the board's answers, from 0 to 1, that are computed again on the simulator, where that knows the board's network exactly. A wrong one is not given, and puts the board into quarantine."`
-	BoardCanaryTolerance float64        `default:"0" placeholder:"SHARE" help:"Share of the known input's spikes, from 0 to below 1, that may be too many or too few before that counts as wrong, for a board that is not exact."`
+	BoardFallback        board.Fallback `default:"off" enum:"off,start,request" placeholder:"WHEN" help:"When the simulator answers instead of the board, on the network with the board's numbers: off (never), start (until the board is first reached) or request (whenever the board does not answer). The default is ${default}."`
+	BoardQueue           int            `default:"64" help:"How many runs may wait for the board. Further ones fail as busy."`
+	BoardTimeout         time.Duration  `default:"10s" help:"Longest time for a run on the board."`
+	BoardStartTimeout    time.Duration  `default:"1m" help:"Longest time to connect to the board, load the network and test it."`
+	BoardFailures        int            `default:"3" help:"After this many failures in a row the board gets no requests until it answers a known input correctly."`
+	BoardSilence         time.Duration  `placeholder:"DURATION" help:"After this long without any answer while runs are under way, the board gets no more requests, even after fewer failures than --board-failures. The default is 1.5 times --board-timeout."`
+	BoardRetry           time.Duration  `default:"5s" help:"Wait before the board is then tried again. It doubles after each try, up to 16 times as long."`
+	BoardCanary          time.Duration  `default:"1m" help:"How often a working board is tested with the known input; 0 for never. After a wrong answer the board stays in quarantine until SIGHUP or a restart."`
+	BoardCanaryAnswers   int            `default:"100" placeholder:"N" help:"Test it also after this many answers; 0 for never. The default is ${default}."`
+	BoardCheck           float64        `default:"1" placeholder:"SHARE" help:"Share of the board's answers, 0 to 1, that are computed again on the simulator, if it can run the board's network exactly. A wrong answer is not sent and puts the board into quarantine. The default is ${default}."`
+	BoardCanaryTolerance float64        `default:"0" placeholder:"SHARE" help:"For a board that is not exact: share of the known input's spikes, 0 to below 1, that may be missing or extra before the answer counts as wrong. The default is ${default}."`
 }
 
 // Validate is called by kong once the flags are read.
 func (f boardFlags) Validate() error {
 	switch {
 	case f.BoardQueue < 0 || f.BoardFailures < 1:
-		return errors.New("--board-failures must be above 0, --board-queue not below")
+		return errors.New("--board-failures must be at least 1, and --board-queue at least 0")
 	case f.BoardSilence < 0:
 		return errors.New("--board-silence must be above 0")
 	case f.BoardTimeout <= 0 || f.BoardStartTimeout <= 0 || f.BoardRetry <= 0 || f.BoardCanary < 0:
-		return errors.New("the board's timeouts and --board-retry must be above 0, --board-canary not below")
+		return errors.New("--board-timeout, --board-start-timeout and --board-retry must be above 0, and --board-canary at least 0")
 	case f.BoardCanaryAnswers < 0 || !(f.BoardCheck >= 0 && f.BoardCheck <= 1):
-		return errors.New("--board-check must be from 0 to 1, --board-canary-answers not below 0")
+		return errors.New("--board-check must be 0 to 1, and --board-canary-answers at least 0")
 	case !(f.BoardCanaryTolerance >= 0 && f.BoardCanaryTolerance < 1):
-		return errors.New("--board-canary-tolerance must be from 0 to below 1")
+		return errors.New("--board-canary-tolerance must be at least 0 and below 1")
 	}
 	return nil
 }
 
-// open gives the board that the flags name, looked after, or nil for none; the simulator beside it is on the kernel.
-// It is to be closed.
+// open returns the supervisor of the board that the flags name, or nil for none. The simulator beside the board uses the
+// kernel. The caller must close the supervisor.
 func (f boardFlags) open(ctx context.Context, log *slog.Logger, watcher board.Watcher, kernel string) (*board.Supervisor, error) {
 	if !f.given() {
 		return nil, nil
@@ -110,8 +110,8 @@ func (f boardFlags) boardOptions() (board.Options, error) {
 	return o, nil
 }
 
-// standIn gives a server that shares its board host with others a key of its own, by which it takes the board over from
-// itself when it comes back after a crash: no two servers of a machine's name have one address. On any free port it has none.
+// standIn sets a key for a board host from the host name and the address, so that a server that restarts after a crash can
+// take its board over at once. No two servers on a machine have the same address. With port 0 there is no key.
 func (f *boardFlags) standIn(addr string) {
 	_, port, err := net.SplitHostPort(addr)
 	host, unnamed := os.Hostname()
@@ -132,7 +132,7 @@ func (f boardFlags) openForFiles(ctx context.Context, std *streams, kernel strin
 	return f.open(ctx, log, nil, kernel)
 }
 
-// opened opens models, on a board if there is one. The end of the context ends the search for it.
+// opened opens models, on a board if there is one. If the context ends, it stops looking for the board.
 func opened[N, T any](ctx context.Context, open func(context.Context, N, model.DecodeOptions) (T, error), name N, on model.DecodeOptions, s *board.Supervisor) (T, error) {
 	if s == nil {
 		return open(ctx, name, on)
@@ -145,22 +145,22 @@ func opened[N, T any](ctx context.Context, open func(context.Context, N, model.D
 	return m, forBoards(err)
 }
 
-// forBoards adds to a board's refusal which model it would run.
+// forBoards adds to a board's refusal the name of a model that the board can run.
 func forBoards(err error) error {
 	if !errors.As(err, new(*hw.Refusal)) {
 		return err
 	}
-	return fmt.Errorf("%w. The shipped model %s is made for boards: --model %[2]s", err, models.ForBoards)
+	return fmt.Errorf("%w. The shipped model %s runs on boards: try --model %[2]s", err, models.ForBoards)
 }
 
-// closeBoard lets go of a board, if there is one.
+// closeBoard closes the supervisor of a board, if there is one.
 func closeBoard(s *board.Supervisor, err *error) {
 	if s != nil {
 		*err = errors.Join(*err, s.Close())
 	}
 }
 
-// onBoard says whether the model that was opened on the board has anything to run there.
+// onBoard returns an error if the model has nothing to run on the board.
 func onBoard(s *board.Supervisor, model string) error {
 	if s != nil && !s.Taken() {
 		return noSpikes(model)
@@ -169,16 +169,16 @@ func onBoard(s *board.Supervisor, model string) error {
 }
 
 func noSpikes(model string) error {
-	return fmt.Errorf("model %s has no spiking layers, which is all that a board could run", model)
+	return fmt.Errorf("model %s has no spiking layers, so a board has nothing to run", model)
 }
 
-// watcher tells the metrics of a board.
+// watcher updates the metrics of a board.
 type watcher struct{ *telemetry.Board }
 
 func (w watcher) State(s board.State) { w.Board.State(string(s)) }
 func (w watcher) Failed(k board.Kind) { w.Board.Failed(string(k)) }
 
-// watcher gives the metrics of the board that the flags name, or nil for none.
+// watcher returns the watcher for the board that the flags name, or nil for none.
 func (f boardFlags) watcher(m *telemetry.Metrics) board.Watcher {
 	if f.Board == "" {
 		return nil
@@ -199,7 +199,7 @@ func (p *placer) Compile(ctx context.Context, n *spike.Network) (_ spike.Runner,
 	return nil, err
 }
 
-// printReport says what a network loses on a board, and what it takes of it.
+// printReport prints what precision a network loses on a board, and what resources it uses.
 func printReport(w io.Writer, r hw.Report, asJSON bool) error {
 	if asJSON {
 		e := json.NewEncoder(w)
@@ -228,6 +228,6 @@ func printReport(w io.Writer, r hw.Report, asJSON bool) error {
 		}
 		fmt.Fprintf(w, "%s: %d%s\n", s.Name, s.Used, of)
 	}
-	_, err := fmt.Fprintln(w, "\nA reach above 1 says that some input could saturate a state; answers then warn of it.")
+	_, err := fmt.Fprintln(w, "\nA reach above 1 means that some input could saturate a state; an answer warns when that happens.")
 	return err
 }

@@ -78,7 +78,7 @@ func TestPredictOnABoard(t *testing.T) {
 	differ := 0
 	for i := range board {
 		if want := onQuantised(t, uint64(i)); *board[i].Probability != want || board[i].Backend.Name != "loihi" || board[i].Degraded != "" {
-			t.Errorf("%+v, %v is wanted", board[i], want)
+			t.Errorf("%+v, expected %v", board[i], want)
 		}
 		if simulator[i].Backend.Name != "simulator" {
 			t.Errorf("%+v", simulator[i])
@@ -194,7 +194,7 @@ func TestTheSimulatorAnswersForABoardThatIsNotThere(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	if want := onQuantised(t, 2); *got[0].Probability != want || got[0].Backend.Name != "simulator" || got[0].Degraded != "unavailable" {
-		t.Errorf("%+v, %v is wanted", got[0], want)
+		t.Errorf("%+v, expected %v", got[0], want)
 	}
 }
 
@@ -222,7 +222,7 @@ func TestServeOnABoard(t *testing.T) {
 			t.Errorf("%s: %+v", name, a)
 		}
 		if board && a.Probability != onQuantised(t, 3) {
-			t.Errorf("%+v, %v is wanted", a, onQuantised(t, 3))
+			t.Errorf("%+v, expected %v", a, onQuantised(t, 3))
 		}
 	}
 	alerts, err := os.ReadFile("../../deploy/alerts.yml")
@@ -238,7 +238,7 @@ func TestServeOnABoard(t *testing.T) {
 	response.Body.Close()
 	for _, name := range regexp.MustCompile(`spikeray_[a-z_]+`).FindAllString(string(alerts), -1) {
 		if !strings.Contains(string(scrape), "\n"+name+"{") && !strings.Contains(string(scrape), "\n"+name+" ") {
-			t.Errorf("alerts.yml names %s, which the server has not", name)
+			t.Errorf("alerts.yml names %s, which the server does not have", name)
 		}
 	}
 	response, err = http.Get(p.url + "/readyz")

@@ -123,7 +123,7 @@ func TestABoardHostMayDieHangAndComeBack(t *testing.T) {
 				"--board-fallback="+fallback, "--board-failures=1", "--board-retry=50ms", "--board-timeout=10s")
 			want := p.ask(t)
 			if want.Status != 200 || want.Degraded != "" || !strings.HasPrefix(want.Backend.Name, "remote-") {
-				t.Fatalf("a host that is well: %+v", want)
+				t.Fatalf("a healthy host: %+v", want)
 			}
 			away := func(what, kind string) {
 				t.Helper()
@@ -226,14 +226,14 @@ func TestABoardHostMayAnswerWrongly(t *testing.T) {
 		t.Helper()
 		waitFor(t, p, `spikeray_board_state{board="remote",state="closed"} 1`)
 		if a := p.ask(t); a.Degraded != "" || a.Backend.Name != "remote-simulator" {
-			t.Errorf("a host that is well: %+v", a)
+			t.Errorf("a healthy host: %+v", a)
 		}
 	}
 	for _, c := range [][2]string{{"garbage", "wrong_answer"}, {"wrong shape", "wrong_answer"}, {"impossible", "wrong_answer"}, {"late", "timeout"}} {
 		well()
 		between.fault.Store(c[0])
 		if a := p.ask(t); a.Status != 200 || a.Degraded != c[1] || a.Probability != simulated {
-			t.Errorf("%s: %+v, %s and %v are wanted", c[0], a, c[1], simulated)
+			t.Errorf("%s: %+v, expected %s and %v", c[0], a, c[1], simulated)
 		}
 	}
 	well()
@@ -274,7 +274,7 @@ func TestEmulatorLavaAndSimulatorAnswerTheSame(t *testing.T) {
 			t.Fatalf("%s: %+v", name, r)
 		}
 		if want := onQuantised(t, 5); *got[0].Probability != want || got[0].Backend.Name != name || got[0].Degraded != "" {
-			t.Errorf("%s: %+v, %v is wanted", name, got[0], want)
+			t.Errorf("%s: %+v, expected %v", name, got[0], want)
 		}
 	}
 }

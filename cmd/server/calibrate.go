@@ -20,7 +20,7 @@ import (
 
 // calibrationFlag takes a place's calibration.
 type calibrationFlag struct {
-	Calibration string `placeholder:"FILE" help:"A place's calibration, as spikeray calibrate writes it, in place of the model's own. It must have been made for this model."`
+	Calibration string `placeholder:"FILE" help:"Calibration file of your site, written by spikeray calibrate. It replaces the model's own calibration and must have been made for this model."`
 }
 
 // apply puts the calibration in force, if one is given.
@@ -43,20 +43,20 @@ type calibrateCommand struct {
 	gateFlag
 	pictureFlags
 	Bits       *int     `placeholder:"N" help:"Significant bits of the pictures' samples, 8 to 16, as for predict."`
-	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, among the pictures that the place will send. That of the pictures given when not told."`
-	Place      string   `default:"unnamed" placeholder:"NAME" help:"What the place is called, for answers and metrics to say whose calibration is in force. The default is ${default}."`
-	Out        string   `default:"calibration.json" placeholder:"FILE" help:"File to write, which must not exist yet. The default is ${default}."`
-	JSON       bool     `help:"Print what is written as JSON, in place of a report for people."`
-	Pictures   string   `arg:"" help:"Folder with the sub-folders NORMAL and PNEUMONIA, or a CSV file whose columns are file, label and, optionally, patient. Files are found from the CSV's folder."`
+	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, among the pictures that the site will send. The default is the share among the pictures given here."`
+	Place      string   `default:"unnamed" placeholder:"NAME" help:"Name of the site. Answers and metrics show it with the calibration. The default is ${default}."`
+	Out        string   `default:"calibration.json" placeholder:"FILE" help:"File to write. It must not exist yet. The default is ${default}."`
+	JSON       bool     `help:"Print the calibration file's JSON instead of a report."`
+	Pictures   string   `arg:"" help:"Folder with the sub-folders NORMAL and PNEUMONIA, or a CSV file with the columns file, label and, optionally, patient. Relative paths in the CSV start from its folder."`
 }
 
 // Validate is called by kong once the flags are read.
 func (c *calibrateCommand) Validate() error {
 	if c.Bits != nil && (*c.Bits < 8 || *c.Bits > 16) {
-		return fmt.Errorf("--bits must be from 8 to 16, not %d", *c.Bits)
+		return fmt.Errorf("--bits must be 8 to 16, not %d", *c.Bits)
 	}
 	if p := c.Prevalence; p != nil && !(*p > 0 && *p < 1) {
-		return fmt.Errorf("--prevalence must be between 0 and 1, and neither of them, not %v", *p)
+		return fmt.Errorf("--prevalence must be above 0 and below 1, not %v", *p)
 	}
 	if err := site.CheckPlace(c.Place); err != nil {
 		return fmt.Errorf("--place: %w", err)
@@ -75,7 +75,7 @@ func (c *calibrateCommand) Run(ctx context.Context, std *streams, on model.Decod
 	}
 	d := m.Description()
 	if d.Positive != pneumonia {
-		return fmt.Errorf("the model %s tells %s from %q, not %s from %s", d.Name, d.Positive, d.Labels, pneumonia, normal)
+		return fmt.Errorf("the positive label of model %s is %s (of %q); calibrate needs a model that tells %s from %s", d.Name, d.Positive, d.Labels, pneumonia, normal)
 	}
 	if err := c.gateFlag.check(d); err != nil {
 		return err
@@ -119,12 +119,12 @@ func (c *calibrateCommand) Run(ctx context.Context, std *streams, on model.Decod
 // writable refuses a file that is there, before the work.
 func (c *calibrateCommand) writable() error {
 	if _, err := os.Lstat(c.Out); err == nil {
-		return fmt.Errorf("--out: %s is there already: remove it, or name another", c.Out)
+		return fmt.Errorf("--out: %s already exists: remove it or choose another name", c.Out)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("--out: %w", err)
 	}
 	if info, err := os.Stat(filepath.Dir(c.Out)); err != nil || !info.IsDir() {
-		return fmt.Errorf("--out: %s is no folder", filepath.Dir(c.Out))
+		return fmt.Errorf("--out: %s is not a folder", filepath.Dir(c.Out))
 	}
 	return nil
 }
@@ -225,8 +225,8 @@ func (c *calibrateCommand) report(w io.Writer, fitted *site.Calibration) error {
 		n    int
 		what string
 	}{
-		{d.Duplicates, "the same picture as another, left out"}, {d.Unread, "could not be read, left out"}, {d.Refused, "refused by the gate, left out"},
-		{d.Flagged, "flagged by the gate, and used: look at them, or leave them out with --gate refuse"},
+		{d.Duplicates, "duplicates of another picture, left out"}, {d.Unread, "unreadable, left out"}, {d.Refused, "refused by the gate, left out"},
+		{d.Flagged, "flagged by the gate but used: check them, or leave them out with --gate refuse"},
 	} {
 		if left.n > 0 {
 			fmt.Fprintf(w, "%d pictures: %s\n", left.n, left.what)
@@ -234,7 +234,7 @@ func (c *calibrateCommand) report(w io.Writer, fitted *site.Calibration) error {
 	}
 	v := fitted.Validation
 	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(t, "\n%s\tas it was\tcalibrated\tgained\n", fitted.OperatingPoints[0].Name)
+	fmt.Fprintf(t, "\n%s\tbefore\tafter\tgain\n", fitted.OperatingPoints[0].Name)
 	shares := []struct {
 		name          string
 		before, after model.Estimate
@@ -253,18 +253,18 @@ func (c *calibrateCommand) report(w io.Writer, fitted *site.Calibration) error {
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", s.name, estimate(s.before), estimate(s.after), gained)
 	}
-	fmt.Fprintf(t, "\noperating point\tthreshold\tsensitivity\tspecificity\tcalled %s who are\tcalled %s who are\n", pneumonia, normal)
+	fmt.Fprintf(t, "\noperating point\tthreshold\tsensitivity\tspecificity\tPPV\tNPV\n")
 	for _, p := range fitted.OperatingPoints {
 		fmt.Fprintf(t, "%s\t%.4f\t%s\t%s\t%s\t%s\n", p.Name, p.Threshold, estimate(p.Sensitivity), estimate(p.Specificity), perhaps(p.PPV), perhaps(p.NPV))
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nAll but the first column are of pictures that the calibration at hand was not fitted on (%d folds, %d times). In parentheses are 95%% intervals.\n", v.Folds, v.Repeats)
+	fmt.Fprintf(w, "\nAll figures but the thresholds and the column before come from cross-validation (%d folds, repeated %d times): no picture is judged by a calibration that was fitted on it. In parentheses: 95%% intervals.\n", v.Folds, v.Repeats)
 	if v.Gained.Brier.Value >= 0 {
-		fmt.Fprintf(w, "By the Brier score the calibration is no better here than the model as it comes: there is no reason to use it.\n")
+		fmt.Fprintf(w, "By the Brier score the calibration is no better here than the model's own: there is no reason to use it.\n")
 	} else if v.Gained.Brier.High > 0 {
-		fmt.Fprintf(w, "By the Brier score it is not certain that the calibration is better: more pictures would tell.\n")
+		fmt.Fprintf(w, "By the Brier score it is not certain that the calibration is better: use more pictures to find out.\n")
 	}
 	_, err := fmt.Fprintf(w, "written to %s (%s)\n", c.Out, fitted.Digest())
 	return err

@@ -31,8 +31,8 @@ type evaluateCommand struct {
 	answerFlags
 	pictureFlags
 	formatFlags
-	Rows      bool   `help:"With --json, print an object for each picture before the report, which stays the last line."`
-	Bootstrap int    `default:"1000" help:"Bootstrap samples behind the 95% intervals, drawn of pictures and not of patients; 0 leaves them out."`
+	Rows      bool   `help:"With --json, print an object for each picture before the report. The report stays the last line."`
+	Bootstrap int    `default:"1000" help:"Number of bootstrap samples for the 95% intervals; 0 for no intervals. Samples are drawn by picture, not by patient."`
 	Folder    string `arg:"" type:"existingdir" help:"Folder with the sub-folders NORMAL and PNEUMONIA. With --json the report is printed as JSON; with --csv the pictures are, and the report goes to standard error."`
 }
 
@@ -70,10 +70,10 @@ type gated struct {
 // Validate is called by kong once the flags are read.
 func (c *evaluateCommand) Validate() error {
 	if c.Bootstrap < 0 || c.Bootstrap > 1_000_000 {
-		return errors.New("--bootstrap must be from 0 to 1000000")
+		return errors.New("--bootstrap must be 0 to 1000000")
 	}
 	if c.Rows && !c.JSON {
-		return errors.New("--rows is for --json; --csv has the rows")
+		return errors.New("--rows needs --json; --csv prints the rows anyway")
 	}
 	return errors.Join(c.answerFlags.Validate(), c.boardFlags.Validate(), c.formatFlags.Validate())
 }
@@ -98,7 +98,7 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams, on model.Decode
 	}
 	d := m.Description()
 	if d.Positive != pneumonia {
-		return fmt.Errorf("the model %s tells %s from %q, not %s from %s", d.Name, d.Positive, d.Labels, pneumonia, normal)
+		return fmt.Errorf("the positive label of model %s is %s (of %q); evaluate needs a model that tells %s from %s", d.Name, d.Positive, d.Labels, pneumonia, normal)
 	}
 	options := c.options()
 	if err := options.Check(d); err != nil {
@@ -109,7 +109,7 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams, on model.Decode
 	}
 	decision := d.DecisionAt(options.Steps)
 	if decision == nil {
-		return fmt.Errorf("%s is not calibrated for %d of its %d steps: there are no answers to score; predict --json has the raw probabilities", d.Name, options.Steps, d.MaxSteps())
+		return fmt.Errorf("%s is not calibrated for %d of its %d steps, so there are no answers to score; predict --json prints the raw probabilities", d.Name, options.Steps, d.MaxSteps())
 	}
 	files, err := findPictures(c.Folder)
 	if err != nil {
@@ -263,7 +263,7 @@ func (e *evaluated) explain(w io.Writer, folder string, files int, asJSON bool) 
 		say("spikeray: %d hidden files and desktops' own (Thumbs.db and the like) were skipped\n", e.Skipped)
 	}
 	if n := len(e.Ignored); n > 0 {
-		say("spikeray: %d files or folders of %s lie beside %s and %s and are not in the report: %s\n", n, oneLine(folder), normal, pneumonia, oneLine(strings.Join(e.Ignored[:min(n, 10)], ", ")))
+		say("spikeray: %d files or folders in %s are outside %s and %s and not in the report: %s\n", n, oneLine(folder), normal, pneumonia, oneLine(strings.Join(e.Ignored[:min(n, 10)], ", ")))
 	}
 	return err
 }
@@ -293,7 +293,7 @@ func (c *evaluateCommand) print(std *streams, e evaluated) error {
 		return err
 	}
 	for _, reason := range slices.Sorted(maps.Keys(e.Degraded)) {
-		if _, err := fmt.Fprintf(w, "\nanswered by the simulator in the board's place: %d (%s)\n", e.Degraded[reason], reason); err != nil {
+		if _, err := fmt.Fprintf(w, "\nanswered by the simulator instead of the board: %d (%s)\n", e.Degraded[reason], reason); err != nil {
 			return err
 		}
 	}
@@ -340,7 +340,7 @@ func findPictures(folder string) (set pictureSet, err error) {
 		root := filepath.Join(folder, class)
 		found, skipped, err := walk(root)
 		if err != nil {
-			return set, fmt.Errorf("evaluate wants a folder with the sub-folders %s and %s: %w", normal, pneumonia, err)
+			return set, fmt.Errorf("evaluate needs a folder with the sub-folders %s and %s: %w", normal, pneumonia, err)
 		}
 		if len(found) == 0 {
 			return set, fmt.Errorf("no pictures in %s (%d files skipped)", root, skipped)

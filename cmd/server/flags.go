@@ -34,7 +34,7 @@ func (s *size) UnmarshalText(text []byte) error {
 	}
 	v, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || v < 1 || v > 1<<40>>shift {
-		return fmt.Errorf("%q is not a size: want a number above 0, or one with K, M or G, up to 1024G", text)
+		return fmt.Errorf("%q is not a size: must be a number above 0, optionally with K, M or G, up to 1024G", text)
 	}
 	*s = size(v << shift)
 	return nil
@@ -42,15 +42,15 @@ func (s *size) UnmarshalText(text []byte) error {
 
 // modelFlag chooses a model.
 type modelFlag struct {
-	Model string `default:"${model}" placeholder:"NAME|FILE" help:"A shipped model's name, or a model file. The default is ${default}."`
+	Model string `default:"${model}" placeholder:"NAME|FILE" help:"Name of a shipped model, or a model file. The default is ${default}."`
 }
 
 // pictureFlags say what a picture may be.
 type pictureFlags struct {
-	MaxBytes  size `default:"32M" help:"Longest picture file that is taken; in a server, less where --max-request-bytes is."`
-	MaxPixels size `default:"24M" help:"Most pixels, width times height, that are decoded; each may take 8 bytes meanwhile. The memory of a server may allow fewer."`
-	TIFF      bool `name:"tiff" help:"Take TIFF too. Off since few need it."`
-	WebP      bool `name:"webp" help:"Take WebP too. Off since few need it and its decoder has a history of bugs."`
+	MaxBytes  size `default:"32M" help:"Largest picture file that is accepted; in a server at most --max-request-bytes."`
+	MaxPixels size `default:"24M" help:"Largest picture, in pixels (width times height), that is decoded. Decoding may take 8 bytes a pixel. A server with little memory may accept fewer."`
+	TIFF      bool `name:"tiff" help:"Accept TIFF, too. Off by default, since few need it."`
+	WebP      bool `name:"webp" help:"Accept WebP, too. Off by default, since few need it and its decoder has a history of bugs."`
 }
 
 func (f pictureFlags) limits() radiograph.Limits {
@@ -73,21 +73,21 @@ func (f pictureFlags) read(std *streams, path string) ([]byte, error) {
 
 // gateFlag says what becomes of pictures that a model's gate does not accept.
 type gateFlag struct {
-	Gate pipeline.GateMode `default:"flag" enum:"flag,refuse,off" placeholder:"MODE" help:"What becomes of a picture that the model's gate takes for something else than it was made for: flag answers with a warning, refuse does not answer, off does not ask the gate. The default is ${default}."`
+	Gate pipeline.GateMode `default:"flag" enum:"flag,refuse,off" placeholder:"MODE" help:"What to do with a picture that the model's gate does not accept, such as a photo or a rotated chest: flag (answer with a warning), refuse (do not answer) or off (do not run the gate). The default is ${default}."`
 }
 
 // check refuses a mode that the model cannot be held to.
 func (f gateFlag) check(d *model.Description) error {
 	if f.Gate == pipeline.GateRefuse && d.Gate == nil {
-		return fmt.Errorf("--gate refuse: %s has no gate, and would refuse no picture", d.Name)
+		return fmt.Errorf("--gate refuse: model %s has no gate", d.Name)
 	}
 	return nil
 }
 
 // decisionFlags say from which probability on a picture is called positive.
 type decisionFlags struct {
-	Threshold      *float64 `placeholder:"P" help:"Probability, 0 to 1, from which the answer is PNEUMONIA. The operating point's when not given."`
-	OperatingPoint string   `placeholder:"NAME" help:"One of the model's operating points, in place of a threshold; its first when not given."`
+	Threshold      *float64 `placeholder:"P" help:"Probability, 0 to 1, from which the answer is PNEUMONIA. The default is the operating point's."`
+	OperatingPoint string   `placeholder:"NAME" help:"One of the model's operating points, instead of a threshold. The default is the model's first."`
 }
 
 // Validate is called by kong once the flags are read.
@@ -96,9 +96,9 @@ func (f decisionFlags) Validate() error {
 	case t == nil:
 		return nil
 	case !(*t >= 0 && *t <= 1):
-		return fmt.Errorf("--threshold must be from 0 to 1, not %v", *t)
+		return fmt.Errorf("--threshold must be 0 to 1, not %v", *t)
 	case f.OperatingPoint != "":
-		return errors.New("--threshold and --operating-point are both given, where either can be")
+		return errors.New("give --threshold or --operating-point, not both")
 	}
 	return nil
 }
@@ -107,8 +107,8 @@ func (f decisionFlags) Validate() error {
 type answerFlags struct {
 	decisionFlags
 	gateFlag
-	Bits  *int `placeholder:"N" help:"Significant bits of the pictures' samples, 8 to 16, for pictures of 16 bits that have fewer and do not say so (PNG's sBIT chunk). A picture that has not such samples is an error."`
-	Steps *int `placeholder:"N" help:"Time steps to simulate, for a model shown its picture for steps. All when not given. Fewer have a calibration of their own in the model, or none: then there is only the raw probability."`
+	Bits  *int `placeholder:"N" help:"Significant bits of the pictures' samples, 8 to 16. For 16-bit pictures that use fewer bits and do not say so (in PNG's sBIT chunk). A picture whose samples do not match is an error."`
+	Steps *int `placeholder:"N" help:"Time steps to simulate, for a model whose time axis is steps. The default is all. For fewer steps the model may have a separate calibration; without one there is only the raw probability."`
 }
 
 // Validate is called by kong once the flags are read.
@@ -117,7 +117,7 @@ func (f answerFlags) Validate() error {
 		return err
 	}
 	if f.Bits != nil && (*f.Bits < 8 || *f.Bits > 16) {
-		return fmt.Errorf("--bits must be from 8 to 16, not %d", *f.Bits)
+		return fmt.Errorf("--bits must be 8 to 16, not %d", *f.Bits)
 	}
 	if f.Steps != nil && *f.Steps < 1 {
 		return fmt.Errorf("--steps must be above 0, not %d", *f.Steps)

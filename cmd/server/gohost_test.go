@@ -183,7 +183,7 @@ func TestHangupLiftsAQuarantine(t *testing.T) {
 	addr := freeAddr(t)
 	p := serve(t, nil, "--addr="+addr, "--model="+file, "--board=remote", "--board-option=url="+h.URL, "--board-retry=50ms", "--board-canary=0")
 	if a := p.ask(t); a.Status != 200 || a.Backend.Name != "remote-go" || p.readiness(t) != 200 {
-		t.Fatalf("a board that is well: %+v", a)
+		t.Fatalf("a healthy board: %+v", a)
 	}
 	if h.lastKey() == "" {
 		t.Error("the server has no key by which it takes its board over from itself")
@@ -221,6 +221,6 @@ func TestSelftestWaitsNoLongerThanItIsTold(t *testing.T) {
 	}
 	if r := spikeray(t, nil, "board", "selftest", "--board=remote", "--board-option=url="+newHost(t, file).URL, "--model="+file); r.status != 0 ||
 		!strings.Contains(r.out, "every spike is the simulator's") {
-		t.Errorf("a host that is well: %+v", r)
+		t.Errorf("a healthy host: %+v", r)
 	}
 }

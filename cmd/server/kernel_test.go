@@ -23,7 +23,7 @@ func TestKernelIsAFlagAndAVariable(t *testing.T) {
 			t.Errorf("%s: %+v", name, r)
 		}
 	}
-	const refusal = `spikeray: --kernel: kernel: no such processor tier here: "abacus"; there are `
+	const refusal = `spikeray: --kernel: kernel: no such processor tier here: "abacus", must be one of `
 	if r := spikeray(t, nil, "--kernel=abacus", "model", "list"); r.status != 2 || r.out != "" || !strings.HasPrefix(r.err, refusal) {
 		t.Errorf("%+v", r)
 	}

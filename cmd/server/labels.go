@@ -55,12 +55,12 @@ func parseLabels(from io.Reader, folder string) (set pictureSet, err error) {
 	for i, name := range columns {
 		at, known := place[strings.TrimSpace(name)]
 		if !known || at >= 0 {
-			return set, fmt.Errorf("the column %.40q is unknown, or is there twice: file, label and, optionally, patient are wanted", name)
+			return set, fmt.Errorf("the column %.40q is unknown or given twice; the columns must be file, label and, optionally, patient", name)
 		}
 		place[strings.TrimSpace(name)] = i
 	}
 	if place["file"] < 0 || place["label"] < 0 {
-		return set, errors.New("the columns file and label are wanted, below a row of their names")
+		return set, errors.New("the columns file and label are missing; the first row must name the columns")
 	}
 	seen := map[string]bool{}
 	for {
@@ -69,7 +69,7 @@ func parseLabels(from io.Reader, folder string) (set pictureSet, err error) {
 		case limited.N == 0:
 			return set, fmt.Errorf("longer than %d bytes", maxLabelBytes)
 		case err == io.EOF && len(set.pictures) == 0:
-			return set, errors.New("no pictures below the row of column names")
+			return set, errors.New("there are no pictures after the row of column names")
 		case err == io.EOF:
 			return set, nil
 		case err != nil:
@@ -83,18 +83,18 @@ func parseLabels(from io.Reader, folder string) (set pictureSet, err error) {
 			return set, fmt.Errorf("line %d: the label %.40q is neither %s nor %s", line, row[place["label"]], normal, pneumonia)
 		}
 		if picture.path == "" {
-			return set, fmt.Errorf("line %d: names no file", line)
+			return set, fmt.Errorf("line %d: the file is missing", line)
 		}
 		if !filepath.IsAbs(picture.path) {
 			picture.path = filepath.Join(folder, picture.path)
 		}
 		if seen[picture.path] {
-			return set, fmt.Errorf("line %d: %s is there twice", line, picture.path)
+			return set, fmt.Errorf("line %d: %s is listed twice", line, picture.path)
 		}
 		seen[picture.path] = true
 		if i := place["patient"]; i >= 0 {
 			if picture.patient = strings.TrimSpace(row[i]); picture.patient == "" {
-				return set, fmt.Errorf("line %d: names no patient; leave the column out where patients are not known", line)
+				return set, fmt.Errorf("line %d: the patient is missing; leave the column out if patients are not known", line)
 			}
 		}
 		picture.err = regular(picture.path)

@@ -42,7 +42,7 @@ func TestBoardsStayWhereTheyAre(t *testing.T) {
 	all := dependencies("cmd/server")
 	for _, name := range []string{"pkg/hw/loihi", "pkg/hw/remote", "pkg/hw/spinnaker", "internal/board/adapters"} {
 		if !slices.Contains(all, module+name) {
-			t.Errorf("the binary has not %s: the rules above hold for nothing", name)
+			t.Errorf("the binary does not have %s: the rules above check nothing", name)
 		}
 	}
 }

@@ -32,29 +32,29 @@ const description = `Reads chest X-rays and answers with a probability of pneumo
 
 Research software: not a medical device, not for diagnosis.
 
-Without a command it serves; spikeray serve --help tells how. Every flag can also be given as the environment variable beside it in a command's help.
+Without a command it serves; see spikeray serve --help. Every flag can also be set with the environment variable that a command's help shows beside it.
 
   spikeray --addr :8080                            serve on all interfaces
   curl --data-binary @x.jpeg localhost:8080/v1/predictions
   spikeray predict --json *.jpeg                   answer without a server
   spikeray evaluate test/                          test/NORMAL and test/PNEUMONIA`
 
-// errSilent ends the program with status 1 when what went wrong has been told
-// already.
-var errSilent = errors.New("told already")
+// errSilent ends the program with status 1 when the error has already been
+// reported.
+var errSilent = errors.New("already reported")
 
 type commands struct {
-	ShowVersion kong.VersionFlag `name:"version" env:"-" help:"Print the program's version and end."`
+	ShowVersion kong.VersionFlag `name:"version" env:"-" help:"Print the program's version and exit."`
 
 	Kernel string `placeholder:"TIER" help:"Processor tier to compute on: ${tiers}. The default is the fastest."`
 
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Answer over HTTP (the default command)."`
-	Predict     predictCommand     `cmd:"" help:"Answer for picture files, without a server."`
+	Predict     predictCommand     `cmd:"" help:"Answer picture files, without a server."`
 	Evaluate    evaluateCommand    `cmd:"" help:"Score a model on a folder of pictures whose classes are known."`
-	Calibrate   calibrateCommand   `cmd:"" help:"Fit a model to a place's own pictures, whose classes are known."`
+	Calibrate   calibrateCommand   `cmd:"" help:"Calibrate a model on your site's own pictures, whose classes are known."`
 	Model       modelCommand       `cmd:"" help:"List, show and check models."`
 	Board       boardCommand       `cmd:"" help:"Test a board."`
-	Healthcheck healthcheckCommand `cmd:"" help:"Ask a running server whether it is alive; for a container's HEALTHCHECK."`
+	Healthcheck healthcheckCommand `cmd:"" help:"Check that a running server is alive; for a container's HEALTHCHECK."`
 	Version     versionCommand     `cmd:"" help:"Print the program's version."`
 }
 
@@ -71,7 +71,7 @@ var defaults = kong.Vars{
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
-	// progress is the terminal that is told how far the work is, nil for none.
+	// progress is the terminal on which progress is shown, nil for none.
 	progress      io.Writer
 	outIsTerminal bool
 }
@@ -87,8 +87,8 @@ func processStreams() *streams {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// After the first signal the next one has its usual effect, so that who is
-	// tired of waiting can end the program.
+	// After the first signal the next one has its usual effect, so that whoever
+	// does not want to wait can end the program.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], processStreams()))
 }

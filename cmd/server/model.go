@@ -17,7 +17,7 @@ import (
 type modelCommand struct {
 	List  modelListCommand  `cmd:"" help:"List the shipped models, the default first."`
 	Show  modelShowCommand  `cmd:"" help:"Print a model's card, or with --json its description."`
-	Check modelCheckCommand `cmd:"" help:"Check a model file, or a shipped model; with --board, say also what becomes of it there, or why it cannot run."`
+	Check modelCheckCommand `cmd:"" help:"Check a model file or a shipped model. With --board, also report how it fits the board, or why it cannot run there."`
 }
 
 type modelListCommand struct{}
@@ -36,7 +36,7 @@ func (modelListCommand) Run(ctx context.Context, std *streams, on model.DecodeOp
 
 type modelShowCommand struct {
 	JSON bool   `help:"Print the description that is in the model file, as JSON."`
-	Name string `arg:"" help:"A shipped model's name, or a model file."`
+	Name string `arg:"" help:"Name of a shipped model, or a model file."`
 }
 
 func (c modelShowCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) error {
@@ -84,8 +84,8 @@ func estimate(e model.Estimate) string {
 
 type modelCheckCommand struct {
 	boardFlag
-	JSON bool   `help:"Print as JSON what the model is, and with --board the board's report in place of that."`
-	Name string `arg:"" help:"A shipped model's name, or a model file."`
+	JSON bool   `help:"Print the model's name, version and digest as JSON; with --board, the board's report instead."`
+	Name string `arg:"" help:"Name of a shipped model, or a model file."`
 }
 
 func (c modelCheckCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) (err error) {

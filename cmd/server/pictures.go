@@ -12,7 +12,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// path is a file as the command line names it. Of a string kong would replace the bytes that are no UTF-8.
+// path is a file name from the command line. With a plain string, kong would replace the bytes that are not UTF-8.
 type path string
 
 // Decode is called by kong.
@@ -23,7 +23,7 @@ func (p *path) Decode(ctx *kong.DecodeContext) error {
 	}
 	text, ok := token.Value.(string)
 	if !ok {
-		return fmt.Errorf("%v is no file's name", token.Value)
+		return fmt.Errorf("%v is not a file name", token.Value)
 	}
 	*p = path(text)
 	return nil
@@ -42,9 +42,9 @@ func stray(name string) bool {
 	return strings.HasPrefix(name, ".") || slices.Contains(strays, strings.ToLower(name))
 }
 
-// walk lists the files under a folder in lexical order of their paths, and counts the strays and the hidden that it skips. A link to a file
-// is followed, one to a folder is not; what is no file, which might be read for ever, has an error, and so has a folder
-// that cannot be listed.
+// walk lists the files under a folder in lexical order of their paths, and counts the strays and hidden files that it skips.
+// It follows a link to a file, but not to a folder. What is not a regular file could be read for ever and gets an error, as
+// does a folder that cannot be listed.
 func walk(root string) (found []source, skipped int, err error) {
 	// With a separator at its end, a root that is a link to a folder is the folder.
 	top := root + string(filepath.Separator)
@@ -72,7 +72,7 @@ func walk(root string) (found []source, skipped int, err error) {
 	return found, skipped, err
 }
 
-// regular says why a path is not one of a file, if it is not.
+// regular returns an error if the path is not that of a regular file.
 func regular(path string) error {
 	info, err := os.Stat(path)
 	switch {

@@ -20,20 +20,20 @@ type predictCommand struct {
 	answerFlags
 	pictureFlags
 	formatFlags
-	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from: the probability for it is told too, and how much the operating point's answers are worth there."`
-	Files      []path   `arg:"" name:"file" help:"Pictures, and folders of them with all their sub-folders; - is standard input."`
+	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from. Also prints the probability at that prevalence, and the operating point's PPV and NPV there."`
+	Files      []path   `arg:"" name:"file" help:"Pictures, or folders, which are searched with all their sub-folders; - is standard input."`
 }
 
 // formatFlags choose how answers are printed.
 type formatFlags struct {
-	JSON bool `help:"Print JSON, an object a line."`
-	CSV  bool `name:"csv" help:"Print a row of CSV for each picture, below a row of names."`
+	JSON bool `help:"Print JSON, one object a line."`
+	CSV  bool `name:"csv" help:"Print CSV: a row of column names, then a row for each picture."`
 }
 
 // Validate is called by kong once the flags are read.
 func (f formatFlags) Validate() error {
 	if f.JSON && f.CSV {
-		return errors.New("--json and --csv are both given, where either can be")
+		return errors.New("give --json or --csv, not both")
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeO
 		return err
 	}
 	if count(c.Files, "-") > 1 {
-		return errors.New("standard input can be read once only")
+		return errors.New("standard input can be read only once")
 	}
 	files, skipped, err := sources(c.Files)
 	if err != nil {

@@ -26,15 +26,15 @@ type boardCommand struct {
 type selftestCommand struct {
 	modelFlag
 	boardFlag
-	BoardTimeout      time.Duration `default:"10s" help:"Longest time that a run on the board may take."`
-	BoardStartTimeout time.Duration `default:"1m" help:"Longest time to connect and to load the network."`
+	BoardTimeout      time.Duration `default:"10s" help:"Longest time for a run on the board."`
+	BoardStartTimeout time.Duration `default:"1m" help:"Longest time to connect to the board and load the network."`
 	JSON              bool          `help:"Print everything as JSON."`
 }
 
 // Validate is called by kong once the flags are read.
 func (c selftestCommand) Validate() error {
 	if c.BoardTimeout <= 0 || c.BoardStartTimeout <= 0 {
-		return errors.New("the board's timeouts must be above 0")
+		return errors.New("--board-timeout and --board-start-timeout must be above 0")
 	}
 	return nil
 }
@@ -52,7 +52,7 @@ func (t *taker) Compile(_ context.Context, n *spike.Network) (spike.Runner, erro
 // Run fails when the board does, and when it is exact and its spikes are not the simulator's.
 func (c selftestCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) error {
 	if c.Board == "" {
-		return fmt.Errorf("which --board is to be tested? There are %s", strings.Join(adapters.Names(), ", "))
+		return fmt.Errorf("--board is missing: choose one of %s", strings.Join(adapters.Names(), ", "))
 	}
 	o, err := c.configure()
 	if err != nil {
@@ -79,7 +79,7 @@ func (c selftestCommand) Run(ctx context.Context, std *streams, on model.DecodeO
 	case err != nil:
 		return fmt.Errorf("board %s: %w", c.Board, forBoards(err))
 	case test.Wrong():
-		return fmt.Errorf("board %s says that it is exact, and its spikes are not the simulator's", c.Board)
+		return fmt.Errorf("board %s should be exact, but its spikes differ from the simulator's", c.Board)
 	}
 	return nil
 }
@@ -118,7 +118,7 @@ func (c selftestCommand) print(w io.Writer, t *board.SelfTest) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nTimes are this machine's clock's, from asking to the whole answer. Joules and device time only where the board measures them.\n%s\n", verdict(t))
+	_, err := fmt.Fprintf(w, "\nms a step is measured on this machine, from the request to the complete answer. Joules and device time are shown only if the board measures them.\n%s\n", verdict(t))
 	return err
 }
 
@@ -131,17 +131,17 @@ func verdict(t *board.SelfTest) string {
 	share := float64(off) / float64(max(1, all))
 	switch {
 	case len(t.Trials) == 0:
-		return "Nothing was run."
+		return "No input was run."
 	case t.Wrong():
-		return fmt.Sprintf("The board's spikes are to be the simulator's, and are not: %.4f of the answers' differ.", share)
+		return fmt.Sprintf("The board should be exact, but %.4f of its answers' spikes differ from the simulator's.", share)
 	case !t.Complete:
-		return fmt.Sprintf("The test broke off. Until then, %.4f of the answers' spikes differed.", share)
+		return fmt.Sprintf("The test stopped early. Until then, %.4f of the answers' spikes differed from the simulator's.", share)
 	case t.Exact && off == 0:
 		return "The board is exact: every spike is the simulator's."
 	case t.Exact:
-		return fmt.Sprintf("The board is exact but for saturated states: %.4f of the answers' spikes differ.", share)
+		return fmt.Sprintf("The board is exact apart from saturated states: %.4f of the answers' spikes differ from the simulator's.", share)
 	}
-	return fmt.Sprintf("The board is approximate: %.4f of the answers' spikes differ from the simulator's, and %.4f of the canary's from one time to the next, which --board-canary-tolerance has to allow.",
+	return fmt.Sprintf("The board is approximate: %.4f of the answers' spikes differ from the simulator's. The canary's two answers differ in %.4f of their spikes; --board-canary-tolerance must be at least that.",
 		share, t.Repeated.Share())
 }
 

@@ -48,7 +48,7 @@ func TestSelftestOfAHost(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	between.fault.Store("wrong")
-	if r := selftest(exact); r.status != 1 || !strings.Contains(r.out, "are to be the simulator's, and are not") || !strings.Contains(r.err, "says that it is exact") {
+	if r := selftest(exact); r.status != 1 || !strings.Contains(r.out, "The board should be exact, but") || !strings.Contains(r.err, "should be exact, but its spikes differ") {
 		t.Errorf("%+v", r)
 	}
 	between.fault.Store("garbage")

@@ -25,34 +25,34 @@ import (
 )
 
 type serveCommand struct {
-	Addr        string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on; :8080 is port 8080 of every interface. The default is ${default}."`
-	Model       []string `sep:";" default:"${model}" placeholder:"NAME|FILE" help:"A shipped model's name, or a model file; several are separated by semicolons or given one by one. The first answers where a request names none; the shipped ones can be asked for too. The default is ${default}."`
-	Calibration []string `sep:";" placeholder:"FILE" help:"A place's calibration, as spikeray calibrate writes it, in place of its model's own; for several models, one each, separated by semicolons or given one by one."`
+	Addr        string   `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on; :8080 is port 8080 on all interfaces. The default is ${default}."`
+	Model       []string `sep:";" default:"${model}" placeholder:"NAME|FILE" help:"Name of a shipped model, or a model file. Separate several with semicolons, or repeat the flag. The first is the default for requests that name no model; all shipped models are available as well. The default is ${default}."`
+	Calibration []string `sep:";" placeholder:"FILE" help:"Calibration file of your site, written by spikeray calibrate. It replaces the model's own calibration. For several models, one file each: separate them with semicolons, or repeat the flag."`
 	boardFlags
 	decisionFlags
 	gateFlag
 	pictureFlags
 
-	Workers         int           `default:"${workers}" help:"Pictures worked on at a time. The default is the number of cores."`
-	Queue           int           `default:"64" help:"Pictures that may wait for a worker; more are answered 503."`
-	QueueTime       time.Duration `placeholder:"TIME" help:"Longest time that a picture may be expected to wait for a worker; else it is answered 503 at once. By default any burst that fits the queue may wait, and in an overload about half as long as a picture takes."`
-	MaxImages       int           `default:"16" help:"Most pictures in one request; fewer where --workers and --queue have not so many places."`
-	MaxRequestBytes size          `default:"64M" help:"Longest body of a request; less where the memory for uploads is."`
-	MaxConnections  int           `default:"1024" help:"Most connections at a time; fewer where descriptors are short. A new one takes the place of an idle one, or is answered 503."`
-	Memory          size          `placeholder:"SIZE" help:"Memory that the process may take. The default is the limit of its control group (a container's), else the machine's memory. What pictures may hold follows from it, and Go's memory limit unless GOMEMLIMIT says otherwise."`
-	MaxUploadMemory size          `placeholder:"SIZE" help:"Memory for all bodies being received; more are answered 503. The default is a share of --memory, at most 256M."`
+	Workers         int           `default:"${workers}" help:"How many pictures are processed at the same time. The default is the number of cores."`
+	Queue           int           `default:"64" help:"How many pictures may wait for a worker. Further ones are answered with 503."`
+	QueueTime       time.Duration `placeholder:"TIME" help:"Longest expected wait for a worker. A picture that would have to wait longer is answered with 503 at once. By default a burst may fill the queue, and in an overload the limit is about half the time that a picture takes."`
+	MaxImages       int           `default:"16" help:"Largest number of pictures in one request. At most --workers plus --queue."`
+	MaxRequestBytes size          `default:"64M" help:"Largest request body. At most the memory for uploads (--max-upload-memory)."`
+	MaxConnections  int           `default:"1024" help:"Largest number of open connections; fewer if the process may not open enough file descriptors. When it is reached, a new connection replaces an idle one or is answered with 503."`
+	Memory          size          `placeholder:"SIZE" help:"Memory that the process may use. The default is the limit of its control group (such as a container's), otherwise the machine's memory. It sets the memory for pictures and, unless GOMEMLIMIT is set, Go's memory limit."`
+	MaxUploadMemory size          `placeholder:"SIZE" help:"Memory for all request bodies together. When it is full, further ones are answered with 503. The default is a share of --memory, at most 256M."`
 
-	PredictTimeout  time.Duration `default:"30s" help:"Longest wait and work from the moment a request was read; then it is answered 503. Decoding is interrupted, and the network between its layers or steps."`
-	ReadTimeout     time.Duration `default:"60s" help:"Longest time that a client may take to send a request."`
-	MinUploadRate   size          `default:"4K" help:"Fewest bytes a second in which a picture must arrive, over 5 s; a slower one is answered 408."`
-	IdleTimeout     time.Duration `default:"2m" help:"Longest time that a connection may wait for its next request."`
-	DrainDelay      time.Duration `default:"0s" help:"On SIGTERM, how long to go on taking predictions while /readyz says 503, for load balancers to notice."`
-	ShutdownTimeout time.Duration `default:"30s" help:"After that, how long predictions in flight may take to finish; new ones are answered 503."`
+	PredictTimeout  time.Duration `default:"30s" help:"Longest time from the moment a request has been read to its answer, waiting included. Then the work stops and the answer is 503."`
+	ReadTimeout     time.Duration `default:"60s" help:"Longest time for a client to send a request."`
+	MinUploadRate   size          `default:"4K" help:"Lowest upload rate, in bytes a second over 5 s. A slower upload is answered with 408."`
+	IdleTimeout     time.Duration `default:"2m" help:"Longest time that a connection may stay idle between requests."`
+	DrainDelay      time.Duration `default:"0s" help:"How long to keep accepting predictions after SIGTERM while /readyz answers 503, so that load balancers notice."`
+	ShutdownTimeout time.Duration `default:"30s" help:"After that, how long predictions in flight may take to finish. New ones are answered with 503."`
 
-	TrustedOrigin []string `placeholder:"ORIGIN" help:"Site whose pages may send pictures from a browser, as https://example.org; * is any. Pages of other sites than the service's own are answered 403."`
+	TrustedOrigin []string `placeholder:"ORIGIN" help:"Web site whose pages may send pictures from a browser, such as https://example.org; * is any. Otherwise only the service's own pages may, and others are answered with 403."`
 
 	LogFormat string     `default:"text" enum:"text,json" help:"Format of the logs on standard error: ${enum}."`
-	LogLevel  slog.Level `default:"info" help:"Least level that is logged: debug, info, warn, error."`
+	LogLevel  slog.Level `default:"info" help:"Lowest level that is logged: debug, info, warn, error."`
 
 	set map[string]string // the flags that are given, each by what sets it
 }
@@ -67,25 +67,25 @@ const (
 func (c *serveCommand) Validate(parsed *kong.Context) error {
 	c.set = givenFlags(parsed)
 	if c.Workers < 1 || c.Workers > maxWorkers || c.Queue < 0 || c.Queue > maxQueue {
-		return fmt.Errorf("--workers must be from 1 to %d, --queue from 0 to %d", maxWorkers, maxQueue)
+		return fmt.Errorf("--workers must be 1 to %d, and --queue 0 to %d", maxWorkers, maxQueue)
 	}
 	if c.MaxImages < 1 || c.MaxConnections < 1 || c.MinUploadRate > 1<<30 {
-		return errors.New("--max-images and --max-connections must be above 0, --min-upload-rate not above 1G")
+		return errors.New("--max-images and --max-connections must be at least 1, and --min-upload-rate at most 1G")
 	}
 	if c.PredictTimeout <= 0 || c.ReadTimeout <= 0 || c.IdleTimeout <= 0 || c.ShutdownTimeout <= 0 || c.DrainDelay < 0 {
-		return errors.New("timeouts must be above 0, --drain-delay not below")
+		return errors.New("--predict-timeout, --read-timeout, --idle-timeout and --shutdown-timeout must be above 0, and --drain-delay at least 0")
 	}
 	if err := errors.Join(c.boardFlags.Validate(), c.decisionFlags.Validate(), c.fit()); err != nil {
 		return err
 	}
-	// As long to wait for the board as a run may take, the run, and a quarter for the board to end it.
+	// The wait for the board may take as long as a run; then comes the run, and a quarter for the board to stop it.
 	if c.given() && float64(c.PredictTimeout) <= 2.25*float64(c.BoardTimeout) {
-		return errors.New("--predict-timeout must be above 2.25 times --board-timeout, or requests end before it is known that the board does not answer")
+		return errors.New("--predict-timeout must be above 2.25 times --board-timeout; otherwise requests end before the board is known to be silent")
 	}
 	return nil
 }
 
-// fit refuses limits that contradict each other. A limit that is not given gives way.
+// fit refuses limits that contradict each other. It lowers a limit that is left at its default.
 func (c *serveCommand) fit() error {
 	if c.MaxUploadMemory > 0 {
 		if err := c.fitUploads(int64(c.MaxUploadMemory)); err != nil {
@@ -98,14 +98,14 @@ func (c *serveCommand) fit() error {
 	switch places := c.Workers + c.Queue; {
 	case c.MaxImages <= places:
 	case c.set["max-images"] != "":
-		return fmt.Errorf("--max-images is %d, more than the %d that --workers and --queue have places for", c.MaxImages, places)
+		return fmt.Errorf("--max-images is %d, must be at most %d (--workers plus --queue)", c.MaxImages, places)
 	default:
 		c.MaxImages = places
 	}
 	return nil
 }
 
-// fitUploads does so by the memory that there is for uploads.
+// fitUploads checks or lowers the limits on bodies by the memory for uploads.
 func (c *serveCommand) fitUploads(memory int64) error {
 	return errors.Join(
 		c.giveWay("max-request-bytes", &c.MaxRequestBytes, size(memory), "the memory for uploads"),
@@ -115,18 +115,19 @@ func (c *serveCommand) fitUploads(memory int64) error {
 
 func (c *serveCommand) giveWay(flag string, value *size, most size, whose string) error {
 	if *value > most && c.set[flag] != "" {
-		return fmt.Errorf("--%s is %d bytes, more than %s: at most %d", flag, *value, whose, most)
+		return fmt.Errorf("--%s is %d bytes, more than %s: must be at most %d", flag, *value, whose, most)
 	}
 	*value = min(*value, most)
 	return nil
 }
 
-// gcPercent is by how much the heap may grow between collections where GOGC does not say. What grows it is uploads and
-// pictures of megabytes that are soon done with: a sixth less memory is held than with Go's 100, and no request is slower.
+// gcPercent is how much the heap may grow between collections if GOGC is not set. Most of the heap is uploads and pictures
+// of megabytes that are soon released: the process holds a sixth less memory than with Go's 100, and no request is slower.
 const gcPercent = 60
 
-// threads has Go run as many threads as there are workers and half as many more, but for the cores: without these, connections
-// are read only when a worker is done, and an overload waits in front of the queue that would refuse it.
+// threads sets GOMAXPROCS to the number of workers plus half of it (at least 1, at most half the number of cores). Without
+// the extra threads, connections would be read only when a worker is done: in an overload, requests would wait in front of
+// the queue that should refuse them.
 func (c *serveCommand) threads() {
 	if os.Getenv("GOMAXPROCS") == "" {
 		runtime.GOMAXPROCS(c.Workers + max(1, min(c.Workers, runtime.NumCPU())/2))
@@ -141,7 +142,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	c.threads()
 	build := telemetry.ReadBuild(version, revision)
 	metrics := telemetry.NewMetrics(build)
-	signal.Ignore(syscall.SIGPIPE) // that nobody reads the log is no reason to end
+	signal.Ignore(syscall.SIGPIPE) // a closed log must not end the server
 	log, flush, err := telemetry.NewServiceLogger(std.err, c.LogFormat, c.LogLevel, metrics)
 	if err != nil {
 		return err
@@ -154,7 +155,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	}
 	defer onHangup(func() {
 		if supervisor == nil {
-			log.Info("hangup: there is no board to take out of quarantine, nothing is done")
+			log.Info("SIGHUP ignored: there is no board to release from quarantine")
 			return
 		}
 		supervisor.Release()
@@ -248,7 +249,7 @@ func (c *serveCommand) plan() (memory.Plan, error) {
 	}
 	if c.MaxUploadMemory > 0 {
 		if int64(c.MaxUploadMemory) > plan.Uploads+plan.Pictures/2 {
-			return plan, fmt.Errorf("--max-upload-memory of %d MiB leaves too little of %d MiB (%s) for pictures: at most %d MiB",
+			return plan, fmt.Errorf("--max-upload-memory of %d MiB leaves too little of %d MiB (%s) for pictures: must be at most %d MiB",
 				c.MaxUploadMemory>>20, plan.Bytes>>20, plan.Source, (plan.Uploads+plan.Pictures/2)>>20)
 		}
 		plan.Pictures += plan.Uploads - int64(c.MaxUploadMemory)
@@ -284,7 +285,7 @@ func (c *serveCommand) config(plan memory.Plan) (api.Config, error) {
 	}, nil
 }
 
-// check refuses to serve a model that was named by what does not apply to it.
+// check refuses flags that do not apply to a model.
 func (c *serveCommand) check(d *model.Description) error {
 	o := pipeline.Options{Threshold: c.Threshold, OperatingPoint: c.OperatingPoint, Gate: c.Gate}
 	return errors.Join(o.Check(d), c.gateFlag.check(d))

@@ -13,16 +13,16 @@ import (
 
 const envPrefix = "SPIKERAY_"
 
-// answering are the flags that change what an answer says. A command that answers pictures takes each of them, or refuses
-// the variable that would set it.
+// answering lists the flags that change an answer. A command that answers pictures either has such a flag or refuses to
+// run when the flag's environment variable is set.
 var answering = []string{"threshold", "operating-point", "steps", "prevalence", "gate", "bits", "calibration"}
 
-// strict refuses what would otherwise be ignored without a word: a flag that is given twice and has one value, a variable
-// that no command knows, one that this command would be expected to heed and does not, a flag of a board without a board.
+// strict refuses what would otherwise be ignored silently: a single-valued flag given twice, an environment variable that
+// no command knows, a variable of [answering] that this command does not use, and a board flag without a board.
 func strict(parsed *kong.Context, environment []string) error {
 	for flag, times := range occurrences(parsed) {
 		if times > 1 && !flag.IsCumulative() {
-			return fmt.Errorf("--%s is given %d times, and takes one value", flag.Name, times)
+			return fmt.Errorf("--%s is given %d times, expected once", flag.Name, times)
 		}
 	}
 	known := variables(parsed.Model)
@@ -37,22 +37,22 @@ func strict(parsed *kong.Context, environment []string) error {
 			continue
 		}
 		if !known[name] {
-			return fmt.Errorf("the variable %s is not known; the nearest that is known is %s", name, nearest(strings.ToUpper(name), slices.Sorted(maps.Keys(known))))
+			return fmt.Errorf("unknown environment variable %s; did you mean %s?", name, nearest(strings.ToUpper(name), slices.Sorted(maps.Keys(known))))
 		}
 		flag := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, envPrefix), "_", "-"))
 		if own["gate"] && slices.Contains(answering, flag) && !own[flag] {
 			hint := ""
 			if command == "serve" {
-				hint = fmt.Sprintf("; a request may ask for it as ?%s=", strings.ReplaceAll(flag, "-", "_"))
+				hint = fmt.Sprintf("; a request can set it with ?%s=", strings.ReplaceAll(flag, "-", "_"))
 			}
-			return fmt.Errorf("the variable %s is set, and %s has no --%s%s", name, command, flag, hint)
+			return fmt.Errorf("the environment variable %s is set, but %s has no --%s%s", name, command, flag, hint)
 		}
 	}
 	if own["board"] {
 		given := givenFlags(parsed)
 		for _, name := range slices.Sorted(maps.Keys(given)) {
 			if strings.HasPrefix(name, "board-") && given["board"] == "" {
-				return fmt.Errorf("%s is for a --board, and none is given", given[name])
+				return fmt.Errorf("%s needs --board", given[name])
 			}
 		}
 	}

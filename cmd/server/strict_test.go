@@ -25,16 +25,16 @@ func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
 		{"serve --gate=off --gate=flag", "--gate is given 2 times"},
 		{"predict --model=snnxray --model=cnnxray x.png", "--model is given 2 times"},
 		{"predict --json --json x.png", "--json is given 2 times"},
-		{"predict --json --csv x.png", "--json and --csv"},
+		{"predict --json --csv x.png", "give --json or --csv, not both"},
 		{"predict --steps=0 x.png", "--steps must be above 0, not 0"},
-		{"evaluate --bits=0 .", "--bits must be from 8 to 16, not 0"},
-		{"evaluate --rows .", "--rows is for --json"},
-		{"serve --board-timeout=1s", "--board-timeout is for a --board"},
-		{"predict --board-queue=3 x.png", "--board-queue is for a --board"},
+		{"evaluate --bits=0 .", "--bits must be 8 to 16, not 0"},
+		{"evaluate --rows .", "--rows needs --json"},
+		{"serve --board-timeout=1s", "--board-timeout needs --board"},
+		{"predict --board-queue=3 x.png", "--board-queue needs --board"},
 		{"serve --max-bytes=65M", "more than --max-request-bytes"},
 		{"serve --max-request-bytes=9M --max-upload-memory=8M", "more than the memory for uploads"},
 		{"serve --max-bytes=9M --max-upload-memory=8M", "more than two thirds of the memory for uploads"},
-		{"serve --workers=2 --queue=1 --max-images=4", "--max-images is 4, more than the 3"},
+		{"serve --workers=2 --queue=1 --max-images=4", "--max-images is 4, must be at most 3"},
 	} {
 		if r := spikeray(t, nil, strings.Fields(c.args)...); r.status != 2 || !strings.Contains(r.err, c.wants) {
 			t.Errorf("%s: %+v, want %q", c.args, r, c.wants)
@@ -44,9 +44,9 @@ func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
 	for args, wants := range map[string]string{
 		"serve --model=snnxray --gate=refuse":                               "snnxray has no gate",
 		"predict --model=snnxray --gate=refuse x.png":                       "snnxray has no gate",
-		"serve --operating-point=none":                                      "operating points of spikeray are",
+		"serve --operating-point=none":                                      "those of spikeray are",
 		"serve --model=spikeray --model=snnxray --operating-point=balanced": "snnxray has no operating points",
-		"serve --model=snnxray --model=snnxray":                             "both called snnxray",
+		"serve --model=snnxray --model=snnxray":                             "the same name, snnxray",
 		"serve --board=loihi":                                               "--model " + models.ForBoards,
 		"model check --board=loihi spikeray":                                "--model " + models.ForBoards,
 		"board selftest --board=loihi":                                      "--model " + models.ForBoards,
@@ -60,17 +60,17 @@ func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
 
 func TestVariablesThatAreNotHeededAreRefused(t *testing.T) {
 	for _, c := range []struct{ variable, args, wants string }{
-		{"SPIKERAY_WORKER=3", "serve", "nearest that is known is SPIKERAY_WORKERS"},
+		{"SPIKERAY_WORKER=3", "serve", "did you mean SPIKERAY_WORKERS?"},
 		{"SPIKERAY_OPERATINGPOINT=x", "serve", "SPIKERAY_OPERATING_POINT"},
 		{"SPIKERAY_TRESHOLD=0.4", "predict x.png", "SPIKERAY_THRESHOLD"},
 		{"spikeray_addr=:1", "model list", "SPIKERAY_ADDR"},
-		{"spikeray_threshold=1", "model list", "nearest that is known is SPIKERAY_THRESHOLD"},
+		{"spikeray_threshold=1", "model list", "did you mean SPIKERAY_THRESHOLD?"},
 		{"SPIKERAY_STEPS=0", "predict x.png", "--steps must be above 0"},
-		{"SPIKERAY_PORT=9000", "serve", "SPIKERAY_PORT is not known"},
-		{"SPIKERAY_STEPS=1", "serve", "serve has no --steps; a request may ask for it as ?steps="},
+		{"SPIKERAY_PORT=9000", "serve", "unknown environment variable SPIKERAY_PORT"},
+		{"SPIKERAY_STEPS=1", "serve", "serve has no --steps; a request can set it with ?steps="},
 		{"SPIKERAY_PREVALENCE=0.1", "serve", "?prevalence="},
 		{"SPIKERAY_PREVALENCE=0.1", "evaluate .", "evaluate has no --prevalence"},
-		{"SPIKERAY_BOARD_TIMEOUT=1s", "serve", "SPIKERAY_BOARD_TIMEOUT is for a --board"},
+		{"SPIKERAY_BOARD_TIMEOUT=1s", "serve", "SPIKERAY_BOARD_TIMEOUT needs --board"},
 		{"SPIKERAY_MAX_BYTES=65M", "serve", "more than --max-request-bytes"},
 	} {
 		t.Run(c.variable, func(t *testing.T) {
@@ -139,7 +139,7 @@ func TestHangupEndsNoServer(t *testing.T) {
 		}
 	}
 	p.predict(t, testmodel.PNG(300, 200, 1))
-	if status, logs := p.end(t); status != 0 || !strings.Contains(logs, "hangup") {
+	if status, logs := p.end(t); status != 0 || !strings.Contains(logs, "SIGHUP ignored") {
 		t.Errorf("status %d\n%s", status, logs)
 	}
 }

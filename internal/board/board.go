@@ -1,9 +1,9 @@
-// Package board stands between a model and the board that runs its spiking body: a [Supervisor] is the board's one
-// owner, bounds what waits for it and how long it may take, notices when it fails or answers wrongly, and has the
-// simulator answer in its place where it is told to, on the network with the board's own numbers.
+// Package board stands between a model and the board that runs its spiking body. A [Supervisor] is the board's only owner.
+// It limits how many runs wait and how long a run may take, and notices when the board fails or answers wrongly. If it is
+// configured to, it then lets the simulator answer, on the network with the board's own numbers.
 package board
 
-// Fallback says when the simulator answers in a board's place.
+// Fallback says when the simulator answers instead of the board.
 type Fallback string
 
 const (
@@ -12,14 +12,14 @@ const (
 	Request Fallback = "request" // for every request that the board does not answer
 )
 
-// State is that of the breaker between requests and a board.
+// State is the state of the breaker between requests and a board.
 type State string
 
 const (
 	Closed      State = "closed"      // requests go to the board
-	Open        State = "open"        // none does until the canary is answered rightly
+	Open        State = "open"        // no request goes to the board until it answers the canary correctly
 	HalfOpen    State = "half_open"   // the canary is being tried
-	Quarantined State = "quarantined" // the board answered wrongly: none does until an operator says so
+	Quarantined State = "quarantined" // the board answered wrongly: no request goes to it until an operator releases it
 )
 
 // States are all of them.
@@ -34,7 +34,7 @@ func Words[T ~string](all []T) []string {
 	return words
 }
 
-// Watcher is told what becomes of a board. Its methods are called one at a time.
+// Watcher observes a board. Its methods are called one at a time.
 type Watcher interface {
 	State(State)
 	Failed(Kind)

@@ -7,8 +7,8 @@ const maxBackoff = 16
 
 // breaker is a circuit breaker between requests and a board.
 //
-//   - Closed: requests go to the board. So many failures in a row open it.
-//   - Open: none does. Once a wait is over there may be a trial.
+//   - Closed: requests go to the board. A number of failures in a row opens the breaker.
+//   - Open: no request goes to the board. Once a wait is over there may be a trial.
 //   - Half-open: the trial decides. If it succeeds, the breaker closes; if it fails, it opens for twice as long as before, up to
 //     maxBackoff times the first wait.
 //
@@ -21,19 +21,19 @@ type breaker struct {
 
 	state    State
 	failures int           // in a row, since it closed
-	wait     time.Duration // of the next time that it opens
-	until    time.Time     // the end of the wait of now
+	wait     time.Duration // for the next time that it opens
+	until    time.Time     // the end of the current wait
 }
 
 func newBreaker(limit int, retry time.Duration) *breaker {
 	return &breaker{limit: limit, retry: retry, state: HalfOpen, wait: retry}
 }
 
-// allow says whether requests go to the board.
+// allow reports whether requests go to the board.
 func (b *breaker) allow() bool { return b.state == Closed }
 
-// probe begins a trial, if there may be one: the breaker is then half-open, and who began owes it succeeded, failed or
-// quarantine.
+// probe begins a trial if one is due, and reports whether it did. The breaker is then half-open; the caller must end the
+// trial with succeeded, failed or quarantine.
 func (b *breaker) probe() bool {
 	if b.state != Open || b.left() > 0 {
 		return false
@@ -42,7 +42,7 @@ func (b *breaker) probe() bool {
 	return true
 }
 
-// left is how much of an open breaker's wait there is to come.
+// left is the rest of an open breaker's wait.
 func (b *breaker) left() time.Duration {
 	if b.state != Open {
 		return 0
@@ -71,7 +71,7 @@ func (b *breaker) failed() bool {
 	return b.trip()
 }
 
-// trip opens a breaker that is closed or half-open, however few failures there were, and reports whether it was such.
+// trip opens a closed or half-open breaker, whatever the number of failures, and reports whether it did.
 func (b *breaker) trip() bool {
 	if b.state != Closed && b.state != HalfOpen {
 		return false
@@ -80,10 +80,10 @@ func (b *breaker) trip() bool {
 	return true
 }
 
-// quarantine lets no request and no trial through until release.
+// quarantine blocks requests and trials until release.
 func (b *breaker) quarantine() { b.state = Quarantined }
 
-// release opens a breaker that is quarantined, so that there is a trial after the wait, and reports whether it was.
+// release opens a quarantined breaker, so that a trial follows after the wait, and reports whether it did.
 func (b *breaker) release() bool {
 	if b.state != Quarantined {
 		return false

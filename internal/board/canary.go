@@ -15,12 +15,12 @@ import (
 type canary struct {
 	in, out   spike.Train
 	known     bool // out is the answer
-	simulated bool // by the simulator, and the board has not been compared with it yet
+	simulated bool // from the simulator, and not yet compared with the board's
 	saturates bool // a state of the board can saturate
 }
 
-// newCanary looks for spikes to which the quantised network neither stays silent nor always fires; without one, it takes
-// what comes. The answer is not known yet.
+// newCanary looks for an input for which the quantised network's output is neither silent nor all spikes. If that network
+// is not known, it takes any input. The answer is not known yet.
 func newCanary(ctx context.Context, n *spike.Network, output spike.Shape, quantised spike.Runner) (*canary, error) {
 	passes := max(1, n.Steps)
 	train := func(s spike.Shape) spike.Train {
@@ -55,8 +55,8 @@ func spikes(counts []uint8) (n int) {
 	return n
 }
 
-// check compares an answer, of which so many states saturated. The simulator has no such limit: where the board's first
-// answer differs from it and did saturate, which some input can make it do, that is the one to keep to.
+// check compares an answer, in which some states may have saturated. The simulator's states cannot saturate: if the board's
+// first answer differs from the simulator's and states did saturate, later answers must match the board's first.
 func (c *canary) check(out []uint8, saturated uint64, tolerance float64) error {
 	off, first := 0, -1
 	for i, want := range c.out.Counts {
@@ -76,7 +76,7 @@ func (c *canary) check(out []uint8, saturated uint64, tolerance float64) error {
 	if right {
 		return nil
 	}
-	return fmt.Errorf("the canary's answer has %d spikes too many or too few, where %d are right; the first is count %d", off, all, first)
+	return fmt.Errorf("the canary's answer has %d missing or extra spikes, expected an answer of %d spikes; the first difference is in count %d", off, all, first)
 }
 
 // try shows a session the canary; the caller holds a slot. A wrong answer is a *wrongError.

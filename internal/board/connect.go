@@ -9,7 +9,7 @@ import (
 	"github.com/spikeray/spikeray/pkg/hw"
 )
 
-// attempt makes a session whose canary is right. The board is held, from now on by the session.
+// attempt connects and returns a session that has answered the canary correctly. The session then holds the board.
 func (s *Supervisor) attempt(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.opt.StartTimeout)
 	defer cancel()
@@ -30,7 +30,7 @@ func (s *Supervisor) attempt(ctx context.Context) (*session, error) {
 		result <- c
 	})
 	var c connected
-	ended := make(chan struct{}) // and what heeds that has said what it waited for
+	ended := make(chan struct{}) // heed after the context: the board has had time to say what it waited for
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(heed, func() { close(ended) }) })()
 	select {
 	case c = <-result:
@@ -55,10 +55,10 @@ func (s *Supervisor) attempt(ctx context.Context) (*session, error) {
 	return c.session, nil
 }
 
-// heed is how long after the end of its context a board may take to say what it waited for.
+// heed is how long a board may take, after the end of its context, to return an error that says what it waited for.
 const heed = time.Second
 
-// connect opens the board and puts the network onto it.
+// connect opens the board and loads the network onto it.
 func (s *Supervisor) connect(ctx context.Context) (made *session, err error) {
 	b, err := s.opt.Open(ctx)
 	if err != nil {
@@ -92,7 +92,7 @@ func (s *Supervisor) connect(ctx context.Context) (made *session, err error) {
 	}, nil
 }
 
-// retire ends a session; the board is free once all of it is over.
+// retire ends a session. The board is free once all of the session's runs have ended.
 func (s *Supervisor) retire(old *session) {
 	s.work.Add(1)
 	old.end(func() {

@@ -33,7 +33,7 @@ type Error struct {
 func (e *Error) Error() string {
 	text := map[Kind]string{
 		Unavailable: "is not available", TimedOut: "did not answer in time", Failed: "failed", WrongAnswer: "gave an impossible answer",
-		Busy: "has too much to do", Untrusted: "is quarantined after a wrong answer",
+		Busy: "is busy", Untrusted: "is quarantined after a wrong answer",
 	}[e.Kind]
 	if e.Err == nil {
 		return fmt.Sprintf("board %s %s", e.Board, text)
@@ -43,10 +43,10 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Public is the error without what it wraps.
+// Public is the error without the error that it wraps.
 func (e *Error) Public() string { return (&Error{Board: e.Board, Kind: e.Kind}).Error() }
 
-// kindOf tells what an error of a board or of its connection is.
+// kindOf returns the kind of an error of a board or of its connection.
 func kindOf(err error) Kind {
 	switch {
 	case errors.Is(err, hw.ErrImpossible), errors.Is(err, hw.ErrAnswer):

@@ -18,7 +18,7 @@ func TestKinds(t *testing.T) {
 		remote.ErrNoAnswer: Failed, hw.ErrClosed: Failed, remote.ErrOwned: Failed,
 	} {
 		if got := kindOf(fmt.Errorf("run: %w", err)); got != want {
-			t.Errorf("%v: %s, %s is wanted", err, got, want)
+			t.Errorf("%v: %s, expected %s", err, got, want)
 		}
 	}
 	for _, k := range Kinds {

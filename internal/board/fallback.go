@@ -9,7 +9,7 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// without says whether a start without the board can go on.
+// without decides whether a start can go on without the board.
 func (s *Supervisor) without(ctx context.Context, cause error) error {
 	var refusal *hw.Refusal
 	var wrong *wrongError
@@ -33,7 +33,7 @@ func (s *Supervisor) without(ctx context.Context, cause error) error {
 		}
 	}
 	if s.simulation() == nil {
-		return fmt.Errorf("%w; without it, the network that it would run is not known, and nothing can answer in its place", lost)
+		return fmt.Errorf("%w; without the board its network is not known, so the simulator cannot answer instead", lost)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,4 +58,4 @@ func (s *Supervisor) simulation() spike.Runner {
 	return s.reference
 }
 
-var errNoFallback = errors.New("the board does not tell which network it makes of this one, so that nothing can answer in its place; fallback has to be off")
+var errNoFallback = errors.New("the board does not report which network it runs, so the simulator cannot answer instead; the fallback must be off")

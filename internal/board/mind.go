@@ -7,7 +7,7 @@ import (
 	"github.com/spikeray/spikeray/pkg/hw"
 )
 
-// mind tries the canary: now and then while the breaker is closed, and to close it when it is open.
+// mind tries the canary: regularly while the breaker is closed, and to close it when it is open.
 func (s *Supervisor) mind() {
 	for s.ctx.Err() == nil {
 		s.mu.Lock()
@@ -47,7 +47,7 @@ func (s *Supervisor) sleep(d time.Duration, due <-chan struct{}) bool {
 	return false
 }
 
-// again tries the canary on a session that works, when it is its turn.
+// again tries the canary on a working session when it is due.
 func (s *Supervisor) again() {
 	s.mu.Lock()
 	on := s.session
@@ -73,7 +73,7 @@ func (s *Supervisor) again() {
 	}
 }
 
-// reconnect tries to close the breaker, once nothing of the session before is left.
+// reconnect tries to close the breaker, once the previous session has ended.
 func (s *Supervisor) reconnect() {
 	select {
 	case s.owner <- struct{}{}:

@@ -24,7 +24,7 @@ func TestALostBoardIsLookedForLaterEachTime(t *testing.T) {
 		time.Sleep(64 * time.Second)
 		synctest.Wait()
 		if want := []int{0, 1, 3, 7, 15, 31, 47, 63}; !slices.Equal(tries, want) {
-			t.Errorf("looked for after %d seconds, %d are wanted", tries, want)
+			t.Errorf("looked for after %d seconds, expected %d", tries, want)
 		}
 		diary.read(func() {
 			if want := []State{Open, HalfOpen, Open}; len(diary.states) != 15 || !slices.Equal(diary.states[:3], want) {

@@ -13,8 +13,8 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// Options say which board it is and how it is kept. Name, Open and Log must be given; the zero value of anything else
-// takes the default named beside it.
+// Options say which board a supervisor runs and how. Name, Open and Log are required. The zero value of any other field
+// stands for the default named beside it.
 type Options struct {
 	Name string
 	// Open connects to the board; it is called again after each loss, once the board before has been closed.
@@ -32,8 +32,8 @@ type Options struct {
 	StartTimeout time.Duration
 	// Failures in a row open the breaker: 3.
 	Failures int
-	// Silence is how long a board that is asked may answer nothing at all until the breaker opens: one and a half times
-	// Timeout. It bounds how long requests wait for a board that hangs, however many failures it may have.
+	// Silence is how long a board may go without any answer, while runs are under way, before the breaker opens: 1.5 times
+	// Timeout. It bounds how long requests wait for a board that hangs, whatever Failures is.
 	Silence time.Duration
 	// Retry is how long an open breaker waits to try the canary, twice as long after each failure up to 16 times: 5 s.
 	Retry time.Duration
@@ -87,14 +87,14 @@ func (o Options) withDefaults() (Options, error) {
 	case o.Name == "" || o.Open == nil || o.Log == nil:
 		return o, errors.New("board: Name, Open and Log must be given")
 	case o.Kernel != "" && !slices.Contains(spike.Kernels(), o.Kernel):
-		return o, fmt.Errorf("board: %w: %q; there are %s", spike.ErrKernel, o.Kernel, strings.Join(spike.Kernels(), ", "))
+		return o, fmt.Errorf("board: %w: %q, must be one of %s", spike.ErrKernel, o.Kernel, strings.Join(spike.Kernels(), ", "))
 	case o.Fallback != Off && o.Fallback != Start && o.Fallback != Request:
-		return o, fmt.Errorf("board: fallback %q; there are %s, %s and %s", o.Fallback, Off, Start, Request)
+		return o, fmt.Errorf("board: unknown fallback %q, must be %s, %s or %s", o.Fallback, Off, Start, Request)
 	case o.Runs < 1 || o.Failures < 1 || o.Timeout < 0 || o.Silence < 0 || o.StartTimeout < 0 || o.Retry < 0 || !(o.Check <= 1) || !(o.Tolerance >= 0 && o.Tolerance < 1):
-		return o, errors.New("board: runs, failures and times must be above 0, the canary's tolerance and the share checked from 0 to 1")
+		return o, errors.New("board: runs, failures and times must be above 0, and the canary's tolerance and the share checked 0 to 1")
 	}
 	return o, nil
 }
 
-// simulator is what runs beside the board, and in its place.
+// simulator checks the board's answers and answers instead of it.
 func (o Options) simulator() spike.Simulator { return spike.Simulator{Kernel: o.Kernel} }

@@ -11,7 +11,7 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// wrongError is an answer, or a placement, that is not the one that is known.
+// wrongError is the error for an answer or a placement that differs from the known one.
 type wrongError struct{ error }
 
 // plan takes from a placement on a board, or on none, what is to be known of the network. The board has to keep to its
@@ -23,7 +23,7 @@ func (s *Supervisor) plan(ctx context.Context, p hw.Placement, on hw.Board) erro
 	s.mu.Unlock()
 	if before != nil {
 		if !reflect.DeepEqual(before.Layers, report.Layers) {
-			return &wrongError{errors.New("the board makes another network of this one than before")}
+			return &wrongError{errors.New("the board now runs this model with other numbers than before")}
 		}
 		return nil
 	}
@@ -31,7 +31,7 @@ func (s *Supervisor) plan(ctx context.Context, p hw.Placement, on hw.Board) erro
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.reference, s.planned = nil, nil
-		return &wrongError{errors.New("the board makes another network of this one than the one that has answered in its place")}
+		return &wrongError{errors.New("the board runs this model with other numbers than the simulator that has answered instead of it")}
 	}
 	var reference spike.Runner
 	n, exact, err := s.opt.quantise(ctx, s.net, p, on)
@@ -85,12 +85,12 @@ func (o Options) quantise(ctx context.Context, n *spike.Network, p hw.Placement,
 	return q, exact, nil
 }
 
-// canSaturate says whether some input could take a state of the network beyond its range.
+// canSaturate reports whether some input could take a state of the network beyond its range.
 func canSaturate(r hw.Report) bool {
 	return slices.ContainsFunc(r.Layers, func(l hw.LayerReport) bool { return l.Reach > 1 })
 }
 
-// sameNumbers says whether a layer was quantised the same way.
+// sameNumbers reports whether a layer was quantised the same way.
 func sameNumbers(a, b hw.LayerReport) bool {
 	near := func(x, y float64) bool { return math.Abs(x-y) <= 1e-6*math.Abs(y) }
 	return a.RoundedWeights == b.RoundedWeights && a.ClippedWeights == b.ClippedWeights && near(a.Scale, b.Scale) &&

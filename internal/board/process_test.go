@@ -272,7 +272,7 @@ func (p *hosted) Measure(ctx context.Context, in, out spike.Train, _ spike.RunOp
 			return r.Stats, r.Seen, errors.New(r.Error)
 		}
 		if len(r.Out) != len(out.Counts) {
-			return r.Stats, r.Seen, fmt.Errorf("%d counts came, %d are wanted", len(r.Out), len(out.Counts))
+			return r.Stats, r.Seen, fmt.Errorf("%d counts came, expected %d", len(r.Out), len(out.Counts))
 		}
 		copy(out.Counts, r.Out)
 		return r.Stats, r.Seen, nil

@@ -10,14 +10,14 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// Run has the board run the train, or the simulator where the fallback is such. What keeps the board from it is an
-// *[Error]. The steps are told of once the board has taken all of them.
+// Run runs the train on the board, or on the simulator if the fallback allows it. If the board does not answer, the error
+// is an *[Error]. OnStep is called only after the board has taken all steps.
 func (s *Supervisor) Run(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, error) {
 	stats, _, err := s.Account(ctx, in, out, opt)
 	return stats, err
 }
 
-// Account is Run, and who gave the spikes. It makes a supervisor a [hw.Accountant].
+// Account is Run, and also returns which back end computed the spikes. It makes a supervisor a [hw.Accountant].
 func (s *Supervisor) Account(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, hw.Account, error) {
 	steps, err := s.fit(in, out)
 	if err != nil {

@@ -21,7 +21,7 @@ const (
 	Unrounded Reference = "unrounded" // the model's, since the board's numbers are not known
 )
 
-// SelfTest is what a board made of known inputs, beside what the simulator makes of them.
+// SelfTest compares a board's answers to known inputs with the simulator's.
 type SelfTest struct {
 	Board        string          `json:"board"`
 	Capabilities hw.Capabilities `json:"capabilities"`
@@ -78,7 +78,7 @@ type Where struct {
 	Neuron int `json:"neuron"`
 }
 
-// Share is Off as a part of the spikes wanted, or of those that came if there are more of these.
+// Share is Off divided by the larger of the two numbers of spikes, the simulator's and the board's.
 func (d Difference) Share() float64 {
 	if d.Off == 0 {
 		return 0
@@ -222,11 +222,11 @@ func compare(ctx context.Context, board hw.Program, simulator spike.Runner, n *s
 		return t, nil, err
 	}
 	if len(theirs.Layers) != len(ours.Layers) {
-		return t, nil, fmt.Errorf("%w: it tells of %d layers, and the network has %d", hw.ErrImpossible, len(theirs.Layers), len(ours.Layers))
+		return t, nil, fmt.Errorf("%w: it reports %d layers, expected %d", hw.ErrImpossible, len(theirs.Layers), len(ours.Layers))
 	}
 	for i, l := range ours.Layers {
 		if r := theirs.Layers[i]; r.Name != l.Name || len(r.Raster.Counts) != len(l.Raster.Counts) {
-			return t, nil, fmt.Errorf("%w: %d counts of %q, and %d of %q are wanted", hw.ErrImpossible, len(r.Raster.Counts), r.Name, len(l.Raster.Counts), l.Name)
+			return t, nil, fmt.Errorf("%w: %d counts of layer %q, expected %d of layer %q", hw.ErrImpossible, len(r.Raster.Counts), r.Name, len(l.Raster.Counts), l.Name)
 		}
 		t.Layers = append(t.Layers, difference(l.Name, theirs.Layers[i].Raster.Counts, l.Raster.Counts, l.Raster.Shape.Len()))
 	}

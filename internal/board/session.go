@@ -107,5 +107,5 @@ func guard(f func() error) (err error) {
 	return f()
 }
 
-// patience is how long a run may last until it counts as stuck: a board that heeds its context has ended it by then.
+// patience is how long a run may last before it counts as stuck. A board that respects its context has ended it by then.
 func patience(timeout time.Duration) time.Duration { return timeout + timeout/4 }

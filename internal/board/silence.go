@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-var errSilent = errors.New("it was asked and has answered nothing")
+var errSilent = errors.New("runs are under way, and it has not answered any")
 
 // asks notes a run that goes to a session.
 func (s *Supervisor) asks(on *session) {

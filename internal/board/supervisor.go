@@ -11,7 +11,7 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// Supervisor is a back end: a board with a network on it, looked after. It is safe for concurrent use.
+// Supervisor is a back end that looks after a board with a network on it. It is safe for concurrent use.
 type Supervisor struct {
 	opt    Options
 	net    *spike.Network
@@ -19,7 +19,7 @@ type Supervisor struct {
 
 	ctx   context.Context // of all that is done in the background
 	stop  context.CancelFunc
-	owner chan struct{} // full while the board is held: by an attempt to connect, by a session until all of it is over
+	owner chan struct{} // full while the board is held: by an attempt to connect, or by a session until all of its runs have ended
 	wake  chan struct{} // the state is another
 	due   chan struct{} // there were enough answers for a canary
 	work  sync.WaitGroup
@@ -39,8 +39,8 @@ type Supervisor struct {
 	answers   int     // since the last canary
 }
 
-// New gives a supervisor that has not looked for its board yet: Compile does, once. What it does in the background has the
-// context's values, and ends with Close alone.
+// New returns a supervisor that has not connected to its board yet; Compile does that, once. Its background work uses the
+// context's values, but only Close ends it.
 func New(ctx context.Context, o Options) (*Supervisor, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -57,7 +57,7 @@ func New(ctx context.Context, o Options) (*Supervisor, error) {
 // Name is the one that the supervisor was given.
 func (s *Supervisor) Name() string { return s.opt.Name }
 
-// Taken says whether the supervisor has a network.
+// Taken reports whether the supervisor has a network.
 func (s *Supervisor) Taken() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,7 +68,7 @@ func (s *Supervisor) Taken() bool {
 type Status struct {
 	Name  string
 	State State
-	// Answers says that requests are answered, by the board or in its place.
+	// Answers says that requests are answered, by the board or by the simulator instead.
 	Answers bool
 }
 
@@ -79,9 +79,9 @@ func (s *Supervisor) Status() Status {
 	return Status{s.opt.Name, s.breaker.state, s.net != nil && (s.session != nil || s.fallsBack())}
 }
 
-// Compile connects to the board, puts the network onto it and tries the canary. The error is the board's *[hw.Refusal],
-// or an *[Error] where the board cannot be used and no fallback answers for it. The end of the context ends the search, and
-// is an error under every fallback. It takes one network, once.
+// Compile connects to the board, loads the network onto it and tries the canary. The error is the board's *[hw.Refusal], or
+// an *[Error] if the board cannot be used and there is no fallback. If the context ends, Compile stops and returns an error
+// under every fallback. A supervisor takes one network, once.
 func (s *Supervisor) Compile(ctx context.Context, n *spike.Network) (spike.Runner, error) {
 	shapes, err := n.Shapes()
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Supervisor) tellLocked(f func(Watcher)) {
 	}
 }
 
-// Close lets go of the board and waits until it is free, as long as a run may last.
+// Close releases the board and waits until it is free, at most as long as a run may last.
 func (s *Supervisor) Close() error {
 	s.stop()
 	s.mu.Lock()
@@ -143,6 +143,6 @@ func (s *Supervisor) Close() error {
 	case <-over:
 		return nil
 	case <-time.After(patience(s.opt.Timeout)):
-		return &Error{s.opt.Name, TimedOut, errors.New("it does not let go of its last run")}
+		return &Error{s.opt.Name, TimedOut, errors.New("its last run has not ended")}
 	}
 }

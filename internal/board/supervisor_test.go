@@ -177,7 +177,7 @@ func TestFaultsAreAnsweredForAndGoneWhenTheBoardIsWell(t *testing.T) {
 				})
 				runner := compile(t, s)
 				if a := ask(t, runner, 1); a.err != nil || a.account.Backend != "loihi" || a.account.BoardSteps == 0 || !slices.Equal(a.out, simulated(t, 1)) {
-					t.Fatalf("a well board: %+v", a)
+					t.Fatalf("a healthy board: %+v", a)
 				}
 				r.deaf.Store(fault.deaf)
 				if fault.name == "killed" {
@@ -193,11 +193,11 @@ func TestFaultsAreAnsweredForAndGoneWhenTheBoardIsWell(t *testing.T) {
 					}
 					if fallback == Off {
 						if a.kind != fault.kind {
-							t.Errorf("try %d: %v, %s is wanted", try, a.err, fault.kind)
+							t.Errorf("try %d: %v, expected %s", try, a.err, fault.kind)
 						}
 					} else if a.err != nil || !slices.Equal(a.out, simulated(t, 2)) ||
 						!cmp.Equal(a.account, hw.Account{Backend: "simulator", Degraded: string(fault.kind)}) {
-						t.Errorf("try %d: %v, %+v, %s is wanted from the simulator", try, a.err, a.account, fault.kind)
+						t.Errorf("try %d: %v, %+v, expected %s from the simulator", try, a.err, a.account, fault.kind)
 					}
 				}
 				if s.Status().Answers != (fallback == Request) {
@@ -212,7 +212,7 @@ func TestFaultsAreAnsweredForAndGoneWhenTheBoardIsWell(t *testing.T) {
 				}
 				until(t, "board", func() bool { return s.Status().State == Closed })
 				if a := ask(t, runner, 3); a.err != nil || a.account.Backend != "loihi" || !slices.Equal(a.out, simulated(t, 3)) {
-					t.Errorf("a board that is well again: %+v", a)
+					t.Errorf("a board that is healthy again: %+v", a)
 				}
 				diary.read(func() {
 					if diary.failures[fault.kind] == 0 || diary.canaries[true] < 2 || !slices.Contains(diary.states, Open) || !slices.Contains(diary.states, HalfOpen) {
@@ -308,7 +308,7 @@ func TestRefusalsAndMistakes(t *testing.T) {
 		s, _ := supervise(t, Options{Open: emulator, Fallback: fallback})
 		_, err := s.Compile(t.Context(), n)
 		if refusal := (*hw.Refusal)(nil); !errors.As(err, &refusal) {
-			t.Errorf("fallback %s: %v, a refusal is wanted", fallback, err)
+			t.Errorf("fallback %s: %v, expected a refusal", fallback, err)
 		}
 	}
 	drawn := hwtest.Network()

@@ -6,7 +6,7 @@ import (
 	"github.com/spikeray/spikeray/pkg/hw"
 )
 
-// begin has requests go to a session, whose canary was right.
+// begin lets requests go to a session that has answered the canary correctly.
 func (s *Supervisor) begin(made *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -30,7 +30,7 @@ func (s *Supervisor) probe() bool {
 	return true
 }
 
-// well notes that a session has answered.
+// well records that a session has answered.
 func (s *Supervisor) well(on *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +75,7 @@ func (s *Supervisor) leave(why error) {
 	s.changed(why)
 }
 
-// Release has a quarantined board try its canary again.
+// Release lets a quarantined board try its canary again.
 func (s *Supervisor) Release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -84,7 +84,7 @@ func (s *Supervisor) Release() {
 	}
 }
 
-// changed tells of the state that the breaker has come to, and why, and wakes who minds it. It needs mu.
+// changed logs and reports the breaker's new state and the reason, and wakes mind. It needs mu.
 func (s *Supervisor) changed(why error) {
 	again := s.detail != nil
 	s.detail = why
@@ -96,9 +96,9 @@ func (s *Supervisor) changed(why error) {
 			log.Info("the board answers again")
 		}
 	case Open:
-		log.Warn("the board is not asked until its canary is right", "error", why)
+		log.Warn("the board gets no requests until it answers its canary correctly", "error", why)
 	case Quarantined:
-		log.Error("the board is not to be trusted and not asked any more; SIGHUP or a restart lifts this", "error", why)
+		log.Error("the board gave a wrong answer and gets no more requests; SIGHUP or a restart releases it", "error", why)
 	}
 	select {
 	case s.wake <- struct{}{}:

@@ -38,7 +38,7 @@ func (s *Supervisor) recompute(ctx context.Context, in spike.Train, a answer) er
 	if off == 0 && stats.Spikes == a.stats.Spikes && stats.SynapticOperations == a.stats.SynapticOperations {
 		return nil
 	}
-	err = &wrongError{fmt.Errorf("%d of %d counts differ from the simulator's on the board's own network; %d spikes and %d synaptic operations, %d and %d are right",
+	err = &wrongError{fmt.Errorf("%d of %d counts differ from the simulator's on the board's own network; %d spikes and %d synaptic operations, expected %d and %d",
 		off, len(a.out), a.stats.Spikes, a.stats.SynapticOperations, stats.Spikes, stats.SynapticOperations)}
 	s.distrust(a.on, err)
 	return &Error{s.opt.Name, WrongAnswer, err}

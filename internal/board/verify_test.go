@@ -24,7 +24,7 @@ func TestAWrongAnswerIsNotGiven(t *testing.T) {
 			for try, kind := range []Kind{WrongAnswer, Untrusted} {
 				a := ask(t, runner, 2)
 				if fallback == Off && a.kind != kind {
-					t.Errorf("try %d: %v, %s is wanted", try, a.err, kind)
+					t.Errorf("try %d: %v, expected %s", try, a.err, kind)
 				}
 				if fallback == Request && (a.err != nil || a.account != hw.Account{Backend: "simulator", Degraded: string(kind)} || !slices.Equal(a.out, simulated(t, 2))) {
 					t.Errorf("try %d: %+v, %v", try, a.account, a.err)

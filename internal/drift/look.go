@@ -1,9 +1,8 @@
-// Package drift holds what a server sees of its pictures and answers against the reference in the model's file, and
-// estimates sensitivity and specificity without labels. It keeps bin numbers and log-odds, no pixels and nothing of a
-// patient.
+// Package drift compares a server's pictures and answers with the reference in the model's file, and estimates sensitivity
+// and specificity without labels. It keeps bin numbers and log-odds, but no pixels and no patient data.
 //
-// What it follows: CheXstray (Soin et al. 2022, arXiv 2202.02833) and MMC+ (Merkow et al. 2024, arXiv 2410.13174) watch
-// inputs, their look and answers together in a sliding window.
+// It follows CheXstray (Soin et al. 2022, arXiv 2202.02833) and MMC+ (Merkow et al. 2024, arXiv 2410.13174), which watch
+// inputs, their look and the answers together in a sliding window.
 package drift
 
 import (
@@ -12,8 +11,8 @@ import (
 	"sync"
 )
 
-// Look is how a prepared picture looks, whatever it shows: the measures of docs/MODEL_FILE.md. What a picture is too small
-// for is NaN.
+// Look has the measures of a prepared picture's look, as in docs/MODEL_FILE.md. A measure for which the picture is too small
+// is NaN.
 type Look struct {
 	Brightness, Contrast, Range float64
 	Detail                      [4]float64 // at 1, 2, 4 and 8 pixels

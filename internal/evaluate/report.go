@@ -1,6 +1,6 @@
 // Package evaluate scores a model's probabilities against the truth: the
 // classification report, the area under the ROC curve, calibration and
-// bootstrap intervals. Its numbers are held against scikit-learn's.
+// bootstrap intervals. Tests compare its numbers with scikit-learn's.
 package evaluate
 
 import (
@@ -114,7 +114,7 @@ func Score(cases []Case, threshold float64, samples int, seed uint64, points ...
 	for i, c := range cases {
 		for _, p := range []float64{c.Probability, c.Raw} {
 			if !(p >= 0 && p <= 1) {
-				return nil, fmt.Errorf("evaluate: case %d has probability %v, want one in [0, 1]", i, p)
+				return nil, fmt.Errorf("evaluate: case %d has probability %v, must be 0 to 1", i, p)
 			}
 		}
 	}

@@ -1,6 +1,6 @@
-// Package kernel is the arithmetic of the networks: convolution (a dense layer is that of a map of one pixel), pooling,
-// the neuron step and the softmax, in several tiers: plain Go, and assembly for what some processors can do. A [Tier] is
-// a value, which a caller chooses once and hands to whatever computes.
+// Package kernel does the networks' arithmetic: convolution (a dense layer is a convolution over a map of one pixel),
+// pooling, the neuron step and the softmax. There are several tiers: plain Go, and assembly for the instruction sets of some
+// processors. A [Tier] is a value that a caller chooses once and passes to whatever computes.
 //
 // Plain Go defines every answer. Whole numbers, spikes and voltages have the same bits on every tier; a convolution in
 // float32 is within rounding, as Float32Conv says.

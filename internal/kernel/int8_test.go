@@ -109,7 +109,7 @@ func (l layer) rows(c *Int8Conv, src []uint8, ws *Workspace) []float32 {
 	return dst
 }
 
-// silence makes some of the channels silent, of a thousand so many.
+// silence makes about share in 1000 of the channels silent.
 func (l layer) silence(r *rand.Rand, share int) {
 	for k := range l.window.In.C {
 		if r.IntN(1000) < share {

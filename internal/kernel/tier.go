@@ -49,20 +49,20 @@ func Fastest() Tier { return Tier{tiers()[0]} }
 // Generic is plain Go, which every processor runs and which defines the answers.
 func Generic() Tier { return Tier{&plain} }
 
-// Named is the tier of a name, one of [Available], or the fastest for "". The error wraps ErrTier and tells the names.
+// Named returns the tier with a name, one of [Available], or the fastest for "". The error wraps ErrTier and lists the names.
 func Named(name string) (Tier, error) {
 	for _, t := range tiers() {
 		if name == "" || name == t.name {
 			return Tier{t}, nil
 		}
 	}
-	return Tier{}, fmt.Errorf("%w: %q; there are %s", ErrTier, name, strings.Join(Available(), ", "))
+	return Tier{}, fmt.Errorf("%w: %q, must be one of %s", ErrTier, name, strings.Join(Available(), ", "))
 }
 
 // Name is short and stable: "generic", "neon", "avx2", "avx512bw", "avx512vnni".
 func (t Tier) Name() string { return t.name }
 
-// Available names the tiers that this processor and its system can run, the fastest first; "generic" is always there.
+// Available lists the tiers that this processor and its operating system can run, the fastest first; "generic" always can.
 func Available() []string {
 	var names []string
 	for _, t := range tiers() {

@@ -1,5 +1,5 @@
-// Package memory tells how much memory the process may take and shares it out, so that what
-// callers send cannot make it take more.
+// Package memory finds out how much memory the process may use and divides it, so that callers
+// cannot make the process use more.
 package memory
 
 import (
@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Limit is how much memory a process may take.
+// Limit is how much memory a process may use.
 type Limit struct {
 	Bytes int64
 	// Source says what sets it: "cgroup v2", "cgroup v1", "machine" or "default".

@@ -8,7 +8,7 @@ import (
 	"runtime/debug"
 )
 
-// Least is the least memory that a server can do with.
+// Least is the smallest memory with which a server can run.
 const Least = 128 << 20
 
 // ErrTooLittle reports a limit below Least.
@@ -44,7 +44,7 @@ const (
 // collector would run all the time.
 func Share(limit Limit) (Plan, error) {
 	if limit.Bytes < Least {
-		return Plan{}, fmt.Errorf("%w: %d MiB (%s), at least %d MiB", ErrTooLittle, limit.Bytes>>20, limit.Source, Least>>20)
+		return Plan{}, fmt.Errorf("%w: %d MiB (%s), must be at least %d MiB", ErrTooLittle, limit.Bytes>>20, limit.Source, Least>>20)
 	}
 	p := Plan{Limit: limit, Go: limit.Bytes / 100 * 65}
 	p.share()

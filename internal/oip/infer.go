@@ -11,7 +11,7 @@ type InferRequest struct {
 	ID         string
 	Parameters Parameters
 	Inputs     []Tensor
-	// Outputs names those that are wanted; none is all.
+	// Outputs names the outputs that the client asks for; none means all.
 	Outputs []RequestedOutput
 }
 
@@ -73,7 +73,7 @@ func DecodeRequest(body []byte, header string, l Limits) (*InferRequest, error) 
 		return nil, err
 	}
 	if len(w.Outputs) > l.tensors() {
-		return nil, fmt.Errorf("%w: %d outputs, at most %d are possible", ErrTooLarge, len(w.Outputs), l.tensors())
+		return nil, fmt.Errorf("%w: %d outputs, must be at most %d", ErrTooLarge, len(w.Outputs), l.tensors())
 	}
 	r := &InferRequest{ID: w.ID, Parameters: w.Parameters, Outputs: w.Outputs}
 	r.Inputs, err = tensors(w.Inputs, rest, l)
@@ -123,12 +123,12 @@ func split(body []byte, header string, l Limits, message any) (rest []byte, err 
 	if header != "" {
 		n, err := strconv.ParseUint(header, 10, 31)
 		if err != nil || int(n) > len(body) {
-			return nil, malformed("header %s is %.40q, the body has %d bytes", HeaderLength, header, len(body))
+			return nil, malformed("header %s is %.40q, but the body has %d bytes", HeaderLength, header, len(body))
 		}
 		length = int(n)
 	}
 	if length > l.json() {
-		return nil, fmt.Errorf("%w: %d bytes of JSON, at most %d are read", ErrTooLarge, length, l.json())
+		return nil, fmt.Errorf("%w: %d bytes of JSON, must be at most %d", ErrTooLarge, length, l.json())
 	}
 	if err := json.Unmarshal(body[:length], message); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
@@ -138,7 +138,7 @@ func split(body []byte, header string, l Limits, message any) (rest []byte, err 
 
 func tensors(all []wireTensor, rest []byte, l Limits) ([]Tensor, error) {
 	if len(all) > l.tensors() {
-		return nil, fmt.Errorf("%w: %d tensors, at most %d are possible", ErrTooLarge, len(all), l.tensors())
+		return nil, fmt.Errorf("%w: %d tensors, must be at most %d", ErrTooLarge, len(all), l.tensors())
 	}
 	out := make([]Tensor, len(all))
 	for i := range all {
@@ -148,7 +148,7 @@ func tensors(all []wireTensor, rest []byte, l Limits) ([]Tensor, error) {
 		}
 	}
 	if len(rest) > 0 {
-		return nil, malformed("%d bytes behind the last tensor", len(rest))
+		return nil, malformed("%d bytes follow the last tensor", len(rest))
 	}
 	return out, nil
 }

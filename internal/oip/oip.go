@@ -1,5 +1,5 @@
-// Package oip is the Open Inference Protocol, version 2, over HTTP: the bodies of an inference, with tensors as JSON or,
-// by the binary tensor extension, as bytes behind it, and the small objects around it.
+// Package oip encodes and decodes messages of the Open Inference Protocol, version 2, over HTTP: the bodies of an inference,
+// with tensors as JSON or, by the binary tensor extension, as bytes after the JSON, and the small objects around them.
 //
 // Source: KServe, "Open Inference Protocol (V2)" and "Binary Tensor Data Extension"; the load request is that of Triton's
 // "Model Repository Extension".
@@ -55,7 +55,7 @@ func orElse(n, otherwise int) int {
 // Read reads a body of at most so many bytes to its end. size is what the body is said to have, or -1.
 func Read(r io.Reader, size int64, most int) ([]byte, error) {
 	if size > int64(most) {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d are read", ErrTooLarge, size, most)
+		return nil, fmt.Errorf("%w: %d bytes, must be at most %d", ErrTooLarge, size, most)
 	}
 	var body bytes.Buffer
 	if size > 0 {
@@ -85,7 +85,7 @@ func (p *Parameters) UnmarshalJSON(data []byte) error {
 		switch v.(type) {
 		case string, bool, json.Number:
 		default:
-			return malformed("parameter %.40q is neither a string, a number nor a boolean", name)
+			return malformed("parameter %.40q must be a string, a number or a boolean", name)
 		}
 	}
 	*p = all
@@ -103,7 +103,7 @@ func (p Parameters) Int(name string) (n int64, ok bool, err error) {
 		return 0, true, malformed("parameter %.40q is not a number", name)
 	}
 	if n, err = number.Int64(); err != nil {
-		return 0, true, malformed("parameter %.40q is %.40q, a whole number is wanted", name, number)
+		return 0, true, malformed("parameter %.40q is %.40q, must be a whole number", name, number)
 	}
 	return n, true, nil
 }

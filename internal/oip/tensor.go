@@ -56,7 +56,7 @@ func (t *Tensor) bytes() (int, error) {
 		return 0, fmt.Errorf("%w %.40q of tensor %.80q is not known", ErrDatatype, t.Datatype, t.Name)
 	}
 	if len(t.Shape) > maxRank {
-		return 0, malformed("tensor %.80q has %d dimensions, at most %d are possible", t.Name, len(t.Shape), maxRank)
+		return 0, malformed("tensor %.80q has %d dimensions, must be at most %d", t.Name, len(t.Shape), maxRank)
 	}
 	for _, n := range t.Shape {
 		if n < 0 {
@@ -87,7 +87,7 @@ func (t *Tensor) encode() (wireTensor, error) {
 		return w, err
 	}
 	if size != len(t.Data) {
-		return w, malformed("tensor %.80q has %d bytes, shape %v of %s asks for %d", t.Name, len(t.Data), t.Shape, t.Datatype, size)
+		return w, malformed("tensor %.80q has %d bytes, but shape %v of %s needs %d", t.Name, len(t.Data), t.Shape, t.Datatype, size)
 	}
 	if w.Shape == nil {
 		w.Shape = []int{}
@@ -115,7 +115,7 @@ func (w *wireTensor) decode(rest []byte) (t Tensor, left []byte, err error) {
 	case err != nil:
 		return t, nil, err
 	case behind == (w.Data != nil):
-		return t, nil, malformed("tensor %.80q needs its data once, in the JSON or behind it", t.Name)
+		return t, nil, malformed("tensor %.80q must have its data exactly once, in the JSON or after it", t.Name)
 	case !behind:
 		t.AsJSON = true
 		t.Data, err = parseNumbers(w.Data, t.Datatype, want)
@@ -124,9 +124,9 @@ func (w *wireTensor) decode(rest []byte) (t Tensor, left []byte, err error) {
 		}
 		return t, rest, err
 	case size != int64(want):
-		return t, nil, malformed("tensor %.80q has %d bytes, shape %v of %s asks for %d", t.Name, size, t.Shape, t.Datatype, want)
+		return t, nil, malformed("tensor %.80q has %d bytes, but shape %v of %s needs %d", t.Name, size, t.Shape, t.Datatype, want)
 	case want > len(rest):
-		return t, nil, malformed("tensor %.80q has %d bytes, the body ends after %d", t.Name, want, len(rest))
+		return t, nil, malformed("tensor %.80q has %d bytes, but the body ends after %d", t.Name, want, len(rest))
 	}
 	delete(t.Parameters, sizeParameter)
 	t.Data = rest[:want:want]
@@ -169,11 +169,11 @@ func (t *Tensor) numbers() ([]byte, error) {
 				v = math.Float64frombits(binary.LittleEndian.Uint64(e))
 			}
 			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return nil, malformed("tensor %.80q holds %v, which JSON has no number for", t.Name, v)
+				return nil, malformed("tensor %.80q holds %v, which JSON cannot represent", t.Name, v)
 			}
 			out = strconv.AppendFloat(out, v, 'g', -1, 8*size)
 		default:
-			return nil, fmt.Errorf("%w %s of tensor %.80q has no form in JSON", ErrDatatype, t.Datatype, t.Name)
+			return nil, fmt.Errorf("%w %s of tensor %.80q cannot be sent as JSON", ErrDatatype, t.Datatype, t.Name)
 		}
 	}
 	return append(out, ']'), nil
@@ -210,7 +210,7 @@ func parseNumbers(raw []byte, d Datatype, want int) ([]byte, error) {
 			continue
 		case json.Number, bool:
 			if depth == 0 {
-				return nil, malformed("data is no array")
+				return nil, malformed("data is not an array")
 			}
 			if len(out) == want {
 				return nil, malformed("more than %d elements", want/d.Size())
@@ -219,18 +219,18 @@ func parseNumbers(raw []byte, d Datatype, want int) ([]byte, error) {
 				return nil, err
 			}
 		default:
-			return nil, malformed("an element is no %s", d)
+			return nil, malformed("an element is not a valid %s", d)
 		}
 	}
 	if len(out) != want {
-		return nil, malformed("%d elements, %d are wanted", len(out)/d.Size(), want/d.Size())
+		return nil, malformed("%d elements, expected %d", len(out)/d.Size(), want/d.Size())
 	}
 	return out, nil
 }
 
 func appendElement(out []byte, d Datatype, v any) ([]byte, error) {
 	if b, ok := v.(bool); ok != (d == Bool) {
-		return nil, malformed("an element is no %s", d)
+		return nil, malformed("an element is not a valid %s", d)
 	} else if ok {
 		if b {
 			return append(out, 1), nil
@@ -255,10 +255,10 @@ func appendElement(out []byte, d Datatype, v any) ([]byte, error) {
 		n, err = strconv.ParseInt(text, 10, bits)
 		whole = uint64(n)
 	default:
-		return nil, fmt.Errorf("%w %s has no form in JSON", ErrDatatype, d)
+		return nil, fmt.Errorf("%w %s cannot be sent as JSON", ErrDatatype, d)
 	}
 	if err != nil {
-		return nil, malformed("%.40q is no %s", text, d)
+		return nil, malformed("%.40q is not a valid %s", text, d)
 	}
 	for range d.Size() {
 		out = append(out, byte(whole))

@@ -2,10 +2,10 @@ package pipeline
 
 import "math"
 
-// Notice is in every answer, and what the model's file says of its population after it.
+// Notice begins the notice of every answer; what the model's file says of its population follows.
 const Notice = "Research software. Not a medical device, not for diagnosis."
 
-// Answer is a prediction as it is told in JSON, over HTTP and by the command line alike; api/openapi.yaml describes it.
+// Answer is a prediction in JSON, the same over HTTP and on the command line; api/openapi.yaml describes it.
 type Answer struct {
 	Model          ModelReference     `json:"model"`
 	Backend        Backend            `json:"backend"`
@@ -38,14 +38,14 @@ type Backend struct {
 	Name string `json:"name"`
 }
 
-// GateAnswer is what a model's gate says of a picture.
+// GateAnswer is the answer of a model's gate for a picture.
 type GateAnswer struct {
 	Accepted    bool    `json:"accepted"`
 	Probability float64 `json:"probability"`
 	Reason      *string `json:"reason"` // nil when accepted
 }
 
-// InputAnswer is the picture as it came, and what was unusual about it or its way.
+// InputAnswer describes the picture as it arrived, and what was unusual about it or its processing.
 type InputAnswer struct {
 	Format   string   `json:"format"`
 	Width    int      `json:"width"`
@@ -53,7 +53,7 @@ type InputAnswer struct {
 	Warnings []string `json:"warnings"`
 }
 
-// SpikesAnswer is what the spiking layers did.
+// SpikesAnswer counts what the spiking layers did.
 type SpikesAnswer struct {
 	Steps              int     `json:"steps"`
 	Total              uint64  `json:"total"`
@@ -61,7 +61,7 @@ type SpikesAnswer struct {
 	SynapticOperations uint64  `json:"synaptic_operations"`
 }
 
-// BoardAnswer has what was measured on a board, where it was.
+// BoardAnswer is what a board reported about its run.
 type BoardAnswer struct {
 	Steps      int      `json:"steps"`
 	Saturated  uint64   `json:"saturated"`
@@ -92,7 +92,7 @@ func (e *Entry) Reference() ModelReference {
 	return ModelReference{d.Name, d.Version, e.Digest()}
 }
 
-// Notice is what the model's answers must not be used for, and whom they are about.
+// Notice says what the model's answers must not be used for, and whom the model is made for.
 func (e *Entry) Notice() string {
 	if population := e.Description().Population; population != "" {
 		return Notice + " " + population
@@ -100,7 +100,7 @@ func (e *Entry) Notice() string {
 	return Notice
 }
 
-// Answer tells a prediction of this model. What a prediction does not have is null.
+// Answer converts a prediction of this model. What a prediction does not have is null.
 func (e *Entry) Answer(p Prediction) Answer {
 	a := Answer{
 		Model:          e.Reference(),

@@ -75,7 +75,7 @@ func OpenModel(ctx context.Context, nameOrPath string, opt model.DecodeOptions) 
 func OpenModelFile(ctx context.Context, path string, opt model.DecodeOptions) (*Entry, error) {
 	m, err := openFile(ctx, path, opt)
 	if err != nil {
-		return nil, fmt.Errorf("model file %s: %w", path, err)
+		return nil, err
 	}
 	return &Entry{Model: m}, nil
 }
@@ -93,7 +93,7 @@ func OpenCatalogue(ctx context.Context, named []string, opt model.DecodeOptions)
 		}
 		opt.Backend = nil
 		if other, taken := from[e.Name()]; taken {
-			return nil, fmt.Errorf("the models %s and %s are both called %s: a request could not tell them apart", other, name, e.Name())
+			return nil, fmt.Errorf("the models %s and %s have the same name, %s: a request could not choose between them", other, name, e.Name())
 		}
 		from[e.Name()] = name
 		entries = append(entries, e)
@@ -126,10 +126,10 @@ func (c *Catalogue) Calibrated(calibrations ...*site.Calibration) (*Catalogue, e
 		name := calibration.Model.Name
 		i := slices.IndexFunc(out.entries, func(e *Entry) bool { return e.Name() == name })
 		if i < 0 {
-			return nil, fmt.Errorf("%w: it belongs to %s, and no model here has that name", site.ErrOtherModel, calibration.Model)
+			return nil, fmt.Errorf("%w: it belongs to %s, and no model with that name is loaded", site.ErrOtherModel, calibration.Model)
 		}
 		if out.entries[i].Site != nil {
-			return nil, fmt.Errorf("two calibrations are of the model %s, and one can be in force", name)
+			return nil, fmt.Errorf("there are two calibrations for the model %s, expected at most one", name)
 		}
 		e, err := out.entries[i].Calibrated(calibration)
 		if err != nil {
@@ -200,5 +200,9 @@ func openFile(ctx context.Context, path string, opt model.DecodeOptions) (*model
 	if err != nil {
 		return nil, err
 	}
-	return model.Decode(ctx, file, opt)
+	m, err := model.Decode(ctx, file, opt)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
 }

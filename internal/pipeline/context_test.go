@@ -57,7 +57,7 @@ func TestAPredictionStopsWhereverItsContextEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		if behind := all.seen.Load() - decoding.seen.Load(); behind < c.behind {
-			t.Errorf("%s: looked %d times behind the decoding, at least %d are wanted", name, behind, c.behind)
+			t.Errorf("%s: looked %d times after the decoding, expected at least %d", name, behind, c.behind)
 		}
 		for i := range int(all.seen.Load()) {
 			ctx := endsAfter(i)

@@ -14,7 +14,7 @@ import (
 // not apply to a model.
 var ErrOptions = errors.New("options do not fit the model")
 
-// GateMode is what becomes of a picture that the model's gate does not accept.
+// GateMode says what to do with a picture that the model's gate does not accept.
 type GateMode string
 
 // The zero value of a GateMode stands for GateFlag.
@@ -24,8 +24,8 @@ const (
 	GateOff    GateMode = "off"    // the gate is not asked
 )
 
-// Standard is what a server decides by where a request does not say. Unlike what a request asks for, it is let go of
-// where it does not apply: a model without the operating point decides by its own default, and says so in a warning.
+// Standard is a server's threshold or operating point for requests that name none. Unlike a request's own, it is ignored
+// if it does not apply: a model without the operating point uses its own default, and the answer has a warning.
 type Standard struct {
 	// At most one of them is given.
 	Threshold      *float64
@@ -55,7 +55,7 @@ type Options struct {
 	Bits int
 }
 
-// Check tells, with an error that wraps [ErrOptions] or [model.ErrSteps], what
+// Check returns an error that wraps [ErrOptions] or [model.ErrSteps] if an option
 // does not apply to a model.
 func (o Options) Check(d *model.Description) error {
 	fail := func(format string, args ...any) error {
@@ -64,20 +64,20 @@ func (o Options) Check(d *model.Description) error {
 	most := d.MaxSteps()
 	switch {
 	case most == 0 && o.Steps != 0:
-		return fmt.Errorf("%w: %s is not shown its picture for a number of steps", model.ErrSteps, d.Name)
+		return fmt.Errorf("%w: the time axis of model %s is not steps", model.ErrSteps, d.Name)
 	case o.Steps < 0 || o.Steps > most:
-		return fmt.Errorf("%w: %d; %s is shown its picture for 1 to %d", model.ErrSteps, o.Steps, d.Name, most)
+		return fmt.Errorf("%w: %d; the model %s takes 1 to %d", model.ErrSteps, o.Steps, d.Name, most)
 	}
 	switch {
 	case d.DecisionAt(o.Steps) == nil && (o.Threshold != nil || o.OperatingPoint != "" || o.Prevalence != nil):
-		return fail("%s is not calibrated for %d of its %d steps: no threshold, operating point or prevalence applies to its answer, which has the raw probability alone",
+		return fail("%s is not calibrated for %d of its %d steps: the answer has only the raw probability, and no threshold, operating point or prevalence applies to it",
 			d.Name, o.Steps, most)
 	case !slices.Contains([]GateMode{"", GateFlag, GateRefuse, GateOff}, o.Gate):
-		return fail("the gate flags, refuses or is off, %.80q is unknown", o.Gate)
+		return fail("unknown gate mode %.80q, must be flag, refuse or off", o.Gate)
 	case o.Threshold != nil && !(*o.Threshold >= 0 && *o.Threshold <= 1):
-		return fail("a threshold is a number from 0 to 1")
+		return fail("the threshold must be 0 to 1")
 	case o.Threshold != nil && o.OperatingPoint != "":
-		return fail("a threshold and an operating point are given, where either can be")
+		return fail("give a threshold or an operating point, not both")
 	case o.OperatingPoint != "" && len(d.OperatingPoints) == 0:
 		return fail("%s has no operating points", d.Name)
 	case o.OperatingPoint != "" && d.OperatingPoint(o.OperatingPoint) == nil:
@@ -85,20 +85,20 @@ func (o Options) Check(d *model.Description) error {
 		for _, p := range d.OperatingPoints {
 			names = append(names, p.Name)
 		}
-		return fail("the operating points of %s are %s", d.Name, strings.Join(names, ", "))
+		return fail("unknown operating point; those of %s are %s", d.Name, strings.Join(names, ", "))
 	case o.Bits != 0 && (o.Bits < 8 || o.Bits > 16):
-		return fail("bits is a whole number from 8 to 16")
+		return fail("bits must be a whole number from 8 to 16")
 	case o.Prevalence != nil && !(*o.Prevalence > 0 && *o.Prevalence < 1):
-		return fail("a prevalence is a number between 0 and 1, neither of them")
+		return fail("the prevalence must be above 0 and below 1")
 	case o.Prevalence != nil && d.Calibration == nil:
-		return fail("%s is not calibrated: its probability cannot be taken to another prevalence", d.Name)
+		return fail("%s is not calibrated: its probability cannot be adjusted to another prevalence", d.Name)
 	}
 	return nil
 }
 
-// Decide gives the threshold that the options take of a model, and the operating
-// point that it is of, nil for none. The threshold is NaN where the model has no
-// decision for so few steps.
+// Decide returns the threshold that applies to a model with these options, and the
+// operating point that it belongs to, nil for none. The threshold is NaN if the
+// model has no decision for the number of steps.
 func (o Options) Decide(d *model.Description) (float64, *model.OperatingPoint) {
 	decision := d.DecisionAt(o.Steps)
 	name, threshold := o.OperatingPoint, o.Threshold
@@ -131,8 +131,8 @@ type RefusedError struct{ text string }
 
 func (e *RefusedError) Error() string { return e.text }
 
-// doubt says in words what a gate has against a picture.
+// doubt says in words why a gate does not accept a picture.
 func doubt(g *model.Gate, r *model.GateResult) string {
 	words := func(label string) string { return strings.ReplaceAll(label, "_", " ") }
-	return fmt.Sprintf("the picture looks %q rather than %q, which the model was made for", words(r.Reason), words(g.Accept))
+	return fmt.Sprintf("the picture looks %q, not %q, which the model was made for", words(r.Reason), words(g.Accept))
 }

@@ -153,12 +153,12 @@ func TestOptionsThatDoNotFitTheModel(t *testing.T) {
 	}{
 		"unknown point":        {gated, pipeline.Options{OperatingPoint: "none"}, "balanced, screening"},
 		"no points":            {plain, pipeline.Options{OperatingPoint: "balanced"}, "no operating points"},
-		"point and threshold":  {gated, pipeline.Options{OperatingPoint: "balanced", Threshold: number(0.5)}, "either"},
-		"threshold":            {plain, pipeline.Options{Threshold: number(math.NaN())}, "from 0 to 1"},
-		"prevalence of 0":      {gated, pipeline.Options{Prevalence: number(0)}, "between 0 and 1"},
-		"prevalence of 1":      {gated, pipeline.Options{Prevalence: number(1)}, "between 0 and 1"},
-		"prevalence of no one": {gated, pipeline.Options{Prevalence: number(math.NaN())}, "between 0 and 1"},
-		"unknown gate mode":    {plain, pipeline.Options{Gate: "perhaps"}, `"perhaps" is unknown`},
+		"point and threshold":  {gated, pipeline.Options{OperatingPoint: "balanced", Threshold: number(0.5)}, "not both"},
+		"threshold":            {plain, pipeline.Options{Threshold: number(math.NaN())}, "must be 0 to 1"},
+		"prevalence of 0":      {gated, pipeline.Options{Prevalence: number(0)}, "above 0 and below 1"},
+		"prevalence of 1":      {gated, pipeline.Options{Prevalence: number(1)}, "above 0 and below 1"},
+		"prevalence of no one": {gated, pipeline.Options{Prevalence: number(math.NaN())}, "above 0 and below 1"},
+		"unknown gate mode":    {plain, pipeline.Options{Gate: "perhaps"}, `unknown gate mode "perhaps"`},
 		"not calibrated":       {plain, pipeline.Options{Prevalence: number(0.5)}, "not calibrated"},
 	} {
 		_, err := pipeline.Predict(t.Context(), c.m, testmodel.PNG(64, 64, 1), radiograph.Limits{}, c.opt)

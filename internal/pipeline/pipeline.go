@@ -1,5 +1,5 @@
-// Package pipeline is the one way from a picture's bytes to an answer, shared
-// by the HTTP service and the command line so that both give the same numbers.
+// Package pipeline turns a picture's bytes into an answer. The HTTP service and
+// the command line share it, so both give the same numbers.
 package pipeline
 
 import (
@@ -146,13 +146,13 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 	out.Probability, out.RawProbability, out.LogOdds = result.Probability, result.RawProbability, result.LogOdds
 	out.Probabilities = result.Probabilities
 	if result.Probabilities == nil {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("uncalibrated: %s has no calibration for %d of its %d steps; there is the raw probability alone",
+		out.Warnings = append(out.Warnings, fmt.Sprintf("uncalibrated: %s has no calibration for %d of its %d steps; the answer has only the raw probability",
 			description.Name, opt.Steps, description.MaxSteps()))
 	} else {
 		out.Label = label(description, result, out.Threshold)
 	}
 	if opt.strayed(description) && result.Probabilities != nil {
-		out.Warnings = append(out.Warnings, fmt.Sprintf("operating-point: %s has no operating point %s, which is the server's; it decided by its own default",
+		out.Warnings = append(out.Warnings, fmt.Sprintf("operating-point: %s has no operating point %s, the server's default; its own default was used",
 			description.Name, opt.Standard.OperatingPoint))
 	}
 	if opt.Prevalence != nil {

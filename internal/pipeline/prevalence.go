@@ -6,7 +6,7 @@ import (
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
-// Prevalence is an answer taken to a stated prevalence.
+// Prevalence is an answer adjusted to a stated prevalence.
 type Prevalence struct {
 	Stated float64 `json:"stated"`
 	// Probability is the calibrated probability taken there.

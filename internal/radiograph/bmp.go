@@ -153,7 +153,7 @@ func parseBMP(data []byte) (*bmpFile, error) {
 	case f.pixels == 0:
 		f.pixels = after
 	case f.pixels < fileHeader+size:
-		return nil, fmt.Errorf("%w: the pixels are said to begin at byte %d, inside the headers", ErrNotPicture, f.pixels)
+		return nil, fmt.Errorf("%w: by the file's header the pixels begin at byte %d, inside the headers", ErrNotPicture, f.pixels)
 	}
 	return f, nil
 }

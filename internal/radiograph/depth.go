@@ -142,7 +142,7 @@ func (h *histogram) depth(t told) (depth, string, error) {
 			"say bits=16 for a bright picture, or move black to 0", ErrDepth, 100*float64(h.dark())/float64(h.total))
 	}
 	if d, ok := h.found(); ok {
-		return d, fmt.Sprintf("depth: the samples are 8-bit levels scaled to %d bits; taken for those", d.bits), nil
+		return d, fmt.Sprintf("depth: the samples are 8-bit levels scaled to %d bits, and were read as 8 bits", d.bits), nil
 	}
 	return depth{}, "", fmt.Errorf("%w: %.2g%% of the 16-bit samples lie in the upper half of their range, and nothing says how many bits are significant; "+
 		"say it with bits=%d, or bits=16 for a dark picture, or in the file (PNG's sBIT chunk)",

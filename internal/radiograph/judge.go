@@ -65,7 +65,7 @@ func (h header) warnings(s seen) []string {
 		warn("damaged: %s; the picture may not be the one that was sent", s.damage)
 	}
 	if h.orientation > 1 {
-		warn("orientation: EXIF orientation %d applied; a radiograph is not turned by its camera", h.orientation)
+		warn("orientation: EXIF orientation %d applied, which is unusual: radiographs do not come from cameras", h.orientation)
 	}
 	// A stray sample is noise; a label drawn in colour is not.
 	if s.coloured*1000 > s.of {
@@ -87,7 +87,7 @@ func (h header) warnings(s seen) []string {
 		warn("small: %d x %d pixels hold little detail", h.width, h.height)
 	}
 	if h.width > extremeAspect*h.height || h.height > extremeAspect*h.width {
-		warn("aspect: %d x %d pixels is no usual shape of a radiograph", h.width, h.height)
+		warn("aspect: %d x %d pixels is an unusual shape for a radiograph", h.width, h.height)
 	}
 	return list
 }

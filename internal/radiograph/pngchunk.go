@@ -56,7 +56,7 @@ func nextPNGChunk(data []byte) (c pngChunk, rest []byte, err error) {
 	length := int64(binary.BigEndian.Uint32(data))
 	for _, letter := range data[4:8] {
 		if letter|0x20 < 'a' || letter|0x20 > 'z' {
-			return c, nil, fmt.Errorf("%w: damaged: %q is no name of a chunk", ErrNotPicture, data[4:8])
+			return c, nil, fmt.Errorf("%w: damaged: %q is not a valid chunk name", ErrNotPicture, data[4:8])
 		}
 	}
 	if length > int64(len(data))-12 {

@@ -1,11 +1,11 @@
 // Package radiograph turns the bytes of a picture file into an upright grey
 // picture, or says why it cannot.
 //
-// Every byte is taken to be hostile. The format is told by content, sizes are
-// read from the headers and held against limits before a decoder runs, and a
-// file whose headers promise more than its bytes can hold is refused before
-// memory is set aside for it. A damaged or truncated file is an error, never
-// half a picture.
+// Every byte may be hostile. The format is recognised by the content. Sizes are
+// read from the headers and checked against limits before a decoder runs. A file
+// whose headers promise more than its bytes can hold is refused before memory is
+// allocated for it. A damaged or truncated file is an error, never half a
+// picture.
 package radiograph
 
 import (

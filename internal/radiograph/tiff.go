@@ -197,7 +197,7 @@ func (f *tiffFile) readSamples() error {
 	}
 	for i := range min(samples, p.entry(tagSampleFormat).count) {
 		if format := p.at(tagSampleFormat, i, 1); format != 1 && format != 4 {
-			return notTIFF("samples that are %s, of %d bits: what is black in them is not said", name(tiffFormats, format), f.bits)
+			return notTIFF("samples that are %s, of %d bits: the file does not say which value is black", name(tiffFormats, format), f.bits)
 		}
 	}
 	f.photometric = p.first(tagPhotometric, -1)

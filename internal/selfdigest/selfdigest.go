@@ -1,5 +1,5 @@
-// Package selfdigest is for files that say their own SHA-256: it is taken over all bytes, with a 0 for each of the 64
-// digits that say it. It finds damage. It is no signature, since whoever changes a file can write another digest.
+// Package selfdigest handles files that contain their own SHA-256. The digest is computed over all bytes, with a 0 in place
+// of each of its 64 digits. It finds damage. It is not a signature, since whoever changes a file can write another digest.
 package selfdigest
 
 import (
@@ -13,14 +13,14 @@ import (
 // Digits is how long a digest is, in lower-case hexadecimal.
 const Digits = 2 * sha256.Size
 
-// Zeros stand in a file for the digits while its digest is taken.
+// Zeros take the place of the digits in a file while its digest is computed.
 var Zeros = strings.Repeat("0", Digits)
 
-// Check holds a file against what it says of itself. The digits must stand once in its first part, which bounds where they
-// are looked for; the parts follow one another.
+// Check compares a file with the digest said in it. The file is given in parts, one after another. The digits must occur
+// exactly once in the first part, and are looked for only there.
 func Check(said string, first []byte, others ...[]byte) error {
 	if n := bytes.Count(first, []byte(said)); n != 1 {
-		return fmt.Errorf("its digits stand in the header %d times, once is wanted", n)
+		return fmt.Errorf("its digits occur in the header %d times, expected once", n)
 	}
 	at := bytes.Index(first, []byte(said))
 	h := sha256.New()
@@ -31,12 +31,12 @@ func Check(said string, first []byte, others ...[]byte) error {
 		h.Write(part)
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); got != said {
-		return fmt.Errorf("the file says %s of itself and its bytes have %s: it is damaged, or was changed by hand", said, got)
+		return fmt.Errorf("the file says %s, but its bytes have %s: it is damaged or was changed by hand", said, got)
 	}
 	return nil
 }
 
-// Of is what a file with zeros in the digits' place is to say of itself.
+// Of returns the digest for a file that has zeros in place of the digits.
 func Of(file []byte) string {
 	sum := sha256.Sum256(file)
 	return hex.EncodeToString(sum[:])

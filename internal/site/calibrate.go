@@ -22,12 +22,12 @@ type Request struct {
 	Unread, Duplicates, Refused, Flagged int
 }
 
-// Make fits the model to a place: it gives what is to stand in the file. The errors wrap [ErrTooFew] or [ErrUseless], or
+// Make fits a calibration for a place and returns the file's document. The errors wrap [ErrTooFew] or [ErrUseless], or
 // say what is wrong with the request.
 func Make(r Request) (*Document, error) {
 	d := r.Model.Description()
 	if len(d.Labels) != 2 {
-		return nil, fmt.Errorf("%s has %d labels: a calibration is for models of two", d.Name, len(d.Labels))
+		return nil, fmt.Errorf("%s has %d labels; a calibration needs a model with two", d.Name, len(d.Labels))
 	}
 	if err := CheckPlace(r.Place); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func Make(r Request) (*Document, error) {
 		prevalence = float64(out.Data.Positive) / float64(out.Data.Pictures)
 	}
 	if !(prevalence > 0 && prevalence < 1) {
-		return nil, fmt.Errorf("a prevalence is a number between 0 and 1, neither of them, not %v", prevalence)
+		return nil, fmt.Errorf("the prevalence must be above 0 and below 1, not %v", prevalence)
 	}
 	fitted, err := fit(d, r.Pictures, prevalence)
 	if err != nil {
@@ -64,7 +64,7 @@ func Make(r Request) (*Document, error) {
 		return nil, err
 	}
 	if out.Data.AUC < minAUC {
-		return nil, fmt.Errorf("%w: the area under the ROC curve is %.2f, at least %.1f is wanted, and no calibration changes it; are the labels right, and are the pictures of the kind that %s is for?",
+		return nil, fmt.Errorf("%w: the area under the ROC curve is %.2f, must be at least %.1f, and no calibration changes it; are the labels right, and are the pictures of the kind that %s is for?",
 			ErrUseless, out.Data.AUC, minAUC, d.Name)
 	}
 	return out, out.validate(d, r.Pictures, fitted.OperatingPoints)

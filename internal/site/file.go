@@ -1,5 +1,5 @@
-// Package site is what a place knows of its own pictures: a calibration that it fitted to them, in a small file that names
-// the model it belongs to. docs/CALIBRATION.md tells how to make one and how to read it.
+// Package site fits a calibration to a place's own pictures, and reads and writes it as a small file that names the model it
+// belongs to. docs/CALIBRATION.md says how to make one and how to read it.
 package site
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
-// MaxBytes is the longest calibration file that is read.
+// MaxBytes is the largest size of a calibration file.
 const MaxBytes = 64 << 10
 
 const (
@@ -26,11 +26,11 @@ const (
 	maxCount = 10_000_000
 )
 
-// ErrFile is wrapped by the errors of a file that is no calibration, or a damaged one.
+// ErrFile is wrapped by the errors for a file that is not a calibration file or is damaged.
 var ErrFile = errors.New("calibration file")
 
-// ErrOtherModel is wrapped by the errors of a calibration that was made for another model than it is given for.
-var ErrOtherModel = errors.New("the calibration is of another model")
+// ErrOtherModel is wrapped by the errors for a calibration that was made for another model.
+var ErrOtherModel = errors.New("the calibration was made for another model")
 
 // Document is what a calibration file says: the JSON of docs/CALIBRATION.md.
 type Document struct {
@@ -112,13 +112,13 @@ type Calibration struct {
 // Digest names the file's bytes: "sha256:" and 64 hexadecimal digits, as sha256sum gives them.
 func (c *Calibration) Digest() string { return c.digest }
 
-// Parse reads a calibration file. What is wrong with it wraps [ErrFile].
+// Parse reads a calibration file. Errors wrap [ErrFile].
 func Parse(file []byte) (*Calibration, error) {
 	if len(file) > MaxBytes {
-		return nil, fmt.Errorf("%w: longer than %d bytes", ErrFile, MaxBytes)
+		return nil, fmt.Errorf("%w: it is longer than %d bytes", ErrFile, MaxBytes)
 	}
 	if !utf8.Valid(file) {
-		return nil, fmt.Errorf("%w: not UTF-8 text", ErrFile)
+		return nil, fmt.Errorf("%w: it is not UTF-8 text", ErrFile)
 	}
 	c := &Calibration{digest: "sha256:" + selfdigest.Of(file)}
 	if err := strictjson.Decode(file, &c.Document); err != nil {
@@ -160,11 +160,11 @@ var (
 func (d *Document) check() error {
 	switch made, err := time.Parse(time.RFC3339, d.Made); {
 	case d.Format != format:
-		return fmt.Errorf("format: %d is unknown, this version reads %d", d.Format, format)
+		return fmt.Errorf("format: %d is unknown, this version reads only %d", d.Format, format)
 	case err != nil || made.Year() < 2000 || made.Year() > 9999:
-		return fmt.Errorf("made: %.80q is no time of RFC 3339", d.Made)
+		return fmt.Errorf("made: %.80q is not an RFC 3339 time", d.Made)
 	case !namePattern.MatchString(d.Model.Name) || !versionPattern.MatchString(d.Model.Version) || !digestPattern.MatchString(d.Model.Digest):
-		return fmt.Errorf("model: %.80q %.80q %.80q name none", d.Model.Name, d.Model.Version, d.Model.Digest)
+		return fmt.Errorf("model: %.80q, %.80q and %.80q do not name a model", d.Model.Name, d.Model.Version, d.Model.Digest)
 	case !ownPattern.MatchString(d.FileSHA256):
 		return errors.New("file_sha256: not 64 lower-case hexadecimal digits")
 	}
@@ -176,7 +176,7 @@ func (d *Document) check() error {
 	}
 	for _, p := range d.OperatingPoints {
 		if p.PPV != nil && !p.PPV.Holds() || p.NPV != nil && !p.NPV.Holds() {
-			return fmt.Errorf("operating_points: the predictive values of %.80q; low <= value <= high in [0, 1] is wanted", p.Name)
+			return fmt.Errorf("operating_points: the predictive values of %.80q must have 0 <= low <= value <= high <= 1", p.Name)
 		}
 	}
 	decision := d.Decision()
@@ -189,11 +189,11 @@ func (d *Document) check() error {
 	return d.Validation.check()
 }
 
-// CheckPlace tells what is wrong with a place's name.
+// CheckPlace returns an error if a place's name is not valid.
 func CheckPlace(place string) error {
 	switch n := utf8.RuneCountInString(place); {
 	case n < 1 || n > maxPlace || strings.TrimSpace(place) != place:
-		return fmt.Errorf("place: 1 to %d characters are wanted, without spaces around them", maxPlace)
+		return fmt.Errorf("place: must have 1 to %d characters, without spaces before or after them", maxPlace)
 	case strings.ContainsFunc(place, func(r rune) bool { return !unicode.IsPrint(r) }):
 		return errors.New("place: has characters that cannot be printed")
 	}
@@ -203,40 +203,40 @@ func CheckPlace(place string) error {
 func (d *Data) check() error {
 	for _, n := range []int{d.Pictures, d.Positive, d.Patients, d.Unread, d.Duplicates, d.Refused, d.Flagged} {
 		if n < 0 || n > maxCount {
-			return fmt.Errorf("data: counts of 0 to %d are possible", maxCount)
+			return fmt.Errorf("data: each count must be 0 to %d", maxCount)
 		}
 	}
 	switch {
 	case d.Positive < MinPictures || d.Pictures-d.Positive < MinPictures:
-		return fmt.Errorf("data: at least %d pictures of each label are wanted", MinPictures)
+		return fmt.Errorf("data: there must be at least %d pictures of each label", MinPictures)
 	case d.Patients > d.Pictures || d.Flagged > d.Pictures:
-		return errors.New("data: there are fewer pictures than patients or flagged pictures")
+		return errors.New("data: there are more patients or flagged pictures than pictures")
 	case !(d.AUC >= 0 && d.AUC <= 1):
-		return errors.New("data.auc: not in [0, 1]")
+		return errors.New("data.auc: must be 0 to 1")
 	}
 	return nil
 }
 
 func (v *Validation) check() error {
 	if v.Folds < 2 || v.Folds > 1000 || v.Repeats < 1 || v.Repeats > 10000 {
-		return errors.New("validation: 2 to 1000 folds and 1 to 10000 repeats are possible")
+		return errors.New("validation: must have 2 to 1000 folds and 1 to 10000 repeats")
 	}
 	for _, f := range []Figures{v.Before, v.After} {
 		for _, e := range []model.Estimate{f.Accuracy, f.Sensitivity, f.Specificity, f.ECE, f.Brier} {
 			if !e.Holds() {
-				return fmt.Errorf("validation: %+v; low <= value <= high in [0, 1] is wanted", e)
+				return fmt.Errorf("validation: %+v, expected 0 <= low <= value <= high <= 1", e)
 			}
 		}
 	}
 	for _, e := range []model.Estimate{v.Gained.Accuracy, v.Gained.ECE, v.Gained.Brier} {
 		if !(-1 <= e.Low && e.Low <= e.Value && e.Value <= e.High && e.High <= 1) {
-			return fmt.Errorf("validation.gained: %+v; low <= value <= high in [-1, 1] is wanted", e)
+			return fmt.Errorf("validation.gained: %+v, expected -1 <= low <= value <= high <= 1", e)
 		}
 	}
 	return nil
 }
 
-// Decision is what takes the place of the model's own.
+// Decision replaces the model's own.
 func (d *Document) Decision() model.Decision {
 	out := model.Decision{Calibration: &d.Calibration, OperatingPoints: []model.OperatingPoint{}}
 	for _, p := range d.OperatingPoints {
@@ -250,7 +250,7 @@ func (d *Document) Decision() model.Decision {
 func (c *Calibration) Apply(m *model.Model) (*model.Model, error) {
 	d := m.Description()
 	if own := (Model{d.Name, d.Version, m.Digest()}); own != c.Model {
-		return nil, fmt.Errorf("%w: it belongs to %s, not to %s", ErrOtherModel, c.Model, own)
+		return nil, fmt.Errorf("%w: it is for %s, not for %s", ErrOtherModel, c.Model, own)
 	}
 	return m.WithDecision(c.Decision())
 }

@@ -17,7 +17,7 @@ type Picture struct {
 	Patient  string  // whose it is; "" where that is not known, and then it is a patient's of its own
 }
 
-// What is held before a picture of the place was seen. docs/RATIONALE.md tells how these were chosen.
+// The assumptions before any picture of the place is seen. docs/RATIONALE.md says how they were chosen.
 const (
 	// slopeSpread is the standard deviation of the logarithm of the slope around the model's own.
 	slopeSpread = 0.2
@@ -37,11 +37,11 @@ const (
 	minAUC      = 0.6
 )
 
-// ErrTooFew is wrapped by the errors of pictures that are too few to fit on.
+// ErrTooFew is wrapped by the errors for too few pictures or patients.
 var ErrTooFew = errors.New("too few pictures to fit a calibration")
 
-// ErrUseless is wrapped by the errors of pictures that the model cannot tell apart, which no calibration mends.
-var ErrUseless = errors.New("the model does not tell these pictures apart")
+// ErrUseless is wrapped by the error for pictures whose classes the model cannot separate, which no calibration changes.
+var ErrUseless = errors.New("the model does not separate the classes of these pictures")
 
 // neutral is the calibration of a model that has none.
 var neutral = model.Calibration{Method: "logistic", Slope: 1, Prevalence: 0.5}
@@ -53,10 +53,10 @@ var standard = []model.OperatingPoint{{Name: balanced}, {Name: "screening", Sens
 // highest threshold that keeps the sensitivity that the model's own point has.
 const balanced = "balanced"
 
-// enough refuses what is too little to fit on, or too much, and says what it would take.
+// enough returns an error if there are too few or too many pictures to fit on; it says how many are missing.
 func enough(d *model.Description, pictures []Picture) error {
 	if len(pictures) > MaxPictures {
-		return fmt.Errorf("%d pictures are more than the %d that a calibration is fitted on", len(pictures), MaxPictures)
+		return fmt.Errorf("%d pictures, must be at most %d", len(pictures), MaxPictures)
 	}
 	var n [2]int
 	patients := [2]map[string]bool{{}, {}}
@@ -68,11 +68,11 @@ func enough(d *model.Description, pictures []Picture) error {
 	}
 	other := d.Labels[1-slices.Index(d.Labels, d.Positive)]
 	if least := min(n[0], n[1]); least < MinPictures {
-		return fmt.Errorf("%w: %d of %s and %d of %s, where at least %d of each are wanted: %s", ErrTooFew,
+		return fmt.Errorf("%w: there are %d of %s and %d of %s, must be at least %d of each: add %s", ErrTooFew,
 			n[0], other, n[1], d.Positive, MinPictures, lacking(other, n[0], d.Positive, n[1], MinPictures))
 	}
 	if p := [2]int{len(patients[0]), len(patients[1])}; said && min(p[0], p[1]) < minPatients {
-		return fmt.Errorf("%w: the pictures are of %d patients of %s and of %d of %s, where at least %d of each are wanted: %s", ErrTooFew,
+		return fmt.Errorf("%w: the pictures are of %d patients with %s and %d with %s, must be at least %d of each: add %s", ErrTooFew,
 			p[0], other, p[1], d.Positive, minPatients, lacking(other, p[0], d.Positive, p[1], minPatients))
 	}
 	return nil

@@ -163,7 +163,7 @@ func TestTooFewAreToldWhatItWouldTake(t *testing.T) {
 		words    string
 	}{
 		"none": {nil, "30 more of NORMAL and 30 more of PNEUMONIA"}, "healthy": {few(12, 88), "18 more of NORMAL"},
-		"ill": {few(100, 29), "1 more of PNEUMONIA"}, "patients": {of(9), "9 patients of NORMAL"},
+		"ill": {few(100, 29), "1 more of PNEUMONIA"}, "patients": {of(9), "9 patients with NORMAL"},
 	} {
 		if _, err := Make(request(t, c.pictures)); !errors.Is(err, ErrTooFew) || !strings.Contains(err.Error(), c.words) {
 			t.Errorf("%s: %v", name, err)

@@ -1,4 +1,4 @@
-// Package strictjson reads JSON to the letter.
+// Package strictjson reads JSON strictly: unknown, missing and repeated keys and null are errors.
 package strictjson
 
 import (
@@ -95,7 +95,7 @@ func decodeArray(dec *json.Decoder, t reflect.Type) error {
 		}
 	}
 	if t != nil && t.Kind() == reflect.Array && n != t.Len() {
-		return fmt.Errorf("an array of %d, %d are wanted", n, t.Len())
+		return fmt.Errorf("an array of %d elements, expected %d", n, t.Len())
 	}
 	_, err := dec.Token()
 	return err
@@ -126,7 +126,7 @@ func decodeObject(dec *json.Decoder, t reflect.Type) error {
 		value, known := fields[key]
 		switch {
 		case seen[key]:
-			return fmt.Errorf("the key %.80q stands twice", key)
+			return fmt.Errorf("the key %.80q is given twice", key)
 		case len(fields) > 0 && !known:
 			return fmt.Errorf("the key %.80q is unknown", key)
 		case t != nil && t.Kind() == reflect.Map:

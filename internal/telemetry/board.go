@@ -15,17 +15,17 @@ func (m *Metrics) Board(name string, states, failures []string) *Board {
 	label := prometheus.Labels{"board": name}
 	state := prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "spikeray_board_state", ConstLabels: label,
-		Help: "1 for the state that the breaker between requests and the board is in.",
+		Help: "1 for the current state of the breaker between requests and the board.",
 	}, []string{"state"})
 	b := &Board{
 		states: map[string]prometheus.Gauge{},
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spikeray_board_failures_total", ConstLabels: label,
-			Help: "Requests and canaries that the board did not answer, by what kept it from that.",
+			Help: "Requests and canaries that the board did not answer, by kind of failure.",
 		}, []string{"kind"}),
 		canaries: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spikeray_board_canaries_total", ConstLabels: label,
-			Help: "Known inputs that the board was shown and answered, by whether the answer was right.",
+			Help: "Known inputs that the board answered, by whether the answer was right.",
 		}, []string{"right"}),
 	}
 	m.registry.MustRegister(state, b.failures, b.canaries)

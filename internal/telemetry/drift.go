@@ -26,18 +26,18 @@ func (d *drifts) add(model string, report func() drift.Report) {
 
 var (
 	driftPictures = prometheus.NewDesc("spikeray_drift_window_pictures",
-		"Latest pictures that a model's answers are compared with its reference by; none after a start.", []string{"model"}, nil)
+		"Latest pictures that are compared with the model's reference; 0 after a start.", []string{"model"}, nil)
 	driftCapacity = prometheus.NewDesc("spikeray_drift_window_pictures_limit",
-		"Pictures that the window keeps.", []string{"model"}, nil)
+		"Largest number of pictures in the window.", []string{"model"}, nil)
 	driftStability = prometheus.NewDesc("spikeray_drift_population_stability_index",
-		"Population stability index of a measure between the window and that mixture of the reference's two classes that is most like it; absent while the window has too few pictures.",
+		"Population stability index of a measure between the window and the most similar mixture of the reference's two classes; absent while the window has too few pictures.",
 		[]string{"model", "measure"}, nil)
 	driftRaised = prometheus.NewDesc("spikeray_drift_raised",
-		"1 while the index of a measure is above its limit, otherwise 0; measures without a limit are left out.", []string{"model", "measure"}, nil)
+		"1 while the index of a measure is above its limit, otherwise 0; absent for measures without a limit.", []string{"model", "measure"}, nil)
 	driftShare = prometheus.NewDesc("spikeray_drift_positive_share_ratio",
 		"Share of the positive label in the window, estimated; absent while it has too few pictures.", []string{"model"}, nil)
 	driftEstimate = prometheus.NewDesc("spikeray_drift_estimate_ratio",
-		"Sensitivity and specificity estimated without labels, by operating point and method; /v1/models/{name}/drift has how far off they may be.",
+		"Sensitivity and specificity estimated without labels, by operating point and method; /v1/models/{name}/drift says how far off they may be.",
 		[]string{"model", "operating_point", "method", "rate"}, nil)
 )
 

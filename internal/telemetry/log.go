@@ -23,7 +23,7 @@ func NewLogger(w io.Writer, format string, level slog.Level) (*slog.Logger, erro
 	case FormatJSON:
 		return slog.New(slog.NewJSONHandler(w, options)), nil
 	}
-	return nil, fmt.Errorf("log format %q: want %q or %q", format, FormatText, FormatJSON)
+	return nil, fmt.Errorf("unknown log format %q, must be %q or %q", format, FormatText, FormatJSON)
 }
 
 // What waits to be logged at most, and how long the end of the program waits for it.
@@ -41,7 +41,7 @@ func NewServiceLogger(w io.Writer, format string, level slog.Level, metrics *Met
 		return nil, nil, err
 	}
 	spool := NewSpool(w, logBacklog, metrics.logDropped.Inc, func(n int) {
-		direct.Warn("log records were dropped here: nobody took them in time", "records", n)
+		direct.Warn("log records were dropped here: standard error did not take them in time", "records", n)
 	})
 	log, err = NewLogger(spool, format, level)
 	return log, func() { spool.Close(logPatience) }, err

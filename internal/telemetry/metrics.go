@@ -1,6 +1,5 @@
-// Package telemetry holds what the service tells about itself: Prometheus
-// metrics and structured logs. It knows nothing of HTTP routes or models beyond
-// the names it is given.
+// Package telemetry has the service's Prometheus metrics and structured logs.
+// Of HTTP routes and models it knows only the names that it is given.
 package telemetry
 
 import (
@@ -69,7 +68,7 @@ func NewMetrics(build Build) *Metrics {
 		drift:    new(drifts),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spikeray_http_requests_total",
-			Help: "HTTP requests answered, by route pattern, method and status code; 499 is a client that left before its answer.",
+			Help: "HTTP requests answered, by route pattern, method and status code; 499 is a client that closed the connection before its answer.",
 		}, []string{"route", "method", "code"}),
 		requestsInFlight: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "spikeray_http_requests_in_flight",
@@ -85,15 +84,15 @@ func NewMetrics(build Build) *Metrics {
 		}),
 		evicted: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "spikeray_connections_evicted_total",
-			Help: "Connections that waited for their client and were closed to make room for new ones.",
+			Help: "Idle connections that were closed to make room for new ones.",
 		}),
 		acceptErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "spikeray_accept_errors_total",
-			Help: "Connections that the operating system failed to hand over, for want of descriptors for example.",
+			Help: "Connections that the operating system failed to hand over, for example because there were no file descriptors left.",
 		}),
 		notLogged: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "spikeray_log_lines_sampled_out_total",
-			Help: "Lines left out of the log because too many of their kind came in a short time.",
+			Help: "Log lines left out because there were too many of their kind in a short time.",
 		}),
 		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:                            "spikeray_stage_duration_seconds",
@@ -117,7 +116,7 @@ func NewMetrics(build Build) *Metrics {
 		}, []string{"model", "problem"}),
 		flagged: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spikeray_gate_flagged_total",
-			Help: "Pictures that a model's gate did not accept, by model and reason, the most probable of the gate's other labels.",
+			Help: "Pictures that a model's gate did not accept, by model and reason; the reason is the most probable of the gate's other labels.",
 		}, []string{"model", "reason"}),
 		probability: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:                            "spikeray_prediction_probability_ratio",
@@ -137,7 +136,7 @@ func NewMetrics(build Build) *Metrics {
 		}, []string{"model"}),
 		degraded: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spikeray_degraded_answers_total",
-			Help: "Pictures that the simulator answered in a board's place, by model and what kept the board from it.",
+			Help: "Pictures that the simulator answered instead of the board, by model and kind of failure.",
 		}, []string{"model", "reason"}),
 		undecided: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spikeray_undecided_answers_total",
@@ -145,16 +144,16 @@ func NewMetrics(build Build) *Metrics {
 		}, []string{"model"}),
 		calibration: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "spikeray_site_calibration_info",
-			Help: "1 for each model that a place's calibration is in force of; the labels tell which, and on how many pictures it was fitted.",
+			Help: "1 for each model with a site calibration in force; the labels say which, and on how many pictures it was fitted.",
 		}, []string{"model", "place", "made", "pictures", "digest"}),
 		modelInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "spikeray_model_info",
-			Help: "1 for each model that answers; the labels tell which.",
+			Help: "1 for each model that answers; the labels say which.",
 		}, []string{"model", "version", "digest", "backend", "kernel", "default"}),
 	}
 	buildInfo := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "spikeray_build_info",
-		Help: "1; the labels tell the program's build.",
+		Help: "1; the labels say which build is running.",
 		ConstLabels: prometheus.Labels{
 			"version": build.Version, "revision": build.Revision, "go_version": build.GoVersion,
 		},
@@ -206,14 +205,14 @@ func (m *Metrics) Queue(depth, capacity, workers, busy func() int) {
 	}
 	gauge("spikeray_queue_depth", "Pictures waiting for a worker.", depth)
 	gauge("spikeray_queue_capacity", "Pictures that may wait for a worker.", capacity)
-	gauge("spikeray_workers", "Pictures that may be worked on at a time.", workers)
-	gauge("spikeray_workers_busy", "Pictures being worked on.", busy)
+	gauge("spikeray_workers", "Number of workers: pictures that can be processed at the same time.", workers)
+	gauge("spikeray_workers_busy", "Pictures being processed.", busy)
 }
 
 // Backlog tells at each scrape how long the workers will take for what waits. Call it once.
 func (m *Metrics) Backlog(backlog func() time.Duration) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "spikeray_queue_backlog_seconds", Help: "Time that the workers will take for the pictures that wait, estimated.",
+		Name: "spikeray_queue_backlog_seconds", Help: "Estimated time that the workers need for the pictures that wait.",
 	}, func() float64 { return backlog().Seconds() }))
 }
 
@@ -222,10 +221,10 @@ func (m *Metrics) Backlog(backlog func() time.Duration) {
 func (m *Metrics) Pictures(held, limit func() int64) {
 	m.registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "spikeray_picture_memory_bytes", Help: "Memory leased to pictures being decoded and worked on.",
+			Name: "spikeray_picture_memory_bytes", Help: "Memory leased to pictures being decoded and processed.",
 		}, func() float64 { return float64(held()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "spikeray_picture_memory_limit_bytes", Help: "Memory that pictures may lease; 0 is no bound.",
+			Name: "spikeray_picture_memory_limit_bytes", Help: "Memory that pictures may lease; 0 is no limit.",
 		}, func() float64 { return float64(limit()) }),
 	)
 }
@@ -247,10 +246,10 @@ func (m *Metrics) Uploads(held, limit func() int64) {
 func (m *Metrics) Connections(open, limit func() int) {
 	m.registry.MustRegister(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "spikeray_connections", Help: "Connections of clients.",
+			Name: "spikeray_connections", Help: "Open connections of clients.",
 		}, func() float64 { return float64(open()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "spikeray_connections_limit", Help: "Connections of clients that there may be.",
+			Name: "spikeray_connections_limit", Help: "Largest number of open connections of clients.",
 		}, func() float64 { return float64(limit()) }),
 	)
 }

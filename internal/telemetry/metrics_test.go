@@ -64,7 +64,7 @@ func TestCountersTellWhatHappened(t *testing.T) {
 # TYPE spikeray_predictions_total counter
 spikeray_predictions_total{label="NORMAL",model="net"} 0
 spikeray_predictions_total{label="PNEUMONIA",model="net"} 1
-# HELP spikeray_gate_flagged_total Pictures that a model's gate did not accept, by model and reason, the most probable of the gate's other labels.
+# HELP spikeray_gate_flagged_total Pictures that a model's gate did not accept, by model and reason; the reason is the most probable of the gate's other labels.
 # TYPE spikeray_gate_flagged_total counter
 spikeray_gate_flagged_total{model="net",reason="other"} 0
 spikeray_gate_flagged_total{model="net",reason="rotated"} 1
@@ -74,25 +74,25 @@ spikeray_spikes_total{model="net"} 1000
 # HELP spikeray_synaptic_operations_total Synaptic operations that spikes caused, by model.
 # TYPE spikeray_synaptic_operations_total counter
 spikeray_synaptic_operations_total{model="net"} 50000
-# HELP spikeray_board_canaries_total Known inputs that the board was shown and answered, by whether the answer was right.
+# HELP spikeray_board_canaries_total Known inputs that the board answered, by whether the answer was right.
 # TYPE spikeray_board_canaries_total counter
 spikeray_board_canaries_total{board="loihi",right="false"} 0
 spikeray_board_canaries_total{board="loihi",right="true"} 1
-# HELP spikeray_board_failures_total Requests and canaries that the board did not answer, by what kept it from that.
+# HELP spikeray_board_failures_total Requests and canaries that the board did not answer, by kind of failure.
 # TYPE spikeray_board_failures_total counter
 spikeray_board_failures_total{board="loihi",kind="timeout"} 1
-# HELP spikeray_board_state 1 for the state that the breaker between requests and the board is in.
+# HELP spikeray_board_state 1 for the current state of the breaker between requests and the board.
 # TYPE spikeray_board_state gauge
 spikeray_board_state{board="loihi",state="closed"} 0
 spikeray_board_state{board="loihi",state="quarantined"} 1
-# HELP spikeray_degraded_answers_total Pictures that the simulator answered in a board's place, by model and what kept the board from it.
+# HELP spikeray_degraded_answers_total Pictures that the simulator answered instead of the board, by model and kind of failure.
 # TYPE spikeray_degraded_answers_total counter
 spikeray_degraded_answers_total{model="net",reason="busy"} 0
 spikeray_degraded_answers_total{model="net",reason="timeout"} 1
 # HELP spikeray_queue_depth Pictures waiting for a worker.
 # TYPE spikeray_queue_depth gauge
 spikeray_queue_depth 3
-# HELP spikeray_model_info 1 for each model that answers; the labels tell which.
+# HELP spikeray_model_info 1 for each model that answers; the labels say which.
 # TYPE spikeray_model_info gauge
 spikeray_model_info{backend="simulator",default="true",digest="sha256:00",kernel="generic",model="net",version="1.0.0"} 1
 `

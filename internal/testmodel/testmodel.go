@@ -1,6 +1,6 @@
-// Package testmodel makes small but whole model files, as docs/MODEL_FILE.md
-// describes them, and pictures for tests that want a working network faster
-// than a trained one. Nothing but tests imports it.
+// Package testmodel makes small but complete model files, as docs/MODEL_FILE.md
+// describes them, and pictures, for tests that need a working network faster
+// than a trained one. Only tests import it.
 package testmodel
 
 import (

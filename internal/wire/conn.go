@@ -175,7 +175,7 @@ func readRefusal(answer []byte) *Refusal {
 	}
 	switch status {
 	case 417:
-		return &Refusal{417, "the only expectation is 100-continue"}
+		return &Refusal{417, "the only supported expectation is 100-continue"}
 	case 431:
 		return &Refusal{431, "the request line and the header fields are too long"}
 	}

@@ -79,7 +79,7 @@ func (f *frame) feed(data []byte) (used int, err error) {
 				continue
 			}
 			if f.head++; f.head > maxBlank {
-				f.err = malformed("there are empty lines in place of a request")
+				f.err = malformed("there are empty lines where a request should be")
 				break
 			}
 			used++
@@ -124,7 +124,7 @@ func (f *frame) take(part []byte) error {
 		}
 	default:
 		if len(f.line)+len(part) > maxChunkLine {
-			return malformed(fmt.Sprintf("the line of a chunk's length is longer than %d bytes", maxChunkLine))
+			return malformed(fmt.Sprintf("the line with a chunk's length is longer than %d bytes", maxChunkLine))
 		}
 	}
 	f.line = append(f.line, part...)
@@ -138,7 +138,7 @@ func (f *frame) endLine() error {
 		return malformed("a line does not end with CR LF")
 	}
 	if bytes.IndexByte(line, '\r') >= 0 || bytes.IndexByte(line, 0) >= 0 {
-		return malformed("a line has a CR or a NUL inside")
+		return malformed("a line contains a CR or a NUL")
 	}
 	f.line = f.line[:0]
 	switch f.phase {
@@ -153,7 +153,7 @@ func (f *frame) endLine() error {
 		return f.readChunkLine(line)
 	case chunkEnd:
 		if len(line) != 0 {
-			return malformed("a chunk is longer than its length says")
+			return malformed("a chunk is longer than its stated length")
 		}
 		f.phase = chunkLine
 	case trailers:
@@ -177,7 +177,7 @@ func (f *frame) readRequestLine(line []byte) error {
 	case version == "HTTP/1.0":
 		f.http10 = true
 	case strings.HasPrefix(version, "HTTP/"):
-		return &Refusal{505, "only HTTP/1.1 and HTTP/1.0 are spoken here"}
+		return &Refusal{505, "only HTTP/1.1 and HTTP/1.0 are supported"}
 	default:
 		return malformed("the request line has no HTTP version")
 	}
@@ -188,7 +188,7 @@ func (f *frame) readRequestLine(line []byte) error {
 // splitField is a field's name and its value.
 func splitField(line []byte) (name, value string, err error) {
 	if line[0] == ' ' || line[0] == '\t' {
-		return "", "", malformed("a header field goes on in a second line")
+		return "", "", malformed("a header field continues on a second line")
 	}
 	before, after, found := bytes.Cut(line, []byte(":"))
 	if !found || len(before) == 0 {
@@ -219,7 +219,7 @@ func (f *frame) readField(line []byte) error {
 			return malformed("Transfer-Encoding is given more than once")
 		}
 		if !strings.EqualFold(value, "chunked") {
-			return &Refusal{501, "the only Transfer-Encoding is chunked"}
+			return &Refusal{501, "the only supported Transfer-Encoding is chunked"}
 		}
 		f.chunked = true
 	}
@@ -232,7 +232,7 @@ func (f *frame) endHead() error {
 	case f.chunked && f.length >= 0:
 		return malformed("Content-Length and Transfer-Encoding are given together")
 	case f.chunked && f.http10:
-		return malformed("HTTP/1.0 has no Transfer-Encoding")
+		return malformed("HTTP/1.0 does not allow Transfer-Encoding")
 	case f.chunked:
 		f.phase = chunkLine
 	case f.length > 0:

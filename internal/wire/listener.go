@@ -1,6 +1,6 @@
-// Package wire is what lies between the network and net/http's server: it reads requests strictly and one at a time,
-// answers in the service's own words those that cannot be read, closes a connection without losing its answer, and
-// bounds how many connections there are.
+// Package wire sits between the network and net/http's server. It reads requests strictly and one at a time, answers
+// requests that cannot be read with the service's own problem documents, closes a connection without losing its answer, and
+// limits the number of connections.
 package wire
 
 import (

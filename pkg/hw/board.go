@@ -1,9 +1,10 @@
-// Package hw lets a network run on a neuromorphic board instead of the simulator.
+// Package hw defines how a network runs on a neuromorphic board instead of the simulator.
 //
-// A [Board] is a [spike.Backend], which is all that the rest of the program needs. Beyond that it says what it can do,
-// what a network takes of it and loses on it ([Report]), and how it is ([Board.Health]). A network is first placed, which
-// tells whether it fits and what it loses, and then loaded. The suite in hwtest holds every board to this contract, and the
-// simulator too.
+// A [Board] is a [spike.Backend], which is all that the rest of the program needs. In addition a board says what it can
+// run ([Capabilities]), what resources a network uses and what precision it loses ([Report]), and whether the board is
+// healthy ([Board.Health]). A network is first placed and then loaded. Placing shows whether the network fits and what it
+// loses. The test suite in package hwtest checks that a board keeps this contract; it runs for every board and for the
+// simulator.
 package hw
 
 import (
@@ -12,21 +13,21 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// Board is a place where networks run. It is safe for concurrent use.
+// Board runs networks. It is safe for concurrent use.
 type Board interface {
 	// A Runner that Compile gives is a [Program]; Compile is Place and Load.
 	spike.Backend
 	Capabilities() Capabilities
-	// Place finds room for a network and turns its numbers into the board's. The error is a *[Refusal] when the board
+	// Place finds room for a network and converts its numbers to the board's. The error is a *[Refusal] when the board
 	// cannot run the network, and wraps [spike.ErrNetwork] when no back end could.
 	//
-	// An emulator in this process, and an adapter whose toolchain has placed the network, take no hardware for it. A board
-	// host does: it is sent the network, so that Place waits for its turn and makes this process the board's owner. Place
-	// stops with the context's error.
+	// Place needs no hardware for an emulator in this process, nor for an adapter whose toolchain has already placed the
+	// network. A board host needs it: the network is sent to the host, so Place waits for its turn and makes this process
+	// the board's owner. If the context ends, Place stops with the context's error.
 	Place(context.Context, *spike.Network) (Placement, error)
-	// Health says why the board cannot run anything at the moment, or nil.
+	// Health is nil, or the reason why the board cannot run anything at the moment.
 	Health(context.Context) error
-	// Close lets go of the board, after which everything but Name and Capabilities fails with ErrClosed.
+	// Close releases the board. After that, every method but Name and Capabilities fails with ErrClosed.
 	Close() error
 }
 
@@ -36,15 +37,15 @@ type Placement interface {
 	Load(context.Context) (Program, error)
 }
 
-// Quantised is a Placement that knows what becomes of the network.
+// Quantised is a Placement that knows the network as the board runs it.
 type Quantised interface {
-	// Quantised is the network with the board's numbers, for the simulator, or nil where it has none. exact says that the
-	// simulator then gives the board's spikes as long as no state saturates.
+	// Quantised returns the network with the board's numbers, to run on the simulator, or nil if it is not known. If exact
+	// is true, the simulator gives the board's spikes as long as no state saturates.
 	Quantised() (n *spike.Network, exact bool)
 }
 
-// Quantise is the network that a placement of n runs, for the simulator, as [Quantised] has it: n itself where the
-// placement is exact, and nil where nothing is known.
+// Quantise returns the network that a placement of n runs, as [Quantised] does: n itself if the placement is exact, and
+// nil if the network is not known.
 func Quantise(n *spike.Network, p Placement) (quantised *spike.Network, exact bool) {
 	if p.Report().Exact {
 		return n, true
@@ -59,7 +60,7 @@ func Quantise(n *spike.Network, p Placement) (quantised *spike.Network, exact bo
 type Program interface {
 	spike.Runner
 	Report() Report
-	// Measure is Run, and what the board can tell of it.
+	// Measure is Run, and also returns what the board reports about the run.
 	Measure(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, Telemetry, error)
 }
 
@@ -76,7 +77,7 @@ func Compile(ctx context.Context, b Board, n *spike.Network) (spike.Runner, erro
 	return program, nil
 }
 
-// Fidelity is how near a board is to silicon.
+// Fidelity says how close a board is to silicon.
 type Fidelity string
 
 const (
@@ -86,7 +87,7 @@ const (
 	Float         Fidelity = "float"          // floating point: no chip's
 )
 
-// Capabilities is what a board can run.
+// Capabilities describe what a board can run.
 type Capabilities struct {
 	Fidelity Fidelity         `json:"fidelity"`
 	Axes     []spike.Axis     `json:"axes"`
@@ -96,12 +97,12 @@ type Capabilities struct {
 	// Widths in bits; 0 is float32.
 	WeightBits int `json:"weight_bits"`
 	StateBits  int `json:"state_bits"`
-	// MaxCount is the most spikes that an input can bring in one step.
+	// MaxCount is the largest number of spikes that an input can have in one step.
 	MaxCount int `json:"max_count"`
-	// Graded says that its neurons that integrate and fire can do so several times a step. A remote host has no way to say
-	// it: it never runs such neurons.
+	// Graded says that integrate-and-fire neurons can send graded spikes. It is not part of the protocol of a remote host,
+	// which never runs such neurons.
 	Graded   bool `json:"-"`
 	MaxSteps int  `json:"max_steps"`
-	// Sizes are the limits that placing counts against; Used is 0.
+	// Sizes are the board's limits for placing; their Used is 0.
 	Sizes []Resource `json:"sizes,omitempty"`
 }

@@ -2,17 +2,17 @@ package hw
 
 import "errors"
 
-// What goes wrong with a board, whichever it is. An adapter's own errors say more; [NewError] makes one that is of a kind.
+// The kinds of error that any board can return. An adapter's own errors say more; [NewError] makes one of a given kind.
 var (
 	// ErrClosed is returned by a closed board, its placements and its programs.
 	ErrClosed = errors.New("hw: board is closed")
 	// ErrLate: the board did not answer in time.
 	ErrLate = errors.New("hw: the board is late")
-	// ErrAnswer: the answer is not what the board's protocol, the network or the board's own word ask for.
+	// ErrAnswer: the answer contradicts the protocol, the network or what the board has said before.
 	ErrAnswer = errors.New("hw: wrong answer from the board")
 )
 
-// NewError gives an error with an adapter's own words that [errors.Is] takes for the kind, too.
+// NewError returns an error with an adapter's own text for which [errors.Is] also reports the kind.
 func NewError(kind error, text string) error { return &ofKind{kind, text} }
 
 type ofKind struct {

@@ -7,10 +7,10 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// ErrImpossible is wrapped by what is wrong with an answer in itself: no network of that shape can have given it.
+// ErrImpossible is wrapped by the errors for an answer that no network of that shape can give.
 var ErrImpossible = errors.New("impossible answer")
 
-// Invariants are what holds for every run of a network, whatever its weights: they cost a pass over its input and output.
+// Invariants hold for every run of a network, whatever its weights. Checking them costs a pass over its input and output.
 type Invariants struct {
 	net     *spike.Network
 	output  spike.Shape
@@ -23,7 +23,7 @@ type Invariants struct {
 	stages  int
 }
 
-// NewInvariants are those of a network. Its errors wrap [spike.ErrNetwork].
+// NewInvariants derives the invariants of a network. Errors wrap [spike.ErrNetwork].
 func NewInvariants(n *spike.Network) (*Invariants, error) {
 	stages, err := Stages(n)
 	if err != nil {
@@ -72,8 +72,8 @@ func largest(counts []int) int {
 	return most
 }
 
-// Check holds a run to them. The error wraps [ErrImpossible]. Where spikes were lost on the way, the counts of spikes are
-// not compared, since each side has seen others.
+// Check checks a run against the invariants. The error wraps [ErrImpossible]. If spikes were lost on the way, spike counts
+// are not compared, since the host and the board have seen different spikes.
 func (v *Invariants) Check(in, out spike.Train, stats spike.Stats, seen Telemetry) error {
 	wrong := func(format string, args ...any) error {
 		return fmt.Errorf("%w: %s", ErrImpossible, fmt.Sprintf(format, args...))
@@ -81,22 +81,22 @@ func (v *Invariants) Check(in, out spike.Train, stats spike.Stats, seen Telemetr
 	var came uint64
 	for _, n := range out.Counts {
 		if n > v.most {
-			return wrong("%d spikes of a neuron in a step, at most %d are possible", n, v.most)
+			return wrong("a neuron emitted %d spikes in a step, must be at most %d", n, v.most)
 		}
 		came += uint64(n)
 	}
 	passes := uint64(len(in.Counts) / v.net.Input.Len())
 	if want := passes * v.neurons; stats.NeuronSteps != want {
-		return wrong("%d steps of neurons, the network takes %d", stats.NeuronSteps, want)
+		return wrong("%d neuron steps, expected %d", stats.NeuronSteps, want)
 	}
 	if most := passes * v.spikes; stats.Spikes > most {
-		return wrong("%d spikes, at most %d are possible", stats.Spikes, most)
+		return wrong("%d spikes, must be at most %d", stats.Spikes, most)
 	}
 	if seen.Link.Lost() > 0 || v.stages == 0 {
 		return nil
 	}
 	if came > stats.Spikes*v.covers {
-		return wrong("%d spikes came out of %d", came, stats.Spikes)
+		return wrong("%d spikes came out, but the neurons emitted only %d", came, stats.Spikes)
 	}
 	if v.first == nil {
 		return nil
@@ -107,9 +107,9 @@ func (v *Invariants) Check(in, out spike.Train, stats spike.Stats, seen Telemetr
 	}
 	switch behind := stats.SynapticOperations - first; {
 	case stats.SynapticOperations < first:
-		return wrong("%d synaptic operations, the input alone causes %d", stats.SynapticOperations, first)
+		return wrong("%d synaptic operations, but the input alone causes %d", stats.SynapticOperations, first)
 	case v.stages == 1 && behind > 0 || float64(behind) > float64(stats.Spikes)*v.later:
-		return wrong("%d synaptic operations, the input causes %d and %d spikes at most %.0f more", stats.SynapticOperations, first, stats.Spikes, float64(stats.Spikes)*v.later)
+		return wrong("%d synaptic operations, but the input causes %d, and %d spikes at most %.0f more", stats.SynapticOperations, first, stats.Spikes, float64(stats.Spikes)*v.later)
 	}
 	return nil
 }

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Refusal says why a board cannot run a network. A network can be refused for several reasons; all are named.
+// Refusal says why a board cannot run a network. It lists all reasons, not just the first.
 type Refusal struct {
 	Board   string
 	Reasons []Reason
 }
 
-// Reason is one of them. Layer is empty where it is the network as a whole.
+// Reason is one reason of a [Refusal]. Layer is empty if the reason concerns the network as a whole.
 type Reason struct{ Layer, Reason string }
 
 func (r *Refusal) Error() string {
@@ -29,12 +29,12 @@ func (r *Refusal) Error() string {
 	return b.String()
 }
 
-// Add notes another reason.
+// Add adds a reason.
 func (r *Refusal) Add(layer, format string, args ...any) {
 	r.Reasons = append(r.Reasons, Reason{layer, fmt.Sprintf(format, args...)})
 }
 
-// Err is the refusal, or nil without a reason.
+// Err returns the refusal, or nil if it has no reasons.
 func (r *Refusal) Err() error {
 	if len(r.Reasons) == 0 {
 		return nil

@@ -15,13 +15,13 @@ type Stage struct {
 	In, Out  spike.Shape
 	// Value is what one incoming spike stands for.
 	Value float32
-	// MaxCount is the most spikes that an input can bring in a step.
+	// MaxCount is the largest number of spikes that an input can have in a step.
 	MaxCount int
 	// Fan is the outgoing connections of the inputs at row y and column x of a map: FanRows[y] * FanCols[x] * Out.C.
 	FanRows, FanCols []int
 }
 
-// Stages lays out a network's weighted layers, in order. Its errors wrap [spike.ErrNetwork].
+// Stages returns a network's weighted layers with their neurons, in order. Errors wrap [spike.ErrNetwork].
 func Stages(n *spike.Network) ([]Stage, error) {
 	shapes, err := n.Shapes()
 	if err != nil {
@@ -64,8 +64,8 @@ func (s *Stage) Synapses() int {
 	return rows * cols * s.In.C * s.Out.C
 }
 
-// SynapticOperations counts what a map of incoming spikes causes: a neuron's message, whatever its count, once for every
-// connection it goes down.
+// SynapticOperations counts the operations that a map of incoming spikes causes: a neuron that fires sends one message,
+// whatever its count, and the message counts once for every connection that it reaches.
 func (s *Stage) SynapticOperations(counts []uint8) (operations uint64) {
 	for y, rows := range s.FanRows {
 		for x, cols := range s.FanCols {
@@ -81,7 +81,7 @@ func (s *Stage) SynapticOperations(counts []uint8) (operations uint64) {
 	return operations * uint64(s.Out.C)
 }
 
-// CheckTrains says whether the trains in and out fit a network of these shapes, and for how many steps.
+// CheckTrains checks that the trains in and out fit a network of these shapes, and returns their number of steps.
 func CheckTrains(n *spike.Network, output spike.Shape, in, out spike.Train) (steps int, err error) {
 	steps = len(in.Counts) / n.Input.Len()
 	switch {

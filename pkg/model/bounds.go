@@ -12,15 +12,15 @@ import (
 // what the softmax gets is always finite.
 const maxValue = 1 << 100
 
-// reaching takes the largest value that a layer can make, and refuses it above maxValue or where it is not a number.
+// reaching checks the largest value that a layer can produce: it must be a number of at most maxValue.
 func (b *builder) reaching(i int, l *Layer, field string, value float64) error {
 	if b.reach = value; !(value <= maxValue) {
-		return layerError(i, l, field, "values of %.3g can be reached, at most %.3g are possible", value, float64(maxValue))
+		return layerError(i, l, field, "values of up to %.3g can be reached, must be at most %.3g", value, float64(maxValue))
 	}
 	return nil
 }
 
-// neurons takes what can come into a layer of neurons over a map to what it can hand on. A membrane potential that no
+// neurons gives the largest value that a layer of neurons over a map can hand on. A membrane potential that no
 // spike ever lowers adds up over all steps.
 func (b *builder) neurons(i int, l *Layer, n *spike.Neurons, over kernel.Shape) error {
 	steps, gain := b.network.steps, 1.0
@@ -36,7 +36,7 @@ func (b *builder) neurons(i int, l *Layer, n *spike.Neurons, over kernel.Shape) 
 	return b.reaching(i, l, "model", float64(n.Value(kernel.MaxCount)))
 }
 
-// magnitude gives the largest magnitude of an output of weights [..][out] whose inputs are at most in: the largest sum
+// magnitude is the largest magnitude of an output of weights [..][out] whose inputs are at most in: the largest sum
 // over |w| in, and |b|.
 func magnitude(in float64, out int, w *spike.Weights) float64 {
 	sums := make([]float64, out)

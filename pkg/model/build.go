@@ -72,14 +72,14 @@ func divide(a architecture) (p parts, err error) {
 	last := len(layers) - 1
 	switch i := slices.IndexFunc(layers, isSoftmax); {
 	case i < 0:
-		return p, formatError("layers", "the last one is not a softmax")
+		return p, formatError("layers", "the last layer must be a softmax")
 	case i < last:
-		return p, layerError(i, layers[i].Layer, "type", "softmax is the last layer, over as many units as there are labels")
+		return p, layerError(i, layers[i].Layer, "type", "softmax must be the last layer, over as many units as there are labels")
 	}
 	layers = layers[:last]
 	first := slices.IndexFunc(layers, isNeurons)
 	if (first >= 0) != (a.time != nil) {
-		return p, formatError("time", "stands there if and only if the network has neurons")
+		return p, formatError("time", "must be present if and only if the network has neurons")
 	}
 	if first < 0 {
 		p.front = layers
@@ -158,7 +158,7 @@ func (b *builder) build(a architecture) (*network, error) {
 	}
 	if logits.Len() != len(a.labels) {
 		i := len(a.layers) - 1
-		return nil, layerError(i, &a.layers[i], "type", "softmax is the last layer, over as many units as there are labels")
+		return nil, layerError(i, &a.layers[i], "type", "softmax must be the last layer, over as many units as there are labels")
 	}
 	return n, nil
 }
@@ -196,7 +196,7 @@ func (b *builder) spikes(n *network, p parts) error {
 		return formatError("layers", "%v", err)
 	}
 	if max(n.steps, 1)*max(n.body.Input.Len(), n.bodyOut.Len()) > maxTrainBytes {
-		return formatError("time.steps", "steps times spikes a step are more than %d", maxTrainBytes)
+		return formatError("time.steps", "steps times spikes per step are more than %d", maxTrainBytes)
 	}
 	return nil
 }
@@ -325,7 +325,7 @@ func (b *builder) conv(i int, l *Layer, in kernel.Shape) (w kernel.Window, weigh
 
 func (b *builder) dense(i int, l *Layer, in kernel.Shape) (weights spike.Weights, err error) {
 	if in.H != 1 || in.W != 1 || in.C > maxDenseIn {
-		return weights, layerError(i, l, "type", "a dense layer takes a flat input of at most %d, not %dx%dx%d", maxDenseIn, in.H, in.W, in.C)
+		return weights, layerError(i, l, "type", "a dense layer takes a flat input of at most %d values, not %dx%dx%d", maxDenseIn, in.H, in.W, in.C)
 	}
 	return b.weights(i, l, 1, in.C, l.Units)
 }
@@ -334,7 +334,7 @@ func (b *builder) dense(i int, l *Layer, in kernel.Shape) (weights spike.Weights
 func (b *builder) analog(i int, l *Layer, in kernel.Shape, bytes bool) (op analogOp, err error) {
 	op = analogOp{kind: l.Type, in: in, out: in}
 	if l.Scale != "" && !bytes {
-		return op, layerError(i, l, "scale", "whole-number weights need whole numbers to come in: the picture, or the counts of a network along rows")
+		return op, layerError(i, l, "scale", "whole-number weights need whole numbers as input: the picture, or the spike counts of a network with time along rows")
 	}
 	var weights spike.Weights
 	switch l.Type {
@@ -395,7 +395,7 @@ func (b *builder) spiking(i int, l *Layer, in kernel.Shape) (layer spike.Layer, 
 		neurons := l.neurons()
 		layer, err = neurons, b.neurons(i, l, neurons, in)
 	default:
-		err = layerError(i, l, "type", "%s does not work on spikes", l.Type)
+		err = layerError(i, l, "type", "a layer of type %s cannot take spikes", l.Type)
 	}
 	return layer, out, err
 }

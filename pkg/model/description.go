@@ -16,20 +16,20 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// Description is what a model file says of its model: the JSON of docs/MODEL_FILE.md.
+// Description is a model file's description of its model: the JSON of docs/MODEL_FILE.md.
 type Description struct {
 	Format      int             `json:"format"`
 	Name        string          `json:"name"`
 	Version     string          `json:"version"`
 	Summary     string          `json:"summary"`
-	Population  string          `json:"population,omitempty"` // whom the model is made for, a sentence or two that answers carry
+	Population  string          `json:"population,omitempty"` // whom the model is made for; answers carry it in their notice
 	Labels      []string        `json:"labels"`
 	Positive    string          `json:"positive"`
 	Preparation Preparation     `json:"preparation"`
 	Time        *Time           `json:"time,omitempty"`
 	Layers      []Layer         `json:"layers"`
 	Decision                    // for all steps
-	Early       []Early         `json:"early,omitempty"` // for fewer steps, by ascending number of them
+	Early       []Early         `json:"early,omitempty"` // for fewer steps, in ascending order
 	Gate        *Gate           `json:"gate,omitempty"`
 	Reference   *Reference      `json:"reference,omitempty"`
 	Training    json.RawMessage `json:"training,omitempty"`
@@ -42,8 +42,8 @@ type Preparation struct {
 	Width  int     `json:"width"`
 	Height int     `json:"height"`
 	Resize string  `json:"resize"` // "bilinear_antialiased"
-	Scale  float64 `json:"scale"`  // each pixel, 0 to 255, is divided by it
-	// Window, if not nil, stretches the greys of the network's picture, not of the gate's.
+	Scale  float64 `json:"scale"`  // each pixel, 0 to 255, is divided by this
+	// Window, if not nil, stretches the greys of the network's picture. The gate's picture stays as it is.
 	Window *Window `json:"window,omitempty"`
 	// ReducedDecoding allows a picture to be decoded at a fraction of its size, at least twice Width x Height. That is
 	// faster, and moves a pixel of the network's picture by a fraction of a grey level.
@@ -128,7 +128,7 @@ func parseDescription(text string) (*Description, error) {
 	d := new(Description)
 	if err := strictjson.Decode([]byte(text), d); err != nil {
 		if strings.Contains(text, `"tensors_sha256":`) && !strings.Contains(text, `"file_sha256":`) {
-			return nil, formatError("tensors_sha256", "a file of a version before 1.3, whose digest leaves out the header: `python -m spikeray reseal`, in training, writes it anew")
+			return nil, formatError("tensors_sha256", "written before version 1.3, when the digest left out the header: rewrite the file with `python -m spikeray reseal` (in training/)")
 		}
 		return nil, formatError("description", "%v", err)
 	}
@@ -141,17 +141,17 @@ func parseDescription(text string) (*Description, error) {
 func (d *Description) check() error {
 	switch {
 	case d.Format != 1:
-		return formatError("format", "%d is unknown, this version reads 1", d.Format)
+		return formatError("format", "%d is unknown, this version reads only 1", d.Format)
 	case !namePattern.MatchString(d.Name):
 		return formatError("name", "%.80q does not match %s", d.Name, namePattern)
 	case !versionPattern.MatchString(d.Version):
-		return formatError("version", "%.80q is no semantic version", d.Version)
+		return formatError("version", "%.80q is not a semantic version", d.Version)
 	case len(d.Summary) > maxText || strings.ContainsFunc(d.Summary, unicode.IsControl):
-		return formatError("summary", "one line of at most %d bytes is wanted", maxText)
+		return formatError("summary", "must be one line of at most %d bytes", maxText)
 	case len(d.Population) > maxText || strings.ContainsFunc(d.Population, unicode.IsControl):
-		return formatError("population", "one line of at most %d bytes is wanted", maxText)
+		return formatError("population", "must be one line of at most %d bytes", maxText)
 	case !slices.Contains(d.Labels, d.Positive):
-		return formatError("positive", "%.80q is none of the labels", d.Positive)
+		return formatError("positive", "%.80q is not one of the labels", d.Positive)
 	case len(d.Training) > maxProvenance:
 		return formatError("training", "longer than %d bytes", maxProvenance)
 	case len(d.Training) > 0 && bytes.TrimSpace(d.Training)[0] != '{':
@@ -164,7 +164,7 @@ func (d *Description) check() error {
 	p := d.Preparation
 	switch {
 	case p.Width < 1 || p.Width > maxSide || p.Height < 1 || p.Height > maxSide:
-		return formatError("preparation", "%d x %d, sides of 1 to %d are possible", p.Width, p.Height, maxSide)
+		return formatError("preparation", "%d x %d, each side must be 1 to %d", p.Width, p.Height, maxSide)
 	case p.Resize != "bilinear_antialiased":
 		return formatError("preparation.resize", "%.80q is unknown", p.Resize)
 	}
@@ -193,7 +193,7 @@ func (d *Description) check() error {
 		return nil
 	}
 	if n := len(d.Layers) + len(d.Gate.Layers); n > maxLayers {
-		return formatError("gate.layers", "%d with the model's own, at most %d are possible", n, maxLayers)
+		return formatError("gate.layers", "%d together with the model's own, must be at most %d", n, maxLayers)
 	}
 	return d.Gate.check()
 }
@@ -215,7 +215,7 @@ func depth(value json.RawMessage) int {
 	}
 }
 
-// checkScale looks at what pixels are divided by.
+// checkScale checks the number that pixels are divided by.
 func checkScale(field string, scale float64) error {
 	if !(scale > 0 && scale <= math.MaxFloat32) || !(maxPixel/float64(float32(scale)) <= maxValue) {
 		return formatError(field, "%v is not a number above 0, or makes pixels of more than %.3g", scale, float64(maxValue))
@@ -225,11 +225,11 @@ func checkScale(field string, scale float64) error {
 
 func (a *architecture) check() error {
 	if len(a.labels) < 2 || len(a.labels) > maxLabels {
-		return formatError("labels", "%d of them, 2 to %d are possible", len(a.labels), maxLabels)
+		return formatError("labels", "there are %d, must be 2 to %d", len(a.labels), maxLabels)
 	}
 	for i, l := range a.labels {
 		if l == "" || len(l) > 64 || slices.Contains(a.labels[:i], l) {
-			return formatError("labels", "%.80q is empty, too long or there twice", l)
+			return formatError("labels", "%.80q is empty, too long or given twice", l)
 		}
 	}
 	if t := a.time; t != nil {
@@ -237,19 +237,19 @@ func (a *architecture) check() error {
 		case t.Axis != spike.Rows && t.Axis != spike.Steps:
 			return formatError("time.axis", "%.80q is neither rows nor steps", t.Axis)
 		case t.Axis == spike.Rows && t.Steps != 0:
-			return formatError("time.steps", "rows have no number of steps")
+			return formatError("time.steps", "must be absent for the axis rows")
 		case t.Axis == spike.Steps && (t.Steps < 1 || t.Steps > spike.MaxSteps):
-			return formatError("time.steps", "%d, 1 to %d are possible", t.Steps, spike.MaxSteps)
+			return formatError("time.steps", "%d, must be 1 to %d", t.Steps, spike.MaxSteps)
 		}
 	}
 	if len(a.layers) < 1 || len(a.layers) > maxLayers {
-		return formatError("layers", "%d of them, 1 to %d are possible", len(a.layers), maxLayers)
+		return formatError("layers", "there are %d, must be 1 to %d", len(a.layers), maxLayers)
 	}
 	seen := map[string]bool{}
 	for i := range a.layers {
 		l := &a.layers[i]
 		if !layerPattern.MatchString(l.Name) || seen[l.Name] {
-			return layerError(i, l, "name", "does not match %s, or is there twice", layerPattern)
+			return layerError(i, l, "name", "does not match %s, or is used twice", layerPattern)
 		}
 		seen[l.Name] = true
 		if err := l.check(i); err != nil {
@@ -263,18 +263,18 @@ func layerError(i int, l *Layer, field, reason string, args ...any) error {
 	return formatError(fmt.Sprintf("layers[%d] %.64q %s", i, l.Name, field), reason, args...)
 }
 
-// check holds a layer's own fields against its type; whether it fits the layers before it is seen when it is built.
+// check compares a layer's fields with its type. Whether it fits the layers before it is checked when it is built.
 func (l *Layer) check(i int) error {
 	own := Layer{Type: l.Type, Name: l.Name}
 	window := func(field string, w *[2]int) error {
 		if w == nil || min(w[0], w[1]) < 1 || max(w[0], w[1]) > maxWindow {
-			return layerError(i, l, field, "two numbers from 1 to %d are wanted", maxWindow)
+			return layerError(i, l, field, "must be two numbers from 1 to %d", maxWindow)
 		}
 		return nil
 	}
 	count := func(field string, n int) error {
 		if n < 1 || n > maxChannels {
-			return layerError(i, l, field, "%d, 1 to %d are possible", n, maxChannels)
+			return layerError(i, l, field, "%d, must be 1 to %d", n, maxChannels)
 		}
 		return nil
 	}
@@ -309,7 +309,7 @@ func (l *Layer) check(i int) error {
 		return layerError(i, l, "type", "%.80q is unknown", l.Type)
 	}
 	if err == nil && !reflect.DeepEqual(own, *l) {
-		return layerError(i, l, "type", "a field that a layer of type %s does not have", l.Type)
+		return layerError(i, l, "type", "a layer of type %s has no such field", l.Type)
 	}
 	return err
 }
@@ -319,20 +319,20 @@ func (l *Layer) checkNeurons(i int) error {
 		return layerError(i, l, "start", "is missing")
 	}
 	if l.Start.Kind == spike.StartConstant && l.Start.Seed != 0 || l.Start.Kind == spike.StartUniform && l.Start.Value != 0 {
-		return layerError(i, l, "start", "a constant has a value, a uniform start has a seed, and neither has both")
+		return layerError(i, l, "start", "constant takes a value and no seed, uniform a seed and no value")
 	}
 	other := l.Threshold != 0 || l.Decay != 0 || l.Amplitude != 0 || l.Reset != "" || l.Most != nil
 	switch {
 	case l.Model == spike.SpikingReLU && other:
-		return layerError(i, l, "model", "spiking_relu has no threshold, decay, amplitude, reset or most")
+		return layerError(i, l, "model", "spiking_relu takes no threshold, decay, amplitude, reset or most")
 	case l.Most != nil && (*l.Most < 1 || *l.Most > kernel.MaxCount):
-		return layerError(i, l, "most", "%d, 1 to %d are possible", *l.Most, kernel.MaxCount)
+		return layerError(i, l, "most", "%d, must be 1 to %d", *l.Most, kernel.MaxCount)
 	case l.Most != nil && *l.Most > 1 && (l.Threshold != 1 || l.Reset != spike.ResetBySubtraction):
-		return layerError(i, l, "most", "%d, more than 1 only with threshold 1 and reset %q", *l.Most, spike.ResetBySubtraction)
+		return layerError(i, l, "most", "%d, a number above 1 needs threshold 1 and reset %q", *l.Most, spike.ResetBySubtraction)
 	case l.Model != spike.SpikingReLU && l.DT != 0:
-		return layerError(i, l, "dt", "only spiking_relu has it")
+		return layerError(i, l, "dt", "only for spiking_relu")
 	case l.Model != spike.LeakyIntegrateAndFire && l.Decay != 0:
-		return layerError(i, l, "decay", "only leaky_integrate_and_fire has it")
+		return layerError(i, l, "decay", "only for leaky_integrate_and_fire")
 	}
 	return nil
 }

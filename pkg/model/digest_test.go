@@ -25,7 +25,7 @@ func refused(t *testing.T, file []byte, bit int) {
 	m, err := model.Decode(t.Context(), file, model.DecodeOptions{})
 	var bad *model.FormatError
 	if m != nil || !errors.As(err, &bad) {
-		t.Errorf("bit %d of byte %d of %d changed: %v, a FormatError is wanted", bit%8, bit/8, len(file), err)
+		t.Errorf("bit %d of byte %d of %d changed: %v, expected a FormatError", bit%8, bit/8, len(file), err)
 	}
 }
 

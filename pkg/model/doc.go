@@ -1,5 +1,5 @@
-// Package model is a model from its file to its answer: reading and checking the file (docs/MODEL_FILE.md), preparing a
-// picture, and the hybrid network from pixels to probabilities, its spiking body run by a [spike.Backend].
+// Package model reads and checks model files (docs/MODEL_FILE.md), prepares pictures, and runs the hybrid network from
+// pixels to probabilities. A [spike.Backend] runs the network's spiking body.
 //
 // It knows nothing of HTTP or of picture formats.
 package model

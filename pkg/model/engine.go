@@ -11,7 +11,7 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// engine is a network with what runs it. It is safe for concurrent use.
+// engine is a network with the runner for its body. It is safe for concurrent use.
 type engine struct {
 	net    *network
 	runner spike.Runner // nil without neurons
@@ -30,7 +30,7 @@ func newEngine(ctx context.Context, n *network, backend spike.Backend) (*engine,
 	return e, err
 }
 
-// reading is what a network makes of a picture.
+// reading is a network's output for a picture.
 type reading struct {
 	logits  []float32 // what the softmax takes
 	steps   int       // rows of the first layer of neurons, or steps shown; 0 without neurons
@@ -45,8 +45,8 @@ type room struct {
 	current        rows
 	encoder        *spike.State
 	in, out        []uint8   // the body's trains
-	sums           []uint32  // by place and channel, or where the engine pools by channel alone
-	means          []float32 // what so many spikes over meanSteps steps hand on, on average
+	sums           []uint32  // by place and channel, or by channel alone if the engine pools
+	means          []float32 // the mean value handed on per step, by the number of spikes over meanSteps steps
 	meanSteps      int
 }
 
@@ -71,7 +71,7 @@ func (e *engine) newRoom() *room {
 	return r
 }
 
-// infer runs a picture of the network's size for so many steps, 0 for all; onStep, if not nil, is given the logits after
+// infer runs a picture of the network's size for a number of steps, 0 for all; onStep, if not nil, is given the logits after
 // each, which are its own only while it runs.
 func (e *engine) infer(ctx context.Context, picture []uint8, steps int, rec *spike.Recorder, onStep func(int, []float32) error) (*reading, error) {
 	if err := ctx.Err(); err != nil {

@@ -240,7 +240,7 @@ func TestDecodeRefusesSpoiledDescriptions(t *testing.T) {
 		_, err := model.Decode(t.Context(), p.file(), model.DecodeOptions{})
 		var bad *model.FormatError
 		if !errors.As(err, &bad) || bad.Field != c.field {
-			t.Errorf("%s: %v; a FormatError of %q is wanted", name, err, c.field)
+			t.Errorf("%s: %v, expected a FormatError of %q", name, err, c.field)
 		}
 	}
 }
@@ -324,7 +324,7 @@ func TestDecodeRefusesSpoiledCalibrationsPointsAndGates(t *testing.T) {
 		_, err := model.Decode(t.Context(), p.file(), model.DecodeOptions{})
 		var bad *model.FormatError
 		if !errors.As(err, &bad) || bad.Field != c.field {
-			t.Errorf("%s: %v; a FormatError of %q is wanted", name, err, c.field)
+			t.Errorf("%s: %v, expected a FormatError of %q", name, err, c.field)
 		}
 	}
 }
@@ -377,7 +377,7 @@ func TestDecodeRefusesSpoiledEarlyDecisions(t *testing.T) {
 		_, err := model.Decode(t.Context(), p.file(), model.DecodeOptions{})
 		var bad *model.FormatError
 		if !errors.As(err, &bad) || bad.Field != c.field {
-			t.Errorf("%s: %v; a FormatError of %q is wanted", name, err, c.field)
+			t.Errorf("%s: %v, expected a FormatError of %q", name, err, c.field)
 		}
 	}
 }
@@ -515,7 +515,7 @@ func TestDecodeRefusesSpoiledFiles(t *testing.T) {
 		_, err := model.Decode(t.Context(), c.file, model.DecodeOptions{})
 		var bad *model.FormatError
 		if !errors.As(err, &bad) || bad.Field != c.field {
-			t.Errorf("%s: %v; a FormatError of %q is wanted", name, err, c.field)
+			t.Errorf("%s: %v, expected a FormatError of %q", name, err, c.field)
 		}
 	}
 }

@@ -8,15 +8,15 @@ import (
 	"gonum.org/v1/gonum/optimize"
 )
 
-// Labelled is a picture's log-odds of the positive label, as the network gives them, its truth, and how much it weighs.
+// Labelled is a picture with the network's log-odds of the positive label, its true label and its weight.
 type Labelled struct {
 	LogOdds  float64
 	Positive bool
 	Weight   float64 // above 0
 }
 
-// Prior is what is held of a calibration before a picture was seen: the logarithm of its slope and its intercept are
-// normal, around those of Around and with these standard deviations. An infinite one holds nothing.
+// Prior is what is assumed of a calibration before any picture is seen: the logarithm of its slope and its intercept are
+// normally distributed around those of Around, with these standard deviations. An infinite one assumes nothing.
 type Prior struct {
 	Around           Calibration
 	Slope, Intercept float64
@@ -25,10 +25,10 @@ type Prior struct {
 // ErrFit says that no calibration can be fitted.
 var ErrFit = errors.New("model: no calibration can be fitted")
 
-// FitCalibration fits a logistic calibration (Platt, 1999): the slope and the intercept that are most probable by the
-// pictures and the prior, which is penalised maximum likelihood. The prevalence is the share of the positive label that
-// the pictures have by their weights. Without a prior, classes that the log-odds separate have no finite slope, and that
-// is [ErrFit], as is a class without a picture.
+// FitCalibration fits a logistic calibration (Platt, 1999): the slope and the intercept that are most probable given the
+// pictures and the prior (penalised maximum likelihood). The prevalence is the weighted share of the positive label among
+// the pictures. The error is [ErrFit] if a class has no picture, or if there is no prior and the log-odds separate the
+// classes completely, so that no finite slope is best.
 func FitCalibration(pictures []Labelled, prior Prior) (*Calibration, error) {
 	var weight [2]float64
 	for i, p := range pictures {
@@ -38,10 +38,10 @@ func FitCalibration(pictures []Labelled, prior Prior) (*Calibration, error) {
 		weight[index(p.Positive)] += p.Weight
 	}
 	if weight[0] == 0 || weight[1] == 0 {
-		return nil, fmt.Errorf("%w: a label has no picture", ErrFit)
+		return nil, fmt.Errorf("%w: one of the labels has no picture", ErrFit)
 	}
 	if math.IsInf(prior.Slope, 1) && separated(pictures) {
-		return nil, fmt.Errorf("%w: the log-odds separate the labels, and no slope is the best", ErrFit)
+		return nil, fmt.Errorf("%w: the log-odds separate the labels completely, so that no finite slope is the best", ErrFit)
 	}
 	around := []float64{math.Log(prior.Around.Slope), prior.Around.Intercept}
 	precision := []float64{1 / (prior.Slope * prior.Slope), 1 / (prior.Intercept * prior.Intercept)}
@@ -80,7 +80,7 @@ func FitCalibration(pictures []Labelled, prior Prior) (*Calibration, error) {
 	g := make([]float64, 2)
 	gradient(g, result.X)
 	if arrived := math.Hypot(g[0], g[1]) <= 1e-6*(weight[0]+weight[1]); !arrived || c.check(2) != nil {
-		return nil, fmt.Errorf("%w: the search for slope and intercept ended at %v and %v (%v)", ErrFit, c.Slope, c.Intercept, result.Status)
+		return nil, fmt.Errorf("%w: the search for slope and intercept did not converge; it stopped at %v and %v (%v)", ErrFit, c.Slope, c.Intercept, result.Status)
 	}
 	return c, nil
 }
@@ -105,8 +105,8 @@ func index(positive bool) int {
 	return 0
 }
 
-// To is the calibration of a place where a share of prevalence, in (0, 1), has the positive label: its probabilities are
-// those of [Calibration.AtPrevalence], and its log-odds differ by a constant.
+// To returns the calibration for a place where a share of prevalence, in (0, 1), has the positive label: its probabilities
+// are those of [Calibration.AtPrevalence], and its log-odds differ by a constant.
 func (c *Calibration) To(prevalence float64) *Calibration {
 	moved := *c
 	moved.Intercept += logit(prevalence) - logit(c.Prevalence)

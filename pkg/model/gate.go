@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Gate is a small network beside the model's own, which says whether a picture is of the kind that the model was made for.
+// Gate is a small second network that decides whether a picture is of the kind that the model was made for.
 // It takes the model's prepared picture, before any window, resized to Width x Height as [Preparation] has it, each pixel divided by Scale.
 type Gate struct {
 	Width     int      `json:"width"`
@@ -19,7 +19,7 @@ type Gate struct {
 	Layers    []Layer  `json:"layers"`
 }
 
-// GateResult is what the gate says of a picture.
+// GateResult is the gate's answer for a picture.
 type GateResult struct {
 	Accepted    bool    `json:"accepted"`         // Probability is at least the gate's Threshold
 	Probability float64 `json:"probability"`      // of the gate's Accept
@@ -34,11 +34,11 @@ func (g *Gate) Reasons() []string {
 func (g *Gate) check() error {
 	switch {
 	case g.Width < 1 || g.Width > maxSide || g.Height < 1 || g.Height > maxSide:
-		return formatError("gate.width", "%d x %d, sides of 1 to %d are possible", g.Width, g.Height, maxSide)
+		return formatError("gate.width", "%d x %d, each side must be 1 to %d", g.Width, g.Height, maxSide)
 	case len(g.Labels) > maxGateLabels:
-		return formatError("gate.labels", "%d of them, 2 to %d are possible", len(g.Labels), maxGateLabels)
+		return formatError("gate.labels", "there are %d, must be 2 to %d", len(g.Labels), maxGateLabels)
 	case !slices.Contains(g.Labels, g.Accept):
-		return formatError("gate.accept", "%.80q is none of the labels", g.Accept)
+		return formatError("gate.accept", "%.80q is not one of the labels", g.Accept)
 	case !(g.Threshold >= 0 && g.Threshold <= 1):
 		return formatError("gate.threshold", "%v is not in [0, 1]", g.Threshold)
 	}
@@ -53,7 +53,7 @@ func (g *Gate) architecture() architecture {
 	return architecture{width: g.Width, height: g.Height, scale: g.Scale, labels: g.Labels, time: g.Time, layers: g.Layers}
 }
 
-// Gate shows a prepared picture, [Height][Width], to the model's gate. A model without one gives nil.
+// Gate runs the model's gate on a prepared picture, [Height][Width]. The result is nil for a model without a gate.
 func (m *Model) Gate(ctx context.Context, picture []uint8) (*GateResult, error) {
 	if m.gate == nil {
 		return nil, nil

@@ -70,7 +70,7 @@ func TestDecodeRefusesSpoiledWindowsAndGradedSpikes(t *testing.T) {
 		_, err := model.Decode(t.Context(), p.file(), model.DecodeOptions{})
 		var bad *model.FormatError
 		if c.field == "" && err != nil || c.field != "" && (!errors.As(err, &bad) || bad.Field != c.field) {
-			t.Errorf("%s: %v; a FormatError of %q is wanted", name, err, c.field)
+			t.Errorf("%s: %v, expected a FormatError of %q", name, err, c.field)
 		}
 	}
 }
@@ -144,7 +144,7 @@ func TestGradedSpikesAreCountedByTheirNumber(t *testing.T) {
 			total += uint64(c)
 		}
 		if most := slices.Max(counts); most < 2 || most > 15 {
-			t.Errorf("%d steps: a neuron fires %d times at most, 2 to 15 are wanted", steps, most)
+			t.Errorf("%d steps: a neuron fires %d times at most, expected 2 to 15", steps, most)
 		}
 		for _, n := range rec.Layers[0].Spikes {
 			total += n

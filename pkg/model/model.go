@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -26,7 +27,7 @@ type Model struct {
 	positive    int
 }
 
-// DecodeOptions say what a model is to run on. The zero value is the simulator on the fastest processor tier.
+// DecodeOptions say what a model will run on. The zero value is the simulator on the fastest processor tier.
 type DecodeOptions struct {
 	// Backend runs the spiking body; nil is the simulator on Kernel. The gate always runs there.
 	Backend spike.Backend
@@ -35,9 +36,9 @@ type DecodeOptions struct {
 	Kernel string
 }
 
-// Decode reads a model file and prepares it to run. The file's bytes are not kept. What is wrong with a file is a
-// *FormatError; what the back end cannot run is the back end's own error, and an unknown kernel a [spike.ErrKernel]. The context is
-// for a back end that waits for something; the simulator does not look at it.
+// Decode reads a model file and prepares the model to run. It does not keep the file's bytes. A bad file gives a
+// *FormatError, an unknown kernel a [spike.ErrKernel]; if the back end cannot run the network, the back end's error is
+// returned. The context is for back ends that have to wait; the simulator ignores it.
 func Decode(ctx context.Context, file []byte, opt DecodeOptions) (*Model, error) {
 	tier, err := kernel.Named(opt.Kernel)
 	if err != nil {
@@ -68,7 +69,9 @@ func Decode(ctx context.Context, file []byte, opt DecodeOptions) (*Model, error)
 		description: d, digest: "sha256:" + hex.EncodeToString(sum[:]), backend: backend.Name(), tier: tier,
 		resizer: resample.Resizer{PlainGo: tier == kernel.Generic()}, positive: slices.Index(d.Labels, d.Positive),
 	}
-	if m.own, err = newEngine(ctx, own, backend); err != nil {
+	if m.own, err = newEngine(ctx, own, backend); errors.As(err, new(*hw.Refusal)) { // which names the board itself
+		return nil, fmt.Errorf("model %s: %w", d.Name, err)
+	} else if err != nil {
 		return nil, fmt.Errorf("model %s on %s: %w", d.Name, m.backend, err)
 	}
 	if gate != nil {
@@ -79,10 +82,10 @@ func Decode(ctx context.Context, file []byte, opt DecodeOptions) (*Model, error)
 	return m, nil
 }
 
-// Description is what the file says. It is not to be changed.
+// Description returns what the file says of the model. Callers must not change it.
 func (m *Model) Description() *Description { return m.description }
 
-// Digest names the file's bytes: "sha256:" and 64 hexadecimal digits.
+// Digest identifies the file's bytes: "sha256:" and 64 hexadecimal digits.
 func (m *Model) Digest() string { return m.digest }
 
 // Backend is the name of the back end that runs the spiking body.
@@ -91,27 +94,27 @@ func (m *Model) Backend() string { return m.backend }
 // Kernel is the processor tier of the arithmetic on the host: one of [spike.Kernels].
 func (m *Model) Kernel() string { return m.tier.Name() }
 
-// MaxSteps is the number of steps that a picture is shown for, 0 for a model whose time is not steps.
+// MaxSteps is the number of steps for which a picture is shown; 0 for a model whose time axis is not steps.
 func (m *Model) MaxSteps() int { return m.own.net.steps }
 
 // Parameters is the number of weights and biases, the gate's left out.
 func (m *Model) Parameters() int { return m.own.net.parameters() }
 
-// Options is what an inference may be asked for.
+// Options are what a caller may ask of an inference.
 type Options struct {
 	// Steps to show the picture for, 1 to MaxSteps; 0 for all. Models without steps take only 0.
 	Steps int
-	// Recorder, if not nil, is told of every layer's spikes.
+	// Recorder, if not nil, records every layer's spikes.
 	Recorder *spike.Recorder
-	// OnStep, if not nil, is given the network's probabilities after each step, from 1, before any calibration; the slice
-	// is the callee's to keep. Its error ends the inference and is returned. Models without steps do not take it.
+	// OnStep, if not nil, is called after each step, from 1, with the network's probabilities before any calibration. The
+	// callee may keep the slice. An error ends the inference and is returned. Models without steps do not accept it.
 	OnStep func(step int, raw []float64) error
 }
 
 // Result is an answer.
 type Result struct {
-	// Probabilities are by label, in the description's order, calibrated if the model is. They are nil for fewer steps than
-	// the model's own that it has no decision for: see [Description.DecisionAt].
+	// Probabilities are by label, in the description's order, calibrated if the model has a calibration. They are nil after
+	// a number of steps for which the model has no decision: see [Description.DecisionAt].
 	Probabilities    []float64
 	Probability      float64   // of the description's Positive; NaN where there are no Probabilities
 	RawProbabilities []float64 // as the network gives them
@@ -125,21 +128,21 @@ type Result struct {
 	Warnings []string
 }
 
-// SpikeStats is what the answer took in spikes, the gate's left out; a Result of a model without neurons has none.
+// SpikeStats counts the spikes behind an answer, without the gate's. A Result of a model without neurons has none.
 type SpikeStats struct {
 	Total uint64 // spikes of all layers
-	// SynapticOperations in the spiking body: what a neuron emits in a step is one message, whatever its count, and one
-	// operation for every connection that it goes down.
+	// SynapticOperations in the spiking body. A neuron that fires in a step sends one message, whatever its count, and the
+	// message counts as one operation for every connection that it reaches.
 	SynapticOperations uint64
 	Neurons            int
 	Rate               float64 // spikes a neuron and step, a graded spike counted as its number
 	Clipped            uint64  // times that a neuron of spiking_relu held spikes back because a step carries at most 255
-	Saturated          uint64  // times that a current or a membrane potential ran into the end of a board's range
+	Saturated          uint64  // times that a current or a membrane potential reached the end of a board's range
 }
 
-// Infer gives the probabilities of a picture that [Model.Prepare] made, [Height][Width]. It stops with the context's error at the
-// boundary of a step (rows: of a layer) of the spiking body; the first neurons take all their steps before it, at once.
-// The gate is not asked: that is [Model.Gate].
+// Infer computes the probabilities for a picture from [Model.Prepare], [Height][Width]. If the context ends, it stops with
+// the context's error after the current step (for rows: layer) of the spiking body. The first neurons take all their steps
+// before that, at once. Infer does not run the gate; [Model.Gate] does.
 func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Result, error) {
 	if err := m.checkPicture(picture); err != nil {
 		return nil, err
@@ -158,10 +161,10 @@ func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Resul
 	res := m.result(r.logits, opt.Steps)
 	res.Steps, res.Spikes, res.Account = r.steps, r.spikes, r.account
 	if r.spikes != nil && r.spikes.Clipped > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("clipped: %d times a neuron had more than 255 spikes in a step and held the rest back", r.spikes.Clipped))
+		res.Warnings = append(res.Warnings, fmt.Sprintf("clipped: %d times a neuron had more than 255 spikes to send in a step and held the rest back", r.spikes.Clipped))
 	}
 	if r.spikes != nil && r.spikes.Saturated > 0 {
-		res.Warnings = append(res.Warnings, fmt.Sprintf("saturated: %d times a current or a membrane potential ran into the end of the board's range: its spikes may differ from the simulator's", r.spikes.Saturated))
+		res.Warnings = append(res.Warnings, fmt.Sprintf("saturated: %d times a current or a membrane potential reached the end of the board's range: its spikes may differ from the simulator's", r.spikes.Saturated))
 	}
 	if r.account != nil && r.account.Link.Lost() > 0 {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("lost: %d spikes, or packets of them, were lost or late on the way to the board and back", r.account.Link.Lost()))
@@ -171,7 +174,7 @@ func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Resul
 
 func (m *Model) checkPicture(picture []uint8) error {
 	if p := m.description.Preparation; len(picture) != p.Width*p.Height {
-		return fmt.Errorf("%w: %d pixels, %d are wanted", ErrPicture, len(picture), p.Width*p.Height)
+		return fmt.Errorf("%w: %d pixels, expected %d", ErrPicture, len(picture), p.Width*p.Height)
 	}
 	return nil
 }

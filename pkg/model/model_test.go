@@ -35,7 +35,7 @@ func TestAnswerAfterEachStep(t *testing.T) {
 		return nil
 	}})
 	if err != nil || all.Steps != 4 || len(after) != 4 {
-		t.Fatalf("%+v, %v, %d steps told of", all, err, len(after))
+		t.Fatalf("%+v, %v, OnStep was called for %d steps", all, err, len(after))
 	}
 	for k := 1; k <= 4; k++ {
 		r, err := m.Infer(t.Context(), p, model.Options{Steps: k})

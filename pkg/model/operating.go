@@ -2,7 +2,7 @@ package model
 
 import "regexp"
 
-// OperatingPoint is a threshold with a name and what the model does there.
+// OperatingPoint is a named threshold with the sensitivity and specificity that the model has there.
 type OperatingPoint struct {
 	Name string `json:"name"`
 	// Threshold is the calibrated probability, in [0, 1], from which the positive label is given.
@@ -22,7 +22,7 @@ const maxOperatingPoints = 8
 
 var pointPattern = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,31}$`)
 
-// Holds tells whether it is a share in an interval: 0 <= Low <= Value <= High <= 1.
+// Holds reports whether 0 <= Low <= Value <= High <= 1.
 func (e Estimate) Holds() bool {
 	return 0 <= e.Low && e.Low <= e.Value && e.Value <= e.High && e.High <= 1
 }

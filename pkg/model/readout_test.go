@@ -68,7 +68,7 @@ func TestFewerStepsAreReadOutOverThemselves(t *testing.T) {
 	}
 	raster := rec.Layers[1].Raster
 	if raster.Steps() != 4 || len(told) != 4 {
-		t.Fatalf("%d steps recorded, %d told of", raster.Steps(), len(told))
+		t.Fatalf("%d steps recorded, OnStep was called for %d", raster.Steps(), len(told))
 	}
 	for steps := 1; steps <= 4; steps++ {
 		want := readout(p, raster, steps)

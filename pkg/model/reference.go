@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Reference is what a model's answers and its pictures looked like where it was measured. What a server sees is held
-// against it: see internal/drift.
+// Reference is how a model's answers and pictures were distributed where the model was measured. A server compares what
+// it sees with it: see internal/drift.
 type Reference struct {
 	Measures  []ReferenceMeasure  `json:"measures"`
 	Estimates []ReferenceEstimate `json:"estimates,omitempty"`
@@ -16,28 +16,28 @@ type Reference struct {
 // ReferenceMeasure is the distribution of one measure, for each of the two classes, as counts by bin.
 type ReferenceMeasure struct {
 	Name string `json:"name"` // one of Measures
-	// Edges part numbers into len(Edges)+1 bins: bin i holds what is at least Edges[i-1] and below Edges[i]. A measure of
-	// words has Values in their place: a bin each, and one more for all other words.
+	// Edges divide numbers into len(Edges)+1 bins: bin i holds numbers of at least Edges[i-1] and below Edges[i]. A measure
+	// of words has Values instead: one bin for each word, and one more for all other words.
 	Edges  []float64 `json:"edges,omitempty"`
 	Values []string  `json:"values,omitempty"`
 	// Counts are of pictures without the positive label, then of those with it.
 	Counts [2][]int64 `json:"counts"`
-	// Limit is the population stability index, divided by the sum of one over each number of pictures, above which the
-	// measure is said to have drifted. nil: it is only told.
+	// Limit is the population stability index, divided by 1/(pictures in the window) + 1/(pictures in the reference), above
+	// which the measure counts as drifted. A measure with a nil Limit is reported but never counts as drifted.
 	Limit *float64 `json:"limit,omitempty"`
 }
 
-// ReferenceEstimate is what estimates of sensitivity and specificity without labels need at an operating point.
+// ReferenceEstimate is what is needed to estimate sensitivity and specificity without labels at an operating point.
 type ReferenceEstimate struct {
 	OperatingPoint string `json:"operating_point"`
-	// Confident are the log-odds below which an answer that is not positive, and from which one that is, counts as right:
-	// as many of the reference's answers are beyond them as were right.
+	// Confident are two log-odds: an answer that is not positive counts as right below the first, a positive answer from the
+	// second on. They are chosen so that as many of the reference's answers lie beyond them as were right.
 	Confident [2]float64 `json:"confident"`
 	// Error is how far the estimates were off on pictures from elsewhere whose labels are known; nil: it was not measured.
 	Error *EstimateError `json:"error,omitempty"`
 }
 
-// EstimateError is how far each kind of estimate was off, by the names that drift tells them by.
+// EstimateError is how far each kind of estimate was off, under the names that package drift uses.
 type EstimateError struct {
 	CBPE RateError `json:"cbpe"`
 	ATC  RateError `json:"atc"`
@@ -66,7 +66,7 @@ const (
 	Format      = "format" // its file format
 )
 
-// Measures are all of them, in the order in which they are told.
+// Measures lists all of them, in the order in which they are reported.
 var Measures = []string{LogOdds, GateLogOdds, Brightness, Contrast, Range, Detail1, Detail2, Detail4, Detail8, Size, Aspect, Format}
 
 const (
@@ -76,7 +76,7 @@ const (
 
 var wordPattern = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
 
-// Measure gives the measure of that name, or nil.
+// Measure returns the measure with that name, or nil.
 func (r *Reference) Measure(name string) *ReferenceMeasure {
 	for i := range r.Measures {
 		if r.Measures[i].Name == name {
@@ -86,7 +86,7 @@ func (r *Reference) Measure(name string) *ReferenceMeasure {
 	return nil
 }
 
-// Estimate gives what estimates at the operating point of that name need, or nil.
+// Estimate returns the ReferenceEstimate for the operating point with that name, or nil.
 func (r *Reference) Estimate(point string) *ReferenceEstimate {
 	for i := range r.Estimates {
 		if r.Estimates[i].OperatingPoint == point {
@@ -98,7 +98,7 @@ func (r *Reference) Estimate(point string) *ReferenceEstimate {
 
 func (r *Reference) check(d *Description) error {
 	if len(r.Measures) < 1 || len(r.Measures) > len(Measures) {
-		return formatError("measures", "%d of them, 1 to %d are possible", len(r.Measures), len(Measures))
+		return formatError("measures", "there are %d, must be 1 to %d", len(r.Measures), len(Measures))
 	}
 	for i := range r.Measures {
 		m := &r.Measures[i]
@@ -107,9 +107,9 @@ func (r *Reference) check(d *Description) error {
 		case !slices.Contains(Measures, m.Name):
 			return formatError("measures.name", "%.80q is unknown", m.Name)
 		case slices.ContainsFunc(r.Measures[:i], same):
-			return formatError("measures.name", "%q is there twice", m.Name)
+			return formatError("measures.name", "%q is given twice", m.Name)
 		case m.Name == GateLogOdds && d.Gate == nil:
-			return formatError("measures.name", "%q is for models with a gate", m.Name)
+			return formatError("measures.name", "%q is only for models with a gate", m.Name)
 		}
 		if err := m.check(); err != nil {
 			return err
@@ -119,19 +119,19 @@ func (r *Reference) check(d *Description) error {
 		return nil
 	}
 	if len(r.Estimates) < 1 || len(r.Estimates) > len(d.OperatingPoints) {
-		return formatError("estimates", "%d of them, 1 to one for each operating point are possible", len(r.Estimates))
+		return formatError("estimates", "there are %d, must be at least 1 and at most one for each operating point", len(r.Estimates))
 	}
 	if d.Calibration == nil || r.Measure(LogOdds) == nil {
-		return formatError("estimates", "are for models with a calibration whose reference has %s", LogOdds)
+		return formatError("estimates", "only for models with a calibration and %s in their reference", LogOdds)
 	}
 	for i := range r.Estimates {
 		e := &r.Estimates[i]
 		same := func(o ReferenceEstimate) bool { return o.OperatingPoint == e.OperatingPoint }
 		switch {
 		case e.OperatingPoint == "" || d.OperatingPoint(e.OperatingPoint) == nil || slices.ContainsFunc(r.Estimates[:i], same):
-			return formatError("estimates.operating_point", "%.80q is none of the operating points, or is there twice", e.OperatingPoint)
+			return formatError("estimates.operating_point", "%.80q is not one of the operating points, or is given twice", e.OperatingPoint)
 		case !(math.Abs(e.Confident[0]) <= math.MaxFloat32 && math.Abs(e.Confident[1]) <= math.MaxFloat32):
-			return formatError("estimates.confident", "%v are no finite numbers", e.Confident)
+			return formatError("estimates.confident", "%v are not finite numbers", e.Confident)
 		}
 		if e.Error == nil {
 			continue
@@ -149,21 +149,21 @@ func (m *ReferenceMeasure) check() error {
 	bins, words := len(m.Edges)+1, m.Name == Format
 	switch {
 	case words != (m.Values != nil) || words == (m.Edges != nil):
-		return formatError("measures.edges", "numbers have edges, and %q has values", Format)
+		return formatError("measures.edges", "a measure of numbers takes edges, and %q takes values", Format)
 	case words:
 		bins = len(m.Values) + 1
 	}
 	if bins < 2 || bins > maxReferenceBins {
-		return formatError("measures.edges", "%d bins, 2 to %d are possible", bins, maxReferenceBins)
+		return formatError("measures.edges", "%d bins, must be 2 to %d", bins, maxReferenceBins)
 	}
 	for i, v := range m.Values {
 		if !wordPattern.MatchString(v) || slices.Contains(m.Values[:i], v) {
-			return formatError("measures.values", "%.80q does not match %s, or is there twice", v, wordPattern)
+			return formatError("measures.values", "%.80q does not match %s, or is given twice", v, wordPattern)
 		}
 	}
 	for i, v := range m.Edges {
 		if !(math.Abs(v) <= math.MaxFloat32) || i > 0 && v <= m.Edges[i-1] {
-			return formatError("measures.edges", "%v; finite numbers in ascending order are wanted", v)
+			return formatError("measures.edges", "%v, must be finite numbers in ascending order", v)
 		}
 	}
 	for _, counts := range m.Counts {
@@ -175,7 +175,7 @@ func (m *ReferenceMeasure) check() error {
 			sum += n
 		}
 		if len(counts) != bins || sum < 1 {
-			return formatError("measures.counts", "%d counts of %d pictures; one for each of %d bins and a picture at least are wanted", len(counts), sum, bins)
+			return formatError("measures.counts", "%d counts of %d pictures, expected one count for each of %d bins and at least one picture", len(counts), sum, bins)
 		}
 	}
 	if m.Limit != nil && !(*m.Limit > 0 && *m.Limit <= math.MaxFloat32) {

@@ -30,7 +30,7 @@ type tensor struct {
 	Offsets [2]int64 `json:"data_offsets"`
 }
 
-// container is a safetensors file taken apart: 8 bytes of header length (little-endian), the header (JSON), the data.
+// container is a parsed safetensors file: 8 bytes of header length (little-endian), the header (JSON), the data.
 // See the format's description by its authors, github.com/huggingface/safetensors.
 type container struct {
 	description  string
@@ -40,14 +40,14 @@ type container struct {
 
 func openContainer(file []byte) (*container, error) {
 	if len(file) > MaxFileBytes {
-		return nil, formatError("file", "%d bytes, at most %d are read", len(file), MaxFileBytes)
+		return nil, formatError("file", "%d bytes, must be at most %d", len(file), MaxFileBytes)
 	}
 	if len(file) < 8 {
-		return nil, formatError("file", "%d bytes are no safetensors file", len(file))
+		return nil, formatError("file", "%d bytes are too few for a safetensors file", len(file))
 	}
 	n := binary.LittleEndian.Uint64(file)
 	if n > maxHeaderBytes || n > uint64(len(file)-8) {
-		return nil, formatError("header", "%d bytes long, by its own word; the file has %d after that and at most %d are read", n, len(file)-8, maxHeaderBytes)
+		return nil, formatError("header", "its length is given as %d bytes, but %d bytes follow and at most %d are allowed", n, len(file)-8, maxHeaderBytes)
 	}
 	c := &container{header: file[:8+n], data: file[8+n:]}
 	var err error
@@ -57,7 +57,7 @@ func openContainer(file []byte) (*container, error) {
 	return c, c.check()
 }
 
-// parseHeader reads the header entry by entry: a map would hide a name that stands there twice.
+// parseHeader reads the header entry by entry: a map would hide a name that is given twice.
 func parseHeader(header []byte) (description string, tensors map[string]tensor, err error) {
 	if err := strictjson.CheckText(header); err != nil {
 		return "", nil, formatError("header", "%v", err)
@@ -75,7 +75,7 @@ func parseHeader(header []byte) (description string, tensors map[string]tensor, 
 		}
 		name := key.(string)
 		if _, twice := tensors[name]; twice || name == "__metadata__" && metadata != nil {
-			return "", nil, formatError("header", "%.80q is there twice", name)
+			return "", nil, formatError("header", "%.80q is given twice", name)
 		}
 		var entry json.RawMessage
 		if err := dec.Decode(&entry); err != nil {
@@ -100,16 +100,18 @@ func parseHeader(header []byte) (description string, tensors map[string]tensor, 
 		return "", nil, formatError("header", "%v", err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
-		return "", nil, formatError("header", "more follows the JSON object")
+		return "", nil, formatError("header", "there is more after the JSON object")
 	}
 	description, ok := metadata["spikeray"]
-	if !ok || len(metadata) != 1 {
-		return "", nil, formatError("__metadata__", "one key, spikeray, is wanted, and no other: it has %d", len(metadata))
+	if !ok {
+		return "", nil, formatError("__metadata__", "has no key spikeray: this is not a spikeray model")
+	} else if len(metadata) != 1 {
+		return "", nil, formatError("__metadata__", "must have the one key spikeray, has %d keys", len(metadata))
 	}
 	return description, tensors, nil
 }
 
-// check sees that the tensors' sizes are those of their shapes and that they lie end to end over the whole data.
+// check makes sure that each tensor's size matches its shape, and that the tensors fill the data without gaps.
 func (c *container) check() error {
 	names := make([]string, 0, len(c.tensors))
 	for name := range c.tensors {
@@ -127,7 +129,7 @@ func (c *container) check() error {
 		field := "tensor " + name[:min(len(name), 80)]
 		width, ok := widths[t.DType]
 		if !ok {
-			return formatError(field, "dtype %.16q, F32 or I8 is wanted", t.DType)
+			return formatError(field, "dtype is %.16q, must be F32 or I8", t.DType)
 		}
 		size := int64(1)
 		if len(t.Shape) > 4 {
@@ -142,18 +144,18 @@ func (c *container) check() error {
 			}
 		}
 		if t.Offsets[0] != end || t.Offsets[1] != end+width*size {
-			return formatError(field, "data_offsets %v, [%d %d] are wanted", t.Offsets, end, end+width*size)
+			return formatError(field, "data_offsets are %v, expected [%d %d]", t.Offsets, end, end+width*size)
 		}
 		end = t.Offsets[1]
 	}
 	if end != int64(len(c.data)) {
-		return formatError("file", "the tensors end at %d of %d bytes of data", end, len(c.data))
+		return formatError("file", "the tensors end at byte %d of %d bytes of data", end, len(c.data))
 	}
 	return nil
 }
 
-// checkDigest compares the file with the SHA-256 that its description says of it. The digits can stand in the header only
-// once, so that there is one place to put the zeros.
+// checkDigest compares the file with the SHA-256 in its description. The digits must occur in the header exactly once, so
+// that it is clear where to put the zeros.
 func (c *container) checkDigest(said string) error {
 	if err := selfdigest.Check(said, c.header, c.data); err != nil {
 		return formatError("file_sha256", "%v", err)
@@ -161,7 +163,7 @@ func (c *container) checkDigest(said string) error {
 	return nil
 }
 
-// take takes a tensor's bytes out of the container; each is taken once.
+// take returns a tensor's bytes. Each tensor can be taken once.
 func (c *container) take(name, dtype string, shape []int) ([]byte, error) {
 	t, ok := c.tensors[name]
 	if !ok {
@@ -172,7 +174,7 @@ func (c *container) take(name, dtype string, shape []int) ([]byte, error) {
 		fits = fits && t.Shape[i] == int64(shape[i])
 	}
 	if !fits || t.DType != dtype {
-		return nil, formatError("tensor "+name, "%s of shape %v, %s of %v is wanted", t.DType, t.Shape, dtype, shape)
+		return nil, formatError("tensor "+name, "%s of shape %v, expected %s of shape %v", t.DType, t.Shape, dtype, shape)
 	}
 	delete(c.tensors, name)
 	return c.data[t.Offsets[0]:t.Offsets[1]], nil

@@ -1,7 +1,7 @@
 package model
 
-// Window stretches the greys of a prepared picture, from the one that a share Low of its pixels lies below to the one that
-// a share High lies below, over 0 to 255. docs/MODEL_FILE.md defines it, in whole numbers.
+// Window stretches the greys of a prepared picture over 0 to 255: from the grey below which a share Low of the pixels
+// lies, to the grey below which a share High lies. docs/MODEL_FILE.md defines it, in whole numbers.
 type Window struct {
 	Low   int `json:"low"`   // in 65536ths of the pixels
 	High  int `json:"high"`  // likewise, above Low
@@ -18,9 +18,9 @@ func (w *Window) check() error {
 	case w == nil:
 		return nil
 	case w.Low < 0 || w.Low >= w.High || w.High > windowShares:
-		return formatError("preparation.window", "low %d and high %d, 0 <= low < high <= %d is wanted", w.Low, w.High, windowShares)
+		return formatError("preparation.window", "low %d and high %d, expected 0 <= low < high <= %d", w.Low, w.High, windowShares)
 	case w.Least < 1 || w.Least > maxPixel:
-		return formatError("preparation.window.least", "%d, 1 to %d are possible", w.Least, maxPixel)
+		return formatError("preparation.window.least", "%d, must be 1 to %d", w.Least, maxPixel)
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func TestRunStopsWhereverItsContextEnds(t *testing.T) {
 			c.least++ // and once before the first
 		}
 		if all.seen.Load() < c.least {
-			t.Errorf("%s: looked %d times, at least %d are wanted", name, all.seen.Load(), c.least)
+			t.Errorf("%s: looked %d times, expected at least %d", name, all.seen.Load(), c.least)
 		}
 		for i := range int(all.seen.Load()) {
 			ctx := endsAfter(i)

@@ -7,7 +7,7 @@ import (
 	"github.com/spikeray/spikeray/internal/kernel"
 )
 
-// Axis is what a network's time runs along.
+// Axis says what a network's time runs along.
 type Axis string
 
 const (
@@ -20,7 +20,7 @@ const (
 // Shape is the size of a feature map [H][W][C], C fastest.
 type Shape = kernel.Shape
 
-// MaxSteps is the most steps that a picture is shown for.
+// MaxSteps is the largest number of steps for which a picture can be shown.
 const MaxSteps = 64
 
 // ErrNetwork is wrapped by every error that says a network does not fit together.
@@ -30,10 +30,10 @@ var ErrNetwork = errors.New("spike: network does not fit together")
 type Network struct {
 	Axis  Axis
 	Steps int // 1 to MaxSteps for the axis Steps, 0 for Rows
-	// Exact asks for the same bits on every processor from floating-point layers too, at the price of speed.
+	// Exact asks floating-point layers, too, for the same bits on every processor, at the price of speed.
 	// Whole-number layers have them anyway.
 	Exact bool
-	// Source is the layer whose spikes come in, and Input the shape of a map of them. The host runs the source
+	// Source is the layer whose spikes are the input, and Input is the shape of a map of them. The host runs the source
 	// ([Simulator.Population]); the network needs it to know what a spike stands for.
 	Source *Neurons
 	Input  Shape
@@ -64,10 +64,10 @@ type Dense struct {
 	Weights
 }
 
-// Weights are those of a layer with so many outputs: Float32, or Int8 and a Scale.
+// Weights are the weights of a layer: either Float32, or Int8 with a Scale.
 //
 // With whole-number weights the current of output o is float32(sum)*Scale[o] + Bias[o], where the sum over counts times
-// weights is exact: the same bits on every processor. What a spike stands for is in the scale.
+// weights is exact: the same bits on every processor. The scale includes the value that a spike stands for.
 type Weights struct {
 	Float32 []float32
 	Int8    []int8
@@ -80,25 +80,25 @@ func (w *Weights) Len() int { return len(w.Float32) + len(w.Int8) + len(w.Bias) 
 
 func (w *Weights) check(in, out int) error {
 	if len(w.Float32)+len(w.Int8) != in*out || w.Float32 != nil && w.Int8 != nil {
-		return fmt.Errorf("%d weights, %d x %d are wanted", len(w.Float32)+len(w.Int8), in, out)
+		return fmt.Errorf("%d weights, expected %d x %d", len(w.Float32)+len(w.Int8), in, out)
 	}
 	if w.Int8 != nil && len(w.Scale) != out || w.Int8 == nil && w.Scale != nil {
-		return fmt.Errorf("%d scales, %d are wanted with whole-number weights and none without", len(w.Scale), out)
+		return fmt.Errorf("%d scales, expected %d with whole-number weights and none without", len(w.Scale), out)
 	}
 	if w.Bias != nil && len(w.Bias) != out {
-		return fmt.Errorf("%d biases, %d are wanted", len(w.Bias), out)
+		return fmt.Errorf("%d biases, expected %d", len(w.Bias), out)
 	}
 	return nil
 }
 
-// MaxPool2D takes the largest count of each window; windows that the map does not fill are left out.
+// MaxPool2D takes the largest count of each window. Windows that reach beyond the map are left out.
 type MaxPool2D struct {
 	LayerName string
 	Pool      [2]int
 	Stride    [2]int
 }
 
-// Flatten makes [1][1][H*W*C] of [H][W][C].
+// Flatten turns a map [H][W][C] into [1][1][H*W*C].
 type Flatten struct{ LayerName string }
 
 func (l *Conv2D) Name() string    { return l.LayerName }
@@ -149,7 +149,7 @@ func (l *MaxPool2D) output(in Shape) (Shape, error) {
 
 func (l *Flatten) output(in Shape) (Shape, error) { return Shape{H: 1, W: 1, C: in.Len()}, nil }
 
-// Shapes gives the shape of the map after each layer, or an error that wraps ErrNetwork and names the layer.
+// Shapes returns the shape of the map after each layer, or an error that wraps ErrNetwork and names the layer.
 func (n *Network) Shapes() ([]Shape, error) {
 	fail := func(format string, args ...any) ([]Shape, error) {
 		return nil, fmt.Errorf("%w: %s", ErrNetwork, fmt.Sprintf(format, args...))
@@ -158,13 +158,13 @@ func (n *Network) Shapes() ([]Shape, error) {
 	case n.Axis != Rows && n.Axis != Steps:
 		return fail("axis %q is unknown", n.Axis)
 	case n.Axis == Steps && (n.Steps < 1 || n.Steps > MaxSteps):
-		return fail("%d steps, 1 to %d are possible", n.Steps, MaxSteps)
+		return fail("%d steps, must be 1 to %d", n.Steps, MaxSteps)
 	case n.Axis == Rows && n.Steps != 0:
-		return fail("a network along rows has no number of steps")
+		return fail("a network with time along rows takes no number of steps")
 	case n.Source == nil:
 		return fail("no source")
 	case min(n.Input.H, n.Input.W, n.Input.C) < 1:
-		return fail("input of %dx%dx%d", n.Input.H, n.Input.W, n.Input.C)
+		return fail("the input is %dx%dx%d, each side must be at least 1", n.Input.H, n.Input.W, n.Input.C)
 	}
 	if _, err := n.Source.output(n.Input); err != nil {
 		return fail("layer %q: %v", n.Source.Name(), err)
@@ -189,7 +189,7 @@ func (n *Network) Shapes() ([]Shape, error) {
 			current = false
 		case *MaxPool2D, *Flatten:
 			if current {
-				return fail("layer %q: stands between a weighted layer and its neurons", l.Name())
+				return fail("layer %q: it is between a weighted layer and its neurons", l.Name())
 			}
 		}
 		shapes[i] = shape

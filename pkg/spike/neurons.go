@@ -8,7 +8,7 @@ import (
 	"github.com/spikeray/spikeray/internal/kernel"
 )
 
-// Dynamics is the equation that a neuron's membrane potential V follows.
+// Dynamics names the equation of a neuron's membrane potential V.
 type Dynamics string
 
 const (
@@ -30,13 +30,12 @@ const (
 	ResetToZero        Reset = "zero"     // V = 0
 )
 
-// Neurons is a layer with one neuron for each element of a step: [W][C] where rows are the steps, [H][W][C] where the
-// still picture is shown for several.
+// Neurons is a layer with one neuron for each element of a step: [W][C] on the axis Rows, [H][W][C] on the axis Steps.
 type Neurons struct {
 	LayerName string
 	Dynamics  Dynamics
 	DT        float32 // length of a step; SpikingReLU only
-	Threshold float32 // the other two
+	Threshold float32 // not SpikingReLU
 	Decay     float32 // LeakyIntegrateAndFire only, in (0, 1)
 	Amplitude float32 // what a spike hands on; not SpikingReLU
 	Reset     Reset   // not SpikingReLU
@@ -51,7 +50,7 @@ func (n *Neurons) Name() string { return n.LayerName }
 func (n *Neurons) output(in Shape) (Shape, error) {
 	positive := func(field string, v float32) error {
 		if !(v > 0) || math.IsInf(float64(v), 0) {
-			return fmt.Errorf("%s is %v, a finite number above 0 is wanted", field, v)
+			return fmt.Errorf("%s is %v, must be a finite number above 0", field, v)
 		}
 		return nil
 	}
@@ -61,12 +60,12 @@ func (n *Neurons) output(in Shape) (Shape, error) {
 	switch n.Dynamics {
 	case SpikingReLU:
 		if n.Most != 0 {
-			return in, errors.New("most is for neurons that integrate and fire, spiking_relu fires up to 255 times a step")
+			return in, errors.New("most is only for neurons that integrate and fire; spiking_relu fires up to 255 times a step")
 		}
 		return in, positive("dt", n.DT)
 	case LeakyIntegrateAndFire:
 		if !(n.Decay > 0 && n.Decay < 1) {
-			return in, fmt.Errorf("decay is %v, a number between 0 and 1 is wanted", n.Decay)
+			return in, fmt.Errorf("decay is %v, must be a number between 0 and 1", n.Decay)
 		}
 	case IntegrateAndFire:
 	default:
@@ -79,10 +78,10 @@ func (n *Neurons) output(in Shape) (Shape, error) {
 		return in, err
 	}
 	if n.Most < 0 || n.Most > kernel.MaxCount {
-		return in, fmt.Errorf("most is %d, 1 to %d spikes a step are possible", n.Most, kernel.MaxCount)
+		return in, fmt.Errorf("most is %d, must be 1 to %d spikes a step", n.Most, kernel.MaxCount)
 	}
 	if n.Most > 1 && (n.Threshold != 1 || n.Reset != ResetBySubtraction) {
-		return in, fmt.Errorf("most is %d, and with more than 1 spike a step threshold is 1, not %v, and reset %q, not %q", n.Most, n.Threshold, ResetBySubtraction, n.Reset)
+		return in, fmt.Errorf("most is %d, and more than 1 spike a step needs threshold 1, not %v, and reset %q, not %q", n.Most, n.Threshold, ResetBySubtraction, n.Reset)
 	}
 	return in, positive("amplitude", n.Amplitude)
 }
@@ -95,7 +94,7 @@ func (n *Neurons) MaxCount() int {
 	return max(1, n.Most)
 }
 
-// Value is what so many spikes hand on to the next layer.
+// Value is what a number of spikes hands on to the next layer.
 func (n *Neurons) Value(count uint32) float32 {
 	if n.Dynamics == SpikingReLU {
 		return float32(count) / n.DT

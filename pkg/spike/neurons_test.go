@@ -43,7 +43,7 @@ func TestSpikingReLUDiffusesItsErrorDownTheRows(t *testing.T) {
 			spiking += float64(n.Value(uint32(counts[i*neurons+j])))
 			total += uint64(counts[i*neurons+j])
 			if d := math.Abs(relu - spiking); d > 0.5+1e-4 {
-				t.Fatalf("neuron %d, row %d: the spikes are %v behind the ReLU, at most 1/dt = 0.5 is possible", j, i, d)
+				t.Fatalf("neuron %d, row %d: the spikes are %v behind the ReLU, must be at most 1/dt = 0.5", j, i, d)
 			}
 		}
 	}

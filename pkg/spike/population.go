@@ -55,7 +55,7 @@ func newPopulation(tier kernel.Tier, n *Neurons, in Shape, axis Axis, pools []*M
 // Neurons is how many there are.
 func (p *Population) Neurons() int { return p.neurons.StateLen(p.in, p.axis) }
 
-// State is a population's voltages and its working memory, for one run at a time.
+// State holds a population's voltages and working memory. It serves one run at a time.
 type State struct {
 	v    []float32
 	maps [2][]uint8 // spikes before and between the poolings
@@ -79,11 +79,11 @@ func (p *Population) Reset(s *State) {
 	copy(s.v, p.start())
 }
 
-// Currents gives the input current of row y, [W][C]. The slice is the callee's until the next call.
+// Currents returns the input current of row y, [W][C]. The callee may use the slice until the next call.
 type Currents interface{ Row(y int) []float32 }
 
-// Step takes one map through the population, a whole picture along Rows or one step along Steps, and writes the pooled
-// spikes to dst. The synaptic operations are those that made the currents; they go into the stats and the record.
+// Step runs the population on one map, a whole picture along Rows or one step along Steps, and writes the pooled spikes to
+// dst. synapticOps are the operations behind the currents; they are added to the stats and the record.
 func (p *Population) Step(dst []uint8, s *State, current Currents, synapticOperations uint64, rec *Recorder) Stats {
 	stats := Stats{SynapticOperations: synapticOperations}
 	if rec != nil || !p.fused {
@@ -94,15 +94,15 @@ func (p *Population) Step(dst []uint8, s *State, current Currents, synapticOpera
 	return stats
 }
 
-// Streams says whether [Population.Show] can be used: whether the population ends in one pooling that does not overlap, or in none.
+// Streams reports whether [Population.Show] can be used: the population must end in one pooling without overlap, or in none.
 func (p *Population) Streams() bool { return len(p.pools) == 0 || p.fused && len(p.pools) == 1 }
 
-// StepCurrents gives the input currents of row y at all steps, [T][W][C], or [W][C] where they are the same at each. The slice is
-// the callee's until the next call.
+// StepCurrents returns the input currents of row y at all steps, [T][W][C], or [W][C] where they are the same at each step.
+// The callee may use the slice until the next call.
 type StepCurrents interface{ Rows(y int) []float32 }
 
-// Show takes a population from its start through several steps of the axis Steps, as Reset and so many calls of Step would, and
-// writes each step's pooled spikes to dst, [T][H][W][C]. It asks for each row of currents once, and the neurons of a row
+// Show runs a population from its start for several steps of the axis Steps, as Reset followed by as many calls of Step
+// would, and writes each step's pooled spikes to dst, [T][H][W][C]. It asks for each row of currents once, and the neurons of a row
 // take all their steps before those of the next, so that neither currents nor voltages leave the cache between steps.
 func (p *Population) Show(dst []uint8, s *State, current StepCurrents, steps int) Stats {
 	var stats Stats

@@ -2,11 +2,11 @@ package spike
 
 import "slices"
 
-// Recorder keeps what the layers of neurons did in one run. It is not safe for concurrent use.
+// Recorder records what the layers of neurons did in one run. It is not safe for concurrent use.
 type Recorder struct {
-	// Rasters names the layers whose spikes are kept, each neuron's at each step.
+	// Rasters names the layers for which each neuron's spikes at each step are kept.
 	Rasters []string
-	// Layers is what the run did, in the network's order.
+	// Layers are the records of the run, in the network's order.
 	Layers []LayerRecord
 }
 
@@ -17,7 +17,7 @@ type LayerRecord struct {
 	Spikes []uint64
 	// SynapticOperations that the layer's incoming spikes caused; 0 for the network's source.
 	SynapticOperations uint64
-	// Active is the neurons that fired, and NeuronSteps all neurons, each counted once a step.
+	// Active counts the neurons that fired, and NeuronSteps all neurons; each neuron counts once a step.
 	Active, NeuronSteps uint64
 	// Raster is every neuron's count at every step; its counts are nil unless they were asked for.
 	Raster Train
@@ -31,8 +31,8 @@ func (l LayerRecord) Sparsity() float64 {
 	return 1 - float64(l.Active)/float64(l.NeuronSteps)
 }
 
-// Observe tells the recorder what a layer emitted, and the synaptic operations that made it: one map of shape s along
-// Rows, or one step along Steps, the first call for each layer in the network's order.
+// Observe records what a layer emitted and the synaptic operations behind it: one map of shape s along Rows, or one step
+// along Steps. The first calls for the layers must come in the network's order.
 func (r *Recorder) Observe(layer string, axis Axis, s Shape, counts []uint8, synapticOperations uint64) {
 	i := slices.IndexFunc(r.Layers, func(l LayerRecord) bool { return l.Name == layer })
 	if i < 0 {

@@ -8,25 +8,25 @@ import (
 	"github.com/spikeray/spikeray/internal/kernel"
 )
 
-// ErrKernel is wrapped by every error that says that there is no such processor tier here.
+// ErrKernel is wrapped by every error about a processor tier that this machine does not have.
 var ErrKernel = kernel.ErrTier
 
-// Kernels names the processor tiers that can compute here, the fastest first. The last is "generic", plain Go, which
+// Kernels lists the processor tiers that this machine has, the fastest first. The last is "generic", plain Go, which
 // defines the answers.
 func Kernels() []string { return kernel.Available() }
 
 // Simulator is the built-in time-stepped back end. The zero value is ready for use.
 type Simulator struct {
-	// Kernel is the processor tier to compute on, one of [Kernels]; "" is the fastest. Spikes of whole-number weights have
-	// the same bits on each.
+	// Kernel is the processor tier to compute on, one of [Kernels]; "" is the fastest. With whole-number weights the spikes
+	// are the same on every tier.
 	Kernel string
 }
 
 // Name is "simulator".
 func (Simulator) Name() string { return "simulator" }
 
-// Compile checks the network and prepares its weights and buffers. It waits for nothing. The errors wrap ErrNetwork, or
-// ErrKernel.
+// Compile checks the network and prepares its weights and buffers. It does not wait for anything. Errors wrap ErrNetwork
+// or ErrKernel.
 func (b Simulator) Compile(_ context.Context, n *Network) (Runner, error) {
 	tier, err := kernel.Named(b.Kernel)
 	if err != nil {
@@ -44,10 +44,10 @@ func (b Simulator) Compile(_ context.Context, n *Network) (Runner, error) {
 		case *Flatten:
 			s.out = shapes[i]
 			continue
-		case *MaxPool2D: // one that no population takes along
+		case *MaxPool2D: // one that is not part of a population
 			o.window, _ = l.Window(s.out)
 		default:
-			neurons := n.Layers[i+1].(*Neurons) // Shapes has seen to it
+			neurons := n.Layers[i+1].(*Neurons) // Shapes has checked this
 			if o.weights, err = newWeigher(tier, l, s.out, &values, n.Exact); err != nil {
 				return nil, fmt.Errorf("%w: layer %q: %v", ErrNetwork, l.Name(), err)
 			}

@@ -99,14 +99,14 @@ func TestFewerStepsAreTheFirstOfMore(t *testing.T) {
 	if _, err := r.Run(t.Context(), in, all, RunOptions{OnStep: func(step int, counts []uint8) error {
 		seen = append(seen, step)
 		if !cmp.Equal(counts, all.Step(step)) {
-			t.Errorf("step %d: told of other counts than were written", step)
+			t.Errorf("step %d: OnStep got other counts than were written to out", step)
 		}
 		return nil
 	}}); err != nil {
 		t.Fatal(err)
 	}
 	if want := []int{0, 1, 2, 3, 4}; !cmp.Equal(seen, want) {
-		t.Errorf("told of steps %v", seen)
+		t.Errorf("OnStep was called for steps %v", seen)
 	}
 	short := Train{Axis: Steps, Shape: n.Input, Counts: in.Counts[:2*n.Input.Len()]}
 	got := output(n, short)
@@ -131,7 +131,7 @@ func TestRunStopsAtAStep(t *testing.T) {
 	}
 	enough := errors.New("enough")
 	if _, err := r.Run(t.Context(), in, output(n, in), RunOptions{OnStep: func(int, []uint8) error { return enough }}); err != enough {
-		t.Errorf("%v, want the caller's own error", err)
+		t.Errorf("%v, expected the caller's own error", err)
 	}
 	n, in = random(Rows)
 	if _, err := compile(t, n).Run(ctx, in, output(n, in), RunOptions{}); !errors.Is(err, context.Canceled) {
@@ -256,7 +256,7 @@ func TestNetworksThatDoNotFit(t *testing.T) {
 		c.spoil(n)
 		_, err := Simulator{}.Compile(t.Context(), n)
 		if !errors.Is(err, ErrNetwork) || !strings.Contains(err.Error(), c.says) {
-			t.Errorf("%s: %v; an ErrNetwork that names %s is wanted", name, err, c.says)
+			t.Errorf("%s: %v, expected an ErrNetwork that names %s", name, err, c.says)
 		}
 	}
 }
@@ -303,7 +303,7 @@ func TestKernelIsTheSimulators(t *testing.T) {
 	_, laying := abacus.Population(n.Source, n.Input, n.Axis)
 	for _, err := range []error{compiling, laying} {
 		if !errors.Is(err, ErrKernel) || !strings.Contains(err.Error(), strings.Join(Kernels(), ", ")) {
-			t.Errorf("%v; an ErrKernel that names the kernels is wanted", err)
+			t.Errorf("%v, expected an ErrKernel that names the kernels", err)
 		}
 	}
 }

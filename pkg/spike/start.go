@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// StartKind says how the starting voltages of a layer come about.
+// StartKind says how the starting voltages of a layer are set.
 type StartKind string
 
 const (
@@ -25,7 +25,7 @@ func (s Start) check() error {
 	switch s.Kind {
 	case StartConstant:
 		if v := float64(s.Value); math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Errorf("start value is %v, a finite number is wanted", v)
+			return fmt.Errorf("start value is %v, must be a finite number", v)
 		}
 		return nil
 	case StartUniform:

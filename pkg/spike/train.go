@@ -24,10 +24,10 @@ func (t Train) Step(i int) []uint8 {
 	return t.Counts[i*n : (i+1)*n : (i+1)*n]
 }
 
-// Encode runs the neurons over a current, from the voltages v on, which it leaves as they are after the last step. counts
-// and current have the same size: one step of the axis Steps, or one map whose rows are the steps ([Neurons.StateLen] is
-// the length of v in both). It returns the spikes emitted and the neurons held back by the limit of 255. It computes on the
-// fastest kernel, and each gives the same bits.
+// Encode runs the neurons on a current. It starts from the voltages v and leaves in v those after the last step. counts and
+// current have the same size: one step of the axis Steps, or one map whose rows are the steps; v has [Neurons.StateLen]
+// elements in both cases. It returns the number of spikes and how often a neuron was held back by the limit of 255. It uses
+// the fastest kernel; every kernel gives the same bits.
 func (n *Neurons) Encode(counts []uint8, v, current []float32) (spikes, clipped uint64) {
 	tier := kernel.Fastest()
 	for at := 0; at < len(counts); at += len(v) {

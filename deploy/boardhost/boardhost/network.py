@@ -181,7 +181,7 @@ def _need(true, *why):
 
 
 def _whole(x, least, most, what):
-    _need(type(x) is int and least <= x <= most, f"{what} is {x!r}, {least} to {most} are possible")
+    _need(type(x) is int and least <= x <= most, f"{what} is {x!r}, must be {least} to {most}")
     return x
 
 
@@ -191,12 +191,12 @@ def _pair(x, most, what):
 
 
 def _float32(x, what):
-    _need(isinstance(x, (int, float)) and not isinstance(x, bool) and math.isfinite(x) and abs(x) < 2.0**127, what, "is no finite number")
+    _need(isinstance(x, (int, float)) and not isinstance(x, bool) and math.isfinite(x) and abs(x) < 2.0**127, what, "is not a finite number")
     return np.float32(x)
 
 
 def _read(file):
-    _need(8 <= len(file) <= MAX_FILE, len(file), "bytes are no network")
+    _need(8 <= len(file) <= MAX_FILE, len(file), "bytes are not a network")
     length = int.from_bytes(file[:8], "little")
     _need(length <= min(MAX_HEADER, len(file) - 8), "header of", length, "bytes")
     header = json.loads(file[8:8 + length])
@@ -238,11 +238,11 @@ def _read(file):
     axis = description["axis"]
     _need(axis in ("rows", "steps"), "axis", axis)
     steps = _whole(description["steps"], int(axis == "steps"), MAX_STEPS if axis == "steps" else 0, "steps")
-    _need(isinstance(description["input"], list) and len(description["input"]) == 3, "input is no shape")
+    _need(isinstance(description["input"], list) and len(description["input"]) == 3, "input is not a shape")
     shape = tuple(_whole(n, 1, MAX_MAP, "input") for n in description["input"])
     _need(math.prod(shape) <= MAX_MAP, "input is too large")
     specs = description["layers"]
-    _need(isinstance(specs, list) and 0 < len(specs) <= MAX_LAYERS, "the layers are no list of 1 to", MAX_LAYERS)
+    _need(isinstance(specs, list) and 0 < len(specs) <= MAX_LAYERS, "the layers must be a list of 1 to", MAX_LAYERS)
     network = Network("sha256:" + hashlib.sha256(file).hexdigest(), axis, steps, shape, neurons(description["source"]), [])
     names, current = set(), False
     for i, spec in enumerate(specs):
@@ -273,7 +273,7 @@ def _read(file):
 
 
 def neurons(spec):
-    _need(spec["type"] == "neurons", "source is no layer of neurons")
+    _need(spec["type"] == "neurons", "source is not a layer of neurons")
     start = spec["start"]
     if start["kind"] == "constant":
         _float32(start["value"], "start")

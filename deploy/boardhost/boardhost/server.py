@@ -76,9 +76,9 @@ class Host:
         owner, key, epoch = parameters.get("owner", ""), parameters.get("owner_key", ""), parameters.get("owner_epoch", 0)
         for name, text in ("owner", owner), ("owner_key", key):
             if not isinstance(text, str) or len(text) > 128:
-                raise Failure(400, f"{name} is no string of at most 128 characters")
+                raise Failure(400, f"{name} must be a string of at most 128 characters")
         if type(epoch) is not int or not 0 <= epoch < 1 << 63:
-            raise Failure(400, "owner_epoch is no whole number from 0 to 2^63 - 1")
+            raise Failure(400, "owner_epoch must be a whole number from 0 to 2^63 - 1")
         with self.lock:
             now = self.clock()
             if self.owner not in (None, owner) and (self.turn.locked() or now - self.seen < self.lease):
@@ -128,7 +128,7 @@ class Host:
             raise Failure(400, "the host was started with this network")
         text = parameters.get(FILE)
         if not isinstance(text, str):
-            raise Failure(400, f"parameter {FILE} is wanted: the network in base64")
+            raise Failure(400, f"the parameter {FILE} is missing: the network in base64")
         try:
             file = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError) as e:
@@ -172,11 +172,11 @@ class Host:
         train = request.inputs.get("in")
         shape = network.input
         if train is None or len(request.inputs) != 1 or train.dtype != np.uint8:
-            raise BadInput("one input is wanted, in, of datatype UINT8")
+            raise BadInput("there must be exactly one input, in, of datatype UINT8")
         if train.shape[-3:] != shape or train.ndim != 3 + (network.axis == "steps"):
-            raise BadInput(f"in has shape {list(train.shape)}, {['T'] * (network.axis == 'steps') + list(shape)} is wanted")
+            raise BadInput(f"in has shape {list(train.shape)}, expected {['T'] * (network.axis == 'steps') + list(shape)}")
         if network.axis == "steps" and not 1 <= len(train) <= network.steps:
-            raise BadInput(f"{len(train)} steps, 1 to {network.steps} are possible")
+            raise BadInput(f"{len(train)} steps, must be 1 to {network.steps}")
         limit = network.stages()[0].max_count
         if train.max() > limit:
             raise BadInput(f"{train.max()} spikes at once, the network's source emits at most {limit}")
@@ -239,9 +239,9 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection, keep = True, self.close_connection  # until the body is known to be read
         length = self.headers.get("Content-Length", "0")
         if "Transfer-Encoding" in self.headers or not (length.isascii() and length.isdigit() and len(length) < 12):
-            raise Failure(411, "a Content-Length is wanted")
+            raise Failure(411, "Content-Length is missing")
         if int(length) > MAX_BODY:
-            raise Failure(413, f"at most {MAX_BODY} bytes are read")
+            raise Failure(413, f"the body must have at most {MAX_BODY} bytes")
         try:
             body = self.rfile.read(int(length))
         except OSError:
@@ -269,7 +269,7 @@ class Handler(BaseHTTPRequestHandler):
                 parameters = json.loads(body or b"{}").get("parameters") or {}
                 parameters.get
             except (ValueError, AttributeError, RecursionError):
-                raise Failure(400, "the body is no JSON object with parameters") from None
+                raise Failure(400, "the body must be a JSON object with parameters") from None
             getattr(host, verb[1:])(model, parameters)
             return {}
         if model and not at["repository"]:

@@ -45,7 +45,7 @@ def _decode(body, header):
             raise WireError(f"{HEADER_LENGTH} is {header[:20]!r}, the body has {len(body)} bytes")
         length = int(header)
     if length > MAX_JSON:
-        raise WireError(f"{length} bytes of JSON, at most {MAX_JSON} are read")
+        raise WireError(f"{length} bytes of JSON, must be at most {MAX_JSON}")
     message, rest, inputs = json.loads(body[:length]), memoryview(body)[length:], {}
     for t in message["inputs"]:
         name, shape, dtype = t["name"], t["shape"], DTYPES.get(t["datatype"])
@@ -55,7 +55,7 @@ def _decode(body, header):
             raise WireError(f"tensor {name!r} has a shape that cannot be")
         dtype, size = np.dtype(dtype), (t.get("parameters") or {}).get("binary_data_size")
         if (size is None) == ("data" not in t):
-            raise WireError(f"tensor {name!r} needs its data once, in the JSON or behind it")
+            raise WireError(f"tensor {name!r} must have its data exactly once, in the JSON or after it")
         if size is not None:
             want = math.prod(shape) * dtype.itemsize
             if type(size) is not int or size != want or want > len(rest):
@@ -64,7 +64,7 @@ def _decode(body, header):
         else:
             inputs[name] = _numbers(t["data"], dtype, shape)
     if len(rest):
-        raise WireError(f"{len(rest)} bytes behind the last tensor")
+        raise WireError(f"{len(rest)} bytes follow the last tensor")
     parameters = message.get("parameters") or {}
     everything = parameters.get("binary_data_output") is True
     outputs = [(o["name"], (o.get("parameters") or {}).get("binary_data", everything) is True) for o in message.get("outputs") or []]

@@ -1,5 +1,5 @@
-// Package adapters is the list of the boards there are: it knows their names, reads their settings, and says how each is
-// reached. It alone imports the adapters, and only the binary imports it: the rest of the program sees [hw.Board].
+// Package adapters lists the boards: it knows their names, reads their settings and opens them. It is the only package that
+// imports the adapters, and only the binary imports it. The rest of the program sees [hw.Board].
 package adapters
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// boards are those that there are: each reads its settings and says how it is reached. A new adapter is a line here.
+// boards are all boards, each with a function that reads its settings. A new adapter adds a line here.
 var boards = map[string]func(*settings) board.Options{
 	"loihi":     openLoihi,
 	"remote":    openRemote,
@@ -28,25 +28,25 @@ var boards = map[string]func(*settings) board.Options{
 // Names are the boards that can be configured.
 func Names() []string { return slices.Sorted(maps.Keys(boards)) }
 
-// Configure gives [board.Options] with Name, Open and what else a board of that name brings along. A setting that it does not
-// know, or cannot read, is an error; nothing is opened yet.
+// Configure returns [board.Options] with Name, Open and the board's other defaults. An unknown or malformed setting is an
+// error. Configure does not open the board.
 func Configure(name string, given map[string]string) (board.Options, error) {
 	configure := boards[name]
 	if configure == nil {
-		return board.Options{}, fmt.Errorf("there is no board %q; there are %s", name, strings.Join(Names(), ", "))
+		return board.Options{}, fmt.Errorf("unknown board %q, must be one of %s", name, strings.Join(Names(), ", "))
 	}
 	s := &settings{given: given}
 	o := configure(s)
 	o.Name = name
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if !slices.Contains(s.known, key) {
-			s.fail("%s has no option %q; there are %s", name, key, strings.Join(s.known, ", "))
+			s.fail("unknown option %q of %s, must be one of %s", key, name, strings.Join(s.known, ", "))
 		}
 	}
 	return o, s.err
 }
 
-// openLoihi is the emulator in this process, which takes as many runs at a time as there are.
+// openLoihi is the emulator in this process, which has no limit on concurrent runs.
 func openLoihi(s *settings) board.Options {
 	chips := map[string]loihi.Chip{"loihi1": loihi.Loihi1, "loihi2": loihi.Loihi2}
 	o := loihi.Options{
@@ -61,7 +61,7 @@ func openLoihi(s *settings) board.Options {
 func openRemote(s *settings) board.Options {
 	o := remote.Options{URL: s.text("url", ""), Model: s.text("model", ""), Timeout: s.duration("timeout", 30*time.Second), Key: s.text("key", "")}
 	if o.URL == "" {
-		s.fail("the board remote wants an option url")
+		s.fail("remote needs the option url")
 	}
 	out := board.Options{Open: func(ctx context.Context) (hw.Board, error) { return remote.Dial(ctx, o) }}
 	if s.text("like", "", "", "loihi") == "loihi" {
@@ -80,7 +80,7 @@ func openSpinnaker(s *settings) board.Options {
 	return board.Options{Open: func(ctx context.Context) (hw.Board, error) { return spinnaker.New(ctx, o) }}
 }
 
-// placeWith places a network on a board that is open for no longer than that takes.
+// placeWith opens a board, places a network on it and closes the board.
 func placeWith(open func(context.Context) (hw.Board, error)) func(context.Context, *spike.Network) (hw.Placement, error) {
 	return func(ctx context.Context, n *spike.Network) (hw.Placement, error) {
 		b, err := open(ctx)

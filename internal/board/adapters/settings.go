@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// settings are a board's own, key and value; they notice which are asked for.
+// settings are a board's options by key. They record which keys the board knows.
 type settings struct {
 	given map[string]string
 	known []string
@@ -27,7 +27,7 @@ func (s *settings) text(key, standard string, among ...string) string {
 		return standard
 	}
 	if len(among) > 0 && !slices.Contains(among, v) {
-		s.fail("%s is one of %s, not %q", key, strings.Join(among, ", "), v)
+		s.fail("%s must be one of %s, not %q", key, strings.Join(among, ", "), v)
 	}
 	return v
 }
@@ -36,7 +36,7 @@ func (s *settings) number(key string, standard int) int {
 	v := s.text(key, strconv.Itoa(standard))
 	n, err := strconv.Atoi(v)
 	if err != nil {
-		s.fail("%s is a whole number, not %q", key, v)
+		s.fail("%s must be a whole number, not %q", key, v)
 	}
 	return n
 }
@@ -45,7 +45,7 @@ func (s *settings) duration(key string, standard time.Duration) time.Duration {
 	v := s.text(key, standard.String())
 	d, err := time.ParseDuration(v)
 	if err != nil || d <= 0 {
-		s.fail("%s is a time such as 30s, not %q", key, v)
+		s.fail("%s must be a time such as 30s, not %q", key, v)
 	}
 	return d
 }

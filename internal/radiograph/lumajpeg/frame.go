@@ -24,7 +24,7 @@ func (f *File) frame(marker byte, body []byte) error {
 		return damaged("frame header of %d bytes", len(body))
 	}
 	if body[0] != 8 {
-		return unsupported("%d bits a sample, only 8 are read", body[0])
+		return unsupported("%d bits a sample, must be 8", body[0])
 	}
 	n := int(body[5])
 	if n != 1 && n != 3 && n != 4 {

@@ -62,7 +62,7 @@ func runsTable(made *[4]*runs, defined *[4][]byte, destination byte) (*runs, err
 		made[destination&3] = h
 	}
 	if !h.define(defined[destination&3]) {
-		return nil, damaged("Huffman table %d is no prefix code", destination)
+		return nil, damaged("Huffman table %d is not a prefix code", destination)
 	}
 	return h, nil
 }

@@ -60,7 +60,7 @@ func sequentialTable(made *[4]*huffman, defined *[4][]byte, destination byte, co
 		made[destination&3] = h
 	}
 	if !h.define(defined[destination&3], coefficients) {
-		return nil, damaged("Huffman table %d is no prefix code", destination)
+		return nil, damaged("Huffman table %d is not a prefix code", destination)
 	}
 	return h, nil
 }

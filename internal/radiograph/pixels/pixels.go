@@ -1,5 +1,5 @@
-// Package pixels has the memory of pictures in grey, which the next picture gets when one was released: it is most of what a
-// server would otherwise leave to the garbage collector.
+// Package pixels reuses the memory of grey pictures: a new picture gets the memory of a released one. This memory is most of
+// what a server would otherwise leave to the garbage collector.
 package pixels
 
 import (

@@ -1,4 +1,4 @@
-// Package hwtest holds every board to the contract of package hw. An adapter's test calls [Run].
+// Package hwtest tests whether a board keeps the contract of package hw. An adapter's test calls [Run].
 package hwtest
 
 import (
@@ -46,7 +46,7 @@ func Run(t *testing.T, open func(t *testing.T) hw.Board) {
 	}
 }
 
-// Network is one that every board can run that takes int8 weights and integrate-and-fire neurons with reset to zero: a
+// Network is a network for every board with int8 weights and integrate-and-fire neurons with reset to zero: a
 // convolution with stride, one with padding, and a dense layer, whose scales and thresholds are such that floating point
 // rounds nothing.
 func Network() *spike.Network {
@@ -93,7 +93,7 @@ func Input(n *spike.Network, seed uint64) spike.Train {
 	return in
 }
 
-// Output is room for what a network makes of a train.
+// Output allocates a train for a network's output.
 func Output(t *testing.T, n *spike.Network, in spike.Train) spike.Train {
 	t.Helper()
 	shapes, err := n.Shapes()
@@ -104,7 +104,7 @@ func Output(t *testing.T, n *spike.Network, in spike.Train) spike.Train {
 	return spike.Train{Axis: n.Axis, Shape: s, Counts: make([]uint8, len(in.Counts)/n.Input.Len()*s.Len())}
 }
 
-// Load places and loads a network that has to fit.
+// Load places and loads a network. The test fails if it does not fit.
 func Load(t *testing.T, b hw.Board, n *spike.Network) hw.Program {
 	t.Helper()
 	placed, err := b.Place(t.Context(), n)
@@ -121,13 +121,13 @@ func Load(t *testing.T, b hw.Board, n *spike.Network) hw.Program {
 func capabilities(t *testing.T, b hw.Board) {
 	c := b.Capabilities()
 	if b.Name() == "" || len(c.Axes) == 0 || len(c.Layers) == 0 || len(c.Dynamics) == 0 || c.MaxCount < 1 || c.MaxCount > 255 || c.MaxSteps < 1 {
-		t.Errorf("%q says too little: %+v", b.Name(), c)
+		t.Errorf("%q leaves required capabilities out: %+v", b.Name(), c)
 	}
 	if !slices.Contains([]hw.Fidelity{hw.Silicon, hw.ExactEmulator, hw.Approximate, hw.Float}, c.Fidelity) {
 		t.Errorf("fidelity %q", c.Fidelity)
 	}
 	if err := b.Health(t.Context()); err != nil {
-		t.Errorf("a fresh board is not well: %v", err)
+		t.Errorf("a fresh board is not healthy: %v", err)
 	}
 }
 
@@ -148,7 +148,7 @@ func report(t *testing.T, b hw.Board) {
 	for i, l := range r.Layers {
 		layer, spiking := n.Layers[[]int{0, 2, 5}[i]].Name(), n.Layers[[]int{1, 3, 6}[i]].Name()
 		if l.Layer != layer || l.Neurons != spiking || l.NeuronCount != neurons[i] || l.Synapses != synapses[i] {
-			t.Errorf("%+v, want %s and %s with %d neurons and %d synapses", l, layer, spiking, neurons[i], synapses[i])
+			t.Errorf("%+v, expected %s and %s with %d neurons and %d synapses", l, layer, spiking, neurons[i], synapses[i])
 		}
 		if l.ClippedWeights > l.Weights || l.RoundedWeights > l.Weights || l.Weights == 0 {
 			t.Errorf("%s: %d clipped and %d rounded of %d weights", layer, l.ClippedWeights, l.RoundedWeights, l.Weights)
@@ -211,7 +211,7 @@ func refusals(t *testing.T, b hw.Board) {
 		}
 		var refusal *hw.Refusal
 		if !errors.As(err, &refusal) {
-			t.Errorf("%s is no capability, but: %v", ask.name, err)
+			t.Errorf("%s is not a capability, but: %v", ask.name, err)
 			continue
 		}
 		named := slices.ContainsFunc(refusal.Reasons, func(r hw.Reason) bool { return r.Layer == ask.layer && r.Reason != "" })
@@ -245,7 +245,7 @@ func run(t *testing.T, r spike.Runner, n *spike.Network, in spike.Train) outcome
 	o.Stats, err = r.Run(t.Context(), in, out, spike.RunOptions{Recorder: &o.Rec, OnStep: func(step int, counts []uint8) error {
 		o.Told = append(o.Told, step)
 		if !slices.Equal(counts, out.Step(step)) {
-			return fmt.Errorf("step %d: told of other counts than were written", step)
+			return fmt.Errorf("step %d: OnStep got other counts than were written to out", step)
 		}
 		return nil
 	}})
@@ -278,10 +278,10 @@ func spikes(t *testing.T, b hw.Board) {
 		out := Output(t, n, in)
 		stats, seen, err := p.Measure(t.Context(), in, out, spike.RunOptions{})
 		if err != nil || stats != got.Stats || !slices.Equal(out.Counts, got.Out) {
-			t.Errorf("seed %d: measured, it runs otherwise: %+v, %v", seed, stats, err)
+			t.Errorf("seed %d: Measure differs from Run: %+v, %v", seed, stats, err)
 		}
 		if seen.BoardSteps < in.Steps() {
-			t.Errorf("%d steps on the board for %d", seen.BoardSteps, in.Steps())
+			t.Errorf("%d steps on the board for %d steps of the network", seen.BoardSteps, in.Steps())
 		}
 		if measured := seen.Energy != nil || seen.DeviceTime != nil; measured && b.Capabilities().Fidelity != hw.Silicon {
 			t.Error("energy or device time without a device")
@@ -295,7 +295,7 @@ func spikes(t *testing.T, b hw.Board) {
 		t.Fatal(err)
 	}
 	if _, ok := compiled.(hw.Program); !ok {
-		t.Errorf("Compile gives a %T, a hw.Program is wanted", compiled)
+		t.Errorf("Compile returns a %T, expected a hw.Program", compiled)
 	}
 }
 
@@ -315,7 +315,7 @@ func quantised(t *testing.T, b hw.Board) {
 	}
 	q, exact := hw.Quantise(n, placed)
 	if q == nil {
-		t.Skip("it is not told")
+		t.Skip("the quantised network is not known")
 	}
 	simulator, err := spike.Simulator{}.Compile(t.Context(), q)
 	if err != nil {
@@ -371,7 +371,7 @@ func runsDoNotMeet(t *testing.T, b hw.Board) {
 		want[i] = run(t, p, n, Input(n, uint64(i)))
 	}
 	if cmp.Equal(want[0].Out, want[1].Out) {
-		t.Error("two inputs with the same output show nothing")
+		t.Error("two inputs have the same output, so the test would show nothing")
 	}
 	var wg sync.WaitGroup
 	for g := range 4 {
@@ -379,7 +379,7 @@ func runsDoNotMeet(t *testing.T, b hw.Board) {
 			for i := range want {
 				i = (i + g) % len(want)
 				if got := run(t, p, n, Input(n, uint64(i))); !cmp.Equal(got, want[i]) {
-					t.Errorf("input %d: another answer beside other runs", i)
+					t.Errorf("input %d: the answer changes when other runs go on at the same time", i)
 				}
 			}
 		})
@@ -395,7 +395,7 @@ func fewerSteps(t *testing.T, b hw.Board) {
 	for _, steps := range []int{0, 1, 5} {
 		in.Counts = in.Counts[:steps*n.Input.Len()]
 		if got := run(t, p, n, in); !slices.Equal(got.Out, all.Out[:len(got.Out)]) || len(got.Told) != steps {
-			t.Errorf("%d steps differ from the first of %d", steps, n.Steps)
+			t.Errorf("a run of %d steps differs from the first steps of a run of %d", steps, n.Steps)
 		}
 		in = Input(n, 1)
 	}
@@ -429,7 +429,7 @@ func stops(t *testing.T, b hw.Board) {
 	}
 	enough := errors.New("enough")
 	if _, err := p.Run(t.Context(), in, Output(t, n, in), spike.RunOptions{OnStep: func(int, []uint8) error { return enough }}); err != enough {
-		t.Errorf("%v, want the caller's own error", err)
+		t.Errorf("%v, expected the caller's own error", err)
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// Simulator is the built-in simulator as a board: what the others are compared with.
+// Simulator is the built-in simulator as a board. Other boards are compared with it.
 func Simulator() hw.Board { return &simulator{} }
 
 type simulator struct {

@@ -1,8 +1,8 @@
-// Package loihi runs networks as Intel's Loihi would: an emulator of its fixed-point arithmetic, integer for integer as
-// Lava's bit-accurate models define it, and a [hw.Board] on it that places networks within a chip's limits.
+// Package loihi emulates Intel's Loihi. It has an emulator of the chip's fixed-point arithmetic, integer for integer as
+// Lava's bit-accurate models define it, and a [hw.Board] on top of it that places networks within a chip's limits.
 //
-// The arithmetic is checked against recordings of Lava and of a real chip. The board itself has never been silicon: where
-// its neurons sit is counted, not tried.
+// The arithmetic is checked against recordings of Lava and of a real chip. No network has run on a chip through this
+// package: placing counts neurons, synapses and axons against the published limits and was not tried on a chip.
 package loihi
 
 import (
@@ -20,7 +20,7 @@ type Options struct {
 	Chips int  // 1 if 0
 }
 
-// New gives an emulated board.
+// New returns an emulated board.
 func New(o Options) (hw.Board, error) {
 	if o.Chip.Name == "" {
 		o.Chip = Loihi2
@@ -87,7 +87,7 @@ func (b *board) Close() error {
 	return nil
 }
 
-// Place takes no hardware.
+// Place needs no hardware.
 func (b *board) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
 	if err := b.Health(ctx); err != nil {
 		return nil, err
@@ -131,24 +131,24 @@ func (b *board) Place(ctx context.Context, n *spike.Network) (hw.Placement, erro
 // refuse names everything in a network that the chip has no way to run.
 func (b *board) refuse(n *spike.Network, stages []hw.Stage, refusal *hw.Refusal) {
 	if n.Axis != spike.Steps {
-		refusal.Add("", "the rows of the picture are its time; the chip is shown a whole picture for several steps")
+		refusal.Add("", "its time runs along the rows of the picture; the chip is shown the whole picture for several steps")
 	}
 	if len(stages) == 0 {
 		refusal.Add("", "it has no layer between its first neurons and its read-out")
 	}
 	if len(stages) > 0 && stages[0].MaxCount > 1 && !b.chip.Graded {
-		refusal.Add(n.Source.LayerName, "its spikes come several to a step, and %s has no graded spikes", b.chip.Name)
+		refusal.Add(n.Source.LayerName, "a neuron sends several spikes in a step, and %s has no graded spikes", b.chip.Name)
 	}
 	for _, l := range n.Layers {
 		switch l := l.(type) {
 		case *spike.MaxPool2D:
-			refusal.Add(l.LayerName, "max-pooling; the chip adds spikes up and knows no maximum")
+			refusal.Add(l.LayerName, "max-pooling; the chip adds spikes up and cannot take a maximum")
 		case *spike.Neurons:
 			switch {
 			case l.Dynamics == spike.SpikingReLU:
-				refusal.Add(l.LayerName, "spiking_relu fires several times a step and keeps the rest; the chip's neurons fire once and are reset to zero")
+				refusal.Add(l.LayerName, "a spiking_relu neuron fires several times a step and keeps the rest; the chip's neurons fire once and are reset to zero")
 			case l.MaxCount() > 1:
-				refusal.Add(l.LayerName, "its spikes are graded, up to %d in a step; the chip's neurons that integrate and fire emit binary ones", l.Most)
+				refusal.Add(l.LayerName, "its spikes are graded, up to %d in a step; the chip's integrate-and-fire neurons send binary spikes", l.Most)
 			case l.Reset != spike.ResetToZero:
 				refusal.Add(l.LayerName, "reset %q: the chip resets to zero", l.Reset)
 			}
@@ -165,7 +165,7 @@ func (b *board) measure(stages []hw.Stage, refusal *hw.Refusal) {
 	}
 	for _, s := range b.sizes(0, neurons, synapses) {
 		if s.Available > 0 && s.Used > s.Available {
-			refusal.Add("", "it has %d %s, there are %d", s.Used, s.Name, s.Available)
+			refusal.Add("", "it has %d %s, the board has %d", s.Used, s.Name, s.Available)
 		}
 	}
 }
@@ -185,7 +185,7 @@ func (b *board) place(stages []hw.Stage, report *hw.Report, refusal *hw.Refusal)
 		m := mapping{in: s.In, out: s.Out, kernel: s.Weighted.Kernel, stride: s.Weighted.Stride, paddings: [2]int{w.PadTop, w.PadLeft}}
 		var ok bool
 		if r.Cores, readers, ok = m.cores(b.chip, readers); !ok {
-			refusal.Add(r.Layer, "a neuron has more connections than a core of %s can take", b.chip.Name)
+			refusal.Add(r.Layer, "a neuron has more connections than a core of %s can hold", b.chip.Name)
 			return
 		}
 		cores += r.Cores
@@ -194,6 +194,6 @@ func (b *board) place(stages []hw.Stage, report *hw.Report, refusal *hw.Refusal)
 	}
 	report.Resources = b.sizes(cores, neurons, synapses)
 	if all := b.chips * b.chip.Cores; cores > all {
-		refusal.Add("", "it takes %d cores of %s, there are %d", cores, b.chip.Name, all)
+		refusal.Add("", "it needs %d cores of %s, there are %d", cores, b.chip.Name, all)
 	}
 }

@@ -2,7 +2,7 @@ package loihi
 
 import "github.com/spikeray/spikeray/pkg/spike"
 
-// Chip is the limits that a network is placed within. 0 is a limit that no public document gives: it is not checked.
+// Chip holds the limits within which a network is placed. A limit of 0 is not public, and is not checked.
 //
 // How synapses are packed in a core's memory is not public. Every connection is counted with the eight bits of its
 // weight, the connections of a convolution one by one: chips and tools that share kernels or leave out zeros need less,
@@ -13,8 +13,8 @@ type Chip struct {
 	CoreNeurons int
 	// CoreSynapses is connections of eight bits.
 	CoreSynapses int
-	// CoreInputs is the axons that reach a core, one for each neuron that it hears of; CoreOutputs those that leave it,
-	// one for each of its neurons and core that hears of it.
+	// CoreInputs is the number of axons into a core, one for each neuron that sends spikes to it. CoreOutputs is the number
+	// of axons out of a core, one for each pair of a neuron of the core and a core that receives its spikes.
 	CoreInputs, CoreOutputs int
 	// Graded says that a spike can carry a number.
 	Graded bool

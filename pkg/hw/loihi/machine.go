@@ -2,7 +2,7 @@ package loihi
 
 import "fmt"
 
-// Layer is synapses and the neurons that they drive.
+// Layer is a layer of synapses and the neurons that they drive.
 type Layer struct {
 	Synapses Synapses
 	Neurons  *LIF
@@ -10,11 +10,11 @@ type Layer struct {
 	Start []int32
 }
 
-// Machine is a chain of layers that take their steps side by side, as on the chip: what a layer's synapses take in at a
-// step reaches its neurons at the next. A spike train of T steps is through L layers after T+L.
+// Machine is a chain of layers that take their steps at the same time, as on the chip: what reaches a layer's synapses in
+// one step reaches its neurons in the next. A spike train of T steps has passed L layers after T+L steps.
 type Machine struct{ layers []Layer }
 
-// NewMachine checks that the layers fit one another.
+// NewMachine returns a machine of the layers, or an error if they do not fit one another.
 func NewMachine(layers ...Layer) (*Machine, error) {
 	if len(layers) == 0 {
 		return nil, fmt.Errorf("loihi: no layers")
@@ -43,7 +43,7 @@ type State struct {
 
 type layerState struct{ activation, u, v, spikes []int32 }
 
-// NewState makes the memory of a run, reset.
+// NewState allocates the memory of a run and resets it.
 func (m *Machine) NewState() *State {
 	s := &State{machine: m}
 	for _, l := range m.layers {
@@ -68,7 +68,7 @@ func (s *State) Reset() {
 	}
 }
 
-// Step takes one step with the spikes in. Spikes gives what every layer made of it.
+// Step takes one step with the spikes in. Spikes returns each layer's output.
 func (s *State) Step(in []int32) {
 	for i := range s.layers {
 		l, state := &s.machine.layers[i], &s.layers[i]
@@ -78,5 +78,5 @@ func (s *State) Step(in []int32) {
 	}
 }
 
-// Spikes is what a layer's neurons emitted in the last step, 0 or 1 each. The slice is the state's.
+// Spikes are the spikes of a layer's neurons in the last step, 0 or 1 each. The slice belongs to the state.
 func (s *State) Spikes(layer int) []int32 { return s.layers[layer].spikes }

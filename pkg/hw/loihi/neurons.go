@@ -8,7 +8,7 @@ const (
 	shift    = 6       // activations and thresholds are this many bits above the states' lowest
 	maxDecay = 1<<12 - 1
 	maxVth   = 1<<17 - 1
-	maxBias  = 1<<12 - 1 // of a mantissa; -4096 is possible too
+	maxBias  = 1<<12 - 1 // of a mantissa; the smallest is -4096
 	maxExp   = 7
 )
 
@@ -34,17 +34,17 @@ func (l *LIF) check() error {
 	case l.Neurons < 1:
 		return fmt.Errorf("loihi: %d neurons", l.Neurons)
 	case l.DU < 0 || l.DU > maxDecay || l.DV < 0 || l.DV > maxDecay:
-		return fmt.Errorf("loihi: decays %d and %d, 0 to %d are possible", l.DU, l.DV, maxDecay)
+		return fmt.Errorf("loihi: decays %d and %d, each must be 0 to %d", l.DU, l.DV, maxDecay)
 	case l.Threshold < 0 || l.Threshold > maxVth:
-		return fmt.Errorf("loihi: threshold %d, 0 to %d are possible", l.Threshold, maxVth)
+		return fmt.Errorf("loihi: threshold %d, must be 0 to %d", l.Threshold, maxVth)
 	case l.BiasExponent < -maxExp || l.BiasExponent > maxExp:
-		return fmt.Errorf("loihi: bias exponent %d, at most %d is possible", l.BiasExponent, maxExp)
+		return fmt.Errorf("loihi: bias exponent %d, must be at most %d", l.BiasExponent, maxExp)
 	case l.BiasMantissa != nil && len(l.BiasMantissa) != l.Neurons:
 		return fmt.Errorf("loihi: %d biases for %d neurons", len(l.BiasMantissa), l.Neurons)
 	}
 	for _, m := range l.BiasMantissa {
 		if m < -maxBias-1 || m > maxBias {
-			return fmt.Errorf("loihi: bias mantissa %d, %d to %d are possible", m, -maxBias-1, maxBias)
+			return fmt.Errorf("loihi: bias mantissa %d, must be %d to %d", m, -maxBias-1, maxBias)
 		}
 	}
 	return nil

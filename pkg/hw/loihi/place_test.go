@@ -22,7 +22,7 @@ func TestShippedModelsAreRefused(t *testing.T) {
 		_, err = model.Decode(t.Context(), file, model.DecodeOptions{Backend: open(t, Options{})})
 		var refusal *hw.Refusal
 		if !errors.As(err, &refusal) {
-			t.Fatalf("%s: %v, a refusal is wanted", name, err)
+			t.Fatalf("%s: %v, expected a refusal", name, err)
 		}
 		for _, says := range []string{name, "loihi", "rows", "max-pooling", `"pool2"`, `"spike2"`, "spiking_relu"} {
 			if !strings.Contains(err.Error(), says) {
@@ -43,7 +43,7 @@ func TestRefusals(t *testing.T) {
 		layer  string
 		says   string
 	}{
-		"threshold": {func(n *spike.Network) { spiking(n).Threshold = 1025 }, Options{}, "spike1", "65600 steps of the weights before it, at most 65536"},
+		"threshold": {func(n *spike.Network) { spiking(n).Threshold = 1025 }, Options{}, "spike1", "65600 steps of the weights before it, must be at most 65536"},
 		"bias":      {func(n *spike.Network) { conv(n).Bias[0] = 65 }, Options{}, "conv1", "4095 steps"},
 		"start":     {func(n *spike.Network) { spiking(n).Start.Value = -1025 }, Options{}, "spike1", "starts at"},
 		"early":     {func(n *spike.Network) { spiking(n).Start.Value = 2.75 }, Options{}, "spike1", "until the first spikes"},
@@ -54,8 +54,8 @@ func TestRefusals(t *testing.T) {
 		"infinite":  {func(n *spike.Network) { conv(n).Scale[1] = inf() }, Options{}, "conv1", "not finite"},
 		"sums":      {manyInputs, Options{}, "dense", "32 bits"},
 		"no layers": {func(n *spike.Network) { n.Layers = nil }, Options{}, "", "no layer"},
-		"cores":     {func(*spike.Network) {}, Options{Chip: Chip{Name: "few", Cores: 2, CoreNeurons: 150}}, "", "takes 3 cores of few, there are 2"},
-		"neurons":   {func(*spike.Network) {}, Options{Chip: Chip{Name: "few", Cores: 2, CoreNeurons: 100}}, "", "277 neurons, there are 200"},
+		"cores":     {func(*spike.Network) {}, Options{Chip: Chip{Name: "few", Cores: 2, CoreNeurons: 150}}, "", "needs 3 cores of few, there are 2"},
+		"neurons":   {func(*spike.Network) {}, Options{Chip: Chip{Name: "few", Cores: 2, CoreNeurons: 100}}, "", "277 neurons, the board has 200"},
 		"inputs":    {func(*spike.Network) {}, Options{Chip: with(small, func(c *Chip) { c.CoreInputs = 149 })}, "dense", "more connections"},
 		"synapses":  {func(*spike.Network) {}, Options{Chip: with(small, func(c *Chip) { c.CoreSynapses = 149 })}, "dense", "more connections"},
 		"one sign": {func(n *spike.Network) {

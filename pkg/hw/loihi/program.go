@@ -76,7 +76,7 @@ func (p *program) Measure(ctx context.Context, in, out spike.Train, opt spike.Ru
 			step = in.Counts[now*size:][:size]
 			for i, n := range step {
 				if int(n) > p.stages[0].MaxCount {
-					return stats, seen, fmt.Errorf("loihi: step %d brings %d spikes at once, the network's source emits at most %d", now, n, p.stages[0].MaxCount)
+					return stats, seen, fmt.Errorf("loihi: step %d has %d spikes of one neuron, but the network's source emits at most %d", now, n, p.stages[0].MaxCount)
 				}
 				r.spikes[i] = int32(n)
 			}

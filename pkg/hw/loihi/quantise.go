@@ -65,7 +65,7 @@ func quantise(s *hw.Stage, depth, steps int, refusal *hw.Refusal) (l Layer, q si
 		threshold, above = math.Ceil(at/(1<<shift))-1, 1
 	}
 	if threshold > maxVth {
-		refusal.Add(r.Neurons, "its threshold is %.6g steps of the weights before it, at most %d are possible", r.Threshold/r.Scale, (maxVth+1)<<shift/potentialSteps)
+		refusal.Add(r.Neurons, "its threshold is %.6g steps of the weights before it, must be at most %d", r.Threshold/r.Scale, (maxVth+1)<<shift/potentialSteps)
 		return
 	}
 	n.Threshold = int32(threshold)
@@ -73,7 +73,7 @@ func quantise(s *hw.Stage, depth, steps int, refusal *hw.Refusal) (l Layer, q si
 	current, potential := worstCase(s, weights, n, start, steps)
 	r.Reach = max(current, potential) / stateMax
 	if current >= 1<<(31+shift) {
-		refusal.Add(r.Layer, "its sums could leave 32 bits")
+		refusal.Add(r.Layer, "its sums could overflow 32 bits")
 		return
 	}
 	r.Exact = r.RoundedWeights == 0 && r.BiasError == 0 && exactStart && n.DV == 0 && sameFiring(&r, n, grid, potential, steps)
@@ -81,7 +81,7 @@ func quantise(s *hw.Stage, depth, steps int, refusal *hw.Refusal) (l Layer, q si
 	q = newSimulated(s, weights, n, start, grid)
 	for i, v := range start {
 		if start[i], ok = n.before(v, i, depth); !ok {
-			refusal.Add(r.Neurons, "its starting voltage cannot be kept until the first spikes reach it, after %d steps with nothing but its bias", depth)
+			refusal.Add(r.Neurons, "its starting voltage cannot be kept until the first spikes arrive, since only its bias arrives for %d steps", depth)
 			return
 		}
 	}
@@ -263,7 +263,7 @@ func newSynapses(s *hw.Stage, weights []int32) (Synapses, error) {
 	channels, taps := s.Out.C, len(weights)/s.Out.C
 	if s.In.H == 1 && s.In.W == 1 && taps == s.In.C {
 		if slices.Max(weights) <= 0 && slices.Min(weights) < -127 {
-			return nil, errors.New("a weight of -128 where none is above 0: doubled, it is one more than the chip holds")
+			return nil, errors.New("a weight of -128 where none is above 0: doubled, it is outside the chip's range")
 		}
 		dense := make([]int32, len(weights))
 		for i := range taps {

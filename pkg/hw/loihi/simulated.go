@@ -41,7 +41,7 @@ func newSimulated(s *hw.Stage, weights []int32, n *LIF, start []int32, grid int3
 	return q
 }
 
-// Quantised implements [hw.Quantised]. There is none for starting voltages that are drawn.
+// Quantised implements [hw.Quantised]. It is nil for starting voltages that are drawn at random.
 func (p *program) Quantised() (*spike.Network, bool) {
 	q, exact, stage := *p.net, true, 0
 	q.Layers = slices.Clone(p.net.Layers)

@@ -19,7 +19,7 @@ type Dense struct {
 	weights  []int32 // [in][out]
 }
 
-// NewDense takes weights [out][in] to the chip's: clips them to [-256, 255] where both signs occur and to 255 in magnitude
+// NewDense converts weights [out][in] to the chip's: it clips them to [-256, 255] if both signs occur and to 255 in magnitude
 // otherwise, and clears the bits that weightBits (1 to 8) leave out. The sum of a step is shifted left by the exponent,
 // or right by a negative one. Without graded, a spike counts once whatever its value.
 func NewDense(weights []int32, in, out, weightBits, exponent int, graded bool) (*Dense, error) {
@@ -27,7 +27,7 @@ func NewDense(weights []int32, in, out, weightBits, exponent int, graded bool) (
 		return nil, fmt.Errorf("loihi: %d weights for %d inputs and %d outputs", len(weights), in, out)
 	}
 	if weightBits < 1 || weightBits > 8 || exponent < -8 || exponent > 7 {
-		return nil, fmt.Errorf("loihi: weights of %d bits with exponent %d, 1 to 8 bits and -8 to 7 are possible", weightBits, exponent)
+		return nil, fmt.Errorf("loihi: weights of %d bits with exponent %d, must be 1 to 8 bits and exponent -8 to 7", weightBits, exponent)
 	}
 	d := &Dense{in: in, out: out, exponent: exponent, graded: graded, weights: make([]int32, len(weights))}
 	lowest, highest := weights[0], weights[0]

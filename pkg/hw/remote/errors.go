@@ -10,17 +10,17 @@ import (
 	"github.com/spikeray/spikeray/pkg/hw"
 )
 
-// What goes wrong beside a context that ends (its own error), a closed board (hw.ErrClosed) and a network that cannot run
-// there (*hw.Refusal).
+// The errors of a board host, besides the context's own error, hw.ErrClosed for a closed board and *hw.Refusal for a
+// network that the board cannot run.
 var (
-	// ErrNoAnswer: no whole answer came. The host is not there, was killed, or broke off, or it does not speak HTTP.
-	ErrNoAnswer = errors.New("remote: no whole answer from the board host")
+	// ErrNoAnswer: no complete answer came. The host is not running, was killed or broke off, or does not speak HTTP.
+	ErrNoAnswer = errors.New("remote: no complete answer from the board host")
 	// ErrLate: the host did not answer within Options.Timeout. It is a [hw.ErrLate].
 	ErrLate = hw.NewError(hw.ErrLate, "remote: the board host is late")
-	// ErrAnswer: the host's answer is not what the protocol, the network or its own word ask for. It is a [hw.ErrAnswer].
+	// ErrAnswer: the host's answer contradicts the protocol, the network or what the host said before. It is a [hw.ErrAnswer].
 	ErrAnswer = hw.NewError(hw.ErrAnswer, "remote: wrong answer from the board host")
 	// ErrNetworkDiffers: the host runs another network than the one that was placed. It is an ErrAnswer too.
-	ErrNetworkDiffers = fmt.Errorf("%w: it runs another network", ErrAnswer)
+	ErrNetworkDiffers = fmt.Errorf("%w: the host runs another network", ErrAnswer)
 	// ErrOwned: the board belongs to someone else.
 	ErrOwned = errors.New("remote: the board has another owner")
 )

@@ -270,7 +270,7 @@ func TestLateHost(t *testing.T) {
 		t.Errorf("the caller's deadline: %v", err)
 	}
 	if err := b.Health(t.Context()); err != nil {
-		t.Errorf("late, but it says that it is well: %v", err)
+		t.Errorf("late, but it says that it is healthy: %v", err)
 	}
 }
 
@@ -519,7 +519,7 @@ func TestHostileRequests(t *testing.T) {
 		}
 		var e oip.ErrorResponse
 		if err := json.NewDecoder(resp.Body).Decode(&e); err != nil || e.Error == "" || resp.StatusCode != c.status {
-			t.Errorf("%s: status %d, %d is wanted, and %q says why: %v", what, resp.StatusCode, c.status, e.Error, err)
+			t.Errorf("%s: status %d, expected %d; its error is %q (%v)", what, resp.StatusCode, c.status, e.Error, err)
 		}
 		resp.Body.Close()
 	}

@@ -132,7 +132,7 @@ func encodeNetwork(n *spike.Network) (file []byte, digest string, err error) {
 		return nil, "", fmt.Errorf("remote: describing the network: %w", err)
 	}
 	if size := 8 + len(head) + len(data); size > maxFileBytes {
-		return nil, "", fmt.Errorf("remote: the network takes %d bytes, at most %d are sent", size, maxFileBytes)
+		return nil, "", fmt.Errorf("remote: the network has %d bytes, must be at most %d", size, maxFileBytes)
 	}
 	file = binary.LittleEndian.AppendUint64(make([]byte, 0, 8+len(head)+len(data)), uint64(len(head)))
 	file = append(append(file, head...), data...)

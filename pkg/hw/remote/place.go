@@ -16,8 +16,8 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// Place sends the network to the host, which says what becomes of it. It waits for the board to be free of other requests of
-// this process, and makes this process the board's owner.
+// Place sends the network to the host, which reports how it fits. Place waits until the board has finished this process's
+// other requests, and makes this process the board's owner.
 func (b *board) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
 	if err := b.alive(ctx); err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func (b *board) Place(ctx context.Context, n *spike.Network) (hw.Placement, erro
 		if neurons, ok := l.(*spike.Neurons); ok {
 			p.layers = append(p.layers, layerOutput{neurons, p.shapes[i]})
 			if neurons.Most > 1 {
-				refusal.Add(l.Name(), "its spikes are graded, up to %d in a step; a host has neurons that integrate and fire once", neurons.Most)
+				refusal.Add(l.Name(), "its spikes are graded, up to %d in a step; a board host's integrate-and-fire neurons fire at most once", neurons.Most)
 			}
 		}
 		if names[l.Name()] {
@@ -123,7 +123,7 @@ func (p *program) verify(ctx context.Context) (r hw.Report, err error) {
 	}
 	if !slices.ContainsFunc(m.Inputs, func(t oip.TensorMetadata) bool { return p.fits(t, "in", p.net.Input) }) ||
 		!slices.ContainsFunc(m.Outputs, func(t oip.TensorMetadata) bool { return p.fits(t, "out", p.output) }) {
-		return r, wrong("inputs %v and outputs %v are not the network's", m.Inputs, m.Outputs)
+		return r, wrong("inputs %v and outputs %v do not match the network's", m.Inputs, m.Outputs)
 	}
 	text, err := m.Parameters.Text("report")
 	if err != nil {
@@ -133,13 +133,13 @@ func (p *program) verify(ctx context.Context) (r hw.Report, err error) {
 		return r, wrong("report: %v", err)
 	}
 	if len(r.Layers) != len(p.stages) {
-		return r, wrong("report of %d layers, the network has %d with weights", len(r.Layers), len(p.stages))
+		return r, wrong("a report of %d layers, expected %d, one for each layer with weights", len(r.Layers), len(p.stages))
 	}
 	for i, l := range r.Layers {
 		s := &p.stages[i]
 		neurons, synapses := s.Neurons.StateLen(s.Out, p.net.Axis), s.Synapses()
 		if l.Layer != s.Weighted.LayerName || l.Neurons != s.Neurons.LayerName || l.NeuronCount != neurons || l.Synapses != synapses {
-			return r, wrong("report of %.80q with %d neurons %.80q and %d synapses, the network has %q with %d %q and %d",
+			return r, wrong("a report of layer %.80q with %d neurons %.80q and %d synapses, expected %q with %d neurons %q and %d synapses",
 				l.Layer, l.NeuronCount, l.Neurons, l.Synapses, s.Weighted.LayerName, neurons, s.Neurons.LayerName, synapses)
 		}
 	}
@@ -153,7 +153,7 @@ func (p *program) same(parameters oip.Parameters) error {
 		return wrong("%v", err)
 	}
 	if digest != p.digest {
-		return fmt.Errorf("%w: %.80q, %s was placed", ErrNetworkDiffers, digest, p.digest)
+		return fmt.Errorf("%w: %.80q, expected %s", ErrNetworkDiffers, digest, p.digest)
 	}
 	return nil
 }

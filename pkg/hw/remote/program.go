@@ -56,7 +56,7 @@ func (p *program) Run(ctx context.Context, in, out spike.Train, opt spike.RunOpt
 	return stats, err
 }
 
-// Measure has the host run the whole train, and then tells of it step by step.
+// Measure has the host run the whole train, and then calls OnStep for each step.
 func (p *program) Measure(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (stats spike.Stats, seen hw.Telemetry, err error) {
 	if err := p.board.alive(ctx); err != nil {
 		return stats, seen, err
@@ -143,7 +143,7 @@ func (p *program) infer(ctx context.Context, in spike.Train, passes int, record 
 		return nil, fmt.Errorf("%w: %w", ErrAnswer, err)
 	}
 	if r.ModelName != p.model {
-		return nil, wrong("it is from model %.80q, %q was asked", r.ModelName, p.model)
+		return nil, wrong("it is from model %.80q, expected %q", r.ModelName, p.model)
 	}
 	return r, p.same(r.Parameters)
 }
@@ -157,11 +157,11 @@ func (p *program) trains(r *oip.InferResponse, passes int, record bool) (trains 
 		}
 		t := &r.Outputs[i]
 		if want := p.tensorShape(s, passes); t.Datatype != oip.Uint8 || !slices.Equal(t.Shape, want) {
-			return nil, wrong("tensor %q is %s of shape %v, %s of %v is wanted", name, t.Datatype, t.Shape, oip.Uint8, want)
+			return nil, wrong("tensor %q is %s of shape %v, expected %s of shape %v", name, t.Datatype, t.Shape, oip.Uint8, want)
 		}
 		if d != spike.SpikingReLU {
 			if n := slices.Max(t.Data); n > 1 {
-				return nil, wrong("tensor %q has %d spikes of one neuron in one step, it fires at most once", name, n)
+				return nil, wrong("tensor %q has %d spikes of one neuron in one step, must be at most 1", name, n)
 			}
 		}
 		return t, nil
@@ -192,7 +192,7 @@ func (p *program) trains(r *oip.InferResponse, passes int, record bool) (trains 
 func count(p oip.Parameters, name string) (uint64, error) {
 	n, ok, err := p.Int(name)
 	if err != nil || !ok || n < 0 {
-		return 0, wrong("parameter %s: %v, a count is wanted", name, p[name])
+		return 0, wrong("parameter %s: %v is not a count", name, p[name])
 	}
 	return uint64(n), nil
 }
@@ -227,7 +227,7 @@ func (p *program) telemetry(parameters oip.Parameters) (stats spike.Stats, seen 
 		seen.DeviceTime = &d
 	}
 	if (measured || timed) && p.board.can.Fidelity != hw.Silicon {
-		return stats, seen, wrong("energy or device time measured, but the board's fidelity is %s", p.board.can.Fidelity)
+		return stats, seen, wrong("it reports energy or device time, but the board's fidelity is %s, not silicon", p.board.can.Fidelity)
 	}
 	return stats, seen, nil
 }

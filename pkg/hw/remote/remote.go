@@ -1,26 +1,26 @@
-// Package remote runs networks on a board whose SDK is not Go's: it lives in a process beside the board, the board host,
-// and speaks the Open Inference Protocol V2 over HTTP with binary tensors. deploy/boardhost is such a host.
+// Package remote runs networks on a board whose SDK is not written in Go. The SDK runs in a process beside the board, the
+// board host, which speaks the Open Inference Protocol V2 over HTTP with binary tensors. deploy/boardhost is such a host.
 //
-// The protocol's own requests are used as they are: GET v2/health/ready, GET v2, GET v2/models/NAME and POST
-// v2/models/NAME/infer. What it leaves open is filled as follows.
+// The requests are the protocol's own: GET v2/health/ready, GET v2, GET v2/models/NAME and POST v2/models/NAME/infer. The
+// rules for what the protocol leaves open are these.
 //
 //   - The parameters of GET v2 are "board", its name ([a-z0-9_]{1,32}), and "capabilities", a [hw.Capabilities] in JSON.
 //   - A network goes to the host by Triton's POST v2/repository/models/NAME/load, as the parameter
 //     "file:1/network.safetensors": weights and, in the metadata, layers with the fields of docs/MODEL_FILE.md. NAME is
 //     "spikeray-" and the 64 hex digits of the file's SHA-256. A host that cannot run it answers 400 with "reasons", a
-//     list of {"layer", "reason"}, beside "error". With [Options.Model] nothing is sent: the host has the file already.
+//     list of {"layer", "reason"}, beside "error". With [Options.Model] nothing is sent: the host already has the file.
 //   - The parameters of GET v2/models/NAME are "network", "sha256:" and the digest of the file that it runs, and
-//     "report", a [hw.Report] in JSON. Another digest than the client's is refused, at each answer too.
+//     "report", a [hw.Report] in JSON. Every answer has "network" too. The client refuses a digest other than its own.
 //   - Spikes are UINT8: "in" as [T][H][W][C] (axis rows: [H][W][C]) and "out" likewise. "layer/NAME" is what the neurons
 //     of that name emitted, before pooling; it is asked for only when someone records it, and its parameter
 //     "synaptic_operations" counts those that drove it.
 //   - The parameters of an answer are "network", "spikes", "synaptic_operations", "clipped", "board_steps" and
 //     "saturated", whole numbers that a host counts, and, from silicon that measured them, "energy_joules" and
 //     "device_time_ns".
-//   - A board has one owner: load, infer and unload carry the parameter "owner", and while one owner uses the board another
-//     is answered 409. Unload gives it back; so does silence, after a time that the host chooses. An owner that crashed
-//     does neither: with "owner_key" and "owner_epoch", a whole number, another owner of the same key whose epoch is no
-//     older takes over at once.
+//   - A board has one owner: load, infer and unload carry the parameter "owner". While one owner uses the board, another is
+//     answered 409. The owner loses the board when it unloads the network, or after it has sent nothing for a time that the
+//     host chooses. After a crash a new process need not wait that long: with the same "owner_key" and an "owner_epoch", a
+//     whole number, that is at least as large, it takes the board over at once.
 package remote
 
 import (
@@ -47,17 +47,18 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// Options say where the host is.
+// Options say how to reach the host.
 type Options struct {
 	URL string // http://host:port, or https
-	// Model names a network that the host has loaded by itself, if it is not to be sent. Its digest has to be right.
+	// Model, if not empty, names a network that the host has loaded by itself. Nothing is sent; the digests must match.
 	Model string
 	// Timeout for one request; 30 s if 0.
 	Timeout time.Duration
-	// Key, if not empty, is what a later process proves by that it stands in for this one, and may take the board over
-	// from it at once. Processes that run side by side must not have the same. The host is sent its SHA-256.
+	// Key, if not empty, lets a later process with the same key take the board over from this one at once. Processes that run
+	// at the same time must have different keys. Only the key's SHA-256 is sent to the host.
 	Key string
-	// Epoch tells processes of one key apart, the later has the larger; 0 is the nanosecond in which this one began.
+	// Epoch orders processes with the same key: a later process has a larger epoch. 0 stands for the time at which this
+	// process began, in nanoseconds.
 	Epoch int64
 }
 
@@ -70,11 +71,11 @@ const (
 	closeGrace = 2 * time.Second
 )
 
-// Dial asks the host what it is. The board is named "remote-" and the host's name for it.
+// Dial connects to the host and asks for its capabilities. The board's name is "remote-" and the host's name for it.
 func Dial(ctx context.Context, o Options) (hw.Board, error) {
 	base, err := url.Parse(o.URL)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.User != nil {
-		return nil, fmt.Errorf("remote: %q is no address of a board host, http://host:port is wanted", o.URL)
+		return nil, fmt.Errorf("remote: %q is not the address of a board host, expected http://HOST:PORT", o.URL)
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 30 * time.Second
@@ -83,7 +84,7 @@ func Dial(ctx context.Context, o Options) (hw.Board, error) {
 		o.Epoch = began
 	}
 	if o.Timeout < 0 {
-		return nil, fmt.Errorf("remote: a timeout of %v", o.Timeout)
+		return nil, fmt.Errorf("remote: the timeout is %v, must be above 0", o.Timeout)
 	}
 	b := &board{options: o, base: strings.TrimSuffix(base.String(), "/"), turn: make(chan struct{}, 1), loaded: map[string]bool{}, name: "remote"}
 	b.http = &http.Client{
@@ -144,7 +145,7 @@ func (b *board) introduce(ctx context.Context) error {
 	}
 	name, err := m.Parameters.Text("board")
 	if err != nil || !boardName.MatchString(name) {
-		return wrong("it says no name of its board: %.80q", name)
+		return wrong("it gives no usable name for its board: %.80q", name)
 	}
 	needed := []string{oip.BinaryTensorData}
 	if b.options.Model == "" {
@@ -152,7 +153,7 @@ func (b *board) introduce(ctx context.Context) error {
 	}
 	for _, extension := range needed {
 		if !slices.Contains(m.Extensions, extension) {
-			return wrong("it has not the extension %s", extension)
+			return wrong("it lacks the extension %s", extension)
 		}
 	}
 	text, err := m.Parameters.Text("capabilities")
@@ -165,7 +166,7 @@ func (b *board) introduce(ctx context.Context) error {
 	}
 	known := slices.Contains([]hw.Fidelity{hw.Silicon, hw.ExactEmulator, hw.Approximate, hw.Float}, c.Fidelity)
 	if !known || len(c.Axes) == 0 || len(c.Layers) == 0 || len(c.Dynamics) == 0 || c.MaxCount < 1 || c.MaxCount > 255 || c.MaxSteps < 1 {
-		return wrong("capabilities say too little: %.200q", text)
+		return wrong("its capabilities are incomplete: %.200q", text)
 	}
 	b.name = "remote-" + name
 	return nil
@@ -182,7 +183,7 @@ func (b *board) Health(ctx context.Context) error {
 	return err
 }
 
-// Close gives the board back as far as the host can be reached; what it is running for this client is broken off.
+// Close gives the board back if the host can be reached. A run that is under way for this client is stopped.
 func (b *board) Close() error {
 	b.cancel()
 	b.mu.Lock()

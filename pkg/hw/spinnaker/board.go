@@ -1,6 +1,6 @@
-// Package spinnaker runs a network on a SpiNNaker 1 board, on which sPyNNaker has loaded it, by live spikes over UDP.
+// Package spinnaker runs a network on a SpiNNaker 1 board with live spikes over UDP. sPyNNaker must have loaded the network.
 //
-// Placing and loading are the toolchain's, in a script of this kind:
+// The toolchain places and loads the network, in a script like this:
 //
 //	import spynnaker.pyNN as sim
 //	sim.setup(timestep=1.0)
@@ -14,14 +14,15 @@
 //	    sim.run(80)
 //	    sim.reset()
 //
-// There is a population for the network's source and for each of its layers of neurons, by their names, and one of a single
-// neuron, the marker. Source and marker are spike injectors, all send their spikes live, every synapse has a delay of one
-// time step, and neuron i of a population is element i of the map [H][W][C]. A run has time for the steps of a picture, one
-// more for each layer and one more. Before each, the toolchain says where its database lies and waits for our word, which
-// it gets when there is a picture; [Database] wait_on_confirmation_timeout in its configuration has to allow for that.
+// The script makes one population for the network's source and one for each of its layers of neurons, under the layers'
+// names, and a population of one neuron, the marker. Source and marker are spike injectors. All populations send their
+// spikes live, every synapse has a delay of one time step, and neuron i of a population is element i of the map [H][W][C].
+// A run must be at least as long as the steps of a picture, plus one for each layer, plus one. Before each run the toolchain
+// announces its database and waits for a confirmation, which this package sends when there is a picture to run. In the
+// toolchain's configuration, [Database] wait_on_confirmation_timeout must be long enough for that.
 //
-// What the database tells is checked before anything runs: populations, sizes, keys, ways out. Weights and thresholds it
-// does not tell; that they are the network's is for a known input to show. No board was at hand to try any of this on.
+// Populations, sizes, keys and tags are in the database and are checked before anything runs. Weights and thresholds are
+// not; only a known input shows whether they are right. None of this has been tried on a board.
 package spinnaker
 
 import (
@@ -46,25 +47,25 @@ var (
 	ErrNotReset = errors.New("spinnaker: the toolchain went on with the network instead of resetting it")
 )
 
-// Options say where board and toolchain are. The zero value is a board on the network and a toolchain on this machine.
+// Options say where the board and the toolchain are. The zero value is a board on the network and a toolchain on this machine.
 type Options struct {
-	// Notify is the address that the toolchain tells of its runs, 127.0.0.1:19999 if empty. Whoever can send to it
-	// can name a database for us to read: no other machine should.
+	// Notify is the address at which the toolchain announces its runs, 127.0.0.1:19999 if empty. Whoever can send to it can
+	// choose the database that is read, so no other machine should be able to.
 	Notify string
-	// Databases is the folder below which databases are read, any if empty.
+	// Databases is the folder in which databases must lie; any folder if empty.
 	Databases string
-	// Board, HOST:PORT, is sent to instead of the addresses in the database.
+	// Board, HOST:PORT, is used instead of the addresses in the database.
 	Board string
 	// Local is the address that spikes come back to, any port of any address if empty.
 	Local string
-	// Marker is the population that tells one step from the next; "marker" if empty.
+	// Marker is the population that separates one step from the next; "marker" if empty.
 	Marker string
 	// Timeout is how long a board may take to answer or to send a step back, 2 s if 0.
 	Timeout time.Duration
-	// Keep is how often the board is told again where its spikes go, 10 s if 0.
+	// Keep is how often the board is told again where to send its spikes, 10 s if 0.
 	Keep time.Duration
-	// After Burst packets of spikes there is a Pause, as the toolchain's own sender has it: 6 and 100 ms if 0. A board
-	// with slow steps wants both, so that its monitor can keep up; a negative Burst has no pause.
+	// After each Burst packets of spikes there is a Pause, as in the toolchain's own sender: 6 and 100 ms if 0. A board with
+	// slow steps needs the pauses so that its monitor can keep up. A negative Burst means no pauses.
 	Burst int
 	Pause time.Duration
 }
@@ -105,7 +106,7 @@ type board struct {
 	tags []Tag // to keep
 }
 
-// New waits until the toolchain has loaded a network and says so, or ctx ends.
+// New waits until the toolchain announces a loaded network, or until ctx ends.
 func New(ctx context.Context, o Options) (hw.Board, error) {
 	o.fill()
 	var via netip.AddrPort
@@ -185,7 +186,7 @@ func (b *board) loaded() (*Mapping, error) {
 	b.toolchain.mu.Lock()
 	defer b.toolchain.mu.Unlock()
 	if b.toolchain.last == nil {
-		return nil, unreadable("the toolchain has named none")
+		return nil, unreadable("the toolchain has named no database")
 	}
 	return b.toolchain.last, nil
 }
@@ -223,7 +224,7 @@ func (b *board) keep() {
 	}
 }
 
-// Place takes no hardware: it looks into what the toolchain has said of the network that it loaded.
+// Place needs no hardware: it checks the network against the database of what the toolchain has loaded.
 func (b *board) Place(ctx context.Context, n *spike.Network) (hw.Placement, error) {
 	if b.running.Err() != nil {
 		return nil, hw.ErrClosed
@@ -255,23 +256,23 @@ func (b *board) Place(ctx context.Context, n *spike.Network) (hw.Placement, erro
 // refuse names what a current-based neuron on the board cannot do.
 func refuse(n *spike.Network, stages []hw.Stage, refusal *hw.Refusal) {
 	if n.Axis != spike.Steps {
-		refusal.Add("", "the rows of the picture are its time; the board is shown a whole picture for several steps")
+		refusal.Add("", "its time runs along the rows of the picture; the board is shown the whole picture for several steps")
 	}
 	if len(stages) == 0 {
 		refusal.Add("", "it has no layer between its first neurons and its read-out")
 	} else if stages[0].MaxCount > 1 {
-		refusal.Add(n.Source.LayerName, "its spikes come several to a step; a spike on the board has no number")
+		refusal.Add(n.Source.LayerName, "a neuron sends several spikes in a step; spikes on the board are not graded")
 	}
 	for _, l := range n.Layers {
 		switch l := l.(type) {
 		case *spike.MaxPool2D:
-			refusal.Add(l.LayerName, "max-pooling; the board adds spikes up and knows no maximum")
+			refusal.Add(l.LayerName, "max-pooling; the board adds spikes up and cannot take a maximum")
 		case *spike.Neurons:
 			switch {
 			case l.Dynamics == spike.SpikingReLU:
-				refusal.Add(l.LayerName, "spiking_relu fires several times a step and keeps the rest; the board's neurons fire once and are reset")
+				refusal.Add(l.LayerName, "a spiking_relu neuron fires several times a step and keeps the rest; the board's neurons fire once and are reset")
 			case l.MaxCount() > 1:
-				refusal.Add(l.LayerName, "its spikes are graded, up to %d in a step; a spike on the board has no number", l.Most)
+				refusal.Add(l.LayerName, "its spikes are graded, up to %d in a step; spikes on the board are not", l.Most)
 			case l.Reset != spike.ResetToZero:
 				refusal.Add(l.LayerName, "reset %q: the board resets to a fixed potential", l.Reset)
 			}

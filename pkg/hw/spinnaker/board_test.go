@@ -155,7 +155,7 @@ func TestNetworkThatIsReplacedIsRefused(t *testing.T) {
 	}
 	_, err = p.Run(t.Context(), in, hwtest.Output(t, n, in), spike.RunOptions{})
 	var refusal *hw.Refusal
-	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), `layer "spike3": no such population`) {
+	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), `layer "spike3": no population with this name`) {
 		t.Errorf("%v", err)
 	}
 }
@@ -269,15 +269,15 @@ func TestSilentBoardIsNotWell(t *testing.T) {
 func TestAnotherNetworkIsRefused(t *testing.T) {
 	b := open(t)
 	for want, change := range map[string]func(*spike.Network){
-		`layer "spike3": its population has 7 neurons, 8 are wanted`: func(n *spike.Network) {
+		`layer "spike3": its population has 7 neurons, expected 8`: func(n *spike.Network) {
 			d := n.Layers[5].(*spike.Dense)
 			d.Units = 8
 			d.Weights.Int8 = slices.Repeat(d.Weights.Int8, 2)[:150*8]
 			d.Weights.Scale, d.Weights.Bias = append(d.Weights.Scale, 1), append(d.Weights.Bias, 0)
 		},
-		`layer "other": no such population is loaded`:      func(n *spike.Network) { n.Layers[1].(*spike.Neurons).LayerName = "other" },
-		`layer "input": no such population is loaded`:      func(n *spike.Network) { n.Source.LayerName = "input" },
-		`layer "marker": two of its layers have this name`: func(n *spike.Network) { n.Layers[1].(*spike.Neurons).LayerName = "marker" },
+		`layer "other": no population with this name is loaded`:                        func(n *spike.Network) { n.Layers[1].(*spike.Neurons).LayerName = "other" },
+		`layer "input": no population with this name is loaded`:                        func(n *spike.Network) { n.Source.LayerName = "input" },
+		`layer "marker": two of its layers, or a layer and the marker, have this name`: func(n *spike.Network) { n.Layers[1].(*spike.Neurons).LayerName = "marker" },
 	} {
 		n := hwtest.Network()
 		change(n)

@@ -44,17 +44,17 @@ type Data struct {
 	// Prefix is or-ed into every key, into its upper half if Upper.
 	HasPrefix, Upper bool
 	Prefix           uint16
-	// Base is or-ed into every payload; in a packet without payloads it is everyone's.
+	// Base is or-ed into every payload; in a packet without payloads it is the payload of every element.
 	HasBase  bool
 	Base     uint32 // 16 bits for Key16 and KeyPayload16
 	Time     bool   // payloads are times, in the board's time steps
 	Elements []Element
 }
 
-// Element is one as it stands in the packet. What its type has no room for is cut off.
+// Element is an element as it is in the packet. Bits that its type has no room for are cut off.
 type Element struct{ Key, Payload uint32 }
 
-// Event is an element with prefix and base.
+// Event is an element with prefix and base applied.
 type Event struct {
 	Key, Payload uint32
 	HasPayload   bool
@@ -67,7 +67,7 @@ const (
 	flagTime   = 1 << 4
 )
 
-// Append writes the packet behind b. Elements beyond the 255th are left out.
+// Append appends the packet to b. Elements beyond the 255th are left out.
 func (d *Data) Append(b []byte) []byte {
 	elements := d.Elements[:min(len(d.Elements), 255)]
 	flags := byte(d.Type)<<2 | d.Tag&3
@@ -113,13 +113,13 @@ func (t Type) read(b []byte) (uint32, []byte) {
 	return uint32(binary.LittleEndian.Uint16(b)), b[2:]
 }
 
-// ParseData reads a packet. Bytes behind its last element are ignored.
+// ParseData reads a packet. Bytes after its last element are ignored.
 func ParseData(b []byte) (*Data, error) {
 	if len(b) < 2 {
-		return nil, bad("%d bytes are no EIEIO header", len(b))
+		return nil, bad("%d bytes are too few for an EIEIO header", len(b))
 	}
 	if IsCommand(b) {
-		return nil, bad("an EIEIO command, data are wanted")
+		return nil, bad("an EIEIO command, expected data")
 	}
 	count, flags := int(b[0]), b[1]
 	d := &Data{
@@ -138,7 +138,7 @@ func ParseData(b []byte) (*Data, error) {
 	}
 	b = b[2:]
 	if len(b) < size {
-		return nil, bad("%d bytes behind the header, its %d elements need %d", len(b), count, size)
+		return nil, bad("%d bytes follow the header, but its %d elements need %d", len(b), count, size)
 	}
 	if d.HasPrefix {
 		d.Prefix, b = binary.LittleEndian.Uint16(b), b[2:]
@@ -156,7 +156,7 @@ func ParseData(b []byte) (*Data, error) {
 	return d, nil
 }
 
-// Events gives the elements with prefix and base.
+// Events returns the elements with prefix and base applied.
 func (d *Data) Events() iter.Seq[Event] {
 	return func(yield func(Event) bool) {
 		prefix := uint32(d.Prefix)
@@ -178,28 +178,28 @@ func (d *Data) Events() iter.Seq[Event] {
 	}
 }
 
-// Command is what an EIEIO command packet asks for, 14 bits.
+// Command is the command of an EIEIO command packet, 14 bits.
 type Command uint16
 
-// The commands between the toolchain and a program beside it.
+// The commands between the toolchain and this program.
 const (
-	CommandDatabase Command = 1 // it has been written, behind it its path; as an answer: it has been read
+	CommandDatabase Command = 1 // the database has been written, and its path follows; as an answer: it has been read
 	CommandStop     Command = 10
 	CommandStart    Command = 11
 )
 
-// IsCommand says whether a packet is a command, and not data.
+// IsCommand reports whether a packet is a command, not data.
 func IsCommand(b []byte) bool { return len(b) >= 2 && b[1]&0xc0 == 0x40 }
 
-// Append writes a command behind b; its data come behind that.
+// Append appends a command to b. Its data must be appended after it.
 func (c Command) Append(b []byte) []byte {
 	return binary.LittleEndian.AppendUint16(b, 1<<14|uint16(c)&0x3fff)
 }
 
-// ParseCommand reads a command, and gives what follows it.
+// ParseCommand reads a command and returns what follows it.
 func ParseCommand(b []byte) (Command, []byte, error) {
 	if !IsCommand(b) {
-		return 0, nil, bad("no EIEIO command")
+		return 0, nil, bad("not an EIEIO command")
 	}
 	return Command(binary.LittleEndian.Uint16(b) & 0x3fff), b[2:], nil
 }

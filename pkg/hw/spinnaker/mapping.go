@@ -13,19 +13,19 @@ const (
 	maxLive  = 1 << 20 // tags of all machine vertices
 )
 
-// Core is where atoms run, and the board's Ethernet chip through which one reaches them.
+// Core is a core that runs atoms, with the address of the board's Ethernet chip through which it is reached.
 type Core struct {
 	X, Y, P uint8
 	Board   string // IP address
 }
 
-// Atom is a neuron: the key that its spikes carry, and its core.
+// Atom is a neuron: its core, and the key that its spikes carry.
 type Atom struct {
 	Key  uint32
 	Core Core
 }
 
-// Tag is how live spikes leave a board: by its number, from the gatherer on the chip at X, Y.
+// Tag is a tag by which live spikes leave a board, sent by the gatherer on the chip at X, Y.
 type Tag struct {
 	Tag, X, Y uint8
 	Board     string
@@ -39,7 +39,7 @@ type Population struct {
 	whole bool   // every core's spikes leave
 }
 
-// Mapping is what is loaded, by the toolchain's database.
+// Mapping is what the toolchain has loaded, as its database says.
 type Mapping struct {
 	TimeStep    float64 // of the simulation, in microseconds
 	Steps       int     // that a run takes, 0 without end
@@ -47,7 +47,7 @@ type Mapping struct {
 	Populations map[string]*Population
 }
 
-// ReadMapping reads the database at a path. Errors that are the database's wrap [ErrDatabase].
+// ReadMapping reads the database at a path. Errors about its content wrap [ErrDatabase].
 func ReadMapping(path string) (*Mapping, error) {
 	d, err := openDatabase(path)
 	if err != nil {
@@ -80,7 +80,7 @@ func (d *database) mapping() (*Mapping, error) {
 			return nil
 		}
 		if taken[label] {
-			return unreadable("two populations are called %q", label)
+			return unreadable("two populations have the name %q", label)
 		}
 		labels[id], taken[label] = label, true
 		return nil
@@ -93,7 +93,7 @@ func (d *database) mapping() (*Mapping, error) {
 		vertex, _ := r[1].(int64)
 		label, ok := labels[app]
 		if !ok {
-			return unreadable("a part of the population %d, which is not there", app)
+			return unreadable("a part of population %d, which does not exist", app)
 		}
 		if m.Populations[label] == nil {
 			m.Populations[label] = &Population{whole: true}
@@ -182,7 +182,7 @@ func (d *database) cores() (map[int64]Core, error) {
 		p, _ := r[3].(int64)
 		board, ok := ip[nearest[chip{x, y}]]
 		if x < 0 || x > 255 || y < 0 || y > 255 || p < 0 || p > 31 || !ok {
-			return unreadable("core %d of chip %d, %d, which no board has", p, x, y)
+			return unreadable("core %d of chip %d, %d, which is on no board", p, x, y)
 		}
 		cores[vertex] = Core{uint8(x), uint8(y), uint8(p), board}
 		return nil

@@ -144,15 +144,15 @@ func TestBrokenDatabasesAreRefused(t *testing.T) {
 	journalled := write("journalled", whole)
 	write("journalled-journal", []byte{1})
 	for want, path := range map[string]string{
-		"no SQLite database":                  write("text", []byte("a file of another kind")),
-		"is being written":                    journalled,
-		"is not there or belongs":             write("half", whole[:len(whole)/2]),
-		"no file":                             folder,
-		"pipe is no file":                     pipe,
-		"long is no file":                     filepath.Join(folder, "long"),
-		"it has no table IP_tags":             write("table", edit("tableIP_tags", "tableIP_togs")),
-		`two populations are called "spike2"`: write("twice", edit("spike3", "spike2")),
-		"the board at chip 0, 0":              write("address", edit("127.0.0.0", "127.0.0.X")),
+		"not an SQLite database":                 write("text", []byte("a file of another kind")),
+		"is being written":                       journalled,
+		"does not exist or is used":              write("half", whole[:len(whole)/2]),
+		"not a regular file":                     folder,
+		"pipe is not a regular file":             pipe,
+		"long is not a regular file":             filepath.Join(folder, "long"),
+		"it has no table IP_tags":                write("table", edit("tableIP_tags", "tableIP_togs")),
+		`two populations have the name "spike2"`: write("twice", edit("spike3", "spike2")),
+		"the board at chip 0, 0":                 write("address", edit("127.0.0.0", "127.0.0.X")),
 	} {
 		if _, err := ReadMapping(path); !errors.Is(err, ErrDatabase) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)

@@ -52,11 +52,11 @@ type binding struct {
 func (p *program) bind(m *Mapping) (*binding, error) {
 	refusal := &hw.Refusal{Board: p.board.Name()}
 	if m.Proxied {
-		refusal.Add("", "the board is reached through a proxy of spalloc, which is not spoken here")
+		refusal.Add("", "the board is behind a spalloc proxy, which is not supported")
 	}
 	// A silent step tells when the last spikes of the last layer have come.
 	if need := p.net.Steps + len(p.stages) + 1; m.Steps < need {
-		refusal.Add("", "the toolchain runs it for %d time steps (0: without end), at least %d and an end are wanted", m.Steps, need)
+		refusal.Add("", "the toolchain runs it for %d time steps (0: without end), must be a fixed number of at least %d", m.Steps, need)
 	}
 	b := &binding{keys: map[uint32]neuron{}, steps: m.Steps}
 	found := map[*Population]bool{}
@@ -64,16 +64,16 @@ func (p *program) bind(m *Mapping) (*binding, error) {
 		pop := m.Populations[name]
 		switch {
 		case found[pop]:
-			refusal.Add(name, "two of its layers have this name, or its marker and a layer")
+			refusal.Add(name, "two of its layers, or a layer and the marker, have this name")
 			return nil
 		case pop == nil:
-			refusal.Add(name, "no such population is loaded")
+			refusal.Add(name, "no population with this name is loaded")
 			return nil
 		case len(pop.Atoms) != size && !pop.whole:
 			refusal.Add(name, "its population sends no live spikes")
 			return nil
 		case len(pop.Atoms) != size:
-			refusal.Add(name, "its population has %d neurons, %d are wanted", len(pop.Atoms), size)
+			refusal.Add(name, "its population has %d neurons, expected %d", len(pop.Atoms), size)
 			return nil
 		case !pop.whole:
 			refusal.Add(name, "its population sends no live spikes")
@@ -85,7 +85,7 @@ func (p *program) bind(m *Mapping) (*binding, error) {
 		}
 		for _, t := range pop.Live {
 			if !t.Strip {
-				refusal.Add(name, "its spikes leave by tag %d, which does not take the SDP header off", t.Tag)
+				refusal.Add(name, "its spikes leave by tag %d, which does not strip the SDP header", t.Tag)
 			}
 			if !slices.Contains(b.tags, t) {
 				b.tags = append(b.tags, t)

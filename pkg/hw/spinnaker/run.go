@@ -62,7 +62,7 @@ func (p *program) Measure(ctx context.Context, in, out spike.Train, opt spike.Ru
 	}
 	for i, n := range in.Counts {
 		if n > 1 {
-			return spike.Stats{}, hw.Telemetry{}, fmt.Errorf("spinnaker: %d spikes at once from neuron %d, the network's source emits at most 1", n, i%p.net.Input.Len())
+			return spike.Stats{}, hw.Telemetry{}, fmt.Errorf("spinnaker: %d spikes at once from neuron %d, must be at most 1", n, i%p.net.Input.Len())
 		}
 	}
 	select {
@@ -222,7 +222,7 @@ func (r *run) mark(step int) error {
 		}
 	}
 	if step == 0 && int64(r.times[0]) >= int64(r.bound.steps) {
-		return fmt.Errorf("%w: its time is %d, a run has %d steps", ErrNotReset, r.times[0], r.bound.steps)
+		return fmt.Errorf("%w: its time is %d, but a run has only %d steps", ErrNotReset, r.times[0], r.bound.steps)
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ func bad(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrPacket, fmt.Sprintf(format, args...))
 }
 
-// Address is a port of a core.
+// Address is the address of a port of a core.
 type Address struct {
 	X, Y uint8 // chip
 	CPU  uint8 // 0 to 31
@@ -22,7 +22,7 @@ type Address struct {
 
 // SDP is the header of a SpiNNaker Datagram Protocol packet.
 type SDP struct {
-	Reply    bool // one is wanted
+	Reply    bool // a reply is expected
 	Tag      uint8
 	To, From Address
 }
@@ -37,7 +37,7 @@ const (
 // host is where what a host sends is from.
 var host = Address{CPU: 31, Port: 7}
 
-// Append writes the header, 8 bytes, behind b. The two bytes of padding that stand before it in UDP are not part of it.
+// Append appends the header, 8 bytes, to b. It does not write the two bytes of padding that precede the header in UDP.
 func (h SDP) Append(b []byte) []byte {
 	flags := byte(sdpNoReply)
 	if h.Reply {
@@ -46,10 +46,10 @@ func (h SDP) Append(b []byte) []byte {
 	return append(b, flags, h.Tag, h.To.Port<<5|h.To.CPU&31, h.From.Port<<5|h.From.CPU&31, h.To.Y, h.To.X, h.From.Y, h.From.X)
 }
 
-// ParseSDP reads a header, and gives what follows it.
+// ParseSDP reads a header and returns what follows it.
 func ParseSDP(b []byte) (h SDP, payload []byte, err error) {
 	if len(b) < sdpSize {
-		return h, nil, bad("%d bytes are no SDP header", len(b))
+		return h, nil, bad("%d bytes are too few for an SDP header", len(b))
 	}
 	if b[0] != sdpReply && b[0] != sdpNoReply {
 		return h, nil, bad("SDP flags %#x", b[0])
@@ -68,14 +68,14 @@ const (
 	ResultOK       = 0x80
 )
 
-// Request asks something of a core's monitor.
+// Request is a request to a core's monitor.
 type Request struct {
 	Command, Sequence uint16
 	Args              [3]uint32
 	Data              []byte
 }
 
-// Append writes the request behind b.
+// Append appends the request to b.
 func (r Request) Append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint16(b, r.Command)
 	b = binary.LittleEndian.AppendUint16(b, r.Sequence)
@@ -85,16 +85,16 @@ func (r Request) Append(b []byte) []byte {
 	return append(b, r.Data...)
 }
 
-// Response is the answer to the request of the same sequence number.
+// Response is the answer to the request with the same sequence number.
 type Response struct {
 	Result, Sequence uint16
 	Data             []byte
 }
 
-// ParseResponse reads a response. Its data are b's.
+// ParseResponse reads a response. Its data is a part of b.
 func ParseResponse(b []byte) (r Response, err error) {
 	if len(b) < 4 {
-		return r, bad("%d bytes are no SCP response", len(b))
+		return r, bad("%d bytes are too few for an SCP response", len(b))
 	}
 	return Response{binary.LittleEndian.Uint16(b), binary.LittleEndian.Uint16(b[2:]), b[4:]}, nil
 }
@@ -105,7 +105,7 @@ const (
 	tagUseSender   = 1 << 30
 )
 
-// TagToSender asks that what the board sends by a tag come to the socket that this request comes from, without SDP headers.
+// TagToSender asks the board to send a tag's packets to the socket of this request, without SDP headers.
 func TagToSender(tag uint8) Request {
 	return Request{Command: CommandIPTag, Args: [3]uint32{tagStrip | tagUseSender | tagSet | uint32(tag)}}
 }
@@ -115,11 +115,11 @@ func TagState(tag uint8) Request {
 	return Request{Command: CommandIPTag, Args: [3]uint32{tagGet | uint32(tag), 1}}
 }
 
-// TagCount reads, of the answer to [TagState], the number of packets that the board has sent by the tag.
+// TagCount reads the number of packets that the board has sent by the tag from the answer to [TagState].
 func TagCount(data []byte) (uint32, error) {
 	// IP 4, MAC 6, port 2, timeout 2, flags 2, count 4, port 2, y, x, cpu
 	if len(data) < 25 {
-		return 0, bad("%d bytes are no state of a tag", len(data))
+		return 0, bad("%d bytes are too few for the state of a tag", len(data))
 	}
 	return binary.LittleEndian.Uint32(data[16:]), nil
 }

@@ -47,7 +47,7 @@ func openDatabase(path string) (*database, error) {
 	if s, err := os.Stat(path); err != nil {
 		return nil, err
 	} else if !s.Mode().IsRegular() || s.Size() > maxDatabase { // a pipe would be waited for
-		return nil, unreadable("%s is no file of at most %d bytes", path, maxDatabase)
+		return nil, unreadable("%s is not a regular file of at most %d bytes", path, maxDatabase)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -67,7 +67,7 @@ func openDatabase(path string) (*database, error) {
 
 func parseDatabase(b []byte) (*database, error) {
 	if len(b) < 100 || string(b[:16]) != "SQLite format 3\x00" {
-		return nil, unreadable("no SQLite database")
+		return nil, unreadable("not an SQLite database")
 	}
 	d := &database{file: b, page: int(binary.BigEndian.Uint16(b[16:])), tables: map[string]table{}}
 	if d.page == 1 {
@@ -164,7 +164,7 @@ type scanner struct {
 // take gives a page, the first without the file's header, and where the header's end lies in it.
 func (s *scanner) take(number int64) ([]byte, int, error) {
 	if number < 1 || number > int64(len(s.file)/s.page) || s.seen[number] {
-		return nil, 0, unreadable("page %d is not there or belongs to two places", number)
+		return nil, 0, unreadable("page %d does not exist or is used twice", number)
 	}
 	s.seen[number] = true
 	page := s.file[(number-1)*int64(s.page):][:s.usable]
@@ -186,7 +186,7 @@ func (s *scanner) walk(number int64, depth int, row func(int64, []any) error) er
 	if kind == 5 {
 		array += 4
 	} else if kind != 13 {
-		return unreadable("page %d is of kind %d, none of a table's", number, kind)
+		return unreadable("page %d is of kind %d, which a table cannot have", number, kind)
 	}
 	if array+2*cells > len(page) {
 		return unreadable("page %d has %d cells", number, cells)
@@ -221,7 +221,7 @@ func (s *scanner) leaf(cell []byte, row func(int64, []any) error) error {
 	s.left -= size + 2
 	local, overflows := s.local(int(size))
 	if len(cell) < local || overflows && len(cell) < local+4 {
-		return unreadable("a row ends behind its page")
+		return unreadable("a row ends beyond its page")
 	}
 	payload := cell[:local]
 	if overflows {

@@ -105,7 +105,7 @@ func (t *toolchain) read(path string) (*Mapping, error) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		if t.last == nil {
-			return nil, unreadable("the toolchain names none")
+			return nil, unreadable("the toolchain names no database")
 		}
 		return t.last, nil
 	}
@@ -120,7 +120,7 @@ func (t *toolchain) read(path string) (*Mapping, error) {
 		path = real
 	}
 	if !filepath.IsAbs(path) || strings.ContainsRune(path, 0) {
-		return nil, unreadable("%q is no absolute path", path)
+		return nil, unreadable("%q is not an absolute path", path)
 	}
 	m, err := ReadMapping(path)
 	if err == nil {

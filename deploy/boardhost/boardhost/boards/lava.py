@@ -47,10 +47,10 @@ class Board:
         from lava.utils import loihi
 
         if run not in ("simulation", "hardware"):
-            raise ValueError(f"run is {run!r}, simulation or hardware is wanted")
+            raise ValueError(f"run is {run!r}, must be simulation or hardware")
         hardware = run == "hardware"
         if hardware and not loihi.is_installed():
-            raise ValueError("run=hardware wants Intel's extension of Lava for Loihi, which is not installed")
+            raise ValueError("run=hardware needs Intel's extension of Lava for Loihi, which is not installed")
         self.config = (lambda: Loihi2HwCfg(select_tag="fixed_pt")) if hardware else (lambda: Loihi1SimCfg(select_tag="fixed_pt"))
         self.capabilities = {
             "fidelity": "silicon" if hardware else "exact_emulator",
@@ -147,7 +147,7 @@ class Layer:
         at = float(neurons.threshold) * unit
         self.threshold = math.ceil(at / 64) - 1 if grid >= 64 else int(nearest(at / 64))
         if self.threshold > MAX_THRESHOLD:
-            raise Refused((neurons.name, f"its threshold is {at / STEP:.6g} steps of the weights before it, at most {(MAX_THRESHOLD + 1) // 2} are possible"))
+            raise Refused((neurons.name, f"its threshold is {at / STEP:.6g} steps of the weights before it, must be at most {(MAX_THRESHOLD + 1) // 2}"))
         current, potential = self.worst(start, steps)
         if current >= 1 << 37:
             raise Refused((weighted.name, "its sums could leave 32 bits"))
