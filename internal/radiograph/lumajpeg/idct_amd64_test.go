@@ -56,7 +56,7 @@ func TestAVX2IsGeneric(t *testing.T) {
 			t.Fatalf("%s: energy %d", what, e)
 		}
 		for _, pair := range []struct {
-			size       int
+			size         int
 			generic, got transform
 		}{{8, transform8, transform8AVX2}, {4, transform4, transform4AVX2}} {
 			// Rows apart show what is written beside them.

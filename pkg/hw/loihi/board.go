@@ -20,8 +20,8 @@ type Options struct {
 	Chips int  // 1 if 0
 }
 
-// New gives an emulated board.
-func New(o Options) (hw.Board, error) {
+// Open gives an emulated board.
+func Open(o Options) (hw.Board, error) {
 	if o.Chip.Name == "" {
 		o.Chip = Loihi2
 	}
@@ -103,7 +103,7 @@ func (b *board) Place(ctx context.Context, n *spike.Network) (hw.Placement, erro
 		return nil, err
 	}
 	p := &program{board: b, net: n, stages: stages, report: hw.Report{Board: b.Name(), Exact: true}}
-	var layers []Layer
+	var layers []machineLayer
 	for i := range stages {
 		if err := b.Health(ctx); err != nil {
 			return nil, err
@@ -121,7 +121,7 @@ func (b *board) Place(ctx context.Context, n *spike.Network) (hw.Placement, erro
 	if err := refusal.Err(); err != nil {
 		return nil, err
 	}
-	if p.machine, err = NewMachine(layers...); err != nil {
+	if p.machine, err = newMachine(layers...); err != nil {
 		return nil, err
 	}
 	p.rooms.New = func() any { return p.newRoom() }

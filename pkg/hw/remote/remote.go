@@ -70,8 +70,8 @@ const (
 	closeGrace = 2 * time.Second
 )
 
-// Dial asks the host what it is. The board is named "remote-" and the host's name for it.
-func Dial(ctx context.Context, o Options) (hw.Board, error) {
+// Open asks the host what it is. The board is named "remote-" and the host's name for it.
+func Open(ctx context.Context, o Options) (hw.Board, error) {
 	base, err := url.Parse(o.URL)
 	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.User != nil {
 		return nil, fmt.Errorf("remote: %q is no address of a board host, http://host:port is wanted", o.URL)

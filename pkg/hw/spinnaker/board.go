@@ -102,11 +102,11 @@ type board struct {
 	closeErr  error
 
 	mu   sync.Mutex
-	tags []Tag // to keep
+	tags []liveTag // to keep
 }
 
-// New waits until the toolchain has loaded a network and says so, or ctx ends.
-func New(ctx context.Context, o Options) (hw.Board, error) {
+// Open waits until the toolchain has loaded a network and says so, or ctx ends.
+func Open(ctx context.Context, o Options) (hw.Board, error) {
 	o.fill()
 	var via netip.AddrPort
 	if o.Board != "" {
@@ -173,7 +173,7 @@ func (b *board) Health(ctx context.Context) error {
 				continue
 			}
 			asked[t.Board] = true
-			if _, err := b.link.call(ctx, t.Board, t.X, t.Y, Request{Command: CommandVersion}); err != nil {
+			if _, err := b.link.call(ctx, t.Board, t.X, t.Y, scpRequest{Command: commandVersion}); err != nil {
 				return err
 			}
 		}
@@ -181,7 +181,7 @@ func (b *board) Health(ctx context.Context) error {
 	return ctx.Err()
 }
 
-func (b *board) loaded() (*Mapping, error) {
+func (b *board) loaded() (*loadedNetwork, error) {
 	b.toolchain.mu.Lock()
 	defer b.toolchain.mu.Unlock()
 	if b.toolchain.last == nil {
