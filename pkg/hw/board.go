@@ -1,9 +1,3 @@
-// Package hw lets a network run on a neuromorphic board instead of the simulator.
-//
-// A [Board] is a [spike.Backend], which is all that the rest of the program needs. Beyond that it says what it can do,
-// what a network takes of it and loses on it ([Report]), and how it is ([Board.Health]). A network is first placed, which
-// tells whether it fits and what it loses, and then loaded. The suite in hwtest holds every board to this contract, and the
-// simulator too.
 package hw
 
 import (

@@ -1,4 +1,3 @@
-// Package hwtest holds every board to the contract of package hw. An adapter's test calls [Run].
 package hwtest
 
 import (

@@ -1,8 +1,3 @@
-// Package loihi runs networks as Intel's Loihi would: an emulator of its fixed-point arithmetic, integer for integer as
-// Lava's bit-accurate models define it, and a [hw.Board] on it that places networks within a chip's limits.
-//
-// The arithmetic is checked against recordings of Lava and of a real chip. The board itself has never been silicon: where
-// its neurons sit is counted, not tried.
 package loihi
 
 import (

@@ -1,26 +1,3 @@
-// Package remote runs networks on a board whose SDK is not Go's: it lives in a process beside the board, the board host,
-// and speaks the Open Inference Protocol V2 over HTTP with binary tensors. deploy/boardhost is such a host.
-//
-// The protocol's own requests are used as they are: GET v2/health/ready, GET v2, GET v2/models/NAME and POST
-// v2/models/NAME/infer. What it leaves open is filled as follows.
-//
-//   - The parameters of GET v2 are "board", its name ([a-z0-9_]{1,32}), and "capabilities", a [hw.Capabilities] in JSON.
-//   - A network goes to the host by Triton's POST v2/repository/models/NAME/load, as the parameter
-//     "file:1/network.safetensors": weights and, in the metadata, layers with the fields of docs/MODEL_FILE.md. NAME is
-//     "spikeray-" and the 64 hex digits of the file's SHA-256. A host that cannot run it answers 400 with "reasons", a
-//     list of {"layer", "reason"}, beside "error". With [Options.Model] nothing is sent: the host has the file already.
-//   - The parameters of GET v2/models/NAME are "network", "sha256:" and the digest of the file that it runs, and
-//     "report", a [hw.Report] in JSON. Another digest than the client's is refused, at each answer too.
-//   - Spikes are UINT8: "in" as [T][H][W][C] (axis rows: [H][W][C]) and "out" likewise. "layer/NAME" is what the neurons
-//     of that name emitted, before pooling; it is asked for only when someone records it, and its parameter
-//     "synaptic_operations" counts those that drove it.
-//   - The parameters of an answer are "network", "spikes", "synaptic_operations", "clipped", "board_steps" and
-//     "saturated", whole numbers that a host counts, and, from silicon that measured them, "energy_joules" and
-//     "device_time_ns".
-//   - A board has one owner: load, infer and unload carry the parameter "owner", and while one owner uses the board another
-//     is answered 409. Unload gives it back; so does silence, after a time that the host chooses. An owner that crashed
-//     does neither: with "owner_key" and "owner_epoch", a whole number, another owner of the same key whose epoch is no
-//     older takes over at once.
 package remote
 
 import (
