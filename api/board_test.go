@@ -61,7 +61,7 @@ func onBoard(t *testing.T, fallback board.Fallback) (*service, *atomic.Bool) {
 	b, err := board.New(t.Context(), board.Options{
 		Name: "meter", Fallback: fallback, Failures: 1, Retry: time.Millisecond, Log: slog.New(slog.DiscardHandler),
 		Open: func(context.Context) (hw.Board, error) {
-			b, err := loihi.New(loihi.Options{})
+			b, err := loihi.Open(loihi.Options{})
 			return measuring{b, &out}, err
 		},
 	})

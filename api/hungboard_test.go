@@ -55,7 +55,7 @@ func TestAHungBoardHoldsUpNoOtherModel(t *testing.T) {
 		Name: "hanging", Fallback: board.Request, Timeout: 20 * time.Second, Silence: 2 * time.Second, Retry: time.Hour, Canary: -1,
 		Log: slog.New(slog.DiscardHandler),
 		Open: func(context.Context) (hw.Board, error) {
-			e, err := loihi.New(loihi.Options{})
+			e, err := loihi.Open(loihi.Options{})
 			return &hanging{e, &hangs, make(chan struct{})}, err
 		},
 	})

@@ -121,7 +121,7 @@ type Server struct {
 	inference   map[string]*average      // by model
 	drift       map[string]*drift.Window // by model; nil for one without a reference
 	draining    atomic.Bool
-	predictions gate
+	predictions door
 }
 
 // New makes a server and registers its gauges with the configuration's

@@ -5,7 +5,7 @@ import pathlib
 import sys
 import tempfile
 
-from harness import bars, machine, report
+from harness import goals, machine, report
 from harness.workplace import ROOT, Effort, Workplace
 from sections import file, footprint, linear, network, service, simulator, twin
 
@@ -59,7 +59,7 @@ def measure(w, letters, taken) -> str:
         ("others", f"took {taken:.1%} of the processors just before; the hypervisor kept {stolen.share():.1%} during"),
     ]
     head = "\n".join(f"- {what}: {value}" for what, value in facts)
-    return "\n\n".join([head, f"## The bars\n\n{bars.table(found)}", *parts])
+    return "\n\n".join([head, f"## The goals\n\n{goals.table(found)}", *parts])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from harness import bars, report  # noqa: E402
+from harness import goals, report  # noqa: E402
 from harness.pairs import Spread, interleave, ratio  # noqa: E402
 
 
@@ -57,9 +57,9 @@ class Words(unittest.TestCase):
                 report.replace(path, "new")
 
     def test_a_ratio_must_be_high_and_an_amount_low(self):
-        speed, memory = bars.Bar("a", "", 2, 5), bars.Bar("b", "", 40, 25, " MB")
-        self.assertEqual([bars.verdict(speed, v) for v in (1.99, 2, 5)], ["**missed**", "reached", "beyond the aim"])
-        self.assertEqual([bars.verdict(memory, v) for v in (40.1, 40, 25)], ["**missed**", "reached", "beyond the aim"])
+        speed, memory = goals.Goal("a", "", 2, 5), goals.Goal("b", "", 40, 25, " MB")
+        self.assertEqual([goals.verdict(speed, v) for v in (1.99, 2, 5)], ["**missed**", "reached", "the far goal reached"])
+        self.assertEqual([goals.verdict(memory, v) for v in (40.1, 40, 25)], ["**missed**", "reached", "the far goal reached"])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the server under memory limits and has many callers send it the largest pictures that it takes; prints the peak
-# beside the bar: below 80 % of the limit, and an answer, 200 or 503, for every request.
+# beside what it must be: below 80 % of the limit, and an answer, 200 or 503, for every request.
 #
 #   deploy/test-memory.sh [MIB…]
 #

@@ -13,18 +13,18 @@ NOTE = """One thread. A figure is the mean over all the pictures, once through. 
 Ours does so for a model that says it may (`reduced_decoding` in its file): `cnnxray` does, `snnxray-int8` does not."""
 
 
-def run(w, bars):
+def run(w, goals):
     parts = [NOTE.replace("\n", " ")]
-    for name, list_, pictures, bar in w.kinds():
+    for name, list_, pictures, kind in w.kinds():
         if list_ is None:
             parts.append(f"**{name}**: skipped, the folder is not here.")
             continue
-        head, rows = _measure(w, list_, len(pictures), bars, f"b_{bar}")
+        head, rows = _measure(w, list_, len(pictures), goals, f"b_{kind}")
         parts.append(f"**{name}**, {len(pictures)} pictures\n\n{report.table(head, rows)}")
     return "\n\n".join(parts)
 
 
-def _measure(w, list_, count, bars, bar):
+def _measure(w, list_, count, goals, key):
     cores = w.one_core()
     with contextlib.ExitStack() as stack:
         spiking, relu = (stack.enter_context(w.spikeray(w.models[m].title, w.models[m].path, cores, source=list_))
@@ -36,7 +36,7 @@ def _measure(w, list_, count, bars, bar):
         right = np.array(pillow.answers()["probabilities"])
         off = {c: np.abs(np.array(c.answers()["probabilities"]) - right) for c in contenders}
         found = interleave(contenders, max(3, w.effort.rounds // 2), count, warmup=2)
-    bars[bar] = ratio(found[pillow.name], found[spiking.name])
+    goals[key] = ratio(found[pillow.name], found[spiking.name])
     rows = [[c.name, *report.ms(Spread.of(found[c.name])), report.times(ratio(found[c.name], found[spiking.name])),
              "another network" if c is spiking else f"{off[c].mean():.1e} / {off[c].max():.1e}"] for c in contenders]
     return ["", *report.MS, f"÷ {spiking.name}", "off by, mean / worst"], rows

@@ -14,8 +14,8 @@ STEPS = (1, 2, 4, 8, 16, 32)
 BATCHES = (1, 2, 4, 8, 16, 32)
 
 
-def run(w, bars):
-    return "\n\n".join([_steps(w), _pictures(w), _spikes(w), _densities(w, bars)])
+def run(w, goals):
+    return "\n\n".join([_steps(w), _pictures(w), _spikes(w), _densities(w, goals)])
 
 
 def _steps(w):
@@ -61,7 +61,7 @@ def _spikes(w):
             + report.table(["", "spikes a neuron and step", *report.MS, "÷ the X-rays"], rows))
 
 
-def _densities(w, bars):
+def _densities(w, goals):
     """The network of (d) with all biases moved until its neurons fire as often as asked for."""
     path = w.over_steps()["int8"]
     description, tensors = modelfile.read(path)
@@ -80,7 +80,7 @@ def _densities(w, bars):
             rates[density] = rate
         found = interleave(list(contenders.values()), w.effort.rounds, w.effort.tasks(20), warmup=2)
     base = found["0.05"]
-    bars["f_few"] = ratio(base, found["0.01"])
+    goals["f_few"] = ratio(base, found["0.01"])
     return ("**Density**: the network of (d) at T = 8, one thread, with its biases moved so that neurons fire more or less often.\n\n"
             + report.table(["asked for", "spikes a neuron and step", *report.MS, "÷ 0.05"],
                            [[str(d), report.number(rates[d]), *report.ms(Spread.of(found[str(d)])), report.times(ratio(found[str(d)], base))] for d in DENSITIES]))

@@ -16,20 +16,20 @@ channel, calibrated on {calibration} other pictures. *Off by* is the mean differ
 float32 over {pictures} pictures, for the same network."""
 
 
-def run(w, bars):
+def run(w, goals):
     parts = []
     for cores, threads in ((w.one_core(), "one thread"), (w.cores, f"all {len(w.cores)} cores")):
         for batch in (1, 8):
             if len(cores) > 1 and len(w.cores) == 1:
                 continue
-            head, rows = _measure(w, cores, batch, bars)
+            head, rows = _measure(w, cores, batch, goals)
             parts.append(f"**Batch {batch}, {threads}**\n\n{report.table(head, rows)}")
     parts.append(f"**The default model, batch 1, one thread**\n\n{_default(w)}")
     note = NOTE.format(calibration=len(w.pictures.calibration), pictures=len(w.pictures.prepared)).replace("\n", " ")
     return "\n\n".join([note, *parts])
 
 
-def _measure(w, cores, batch, bars):
+def _measure(w, cores, batch, goals):
     with contextlib.ExitStack() as stack:
         def ours(name):
             return stack.enter_context(w.spikeray(w.models[name].title, w.models[name].path, cores, batch=batch))
@@ -53,9 +53,9 @@ def _measure(w, cores, batch, bars):
             raise RuntimeError(f"{relu.name} is {off[relu]} off in the mean: it is not the network that the peers run")
         found = interleave(contenders, w.effort.rounds, w.effort.tasks(60 // batch), warmup=max(1, 4 // batch))
     if batch == 1 and len(cores) == 1:
-        bars["a_fp32"] = ratio(found[fp32.name], found[spiking.name])
-        bars["a_int8"] = ratio(found[int8.name], found[spiking.name])
-        bars["a_float"] = ratio(found[fp32.name], found[relu.name])
+        goals["a_fp32"] = ratio(found[fp32.name], found[spiking.name])
+        goals["a_int8"] = ratio(found[int8.name], found[spiking.name])
+        goals["a_float"] = ratio(found[fp32.name], found[relu.name])
     rows = [[c.name, *report.ms(Spread.of(found[c.name])), report.times(ratio(found[c.name], found[spiking.name])),
              report.times(ratio(found[c.name], found[relu.name])), "another network" if c is spiking else f"{off[c]:.1e}"]
             for c in contenders]

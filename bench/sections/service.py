@@ -12,27 +12,27 @@ access log; ours runs as it comes. Connections stay open, each has one request a
 medians over {rounds} rounds, taken in turn; the ratio is the throughput's, round by round, ours to theirs."""
 
 
-def run(w, bars):
+def run(w, goals):
     rounds = max(3, w.effort.rounds // 3)
     twin, server = w.twin(), w.server()
     parts = [NOTE.format(rounds=rounds).replace("\n", " ")]
     for title, model, other, key in (("The default model beside its ReLU twin in int8", w.default, twin, "h"),
                                      ("snnxray-int8 beside the article's network in float32", w.models["spiking"].path, None, "c")):
         with service.spikeray(server, model) as ours, service.python(w, other) as theirs:
-            for name, list_, pictures, bar in w.kinds():
+            for name, list_, pictures, kind in w.kinds():
                 if list_ is None:
                     parts.append(f"**{title}. {name}**: skipped, the folder is not here.")
                     continue
                 rows = []
                 for connections in (1, 16):
-                    passes = {"originals": 4, "small": 32}[bar] if connections > 1 else {"originals": 2, "small": 16}[bar]
+                    passes = {"originals": 4, "small": 32}[kind] if connections > 1 else {"originals": 2, "small": 16}[kind]
                     requests = w.effort.tasks(passes * len(pictures))
                     found = _interleave((ours, theirs), w.load, list_, connections, requests, rounds)
                     faster = Spread.of([a["per_second"] / b["per_second"] for a, b in zip(found[ours], found[theirs], strict=True)])
                     _same(w, model, list_, found[ours])
                     rows += [_row(s.name, connections, found[s], "" if s is ours else report.times(faster)) for s in (ours, theirs)]
                     if connections == 16:
-                        bars[f"{key}_{bar}"] = faster
+                        goals[f"{key}_{kind}"] = faster
                 parts.append(f"**{title}. {name}**\n\n" + report.table(
                     ["", "connections", "requests a second", "quartiles", "p50, ms", "p95, ms", "p99, ms", "ours to theirs"], rows))
     return "\n\n".join(parts)

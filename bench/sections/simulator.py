@@ -16,12 +16,12 @@ timed: it was not trained as a spiking one."""
 STEPS = (4, 8, 16)
 
 
-def run(w, bars):
+def run(w, goals):
     parts = [NOTE.replace("\n", " ")]
     for cores, threads in ((w.one_core(), "one thread"), (w.cores, f"all {len(w.cores)} cores")):
         rows = []
         for steps in STEPS:
-            rows += _measure(w, cores, steps, bars)
+            rows += _measure(w, cores, steps, goals)
         parts.append(f"**{threads}**\n\n" + report.table(
             ["", "T", *report.MS, "÷ ours int8", "÷ ours float32", "off by"], rows))
         if len(w.cores) == 1:
@@ -29,7 +29,7 @@ def run(w, bars):
     return "\n\n".join(parts)
 
 
-def _measure(w, cores, steps, bars):
+def _measure(w, cores, steps, goals):
     files = w.over_steps()
     with contextlib.ExitStack() as stack:
         int8, floats = (stack.enter_context(w.spikeray(f"spikeray {kind}", files[kind], cores, steps=steps)) for kind in ("int8", "float32"))
@@ -43,6 +43,6 @@ def _measure(w, cores, steps, bars):
                 raise RuntimeError(f"{c.name} is {off[c]:.3f} off in the mean: it is not the network that snnTorch runs")
         found = interleave(contenders, max(3, w.effort.rounds // 2), w.effort.tasks(max(4, 64 // steps)), warmup=2)
     if len(cores) == 1:
-        bars[f"d_{steps}"] = ratio(found[peers[0].name], found[int8.name])
+        goals[f"d_{steps}"] = ratio(found[peers[0].name], found[int8.name])
     return [[c.name, str(steps), *report.ms(Spread.of(found[c.name])), report.times(ratio(found[c.name], found[int8.name])),
              report.times(ratio(found[c.name], found[floats.name])), f"{off[c]:.1e}"] for c in contenders]

@@ -13,7 +13,7 @@ NOTE = """The twin is the ReLU network that the default model was converted from
 The peers take pictures that are float32 and seen through the grey window already; ours takes 8 bits and does both. *AUC* is on `shifted`, a part of the official test{without}."""
 
 
-def run(w, bars):
+def run(w, goals):
     twin, default = w.twin(), w.default
     title = f"spikeray {modelfile.header(default)[0]['version']}"
     parts = [NOTE.format(n=len(twin.calibration), without="" if twin.elsewhere else ", which is not at hand")]
@@ -29,8 +29,8 @@ def run(w, bars):
                     *(w.peer(name, runtime, twin.onnx(batch, int8), cores, batch=batch, twin=twin) for name, runtime, int8 in PEERS))]
                 found = interleave(contenders, w.effort.rounds, w.effort.tasks(60 // batch), warmup=max(1, 4 // batch))
             if batch == 1 and len(cores) == 1:
-                bars["g_fp32"] = ratio(found["ONNX Runtime float32"], found[title])
-                bars["g_int8"] = ratio(found["ONNX Runtime int8"], found[title])
+                goals["g_fp32"] = ratio(found["ONNX Runtime float32"], found[title])
+                goals["g_int8"] = ratio(found["ONNX Runtime int8"], found[title])
             parts.append(f"**Batch {batch}, {threads}**\n\n" + report.table(
                 ["", *report.MS, f"÷ {title}", "AUC"],
                 [[c.name, *report.ms(Spread.of(found[c.name])), report.times(ratio(found[c.name], found[title])), auc.get(c.name, "")] for c in contenders]))
@@ -43,7 +43,7 @@ def run(w, bars):
                 w.spikeray(title, default, w.one_core(), source=source),
                 w.peer("Pillow + ONNX Runtime int8", "onnxruntime", twin.onnx(1, True), w.one_core(), source=source, extra=["--windowed"], twin=twin))]
             found = interleave(contenders, w.effort.rounds, len(files), warmup=2)
-        bars[f"g_{kind}"] = ratio(found["Pillow + ONNX Runtime int8"], found[title])
+        goals[f"g_{kind}"] = ratio(found["Pillow + ONNX Runtime int8"], found[title])
         parts.append(f"**A JPEG's bytes to its probability, {heading[0].lower()}{heading[1:]}, one thread, gate and all**\n\n" + report.table(
             ["", *report.MS, f"÷ {title}"], [[c.name, *report.ms(Spread.of(found[c.name])), report.times(ratio(found[c.name], found[title]))] for c in contenders]))
     return "\n\n".join(parts)

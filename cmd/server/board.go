@@ -18,9 +18,7 @@ import (
 	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/board/adapters"
 	"github.com/spikeray/spikeray/internal/telemetry"
-	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/hw"
-	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -130,46 +128,6 @@ func (f boardFlags) openForFiles(ctx context.Context, std *streams, kernel strin
 		return nil, err
 	}
 	return f.open(ctx, log, nil, kernel)
-}
-
-// opened opens models, on a board if there is one. If the context ends, it stops looking for the board.
-func opened[N, T any](ctx context.Context, open func(context.Context, N, model.DecodeOptions) (T, error), name N, on model.DecodeOptions, s *board.Supervisor) (T, error) {
-	if s == nil {
-		return open(ctx, name, on)
-	}
-	on.Backend = s
-	m, err := open(ctx, name, on)
-	if ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	return m, forBoards(err)
-}
-
-// forBoards adds to a board's refusal the name of a model that the board can run.
-func forBoards(err error) error {
-	if !errors.As(err, new(*hw.Refusal)) {
-		return err
-	}
-	return fmt.Errorf("%w. The shipped model %s runs on boards: try --model %[2]s", err, models.ForBoards)
-}
-
-// closeBoard closes the supervisor of a board, if there is one.
-func closeBoard(s *board.Supervisor, err *error) {
-	if s != nil {
-		*err = errors.Join(*err, s.Close())
-	}
-}
-
-// onBoard returns an error if the model has nothing to run on the board.
-func onBoard(s *board.Supervisor, model string) error {
-	if s != nil && !s.Taken() {
-		return noSpikes(model)
-	}
-	return nil
-}
-
-func noSpikes(model string) error {
-	return fmt.Errorf("model %s has no spiking layers, so a board has nothing to run", model)
 }
 
 // watcher updates the metrics of a board.

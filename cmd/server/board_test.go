@@ -31,7 +31,7 @@ type quantised struct{ t *testing.T }
 func (quantised) Name() string { return "quantised" }
 
 func (q quantised) Compile(ctx context.Context, n *spike.Network) (spike.Runner, error) {
-	b, err := loihi.New(loihi.Options{})
+	b, err := loihi.Open(loihi.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -25,11 +25,7 @@ const (
 )
 
 type evaluateCommand struct {
-	modelFlag
-	calibrationFlag
-	boardFlags
-	answerFlags
-	pictureFlags
+	fileFlags
 	formatFlags
 	Rows      bool   `help:"With --json, print an object for each picture before the report. The report stays the last line."`
 	Bootstrap int    `default:"1000" help:"Number of bootstrap samples for the 95% intervals; 0 for no intervals. Samples are drawn by picture, not by patient."`
@@ -81,30 +77,17 @@ func (c *evaluateCommand) Validate() error {
 // Run scores the model on the folder's pictures and fails if one of them
 // could not be read.
 func (c *evaluateCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) (err error) {
-	supervisor, err := c.openForFiles(ctx, std, on.Kernel)
+	m, err := c.openModel(ctx, std, on)
 	if err != nil {
 		return err
 	}
-	defer closeBoard(supervisor, &err)
-	m, err := opened(ctx, pipeline.OpenModel, c.Model, on, supervisor)
-	if err != nil {
-		return err
-	}
-	if err := onBoard(supervisor, m.Name()); err != nil {
-		return err
-	}
-	if m, err = c.calibrationFlag.apply(m); err != nil {
-		return err
-	}
+	defer m.close(&err)
 	d := m.Description()
 	if d.Positive != pneumonia {
 		return fmt.Errorf("the positive label of model %s is %s (of %q); evaluate needs a model that tells %s from %s", d.Name, d.Positive, d.Labels, pneumonia, normal)
 	}
 	options := c.options()
-	if err := options.Check(d); err != nil {
-		return err
-	}
-	if err := c.gateFlag.check(m.Description()); err != nil {
+	if err := c.check(options, d); err != nil {
 		return err
 	}
 	decision := d.DecisionAt(options.Steps)
@@ -172,20 +155,16 @@ func bothClasses(cases []evaluate.Case, out *evaluated) error {
 
 // predict answers the files in parallel; the cases are in the files' order. What
 // the gate flags, what no board answered and what could not be read is put down in out.
-func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *pipeline.Entry, files []labelled, out *evaluated) ([]evaluate.Case, error) {
+func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *fileModel, files []labelled, out *evaluated) ([]evaluate.Case, error) {
 	type answer struct {
 		pipeline.Prediction
 		err error
-	}
-	pictures, err := newRoom(c.pictureFlags)
-	if err != nil {
-		return nil, err
 	}
 	work := func(i int) answer {
 		if err := errors.Join(ctx.Err(), files[i].err); err != nil {
 			return answer{err: err}
 		}
-		p, err := pictures.predict(ctx, std, m, files[i].path, c.options(), nil)
+		p, err := m.predict(ctx, std, files[i].path, c.options())
 		return answer{p, err}
 	}
 	var cases []evaluate.Case
@@ -199,7 +178,7 @@ func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *pipeline
 		progress.clear()
 		if printing == nil {
 			line := row{File: files[i].path, Truth: files[i].class, Model: out.Model}
-			line.fill(m, a.Prediction, a.err)
+			line.fill(m.Entry, a.Prediction, a.err)
 			printing = print(line)
 		}
 		progress.step()

@@ -14,11 +14,7 @@ import (
 )
 
 type predictCommand struct {
-	modelFlag
-	calibrationFlag
-	boardFlags
-	answerFlags
-	pictureFlags
+	fileFlags
 	formatFlags
 	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from. Also prints the probability at that prevalence, and the operating point's PPV and NPV there."`
 	Files      []path   `arg:"" name:"file" help:"Pictures, or folders, which are searched with all their sub-folders; - is standard input."`
@@ -46,36 +42,18 @@ func (c *predictCommand) Validate() error {
 // Run prints a line for each file, in their order, and fails if one has no
 // answer.
 func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) (err error) {
-	supervisor, err := c.openForFiles(ctx, std, on.Kernel)
+	m, err := c.openModel(ctx, std, on)
 	if err != nil {
 		return err
 	}
-	defer closeBoard(supervisor, &err)
-	m, err := opened(ctx, pipeline.OpenModel, c.Model, on, supervisor)
-	if err != nil {
-		return err
-	}
-	if err := onBoard(supervisor, m.Name()); err != nil {
-		return err
-	}
-	if m, err = c.calibrationFlag.apply(m); err != nil {
-		return err
-	}
-	if err := c.options().Check(m.Description()); err != nil {
-		return err
-	}
-	if err := c.gateFlag.check(m.Description()); err != nil {
+	defer m.close(&err)
+	if err := c.check(c.options(), m.Description()); err != nil {
 		return err
 	}
 	if count(c.Files, "-") > 1 {
 		return errors.New("standard input can be read only once")
 	}
 	files, skipped, err := sources(c.Files)
-	if err != nil {
-		return err
-	}
-
-	pictures, err := newRoom(c.pictureFlags)
 	if err != nil {
 		return err
 	}
@@ -90,8 +68,8 @@ func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeO
 	var printing error
 	work := func(i int) row {
 		line := row{File: files[i].path, Model: m.Reference()}
-		p, err := c.predict(ctx, std, m, pictures, files[i])
-		line.fill(m, p, err)
+		p, err := c.predict(ctx, std, m, files[i])
+		line.fill(m.Entry, p, err)
 		return line
 	}
 	pipeline.InOrder(len(files), runtime.GOMAXPROCS(0), work, func(_ int, line row) {
@@ -127,11 +105,11 @@ func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeO
 	return nil
 }
 
-func (c *predictCommand) predict(ctx context.Context, std *streams, m *pipeline.Entry, pictures *room, file source) (pipeline.Prediction, error) {
+func (c *predictCommand) predict(ctx context.Context, std *streams, m *fileModel, file source) (pipeline.Prediction, error) {
 	if err := errors.Join(ctx.Err(), file.err); err != nil {
 		return pipeline.Prediction{}, err
 	}
-	return pictures.predict(ctx, std, m, file.path, c.options(), nil)
+	return m.predict(ctx, std, file.path, c.options())
 }
 
 func (c *predictCommand) options() pipeline.Options {

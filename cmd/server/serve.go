@@ -161,14 +161,11 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 		supervisor.Release()
 	})()
 	defer closeBoard(supervisor, &err)
-	models, err := opened(ctx, pipeline.OpenCatalogue, c.Model, on, supervisor)
+	models, err := opened(ctx, supervisor, pipeline.OpenCatalogue, c.Model, (*pipeline.Catalogue).Default, on)
 	if ctx.Err() != nil {
 		log.Info("stopped")
 		return nil
 	} else if err != nil {
-		return err
-	}
-	if err := onBoard(supervisor, models.Default().Name()); err != nil {
 		return err
 	}
 	if models, err = c.calibrated(models); err != nil {

@@ -21,10 +21,10 @@ def pictures():
     return [open(path, "rb").read() for path in found]
 
 
-def row(tried, figure, bar, ok):
+def row(tried, figure, limit, ok):
     """Print a line of the table; ok is True, False or a word such as "skipped"."""
     verdict = ok if isinstance(ok, str) else ("ok" if ok else "failed")
-    print("\t".join(str(x).replace("\t", " ") for x in (tried, figure, bar, verdict)), flush=True)
+    print("\t".join(str(x).replace("\t", " ") for x in (tried, figure, limit, verdict)), flush=True)
 
 
 class Server:

@@ -49,7 +49,7 @@ type reply struct {
 }
 
 func beBoard() {
-	b, err := loihi.New(loihi.Options{})
+	b, err := loihi.Open(loihi.Options{})
 	if err != nil {
 		panic(err)
 	}
@@ -126,7 +126,7 @@ func (r *rack) open(context.Context) (hw.Board, error) {
 	if r.gone.Load() {
 		return nil, errors.New("there is no board")
 	}
-	placer, err := loihi.New(loihi.Options{})
+	placer, err := loihi.Open(loihi.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func (p *wrongProgram) Measure(ctx context.Context, in, out spike.Train, opt spi
 func selftest(t *testing.T, n *spike.Network, vague bool, spoil func(int, spike.Train, *spike.Recorder) error) (*SelfTest, error) {
 	t.Helper()
 	open := func(context.Context) (hw.Board, error) {
-		b, err := loihi.New(loihi.Options{})
+		b, err := loihi.Open(loihi.Options{})
 		if err != nil || spoil == nil {
 			return b, err
 		}

@@ -67,7 +67,7 @@ func supervise(t *testing.T, o Options) (*Supervisor, *diary) {
 	return s, d
 }
 
-func emulator(context.Context) (hw.Board, error) { return loihi.New(loihi.Options{}) }
+func emulator(context.Context) (hw.Board, error) { return loihi.Open(loihi.Options{}) }
 
 func plan(ctx context.Context, n *spike.Network) (hw.Placement, error) {
 	b, err := emulator(ctx)

@@ -7,13 +7,13 @@ func nonzero256(counts []uint8) (found uint64) {
 	if n > 0 {
 		found = nonzeroAVX2(&counts[0], n)
 	}
-	return found + nonzeroPlain(counts[n:])
+	return found + nonzeroGeneric(counts[n:])
 }
 
 func maxPool256(dst, src []uint8, w Window) {
 	c, in, out := w.In.C, w.In.W*w.In.C, w.Out.W*w.In.C
 	if c < 32 {
-		maxPoolPlain(dst, src, w)
+		maxPoolGeneric(dst, src, w)
 		return
 	}
 	for y := range w.Out.H {

@@ -5,6 +5,9 @@
 // Plain Go defines every answer. Whole numbers, spikes and voltages have the same bits on every tier; a convolution in
 // float32 is within rounding, as Float32Conv says.
 //
+// The tier of plain Go is called generic, in names as in --kernel generic. The build tag that leaves all assembly out is
+// purego, as in other Go packages.
+//
 // In plain Go, products are rounded before they are added (float32(a*b) + c), because the Go specification otherwise
 // lets a compiler fuse the two on processors that can, and the answer would depend on the machine.
 //

@@ -44,7 +44,7 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 			for i := range steps {
 				for y, fan := range rowFans {
 					for x, wide := range columnFans {
-						sent += nonzeroPlain(maps[i*in+(y*l.window.In.W+x)*l.window.In.C:][:l.window.In.C]) * uint64(fan*wide)
+						sent += nonzeroGeneric(maps[i*in+(y*l.window.In.W+x)*l.window.In.C:][:l.window.In.C]) * uint64(fan*wide)
 					}
 				}
 			}

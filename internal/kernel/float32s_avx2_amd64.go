@@ -7,13 +7,13 @@ func relu256(x []float32) {
 	if n > 0 {
 		reluAVX2(&x[0], n)
 	}
-	reluPlain(x[n:])
+	reluGeneric(x[n:])
 }
 
 func maxPoolFloat256(dst, src []float32, w Window) {
 	c, in, out := w.In.C, w.In.W*w.In.C, w.Out.W*w.In.C
 	if c < 8 {
-		maxPoolPlain(dst, src, w)
+		maxPoolGeneric(dst, src, w)
 		return
 	}
 	for y := range w.Out.H {

@@ -24,7 +24,7 @@ type neonInt8Block struct {
 func packInt8NEON(c *Int8Conv, weights []int8) int8Rows {
 	w := &c.window
 	if w.Out.C < 4 {
-		return packInt8Plain(c, weights)
+		return packInt8Generic(c, weights)
 	}
 	run, out := w.KW*w.In.C, w.Out.C
 	p := &neonInt8{Int8Conv: c, groups: (run + 3) / 4, events: newEventBlocks(c, &neonEvents, weights)}

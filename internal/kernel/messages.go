@@ -16,7 +16,7 @@ func (t Tier) Messages(counts []uint8, c int, fanCols []int) uint64 {
 	return sum
 }
 
-func nonzeroPlain(counts []uint8) (n uint64) {
+func nonzeroGeneric(counts []uint8) (n uint64) {
 	for _, c := range counts {
 		if c != 0 {
 			n++

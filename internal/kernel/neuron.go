@@ -10,7 +10,7 @@ func (t Tier) SpikingReLU(counts []uint8, v, x []float32, dt float32) (spikes, c
 	return t.spikingReLU(counts[:len(x)], v[:len(x)], x, dt)
 }
 
-func spikingReLUPlain(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) {
+func spikingReLUGeneric(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) {
 	for i, current := range x {
 		if !(current > 0) {
 			current = 0
@@ -43,7 +43,7 @@ func (t Tier) LIF(p LIF, counts []uint8, v, x []float32) (spikes uint64) {
 	return t.lif(p, counts[:len(x)], v[:len(x)], x)
 }
 
-func lifPlain(p LIF, counts []uint8, v, x []float32) (spikes uint64) {
+func lifGeneric(p LIF, counts []uint8, v, x []float32) (spikes uint64) {
 	for i, current := range x {
 		u := float32(p.Decay*v[i]) + current
 		counts[i] = 0
@@ -74,7 +74,7 @@ func (t Tier) Graded(p Graded, counts []uint8, v, x []float32) (spikes uint64) {
 	return t.graded(p, counts[:len(x)], v[:len(x)], x)
 }
 
-func gradedPlain(p Graded, counts []uint8, v, x []float32) (spikes uint64) {
+func gradedGeneric(p Graded, counts []uint8, v, x []float32) (spikes uint64) {
 	most := float32(p.Most)
 	for i, current := range x {
 		u := float32(p.Decay*v[i]) + current

@@ -9,7 +9,7 @@ func spikingReLU256(counts []uint8, v, x []float32, dt float32) (spikes, clipped
 		clipped += uint64(held)
 		counts, v, x = counts[n:], v[n:], x[n:]
 	}
-	moreSpikes, moreClipped := spikingReLUPlain(counts, v, x, dt)
+	moreSpikes, moreClipped := spikingReLUGeneric(counts, v, x, dt)
 	return spikes + moreSpikes, clipped + moreClipped
 }
 
@@ -22,7 +22,7 @@ func lif256(p LIF, counts []uint8, v, x []float32) (spikes uint64) {
 	default:
 		spikes = lifSubtractAVX2(&counts[0], &v[0], &x[0], n, p.Decay, p.Threshold)
 	}
-	return spikes + lifPlain(p, counts[n:], v[n:], x[n:])
+	return spikes + lifGeneric(p, counts[n:], v[n:], x[n:])
 }
 
 func graded256(p Graded, counts []uint8, v, x []float32) (spikes uint64) {
@@ -30,5 +30,5 @@ func graded256(p Graded, counts []uint8, v, x []float32) (spikes uint64) {
 	if n > 0 {
 		spikes = gradedAVX2(&counts[0], &v[0], &x[0], n, p.Decay, float32(p.Most))
 	}
-	return spikes + gradedPlain(p, counts[n:], v[n:], x[n:])
+	return spikes + gradedGeneric(p, counts[n:], v[n:], x[n:])
 }

@@ -50,8 +50,8 @@ func sameVoltages(t testing.TB, got, want []float32) {
 	}
 }
 
-// TestNeuronStepsAreThoseOfPlainGo also holds the steps to what is around their slices.
-func TestNeuronStepsAreThoseOfPlainGo(t *testing.T) {
+// TestNeuronStepsAreThoseOfGeneric also holds the steps to what is around their slices.
+func TestNeuronStepsAreThoseOfGeneric(t *testing.T) {
 	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(11, 12))
 		for range 2000 {
@@ -65,10 +65,10 @@ func TestNeuronStepsAreThoseOfPlainGo(t *testing.T) {
 			switch p := (LIF{r.Float32(), float32(r.Float32() * 3), r.IntN(2) == 0}); r.IntN(4) {
 			case 0:
 				dt := float32(r.Float32() * 2)
-				want[0], want[1] = spikingReLUPlain(wantCounts[:n], wantV[:n], x, dt)
+				want[0], want[1] = spikingReLUGeneric(wantCounts[:n], wantV[:n], x, dt)
 				got[0], got[1] = tier.SpikingReLU(counts, v, x, dt)
 			case 1:
-				want[0] = lifPlain(p, wantCounts[:n], wantV[:n], x)
+				want[0] = lifGeneric(p, wantCounts[:n], wantV[:n], x)
 				got[0] = tier.LIF(p, counts, v, x)
 			case 2:
 				p.Decay = 1
@@ -76,14 +76,14 @@ func TestNeuronStepsAreThoseOfPlainGo(t *testing.T) {
 					x[i] = float32(math.Round(float64(x[i])))
 				}
 				p.Threshold = 1
-				want[0] = lifPlain(p, wantCounts[:n], wantV[:n], x)
+				want[0] = lifGeneric(p, wantCounts[:n], wantV[:n], x)
 				got[0] = tier.LIF(p, counts, v, x)
 			case 3:
 				g := Graded{p.Decay, uint8(1 + r.IntN(MaxCount))}
 				if r.IntN(2) == 0 {
 					g.Decay = 1
 				}
-				want[0] = gradedPlain(g, wantCounts[:n], wantV[:n], x)
+				want[0] = gradedGeneric(g, wantCounts[:n], wantV[:n], x)
 				got[0] = tier.Graded(g, counts, v, x)
 			}
 			if got != want {

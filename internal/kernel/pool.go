@@ -6,7 +6,7 @@ func (t Tier) MaxPool(dst, src []uint8, w *Window) {
 		t.maxPool2x2(dst[:w.Out.Len()], src[:w.In.Len()], *w)
 		return
 	}
-	maxPoolPlain(dst, src, *w)
+	maxPoolGeneric(dst, src, *w)
 }
 
 // MaxPoolFloat32 is MaxPool for values.
@@ -15,10 +15,10 @@ func (t Tier) MaxPoolFloat32(dst, src []float32, w *Window) {
 		t.maxPoolFloat2x2(dst[:w.Out.Len()], src[:w.In.Len()], *w)
 		return
 	}
-	maxPoolPlain(dst, src, *w)
+	maxPoolGeneric(dst, src, *w)
 }
 
-func maxPoolPlain[T float32 | uint8](dst, src []T, w Window) {
+func maxPoolGeneric[T float32 | uint8](dst, src []T, w Window) {
 	c := w.In.C
 	for y := range w.Out.H {
 		for x := range w.Out.W {
@@ -63,7 +63,7 @@ func AveragePool(dst, src []float32, w *Window) {
 // ReLU sets what is not above zero to zero, NaN included, in place.
 func (t Tier) ReLU(x []float32) { t.relu(x) }
 
-func reluPlain(x []float32) {
+func reluGeneric(x []float32) {
 	for i, v := range x {
 		if !(v > 0) {
 			x[i] = 0

@@ -28,26 +28,26 @@ type tier struct {
 	maxPoolFloat2x2 func(dst, src []float32, w Window)
 }
 
-// plain is the tier that defines the answers.
-var plain = tier{
+// generic is the tier that defines the answers.
+var generic = tier{
 	name:        "generic",
-	packInt8:    packInt8Plain,
-	packFloat32: packFloat32Plain,
-	nonzero:     nonzeroPlain,
-	spikingReLU: spikingReLUPlain,
-	lif:         lifPlain,
-	graded:      gradedPlain,
-	relu:        reluPlain,
+	packInt8:    packInt8Generic,
+	packFloat32: packFloat32Generic,
+	nonzero:     nonzeroGeneric,
+	spikingReLU: spikingReLUGeneric,
+	lif:         lifGeneric,
+	graded:      gradedGeneric,
+	relu:        reluGeneric,
 
-	maxPool2x2:      maxPoolPlain[uint8],
-	maxPoolFloat2x2: maxPoolPlain[float32],
+	maxPool2x2:      maxPoolGeneric[uint8],
+	maxPoolFloat2x2: maxPoolGeneric[float32],
 }
 
 // Fastest is the first of [Available].
 func Fastest() Tier { return Tier{tiers()[0]} }
 
 // Generic is plain Go, which every processor runs and which defines the answers.
-func Generic() Tier { return Tier{&plain} }
+func Generic() Tier { return Tier{&generic} }
 
 // Named returns the tier with a name, one of [Available], or the fastest for "". The error wraps ErrTier and lists the names.
 func Named(name string) (Tier, error) {

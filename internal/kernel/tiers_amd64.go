@@ -52,7 +52,7 @@ var avx2 = tier{
 func tiers() []*tier {
 	x := &cpu.X86
 	if !x.HasAVX2 || !x.HasFMA {
-		return []*tier{&plain}
+		return []*tier{&generic}
 	}
 	var list []*tier
 	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasBMI2 {
@@ -61,5 +61,5 @@ func tiers() []*tier {
 		}
 		list = append(list, &avx512bw)
 	}
-	return append(list, &avx2, &plain)
+	return append(list, &avx2, &generic)
 }

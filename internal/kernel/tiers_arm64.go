@@ -12,7 +12,7 @@ import (
 
 // neon is for processors with SDOT: those of Armv8.4, and most of 8.2. What it has no assembly for is plain Go.
 var neon = func() tier {
-	t := plain
+	t := generic
 	t.name, t.packInt8, t.graded = "neon", packInt8NEON, gradedTierNEON
 	return t
 }()
@@ -20,9 +20,9 @@ var neon = func() tier {
 // tiers are those that the processor has.
 func tiers() []*tier {
 	if cpu.ARM64.HasASIMDDP {
-		return []*tier{&neon, &plain}
+		return []*tier{&neon, &generic}
 	}
-	return []*tier{&plain}
+	return []*tier{&generic}
 }
 
 // maxNeuronsNEON is how many neurons a call of the assembly may take: their spikes are summed in 32 bits.
@@ -33,5 +33,5 @@ func gradedTierNEON(p Graded, counts []uint8, v, x []float32) (spikes uint64) {
 		spikes += gradedNEON(&counts[0], &v[0], &x[0], n, uint64(math.Float32bits(p.Decay)), uint64(math.Float32bits(float32(p.Most))))
 		counts, v, x = counts[n:], v[n:], x[n:]
 	}
-	return spikes + gradedPlain(p, counts, v, x)
+	return spikes + gradedGeneric(p, counts, v, x)
 }

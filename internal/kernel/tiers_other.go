@@ -2,4 +2,4 @@
 
 package kernel
 
-func tiers() []*tier { return []*tier{&plain} }
+func tiers() []*tier { return []*tier{&generic} }

@@ -97,7 +97,7 @@ func Inspect(m *model.Model, data []byte, limits radiograph.Limits, opt Options)
 		limits.Target = image.Pt(p.Width, p.Height)
 	}
 	limits.Bits = opt.Bits
-	limits.PlainGo = limits.PlainGo || m.Kernel() == kernel.Generic().Name()
+	limits.Generic = limits.Generic || m.Kernel() == kernel.Generic().Name()
 	return radiograph.Inspect(data, limits)
 }
 

@@ -37,7 +37,7 @@ func readJPEG(data []byte, limits Limits) (header, error) {
 	if err != nil {
 		return header{}, jpegError(err)
 	}
-	file.PlainGo = limits.PlainGo
+	file.Generic = limits.Generic
 	h := header{width: file.Width, height: file.Height, leastBytes: file.LeastBytes(), orientation: exifOrientation(file.EXIF), jpeg: file}
 	h.work = byteWork*int64(len(data)) + sampleWork*file.Samples()
 	h.memory = file.Memory(jpegReduction(h, limits.Target))

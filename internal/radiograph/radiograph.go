@@ -73,8 +73,8 @@ type Limits struct {
 	// samples of 16. It is needed for pictures of 16 bits that have fewer and do not say so (ErrDepth).
 	// A picture whose samples are not of that kind is ErrDepth. 0 leaves it to the file.
 	Bits int
-	// PlainGo has pictures decoded without assembly. They are the same.
-	PlainGo bool
+	// Generic has pictures decoded by plain Go, without assembly. They are the same.
+	Generic bool
 }
 
 // Picture is a decoded picture.

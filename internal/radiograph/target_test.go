@@ -77,12 +77,12 @@ func resizedApart(t testing.TB, a, b *Picture, size image.Point) (worst int, mea
 	return worst, float64(sum) / float64(len(p))
 }
 
-// TestPlainGoReachesTheDecoder: no other format has assembly.
-func TestPlainGoReachesTheDecoder(t *testing.T) {
-	for _, plain := range []bool{false, true} {
-		h, err := Inspect(fixture(t, "colour_420.jpg"), Limits{PlainGo: plain})
-		if err != nil || h.header.jpeg.PlainGo != plain {
-			t.Errorf("%v: %v, %v", plain, h.header.jpeg.PlainGo, err)
+// TestGenericReachesTheDecoder: no other format has assembly.
+func TestGenericReachesTheDecoder(t *testing.T) {
+	for _, generic := range []bool{false, true} {
+		h, err := Inspect(fixture(t, "colour_420.jpg"), Limits{Generic: generic})
+		if err != nil || h.header.jpeg.Generic != generic {
+			t.Errorf("%v: %v, %v", generic, h.header.jpeg.Generic, err)
 		}
 	}
 }

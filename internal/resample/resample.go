@@ -30,8 +30,8 @@ const maxSide = 1 << 20
 
 // Resizer resizes pictures. The zero value is ready for use, by any number of goroutines at a time.
 type Resizer struct {
-	// PlainGo has no assembly make the pixels. They are the same.
-	PlainGo bool
+	// Generic has the pixels made by plain Go, without assembly. They are the same.
+	Generic bool
 }
 
 // Bilinear resizes src to dw x dh pixels and writes them to dst, row by row
@@ -85,7 +85,7 @@ func (r Resizer) BilinearExtent(dst []uint8, dw, dh int, src image.Image, width,
 
 // resize makes the picture, whose sizes were checked.
 func (s *scratch) resize(r Resizer, dst []uint8, dw, dh int, rows raster, width, height float64) {
-	s.assembly = hasTaps && !r.PlainGo
+	s.assembly = hasTaps && !r.Generic
 	s.across.compute(rows.width, dw, width, s.assembly)
 	s.down.compute(rows.height, dh, height, s.assembly)
 	if rows.rowBytes == rows.width {

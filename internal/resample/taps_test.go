@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestTapsGiveThePlainPixels(t *testing.T) {
+func TestTapsGiveTheGenericPixels(t *testing.T) {
 	if !hasTaps {
 		t.Skip("no processor tier for it here")
 	}
@@ -31,8 +31,8 @@ func TestTapsGiveThePlainPixels(t *testing.T) {
 				t.Fatalf("%d of %v to %d: pixel %d reads %d to %d", n, extent, m, j, at, int(at)+8*fast.taps.blocks)
 			}
 		}
-		plain := fast
-		plain.taps = taps{}
+		generic := fast
+		generic.taps = taps{}
 		row := make([]uint8, n)
 		for i := range row {
 			if row[i] = uint8(rng.IntN(256)); rng.IntN(4) == 0 {
@@ -41,9 +41,9 @@ func TestTapsGiveThePlainPixels(t *testing.T) {
 		}
 		got, want := make([]uint8, m), make([]uint8, m)
 		fast.row8(got, row)
-		plain.row8(want, row)
+		generic.row8(want, row)
 		if !bytes.Equal(got, want) {
-			t.Fatalf("%d of %v to %d: %v, plain %v", n, extent, m, got, want)
+			t.Fatalf("%d of %v to %d: %v, generic %v", n, extent, m, got, want)
 		}
 	}
 	if used < 1000 {
@@ -51,7 +51,7 @@ func TestTapsGiveThePlainPixels(t *testing.T) {
 	}
 }
 
-func TestAddedRowsAreThePlainSums(t *testing.T) {
+func TestAddedRowsAreTheGenericSums(t *testing.T) {
 	s := scratch{assembly: hasTaps}
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 2000 {
@@ -67,7 +67,7 @@ func TestAddedRowsAreThePlainSums(t *testing.T) {
 			want[i] += uint64(v) * weight
 		}
 		if s.addRow8(sums[:len(row)], row, weight); !slices.Equal(sums, want) {
-			t.Fatalf("%d pixels: %x, plain %x", len(row), sums, want)
+			t.Fatalf("%d pixels: %x, generic %x", len(row), sums, want)
 		}
 		// Up to a level or two more than white.
 		for i := range sums {
@@ -76,14 +76,14 @@ func TestAddedRowsAreThePlainSums(t *testing.T) {
 		s.takeRow8(row, sums)
 		for i, v := range row {
 			if v != round8(sums[i]) {
-				t.Fatalf("%d pixels: %d is %d, plain %d", len(row), i, v, round8(sums[i]))
+				t.Fatalf("%d pixels: %d is %d, generic %d", len(row), i, v, round8(sums[i]))
 			}
 		}
 	}
 }
 
-// TestPlainGoMakesAllPixels: what was laid out for the assembly before is not used, and the pixels are the same.
-func TestPlainGoMakesAllPixels(t *testing.T) {
+// TestGenericMakesAllPixels: what was laid out for the assembly before is not used, and the pixels are the same.
+func TestGenericMakesAllPixels(t *testing.T) {
 	var s scratch
 	picture, _ := within(t, draw(400*300, 5), 400, 300)
 	rows, err := newRaster(picture.Pix, picture.Stride, picture.Rect, 1)
@@ -95,7 +95,7 @@ func TestPlainGoMakesAllPixels(t *testing.T) {
 	if s.assembly != hasTaps || (s.across.taps.blocks > 0) != hasTaps {
 		t.Errorf("assembly is used: %v, and there: %v", s.assembly, hasTaps)
 	}
-	s.resize(Resizer{PlainGo: true}, got, 100, 100, rows, 400, 300)
+	s.resize(Resizer{Generic: true}, got, 100, 100, rows, 400, 300)
 	if s.assembly || s.across.taps.blocks > 0 || s.down.taps.blocks > 0 {
 		t.Error("assembly is used though plain Go was asked for")
 	}

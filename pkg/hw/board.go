@@ -1,10 +1,3 @@
-// Package hw defines how a network runs on a neuromorphic board instead of the simulator.
-//
-// A [Board] is a [spike.Backend], which is all that the rest of the program needs. In addition a board says what it can
-// run ([Capabilities]), what resources a network uses and what precision it loses ([Report]), and whether the board is
-// healthy ([Board.Health]). A network is first placed and then loaded. Placing shows whether the network fits and what it
-// loses. The test suite in package hwtest checks that a board keeps this contract; it runs for every board and for the
-// simulator.
 package hw
 
 import (

@@ -22,7 +22,7 @@ func (b *builder) reaching(i int, l *Layer, field string, value float64) error {
 
 // neurons gives the largest value that a layer of neurons over a map can hand on. A membrane potential that no
 // spike ever lowers adds up over all steps.
-func (b *builder) neurons(i int, l *Layer, n *spike.Neurons, over kernel.Shape) error {
+func (b *builder) neurons(i int, l *Layer, n *spike.Neurons, over spike.Shape) error {
 	steps, gain := b.network.steps, 1.0
 	if b.network.axis == spike.Rows {
 		steps = over.H

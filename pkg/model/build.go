@@ -17,7 +17,7 @@ type network struct {
 	encoder *spike.Population // nil without neurons: then the front is the whole network but the softmax
 	body    *spike.Network
 	last    *spike.Neurons // whose spikes the read-out takes
-	bodyOut kernel.Shape
+	bodyOut spike.Shape
 	readout *analog
 	neurons int // over all layers, each once
 }
@@ -151,7 +151,7 @@ func (b *builder) build(a architecture) (*network, error) {
 			return nil, err
 		}
 		// Along rows the read-out takes the counts, which are whole numbers.
-		if n.readout, err = b.chain(p.readout, n.bodyOut, n.axis == spike.Rows); err != nil {
+		if n.readout, err = b.chain(p.readout, kernel.Shape(n.bodyOut), n.axis == spike.Rows); err != nil {
 			return nil, err
 		}
 		logits = n.readout.out
@@ -189,7 +189,7 @@ func (b *builder) spikes(n *network, p parts) error {
 	if err := b.body(n, p.body); err != nil {
 		return err
 	}
-	if n.encoder, err = (spike.Simulator{Kernel: b.tier.Name()}).Population(n.body.Source, n.front.out, n.axis, pools...); err != nil {
+	if n.encoder, err = (spike.Simulator{Kernel: b.tier.Name()}).Population(n.body.Source, spike.Shape(n.front.out), n.axis, pools...); err != nil {
 		return formatError("layers", "%v", err)
 	}
 	if _, err := n.body.Shapes(); err != nil {
@@ -203,7 +203,7 @@ func (b *builder) spikes(n *network, p parts) error {
 
 // encoder builds the neurons that the front drives, and begins the body behind them and their poolings, which it returns.
 func (b *builder) encoder(n *network, layers []placed) (pools []*spike.MaxPool2D, err error) {
-	l, shape := layers[0], n.front.out
+	l, shape := layers[0], spike.Shape(n.front.out)
 	n.last = l.neurons()
 	n.neurons = n.last.StateLen(shape, n.axis)
 	n.body = &spike.Network{Axis: n.axis, Steps: n.steps, Exact: b.exact, Source: n.last, Input: shape}
@@ -214,12 +214,12 @@ func (b *builder) encoder(n *network, layers []placed) (pools []*spike.MaxPool2D
 		return nil, err
 	}
 	for _, l := range layers[1:] {
-		w, err := b.window(l.i, l.Layer, l.Pool, false, n.body.Input)
+		w, err := b.window(l.i, l.Layer, l.Pool, false, kernel.Shape(n.body.Input))
 		if err != nil {
 			return nil, err
 		}
 		pools = append(pools, &spike.MaxPool2D{LayerName: l.Name, Pool: *l.Pool, Stride: *l.Stride})
-		n.body.Input = w.Out
+		n.body.Input = spike.Shape(w.Out)
 	}
 	return pools, nil
 }
@@ -373,24 +373,24 @@ func (b *builder) analog(i int, l *Layer, in kernel.Shape, bytes bool) (op analo
 }
 
 // spiking builds a layer of the body.
-func (b *builder) spiking(i int, l *Layer, in kernel.Shape) (layer spike.Layer, out kernel.Shape, err error) {
+func (b *builder) spiking(i int, l *Layer, in spike.Shape) (layer spike.Layer, out spike.Shape, err error) {
 	out = in
 	switch l.Type {
 	case "conv2d":
 		var w kernel.Window
 		conv := &spike.Conv2D{LayerName: l.Name, Kernel: *l.Kernel, Stride: *l.Stride, Same: l.Padding == "same", Channels: l.Channels}
-		w, conv.Weights, err = b.conv(i, l, in)
-		layer, out = conv, w.Out
+		w, conv.Weights, err = b.conv(i, l, kernel.Shape(in))
+		layer, out = conv, spike.Shape(w.Out)
 	case "dense":
 		dense := &spike.Dense{LayerName: l.Name, Units: l.Units}
-		dense.Weights, err = b.dense(i, l, in)
-		layer, out = dense, kernel.Shape{H: 1, W: 1, C: l.Units}
+		dense.Weights, err = b.dense(i, l, kernel.Shape(in))
+		layer, out = dense, spike.Shape{H: 1, W: 1, C: l.Units}
 	case "max_pool2d":
 		var w kernel.Window
-		w, err = b.window(i, l, l.Pool, false, in)
-		layer, out = &spike.MaxPool2D{LayerName: l.Name, Pool: *l.Pool, Stride: *l.Stride}, w.Out
+		w, err = b.window(i, l, l.Pool, false, kernel.Shape(in))
+		layer, out = &spike.MaxPool2D{LayerName: l.Name, Pool: *l.Pool, Stride: *l.Stride}, spike.Shape(w.Out)
 	case "flatten":
-		layer, out = &spike.Flatten{LayerName: l.Name}, kernel.Shape{H: 1, W: 1, C: in.Len()}
+		layer, out = &spike.Flatten{LayerName: l.Name}, spike.Shape{H: 1, W: 1, C: in.Len()}
 	case "neurons":
 		neurons := l.neurons()
 		layer, err = neurons, b.neurons(i, l, neurons, in)

@@ -60,13 +60,13 @@ func (s *search) walk(v reflect.Value) {
 		return
 	case reflect.TypeFor[resample.Resizer]():
 		s.resizers++
-		if plain := v.FieldByName("PlainGo").Bool(); plain != (s.want == kernel.Generic()) {
-			s.t.Errorf("%s: pictures are resized in plain Go: %v", s.what, plain)
+		if generic := v.FieldByName("Generic").Bool(); generic != (s.want == kernel.Generic()) {
+			s.t.Errorf("%s: pictures are resized in plain Go: %v", s.what, generic)
 		}
 		return
 	case reflect.TypeFor[kernel.Int8Conv](), reflect.TypeFor[kernel.Float32Conv]():
 		s.layers++
-		if packed := v.FieldByName("rows").Elem().Type().String(); s.want == kernel.Generic() && !strings.HasPrefix(packed, "kernel.plain") {
+		if packed := v.FieldByName("rows").Elem().Type().String(); s.want == kernel.Generic() && !strings.HasPrefix(packed, "kernel.generic") {
 			s.t.Errorf("%s: a layer is a %s", s.what, packed)
 		}
 		return

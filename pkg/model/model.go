@@ -67,7 +67,7 @@ func Decode(ctx context.Context, file []byte, opt DecodeOptions) (*Model, error)
 	sum := sha256.Sum256(file)
 	m := &Model{
 		description: d, digest: "sha256:" + hex.EncodeToString(sum[:]), backend: backend.Name(), tier: tier,
-		resizer: resample.Resizer{PlainGo: tier == kernel.Generic()}, positive: slices.Index(d.Labels, d.Positive),
+		resizer: resample.Resizer{Generic: tier == kernel.Generic()}, positive: slices.Index(d.Labels, d.Positive),
 	}
 	if m.own, err = newEngine(ctx, own, backend); errors.As(err, new(*hw.Refusal)) { // which names the board itself
 		return nil, fmt.Errorf("model %s: %w", d.Name, err)

@@ -3,8 +3,6 @@ package spike
 import (
 	"errors"
 	"fmt"
-
-	"github.com/spikeray/spikeray/internal/kernel"
 )
 
 // Axis says what a network's time runs along.
@@ -17,10 +15,7 @@ const (
 	Steps Axis = "steps"
 )
 
-// Shape is the size of a feature map [H][W][C], C fastest.
-type Shape = kernel.Shape
-
-// MaxSteps is the largest number of steps for which a picture can be shown.
+// MaxSteps is the most steps that a picture is shown for.
 const MaxSteps = 64
 
 // ErrNetwork is wrapped by every error that says a network does not fit together.
@@ -101,38 +96,24 @@ type MaxPool2D struct {
 // Flatten turns a map [H][W][C] into [1][1][H*W*C].
 type Flatten struct{ LayerName string }
 
-func (l *Conv2D) Name() string    { return l.LayerName }
-func (l *Dense) Name() string     { return l.LayerName }
+// Name of the layer.
+func (l *Conv2D) Name() string { return l.LayerName }
+
+// Name of the layer.
+func (l *Dense) Name() string { return l.LayerName }
+
+// Name of the layer.
 func (l *MaxPool2D) Name() string { return l.LayerName }
-func (l *Flatten) Name() string   { return l.LayerName }
 
-// Window lays the convolution over a map of shape in.
-func (l *Conv2D) Window(in Shape) (kernel.Window, error) {
-	return window(in, l.Kernel, l.Stride, l.Same, l.Channels)
-}
-
-// Window lays the pooling over a map of shape in.
-func (l *MaxPool2D) Window(in Shape) (kernel.Window, error) {
-	return window(in, l.Pool, l.Stride, false, in.C)
-}
-
-func window(in Shape, size, stride [2]int, same bool, c int) (kernel.Window, error) {
-	if min(size[0], size[1], stride[0], stride[1], c) < 1 {
-		return kernel.Window{}, fmt.Errorf("window %v, stride %v and channels %d must be at least 1", size, stride, c)
-	}
-	w, ok := kernel.NewWindow(in, size[0], size[1], stride[0], stride[1], same, c)
-	if !ok {
-		return w, fmt.Errorf("a window of %dx%d does not fit a map of %dx%d", size[0], size[1], in.H, in.W)
-	}
-	return w, nil
-}
+// Name of the layer.
+func (l *Flatten) Name() string { return l.LayerName }
 
 func (l *Conv2D) output(in Shape) (Shape, error) {
-	w, err := l.Window(in)
+	w, err := l.window(in)
 	if err != nil {
 		return in, err
 	}
-	return w.Out, l.check(w.KH*w.KW*in.C, l.Channels)
+	return Shape(w.Out), l.check(w.KH*w.KW*in.C, l.Channels)
 }
 
 func (l *Dense) output(in Shape) (Shape, error) {
@@ -143,8 +124,8 @@ func (l *Dense) output(in Shape) (Shape, error) {
 }
 
 func (l *MaxPool2D) output(in Shape) (Shape, error) {
-	w, err := l.Window(in)
-	return w.Out, err
+	w, err := l.window(in)
+	return Shape(w.Out), err
 }
 
 func (l *Flatten) output(in Shape) (Shape, error) { return Shape{H: 1, W: 1, C: in.Len()}, nil }

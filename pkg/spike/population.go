@@ -41,12 +41,12 @@ func newPopulation(tier kernel.Tier, n *Neurons, in Shape, axis Axis, pools []*M
 		n.Start.Fill(p.still)
 	}
 	for _, l := range pools {
-		w, err := l.Window(p.out)
+		w, err := l.window(p.out)
 		if err != nil {
 			return nil, err
 		}
 		p.pools = append(p.pools, w)
-		p.out = w.Out
+		p.out = Shape(w.Out)
 	}
 	p.fused = len(pools) > 0 && p.pools[0].SH >= p.pools[0].KH
 	return p, nil

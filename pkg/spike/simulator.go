@@ -44,8 +44,8 @@ func (b Simulator) Compile(_ context.Context, n *Network) (Runner, error) {
 		case *Flatten:
 			s.out = shapes[i]
 			continue
-		case *MaxPool2D: // one that is not part of a population
-			o.window, _ = l.Window(s.out)
+		case *MaxPool2D: // one that no population takes along
+			o.window, _ = l.window(s.out)
 		default:
 			neurons := n.Layers[i+1].(*Neurons) // Shapes has checked this
 			if o.weights, err = newWeigher(tier, l, s.out, &values, n.Exact); err != nil {
@@ -205,7 +205,7 @@ func (o *op) open(c *currents, maps []uint8, steps int) (synapticOperations uint
 // out is the shape of what an op gives.
 func (o *op) out() Shape {
 	if o.weights == nil {
-		return o.window.Out
+		return Shape(o.window.Out)
 	}
 	return o.population.out
 }

@@ -10,7 +10,7 @@ type StartKind string
 
 const (
 	StartConstant StartKind = "constant" // every neuron starts at Value
-	StartUniform  StartKind = "uniform"  // drawn from [0, 1) by Voltage
+	StartUniform  StartKind = "uniform"  // drawn from [0, 1), output by output of SplitMix64 from Seed
 )
 
 // Start is the membrane potential before the first step. It is part of a model, so that the same picture always has
@@ -43,14 +43,14 @@ func (s Start) Fill(v []float32) {
 		return
 	}
 	for i := range v {
-		v[i] = Voltage(s.Seed, uint64(i))
+		v[i] = voltage(s.Seed, uint64(i))
 	}
 }
 
 // Voltage is the i-th starting voltage (from 0) of a seed, in [0, 1): output i of SplitMix64 (Steele, Lea and Flood,
 // "Fast splittable pseudorandom number generators", 2014), its upper 24 bits as a fraction. training/spikeray/modelfile/voltage.py
 // draws the same.
-func Voltage(seed, i uint64) float32 {
+func voltage(seed, i uint64) float32 {
 	z := seed + (i+1)*0x9E3779B97F4A7C15
 	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
 	z = (z ^ z>>27) * 0x94D049BB133111EB

@@ -18,7 +18,7 @@ func newWeigher(tier kernel.Tier, l Layer, in Shape, values *[kernel.MaxCount + 
 	switch l := l.(type) {
 	case *Conv2D:
 		weights = &l.Weights
-		w.window, err = l.Window(in)
+		w.window, err = l.window(in)
 	case *Dense:
 		weights = &l.Weights
 		w.window, err = window(in, [2]int{1, 1}, [2]int{1, 1}, false, l.Units)

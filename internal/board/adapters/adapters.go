@@ -53,7 +53,7 @@ func openLoihi(s *settings) board.Options {
 		Chip:  chips[s.text("chip", "loihi2", slices.Sorted(maps.Keys(chips))...)],
 		Chips: s.number("chips", 1),
 	}
-	open := func(context.Context) (hw.Board, error) { return loihi.New(o) }
+	open := func(context.Context) (hw.Board, error) { return loihi.Open(o) }
 	return board.Options{Open: open, Plan: placeWith(open), Runs: 1 << 16}
 }
 
@@ -63,9 +63,9 @@ func openRemote(s *settings) board.Options {
 	if o.URL == "" {
 		s.fail("remote needs the option url")
 	}
-	out := board.Options{Open: func(ctx context.Context) (hw.Board, error) { return remote.Dial(ctx, o) }}
+	out := board.Options{Open: func(ctx context.Context) (hw.Board, error) { return remote.Open(ctx, o) }}
 	if s.text("like", "", "", "loihi") == "loihi" {
-		out.Plan = placeWith(func(context.Context) (hw.Board, error) { return loihi.New(loihi.Options{}) })
+		out.Plan = placeWith(func(context.Context) (hw.Board, error) { return loihi.Open(loihi.Options{}) })
 	}
 	return out
 }
@@ -77,7 +77,7 @@ func openSpinnaker(s *settings) board.Options {
 		Marker: s.text("marker", ""), Timeout: s.duration("timeout", 2*time.Second), Keep: s.duration("keep", 10*time.Second),
 		Burst: s.number("burst", 6), Pause: s.duration("pause", 100*time.Millisecond),
 	}
-	return board.Options{Open: func(ctx context.Context) (hw.Board, error) { return spinnaker.New(ctx, o) }}
+	return board.Options{Open: func(ctx context.Context) (hw.Board, error) { return spinnaker.Open(ctx, o) }}
 }
 
 // placeWith opens a board, places a network on it and closes the board.

@@ -43,8 +43,8 @@ func (f *File) Decode(ctx context.Context, reduce, visible int) (*Picture, error
 	}()
 	d.ctx, d.file, d.reduce, d.visible = ctx, *f, reduce, visible
 	d.size, d.transform = 8/reduce, quickTransforms[reduce&15]
-	if f.PlainGo {
-		d.transform = plainTransforms[reduce&15]
+	if f.Generic {
+		d.transform = genericTransforms[reduce&15]
 	}
 	for i := range d.file.components[:f.count] {
 		for k := range d.file.components[i].precision {

@@ -78,8 +78,8 @@ func TestLikePillow(t *testing.T) {
 	}
 }
 
-// TestPlainGoTransformsAllBlocks counts the blocks of the transforms that assembly may be among.
-func TestPlainGoTransformsAllBlocks(t *testing.T) {
+// TestGenericTransformsAllBlocks counts the blocks of the transforms that assembly may be among.
+func TestGenericTransformsAllBlocks(t *testing.T) {
 	was, quick := quickTransforms, 0
 	t.Cleanup(func() { quickTransforms = was })
 	for reduce, f := range was {
@@ -97,13 +97,13 @@ func TestPlainGoTransformsAllBlocks(t *testing.T) {
 		}
 		for reduce := range c.Luma {
 			var pictures [2]*Picture
-			for i, plain := range []bool{false, true} {
-				quick, f.PlainGo = 0, plain
+			for i, generic := range []bool{false, true} {
+				quick, f.Generic = 0, generic
 				if pictures[i], err = f.Decode(t.Context(), reduce, 16); err != nil {
 					t.Fatal(err)
 				}
-				if plain != (quick == 0) {
-					t.Errorf("%s at 1/%d, plain Go %v: %d blocks by the quick transforms", c.Name, reduce, plain, quick)
+				if generic != (quick == 0) {
+					t.Errorf("%s at 1/%d, plain Go %v: %d blocks by the quick transforms", c.Name, reduce, generic, quick)
 				}
 			}
 			if digest(pictures[0]) != digest(pictures[1]) {

@@ -41,8 +41,8 @@ type File struct {
 	// EXIF is the body of the first APP1 segment that holds EXIF data, after its
 	// prefix; nil if there is none.
 	EXIF []byte
-	// PlainGo may be set to have Decode use no assembly. The samples are the same.
-	PlainGo bool
+	// Generic may be set to have Decode use plain Go, without assembly. The samples are the same.
+	Generic bool
 
 	data        []byte
 	progressive bool

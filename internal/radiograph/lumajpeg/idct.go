@@ -34,12 +34,12 @@ const (
 	c3072 = 25172 // sqrt2 * (c1 + c3 + c5 - c7)
 )
 
-// plainTransforms are the transforms by the reduction they make, for any coefficients.
-var plainTransforms = [16]transform{1: transform8, 2: transform4, 4: transform2, 8: transform1}
+// genericTransforms are the transforms by the reduction they make, for any coefficients.
+var genericTransforms = [16]transform{1: transform8, 2: transform4, 4: transform2, 8: transform1}
 
 // quickTransforms are those for blocks that are not loud. Where the processor has a faster one
 // it gives the same samples.
-var quickTransforms = plainTransforms
+var quickTransforms = genericTransforms
 
 // columnsUpTo is how many columns from the left hold a coefficient that is not zero,
 // by the last one that is in zigzag order.

@@ -44,8 +44,8 @@ func cosine(x int) (pattern [8]float64) {
 	return pattern
 }
 
-// TestAVX2IsPlain holds the assembly against the plain transforms, which define it.
-func TestAVX2IsPlain(t *testing.T) {
+// TestAVX2IsGeneric holds the assembly against the generic transforms, which define it.
+func TestAVX2IsGeneric(t *testing.T) {
 	if !cpu.X86.HasAVX2 {
 		t.Skip("no AVX2 here")
 	}
@@ -56,13 +56,13 @@ func TestAVX2IsPlain(t *testing.T) {
 			t.Fatalf("%s: energy %d", what, e)
 		}
 		for _, pair := range []struct {
-			size       int
-			plain, got transform
+			size         int
+			generic, got transform
 		}{{8, transform8, transform8AVX2}, {4, transform4, transform4AVX2}} {
 			// Rows apart show what is written beside them.
 			var want, got [8 * stride]byte
 			n := (pair.size-1)*stride + pair.size
-			pair.plain(want[:n], stride, b)
+			pair.generic(want[:n], stride, b)
 			pair.got(got[:n], stride, b)
 			if !bytes.Equal(got[:], want[:]) {
 				t.Fatalf("%s, size %d: %v of %v, want %v", what, pair.size, got, *b, want)
@@ -136,7 +136,7 @@ func BenchmarkTransform(b *testing.B) {
 	for _, v := range []struct {
 		name string
 		f    transform
-	}{{"size=8/plain", transform8}, {"size=8/chosen", quickTransforms[1]}, {"size=4/plain", transform4}, {"size=4/chosen", quickTransforms[2]}} {
+	}{{"size=8/generic", transform8}, {"size=8/chosen", quickTransforms[1]}, {"size=4/generic", transform4}, {"size=4/chosen", quickTransforms[2]}} {
 		b.Run(v.name, func(b *testing.B) {
 			for b.Loop() {
 				v.f(dst[:], 8, &blk)

@@ -156,7 +156,7 @@ func (d *decoder) put(p *part, b *block, x, y int) {
 	}
 	transform := d.transform
 	if b.loud {
-		transform = plainTransforms[d.reduce&15]
+		transform = genericTransforms[d.reduce&15]
 	}
 	transform(p.samples.pix[((y-p.samples.top)*p.samples.stride+x)*d.size:], p.samples.stride, b)
 }

@@ -1,4 +1,3 @@
-// Package hwtest tests whether a board keeps the contract of package hw. An adapter's test calls [Run].
 package hwtest
 
 import (

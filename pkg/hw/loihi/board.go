@@ -1,8 +1,3 @@
-// Package loihi emulates Intel's Loihi. It has an emulator of the chip's fixed-point arithmetic, integer for integer as
-// Lava's bit-accurate models define it, and a [hw.Board] on top of it that places networks within a chip's limits.
-//
-// The arithmetic is checked against recordings of Lava and of a real chip. No network has run on a chip through this
-// package: placing counts neurons, synapses and axons against the published limits and was not tried on a chip.
 package loihi
 
 import (
@@ -20,8 +15,8 @@ type Options struct {
 	Chips int  // 1 if 0
 }
 
-// New returns an emulated board.
-func New(o Options) (hw.Board, error) {
+// Open returns an emulated board.
+func Open(o Options) (hw.Board, error) {
 	if o.Chip.Name == "" {
 		o.Chip = Loihi2
 	}
@@ -103,7 +98,7 @@ func (b *board) Place(ctx context.Context, n *spike.Network) (hw.Placement, erro
 		return nil, err
 	}
 	p := &program{board: b, net: n, stages: stages, report: hw.Report{Board: b.Name(), Exact: true}}
-	var layers []Layer
+	var layers []machineLayer
 	for i := range stages {
 		if err := b.Health(ctx); err != nil {
 			return nil, err
@@ -121,7 +116,7 @@ func (b *board) Place(ctx context.Context, n *spike.Network) (hw.Placement, erro
 	if err := refusal.Err(); err != nil {
 		return nil, err
 	}
-	if p.machine, err = NewMachine(layers...); err != nil {
+	if p.machine, err = newMachine(layers...); err != nil {
 		return nil, err
 	}
 	p.rooms.New = func() any { return p.newRoom() }

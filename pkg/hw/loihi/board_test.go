@@ -16,7 +16,7 @@ import (
 
 func open(t *testing.T, o Options) hw.Board {
 	t.Helper()
-	b, err := New(o)
+	b, err := Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,11 +51,11 @@ type lavaCase struct {
 	V [][]int32 `json:"v,omitempty"`
 }
 
-func (c *lavaCase) machine() (*Machine, error) {
+func (c *lavaCase) machine() (*machine, error) {
 	if c.Layers == nil {
 		c.Layers = []lavaCase{*c}
 	}
-	layers := make([]Layer, len(c.Layers))
+	layers := make([]machineLayer, len(c.Layers))
 	for i, l := range c.Layers {
 		var err error
 		if l.Kind == "conv" {
@@ -63,19 +63,19 @@ func (c *lavaCase) machine() (*Machine, error) {
 			if l.Stride != nil && l.Padding != nil {
 				stride, padding = *l.Stride, *l.Padding
 			}
-			layers[i].Synapses, err = NewConv(l.Kernels, [3]int{l.W, l.H, l.C}, l.K, [2]int{l.KW, l.KH}, stride, padding, l.Message > 0)
+			layers[i].Synapses, err = newConvSynapses(l.Kernels, [3]int{l.W, l.H, l.C}, l.K, [2]int{l.KW, l.KH}, stride, padding, l.Message > 0)
 		} else {
-			layers[i].Synapses, err = NewDense(slices.Concat(l.Weights...), len(l.Weights[0]), len(l.Weights), l.Bits, l.Exp, l.Message > 0)
+			layers[i].Synapses, err = newDenseSynapses(slices.Concat(l.Weights...), len(l.Weights[0]), len(l.Weights), l.Bits, l.Exp, l.Message > 0)
 		}
 		if err != nil {
 			return nil, err
 		}
 		layers[i].Start = l.Start
-		layers[i].Neurons = &LIF{
+		layers[i].Neurons = &lif{
 			Neurons: layers[i].Synapses.Outputs(), DU: l.DU, DV: l.DV, Threshold: l.Vth, BiasMantissa: l.Mant, BiasExponent: l.BiasExp,
 		}
 	}
-	return NewMachine(layers...)
+	return newMachine(layers...)
 }
 
 // shared is a file of the folder that lies beside a checkout, and is never part of it.
@@ -199,17 +199,17 @@ func TestPlacedNetworkOnLava(t *testing.T) {
 			c.Mant = make([]int32, l.Neurons.Neurons)
 		}
 		switch s := l.Synapses.(type) {
-		case *Conv:
+		case *convSynapses:
 			c.Kind, c.W, c.H, c.C, c.K, c.KW, c.KH = "conv", s.in[0], s.in[1], s.in[2], s.out[2], s.kernel[0], s.kernel[1]
 			c.Stride, c.Padding, c.Out = &s.stride, &s.at, s.out[:]
-			for o := range c.K { // back to the order that NewConv takes
+			for o := range c.K { // back to the order that newConvSynapses takes
 				for tap := c.KW*c.KH - 1; tap >= 0; tap-- {
 					for k := range c.C {
 						c.Kernels = append(c.Kernels, s.weights[(tap*c.C+k)*c.K+o])
 					}
 				}
 			}
-		case *Dense:
+		case *denseSynapses:
 			c.Kind = "dense"
 			for o := range s.out {
 				var row []int32
@@ -278,11 +278,11 @@ func TestChipTrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	synapse, err := NewDense([]int32{10}, 1, 1, 8, 0, false)
+	synapse, err := newDenseSynapses([]int32{10}, 1, 1, 8, 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := NewMachine(Layer{Synapses: synapse, Neurons: &LIF{Neurons: 1, DU: 4095, DV: 163, Threshold: 25}})
+	m, err := newMachine(machineLayer{Synapses: synapse, Neurons: &lif{Neurons: 1, DU: 4095, DV: 163, Threshold: 25}})
 	if err != nil {
 		t.Fatal(err)
 	}

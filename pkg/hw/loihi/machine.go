@@ -2,20 +2,20 @@ package loihi
 
 import "fmt"
 
-// Layer is a layer of synapses and the neurons that they drive.
-type Layer struct {
-	Synapses Synapses
-	Neurons  *LIF
+// machineLayer is a layer of synapses and the neurons that they drive.
+type machineLayer struct {
+	Synapses layerSynapses
+	Neurons  *lif
 	// Start is the membrane potentials before the first step, [Neurons]; nil for zeros.
 	Start []int32
 }
 
-// Machine is a chain of layers that take their steps at the same time, as on the chip: what reaches a layer's synapses in
-// one step reaches its neurons in the next. A spike train of T steps has passed L layers after T+L steps.
-type Machine struct{ layers []Layer }
+// machine is a chain of layers that take their steps side by side, as on the chip: what a layer's synapses take in at a
+// step reaches its neurons at the next. A spike train of T steps is through L layers after T+L.
+type machine struct{ layers []machineLayer }
 
-// NewMachine returns a machine of the layers, or an error if they do not fit one another.
-func NewMachine(layers ...Layer) (*Machine, error) {
+// newMachine checks that the layers fit one another.
+func newMachine(layers ...machineLayer) (*machine, error) {
 	if len(layers) == 0 {
 		return nil, fmt.Errorf("loihi: no layers")
 	}
@@ -30,12 +30,12 @@ func NewMachine(layers ...Layer) (*Machine, error) {
 			return nil, fmt.Errorf("loihi: layer %d takes %d spikes, %d come", i, l.Synapses.Inputs(), layers[i-1].Neurons.Neurons)
 		}
 	}
-	return &Machine{layers}, nil
+	return &machine{layers}, nil
 }
 
-// State is the memory of one run.
-type State struct {
-	machine *Machine
+// machineState is the memory of one run.
+type machineState struct {
+	machine *machine
 	layers  []layerState
 	// Saturated counts the activations, currents and membrane potentials that left their range since Reset.
 	Saturated uint64
@@ -44,8 +44,8 @@ type State struct {
 type layerState struct{ activation, u, v, spikes []int32 }
 
 // NewState allocates the memory of a run and resets it.
-func (m *Machine) NewState() *State {
-	s := &State{machine: m}
+func (m *machine) NewState() *machineState {
+	s := &machineState{machine: m}
 	for _, l := range m.layers {
 		n := l.Neurons.Neurons
 		all := make([]int32, 4*n)
@@ -56,7 +56,7 @@ func (m *Machine) NewState() *State {
 }
 
 // Reset empties the synapses' buffers and sets the neurons to their start.
-func (s *State) Reset() {
+func (s *machineState) Reset() {
 	s.Saturated = 0
 	for i := range s.layers {
 		l := &s.layers[i]
@@ -69,7 +69,7 @@ func (s *State) Reset() {
 }
 
 // Step takes one step with the spikes in. Spikes returns each layer's output.
-func (s *State) Step(in []int32) {
+func (s *machineState) Step(in []int32) {
 	for i := range s.layers {
 		l, state := &s.machine.layers[i], &s.layers[i]
 		s.Saturated += l.Neurons.step(state.spikes, state.u, state.v, state.activation)
@@ -79,4 +79,4 @@ func (s *State) Step(in []int32) {
 }
 
 // Spikes are the spikes of a layer's neurons in the last step, 0 or 1 each. The slice belongs to the state.
-func (s *State) Spikes(layer int) []int32 { return s.layers[layer].spikes }
+func (s *machineState) Spikes(layer int) []int32 { return s.layers[layer].spikes }

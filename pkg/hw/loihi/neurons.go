@@ -12,7 +12,7 @@ const (
 	maxExp   = 7
 )
 
-// LIF is a population of leaky integrate-and-fire neurons as Lava's bit-accurate model defines them for Loihi.
+// lif is a population of leaky integrate-and-fire neurons as Lava's bit-accurate model defines them for Loihi.
 //
 //	u = D(u, DU+1) + (a << 6)          D(x, d) = sign(x) * ((|x| * (4096-d)) >> 12)
 //	v = D(v, DV) + u + bias            bias = mantissa << exponent
@@ -20,7 +20,7 @@ const (
 //
 // A current beyond 24 bits wraps around, once; a membrane potential stops at the end of its range. An integrate-and-fire
 // neuron has DU 4095 and DV 0. One threshold, one pair of decays and one exponent serve the whole population, as Lava has it.
-type LIF struct {
+type lif struct {
 	Neurons      int
 	DU, DV       int32   // 0 to 4095
 	Threshold    int32   // 0 to 131071
@@ -29,7 +29,7 @@ type LIF struct {
 	BiasExponent int
 }
 
-func (l *LIF) check() error {
+func (l *lif) check() error {
 	switch {
 	case l.Neurons < 1:
 		return fmt.Errorf("loihi: %d neurons", l.Neurons)
@@ -51,7 +51,7 @@ func (l *LIF) check() error {
 }
 
 // bias of a neuron in the membrane potential's unit.
-func (l *LIF) bias(i int) int32 {
+func (l *lif) bias(i int) int32 {
 	switch {
 	case l.BiasMantissa == nil:
 		return 0
@@ -63,7 +63,7 @@ func (l *LIF) bias(i int) int32 {
 
 // step takes one step: spikes, u, v and the activations a have one element a neuron. It returns the states that left
 // their range. Sums are taken in 32 bits, as Lava takes them.
-func (l *LIF) step(spikes, u, v, a []int32) (saturated uint64) {
+func (l *lif) step(spikes, u, v, a []int32) (saturated uint64) {
 	threshold := l.Threshold << shift
 	for i := range spikes {
 		wide := int64(decay(u[i], l.DU+1)) + int64(a[i])<<shift
@@ -104,7 +104,7 @@ func decay(x, d int32) int32 {
 
 // before undoes n steps in which nothing but the bias came in: the membrane potential from which they lead to v. It
 // reports false when there is none, because the neuron would fire on the way or leave its range.
-func (l *LIF) before(v int32, i, n int) (int32, bool) {
+func (l *lif) before(v int32, i, n int) (int32, bool) {
 	bias, kept := l.bias(i), int64(decayOne-l.DV)
 	for range n {
 		if v > l.Threshold<<shift {

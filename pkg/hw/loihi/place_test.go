@@ -74,7 +74,7 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	for _, o := range []Options{{Chips: -1}, {Chip: Chip{Name: "none"}}} {
-		if _, err := New(o); err == nil {
+		if _, err := Open(o); err == nil {
 			t.Errorf("%+v makes a board", o)
 		}
 	}

@@ -14,7 +14,7 @@ type program struct {
 	board   *board
 	net     *spike.Network
 	stages  []hw.Stage
-	machine *Machine
+	machine *machine
 	// simulated is each stage with the chip's numbers.
 	simulated []simulated
 	report    hw.Report
@@ -37,7 +37,7 @@ func (p *program) Run(ctx context.Context, in, out spike.Train, opt spike.RunOpt
 
 // room is the memory of one run.
 type room struct {
-	state      *State
+	state      *machineState
 	spikes     []int32  // in
 	counts     []uint8  // of one layer
 	operations []uint64 // on their way into each layer

@@ -22,7 +22,7 @@ const gridTolerance = 1.0 / (1 << 16)
 // A layer of the chip has one scale. int8 weights with one scale for all outputs are taken as they are. Other weights keep
 // the grid that they lie on, if there is one (see commonStep); if not, the largest becomes 127 steps, and every other the
 // nearest whole number of them.
-func quantise(s *hw.Stage, depth, steps int, refusal *hw.Refusal) (l Layer, q simulated, r hw.LayerReport) {
+func quantise(s *hw.Stage, depth, steps int, refusal *hw.Refusal) (l machineLayer, q simulated, r hw.LayerReport) {
 	before := len(refusal.Reasons)
 	r = hw.LayerReport{
 		Layer: s.Weighted.LayerName, Neurons: s.Neurons.LayerName, Threshold: float64(s.Neurons.Threshold), Decay: 1, BoardDecay: 1,
@@ -34,7 +34,7 @@ func quantise(s *hw.Stage, depth, steps int, refusal *hw.Refusal) (l Layer, q si
 		return
 	}
 	unit := potentialSteps / r.Scale // potential steps to the network's unit
-	n := &LIF{Neurons: s.Out.Len(), DU: maxDecay}
+	n := &lif{Neurons: s.Out.Len(), DU: maxDecay}
 	if s.Neurons.Dynamics == spike.LeakyIntegrateAndFire {
 		r.Decay = float64(s.Neurons.Decay)
 		n.DV = int32(max(1, min(math.Round((1-r.Decay)*decayOne), maxDecay)))
@@ -89,7 +89,7 @@ func quantise(s *hw.Stage, depth, steps int, refusal *hw.Refusal) (l Layer, q si
 	if err != nil {
 		refusal.Add(r.Layer, "%v", err)
 	}
-	return Layer{Synapses: synapses, Neurons: n, Start: start}, q, r
+	return machineLayer{Synapses: synapses, Neurons: n, Start: start}, q, r
 }
 
 // wholeWeights gives the weights [KH][KW][in][out] in steps of one scale, which goes into the report, or nil where they
@@ -171,7 +171,7 @@ func commonStep(n int, current func(int) float64, lowest, highest, value float64
 }
 
 // setBias gives the neurons mantissas with the smallest exponent that they all fit, and reports false when none does.
-func setBias(n *LIF, s *hw.Stage, unit float64, r *hw.LayerReport) bool {
+func setBias(n *lif, s *hw.Stage, unit float64, r *hw.LayerReport) bool {
 	largest := 0.0
 	for _, b := range s.Weighted.Bias {
 		largest = max(largest, math.Abs(float64(b))*unit)
@@ -220,7 +220,7 @@ func lowestBit(x int32) int32 {
 }
 
 // worstCase gives the largest magnitudes that a current and a potential could have, in the potential's steps.
-func worstCase(s *hw.Stage, weights []int32, n *LIF, start []int32, steps int) (current, potential float64) {
+func worstCase(s *hw.Stage, weights []int32, n *lif, start []int32, steps int) (current, potential float64) {
 	channels := s.Out.C
 	up, down := make([]float64, channels), make([]float64, channels) // the largest currents of either sign
 	for i, w := range weights {
@@ -241,7 +241,7 @@ func worstCase(s *hw.Stage, weights []int32, n *LIF, start []int32, steps int) (
 
 // sameFiring says whether neurons whose weights, biases and starts are the network's own are known to fire when the
 // simulator's do, which adds up in float32.
-func sameFiring(r *hw.LayerReport, n *LIF, grid int32, highest float64, steps int) bool {
+func sameFiring(r *hw.LayerReport, n *lif, grid int32, highest float64, steps int) bool {
 	// The threshold on the grid of potentials, and how far it is from a point of it.
 	at := r.Threshold * potentialSteps / r.Scale / float64(grid)
 	if math.Ceil(at) != math.Floor(float64(n.Threshold)*(1<<shift)/float64(grid))+1 {
@@ -258,7 +258,7 @@ func sameFiring(r *hw.LayerReport, n *LIF, grid int32, highest float64, steps in
 
 // newSynapses puts weights [KH][KW][in][out] onto the chip. Padding is the same on both sides there: where the network
 // has less before the map than behind it, the kernel gets rows or columns of zeros in front.
-func newSynapses(s *hw.Stage, weights []int32) (Synapses, error) {
+func newSynapses(s *hw.Stage, weights []int32) (layerSynapses, error) {
 	graded := s.MaxCount > 1
 	channels, taps := s.Out.C, len(weights)/s.Out.C
 	if s.In.H == 1 && s.In.W == 1 && taps == s.In.C {
@@ -271,7 +271,7 @@ func newSynapses(s *hw.Stage, weights []int32) (Synapses, error) {
 				dense[o*taps+i] = 2 * weights[i*channels+o]
 			}
 		}
-		return NewDense(dense, taps, channels, 8, 0, graded)
+		return newDenseSynapses(dense, taps, channels, 8, 0, graded)
 	}
 	w, err := s.Weighted.Window(s.In)
 	if err != nil {
@@ -296,5 +296,5 @@ func newSynapses(s *hw.Stage, weights []int32) (Synapses, error) {
 			}
 		}
 	}
-	return NewConv(flipped, [3]int{s.In.H, s.In.W, s.In.C}, channels, kernel, s.Weighted.Stride, padding, graded)
+	return newConvSynapses(flipped, [3]int{s.In.H, s.In.W, s.In.C}, channels, kernel, s.Weighted.Stride, padding, graded)
 }

@@ -15,7 +15,7 @@ type simulated struct {
 	exact   bool
 }
 
-func newSimulated(s *hw.Stage, weights []int32, n *LIF, start []int32, grid int32) simulated {
+func newSimulated(s *hw.Stage, weights []int32, n *lif, start []int32, grid int32) simulated {
 	q := simulated{weights: spike.Weights{Int8: make([]int8, len(weights)), Scale: slices.Repeat([]float32{1}, s.Out.C)}}
 	for i, w := range weights {
 		q.weights.Int8[i] = int8(w)

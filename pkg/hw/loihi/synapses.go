@@ -2,17 +2,17 @@ package loihi
 
 import "fmt"
 
-// Synapses turn the spikes of one step into the activations of the next.
-type Synapses interface {
+// layerSynapses turn the spikes of one step into the activations of the next.
+type layerSynapses interface {
 	Inputs() int
 	Outputs() int
 	// activate sets a [Outputs] from the spikes [Inputs], and returns the activations that left their range.
 	activate(a, spikes []int32) (saturated uint64)
 }
 
-// Dense is Lava's Dense in fixed point. Weights have eight bits, of which one is the sign where both signs occur: then
+// denseSynapses is Lava's Dense in fixed point. Weights have eight bits, of which one is the sign where both signs occur: then
 // they are even. They share one exponent.
-type Dense struct {
+type denseSynapses struct {
 	in, out  int
 	exponent int
 	graded   bool
@@ -22,14 +22,14 @@ type Dense struct {
 // NewDense converts weights [out][in] to the chip's: it clips them to [-256, 255] if both signs occur and to 255 in magnitude
 // otherwise, and clears the bits that weightBits (1 to 8) leave out. The sum of a step is shifted left by the exponent,
 // or right by a negative one. Without graded, a spike counts once whatever its value.
-func NewDense(weights []int32, in, out, weightBits, exponent int, graded bool) (*Dense, error) {
+func newDenseSynapses(weights []int32, in, out, weightBits, exponent int, graded bool) (*denseSynapses, error) {
 	if in < 1 || out < 1 || len(weights)%in != 0 || len(weights)/in != out {
 		return nil, fmt.Errorf("loihi: %d weights for %d inputs and %d outputs", len(weights), in, out)
 	}
 	if weightBits < 1 || weightBits > 8 || exponent < -8 || exponent > 7 {
 		return nil, fmt.Errorf("loihi: weights of %d bits with exponent %d, must be 1 to 8 bits and exponent -8 to 7", weightBits, exponent)
 	}
-	d := &Dense{in: in, out: out, exponent: exponent, graded: graded, weights: make([]int32, len(weights))}
+	d := &denseSynapses{in: in, out: out, exponent: exponent, graded: graded, weights: make([]int32, len(weights))}
 	lowest, highest := weights[0], weights[0]
 	for _, w := range weights {
 		lowest, highest = min(lowest, w), max(highest, w)
@@ -53,12 +53,12 @@ func NewDense(weights []int32, in, out, weightBits, exponent int, graded bool) (
 }
 
 // Inputs is the number of neurons that spikes come from.
-func (d *Dense) Inputs() int { return d.in }
+func (d *denseSynapses) Inputs() int { return d.in }
 
 // Outputs is the number of neurons that activations go to.
-func (d *Dense) Outputs() int { return d.out }
+func (d *denseSynapses) Outputs() int { return d.out }
 
-func (d *Dense) activate(a, spikes []int32) uint64 {
+func (d *denseSynapses) activate(a, spikes []int32) uint64 {
 	clear(a)
 	for i, s := range spikes {
 		if s != 0 {
@@ -91,20 +91,20 @@ func addSpike(a, weights []int32, s int32, graded bool) {
 	}
 }
 
-// Conv is Lava's Conv in fixed point. Its maps are [X][Y][C]; Lava calls the axes W and H, and nothing in the arithmetic
+// convSynapses is Lava's Conv in fixed point. Its maps are [X][Y][C]; Lava calls the axes W and H, and nothing in the arithmetic
 // tells them apart, so that rows may stand for X. Activations wrap around at 24 bits. Weights are taken as they are, and
 // there is no exponent: Lava ignores it (its issue 803).
-type Conv struct {
+type convSynapses struct {
 	in, out            [3]int
 	kernel, stride, at [2]int // at: padding on each side
 	graded             bool
 	weights            []int32 // [kernel 0][kernel 1][in C][out C] of the cross-correlation
 }
 
-// NewConv lays a convolution over a map in; weights are [out C][kernel 0][kernel 1][in C]. As in Lava it is a true
+// newConvSynapses lays a convolution over a map in; weights are [out C][kernel 0][kernel 1][in C]. As in Lava it is a true
 // convolution: a kernel of Torch, Keras or NIR comes flipped along both axes.
-func NewConv(weights []int32, in [3]int, channels int, kernel, stride, padding [2]int, graded bool) (*Conv, error) {
-	c := &Conv{in: in, kernel: kernel, stride: stride, at: padding, graded: graded}
+func newConvSynapses(weights []int32, in [3]int, channels int, kernel, stride, padding [2]int, graded bool) (*convSynapses, error) {
+	c := &convSynapses{in: in, kernel: kernel, stride: stride, at: padding, graded: graded}
 	c.out[2] = channels
 	for i := range 2 {
 		if min(in[i], in[2], channels, kernel[i], stride[i]) < 1 || padding[i] < 0 || in[i]+2*padding[i] < kernel[i] {
@@ -131,12 +131,12 @@ func NewConv(weights []int32, in [3]int, channels int, kernel, stride, padding [
 }
 
 // Inputs is the number of elements of the incoming map.
-func (c *Conv) Inputs() int { return c.in[0] * c.in[1] * c.in[2] }
+func (c *convSynapses) Inputs() int { return c.in[0] * c.in[1] * c.in[2] }
 
 // Outputs is the number of elements of the outgoing map.
-func (c *Conv) Outputs() int { return c.out[0] * c.out[1] * c.out[2] }
+func (c *convSynapses) Outputs() int { return c.out[0] * c.out[1] * c.out[2] }
 
-func (c *Conv) activate(a, spikes []int32) (saturated uint64) {
+func (c *convSynapses) activate(a, spikes []int32) (saturated uint64) {
 	clear(a)
 	channels := c.out[2]
 	for at, s := range spikes {
@@ -167,7 +167,7 @@ func (c *Conv) activate(a, spikes []int32) (saturated uint64) {
 }
 
 // lands gives where along an axis the window lies whose element i covers x.
-func (c *Conv) lands(axis, x, i int) (int, bool) {
+func (c *convSynapses) lands(axis, x, i int) (int, bool) {
 	t := x + c.at[axis] - i
 	return t / c.stride[axis], t >= 0 && t%c.stride[axis] == 0 && t/c.stride[axis] < c.out[axis]
 }

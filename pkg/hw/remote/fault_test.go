@@ -130,13 +130,13 @@ func TestWrongIntroduction(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newGoHost(t)
 			h.server, h.capabilities = c.server, c.capabilities
-			if _, err := Dial(t.Context(), Options{URL: h.URL}); !errors.Is(err, ErrAnswer) {
+			if _, err := Open(t.Context(), Options{URL: h.URL}); !errors.Is(err, ErrAnswer) {
 				t.Error(err)
 			}
 		})
 	}
 	for _, url := range []string{"", "board:8700", "ftp://board", "http://", "http://user:word@board", "http://board?x=1"} {
-		if _, err := Dial(t.Context(), Options{URL: url}); err == nil {
+		if _, err := Open(t.Context(), Options{URL: url}); err == nil {
 			t.Errorf("%q was dialled", url)
 		}
 	}
@@ -217,7 +217,7 @@ func TestBrokenConnections(t *testing.T) {
 				}
 			}()
 			defer func() { l.Close(); <-done }()
-			_, err = Dial(t.Context(), Options{URL: "http://" + l.Addr().String(), Timeout: time.Minute})
+			_, err = Open(t.Context(), Options{URL: "http://" + l.Addr().String(), Timeout: time.Minute})
 			var host *HostError
 			if c.want == nil && (!errors.As(err, &host) || host.Status != 302) || c.want != nil && !errors.Is(err, c.want) {
 				t.Errorf("%v, want %v", err, c.want)
@@ -229,7 +229,7 @@ func TestBrokenConnections(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	if _, err := Dial(t.Context(), Options{URL: "http://" + l.Addr().String()}); !errors.Is(err, ErrNoAnswer) {
+	if _, err := Open(t.Context(), Options{URL: "http://" + l.Addr().String()}); !errors.Is(err, ErrNoAnswer) {
 		t.Errorf("nobody there: %v", err)
 	}
 }
@@ -394,7 +394,7 @@ func TestHostProcess(t *testing.T) {
 	if _, err := syscall.Wait4(host.cmd.Process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
 		t.Fatalf("%v, status %#x", err, status)
 	}
-	hasty, err := Dial(t.Context(), Options{URL: host.url, Timeout: time.Second})
+	hasty, err := Open(t.Context(), Options{URL: host.url, Timeout: time.Second})
 	if !errors.Is(err, ErrLate) {
 		t.Errorf("a host that hangs: %v, %v", hasty, err)
 	}

@@ -116,7 +116,7 @@ func chipNetwork(rng *rand.Rand) *spike.Network {
 func TestLavaEqualsTheEmulator(t *testing.T) {
 	host := startHost(t, lavaPython(t), "--board", "lava")
 	remote := dial(t, Options{URL: host.url})
-	emulator, err := loihi.New(loihi.Options{})
+	emulator, err := loihi.Open(loihi.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestLavaEqualsTheEmulator(t *testing.T) {
 // off at 255. The emulator refuses it, and so does the host, with the same reason; -127, and -128 beside a 1, both take.
 func TestLavaRefusesWhatItsDenseWouldCutOff(t *testing.T) {
 	b := dial(t, Options{URL: startHost(t, lavaPython(t), "--board", "lava").url})
-	emulator, err := loihi.New(loihi.Options{})
+	emulator, err := loihi.Open(loihi.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +232,7 @@ func TestPictureOnLava(t *testing.T) {
 		},
 	}
 	in := hwtest.Input(n, 1)
-	emulator, err := loihi.New(loihi.Options{})
+	emulator, err := loihi.Open(loihi.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -91,7 +91,7 @@ func dial(t *testing.T, o Options) hw.Board {
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Minute
 	}
-	b, err := Dial(t.Context(), o)
+	b, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -83,12 +83,12 @@ func TestLostPacketsAreCounted(t *testing.T) {
 		}
 	}
 	var lostIn, lostOut, answers atomic.Uint64
-	l.lose = func(out bool, d *Data) bool {
+	l.lose = func(out bool, d *dataPacket) bool {
 		switch {
 		case !out && len(d.Elements) == 7 && lostIn.Load() < 3*7: // the second of a step's packets
 			lostIn.Add(7)
 			return true
-		case out && d.Type == KeyPayload32 && answers.Add(1)%4 == 0: // spikes of a layer
+		case out && d.Type == keyPayload32 && answers.Add(1)%4 == 0: // spikes of a layer
 			lostOut.Add(1)
 			return true
 		}
@@ -180,7 +180,7 @@ func TestMarkerThatDoesNotComeBackEndsTheRun(t *testing.T) {
 	n := hwtest.Network()
 	l := newLoopback(t, n, unpacked(t))
 	var out atomic.Int64
-	l.lose = func(o bool, _ *Data) bool { return o && out.Add(1) > 20 }
+	l.lose = func(o bool, _ *dataPacket) bool { return o && out.Add(1) > 20 }
 	p := hwtest.Load(t, l.board(t, func(o *Options) { o.Timeout = 5 * time.Second }), n)
 	if _, _, err := show(t, p, n, hwtest.Input(n, 1)); !errors.Is(err, ErrSilent) {
 		t.Errorf("%v", err)
@@ -217,7 +217,7 @@ func TestStrangersAreNotListenedTo(t *testing.T) {
 	to := b.(*board).link.conn.LocalAddr().(*net.UDPAddr).AddrPort()
 	in := hwtest.Input(n, 1)
 	_, seen, err := p.Measure(t.Context(), in, hwtest.Output(t, n, in), spike.RunOptions{OnStep: func(int, []uint8) error {
-		for _, packet := range [][]byte{CommandStop.Append(nil), CommandStart.Append(nil), {}, {1}, []byte("\x10\x40garbage"), make([]byte, 9000)} {
+		for _, packet := range [][]byte{commandStop.Append(nil), commandStart.Append(nil), {}, {1}, []byte("\x10\x40garbage"), make([]byte, 9000)} {
 			stranger.WriteToUDPAddrPort(packet, l.notify)
 			stranger.WriteToUDPAddrPort(packet, to)
 		}
@@ -298,7 +298,7 @@ func TestNewWaitsForTheToolchain(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := New(ctx, Options{Notify: "127.0.0.1:0"}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := Open(ctx, Options{Notify: "127.0.0.1:0"}); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("%v", err)
 	}
 }

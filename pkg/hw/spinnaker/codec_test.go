@@ -14,7 +14,7 @@ import (
 // read is what SpiNNMan reads in a packet.
 type read struct {
 	Hex    string
-	Type   Type
+	Type   elementType
 	Tag    uint8
 	Prefix *uint16
 	Upper  int
@@ -22,20 +22,20 @@ type read struct {
 	Time   bool
 	Events [][2]*uint32
 
-	Command *Command
+	Command *commandCode
 	Error   string
 }
 
 // ours is the same, read by us.
 func ours(b []byte) (r read) {
-	if IsCommand(b) {
-		c, _, err := ParseCommand(b)
+	if isCommand(b) {
+		c, _, err := parseCommand(b)
 		if err != nil {
 			return read{Error: err.Error()}
 		}
 		return read{Command: &c}
 	}
-	d, err := ParseData(b)
+	d, err := parseData(b)
 	if err != nil {
 		return read{Error: err.Error()}
 	}
@@ -70,7 +70,7 @@ type vectors struct {
 	SCP                           []struct{ Name, Hex string }
 	Inject, Database, Start, Stop string
 	Commands                      []struct {
-		Command Command
+		Command commandCode
 		Hex     string
 	}
 }
@@ -108,17 +108,17 @@ func TestPacketsAreSpiNNMans(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-SpiNNMan +us):\n%s", want.Hex, diff)
 		}
-		if d, err := ParseData(b); err == nil && !bytes.Equal(d.Append(nil), b) {
+		if d, err := parseData(b); err == nil && !bytes.Equal(d.Append(nil), b) {
 			t.Errorf("%s is written as %x", want.Hex, d.Append(nil))
 		}
 	}
-	address := func(a [4]uint8) Address { return Address{a[0], a[1], a[2], a[3]} }
+	address := func(a [4]uint8) sdpAddress { return sdpAddress{a[0], a[1], a[2], a[3]} }
 	for _, s := range v.SDP {
-		want := SDP{s.Reply, s.Tag, address(s.To), address(s.From)}
+		want := sdpHeader{s.Reply, s.Tag, address(s.To), address(s.From)}
 		if got := hex.EncodeToString(want.Append(nil)); got != s.Hex {
 			t.Errorf("%+v is written as %s, SpiNNMan has %s", want, got, s.Hex)
 		}
-		if got, rest, err := ParseSDP(unhex(t, s.Hex)); err != nil || got != want || len(rest) != 0 {
+		if got, rest, err := parseSDP(unhex(t, s.Hex)); err != nil || got != want || len(rest) != 0 {
 			t.Errorf("%s: %+v, %v", s.Hex, got, err)
 		}
 	}
@@ -128,9 +128,9 @@ func TestPacketsAreSpiNNMans(t *testing.T) {
 		}
 	}
 	for _, s := range v.SCP {
-		r := map[string]Request{"version": {Command: CommandVersion}, "set": TagToSender(5), "get": TagState(5)}[s.Name]
+		r := map[string]scpRequest{"version": {Command: commandVersion}, "set": tagToSender(5), "get": tagState(5)}[s.Name]
 		r.Sequence = 9
-		h := SDP{Reply: true, Tag: HostTag, To: Address{X: 2, Y: 3}, From: Address{X: 2, Y: 3, CPU: host.CPU, Port: host.Port}}
+		h := sdpHeader{Reply: true, Tag: hostTag, To: sdpAddress{X: 2, Y: 3}, From: sdpAddress{X: 2, Y: 3, CPU: host.CPU, Port: host.Port}}
 		if got := hex.EncodeToString(r.Append(h.Append(nil))); got != s.Hex {
 			t.Errorf("%s is written as %s, SpiNNMan has %s", s.Name, got, s.Hex)
 		}
@@ -138,12 +138,12 @@ func TestPacketsAreSpiNNMans(t *testing.T) {
 			t.Errorf("%s: %+v, %v", s.Name, got, err)
 		}
 	}
-	d := Data{Type: Key16, Elements: []Element{{Key: 0x1234}}}
-	if got := hex.EncodeToString(d.Append(SDP{To: Address{3, 4, 5, 1}}.Append(nil))); got != v.Inject {
+	d := dataPacket{Type: key16, Elements: []element{{Key: 0x1234}}}
+	if got := hex.EncodeToString(d.Append(sdpHeader{To: sdpAddress{3, 4, 5, 1}}.Append(nil))); got != v.Inject {
 		t.Errorf("a spike is written as %s, SpiNNMan has %s", got, v.Inject)
 	}
 	for want, got := range map[string][]byte{
-		v.Database: append(CommandDatabase.Append(nil), "/a/b.sqlite3"...), v.Start: CommandStart.Append(nil), v.Stop: CommandStop.Append(nil),
+		v.Database: append(commandDatabase.Append(nil), "/a/b.sqlite3"...), v.Start: commandStart.Append(nil), v.Stop: commandStop.Append(nil),
 	} {
 		if hex.EncodeToString(got) != want {
 			t.Errorf("%x, SpiNNMan has %s", got, want)
@@ -152,7 +152,7 @@ func TestPacketsAreSpiNNMans(t *testing.T) {
 }
 
 func TestElementsFitIntoAPacket(t *testing.T) {
-	for typ, want := range map[Type]int{Key16: 127, Key32: 63, KeyPayload16: 63, KeyPayload32: 31} {
+	for typ, want := range map[elementType]int{key16: 127, key32: 63, keyPayload16: 63, keyPayload32: 31} {
 		if got := typ.MaxElements(); got != want {
 			t.Errorf("type %d: %d elements, want %d", typ, got, want)
 		}
@@ -161,19 +161,19 @@ func TestElementsFitIntoAPacket(t *testing.T) {
 
 func TestBadPacketsAreRefused(t *testing.T) {
 	for _, s := range []string{"", "01", "0100", "010000", "0208010000", "ff0c0000", "0140"} {
-		if d, err := ParseData(unhex(t, s)); !errors.Is(err, ErrPacket) {
+		if d, err := parseData(unhex(t, s)); !errors.Is(err, errPacket) {
 			t.Errorf("%q: %+v, %v", s, d, err)
 		}
 	}
 	for _, s := range []string{"", "07000000000000", "0800000000000000"} {
-		if h, _, err := ParseSDP(unhex(t, s)); !errors.Is(err, ErrPacket) {
+		if h, _, err := parseSDP(unhex(t, s)); !errors.Is(err, errPacket) {
 			t.Errorf("%q: %+v, %v", s, h, err)
 		}
 	}
-	if _, err := ParseResponse(make([]byte, 3)); !errors.Is(err, ErrPacket) {
+	if _, err := parseResponse(make([]byte, 3)); !errors.Is(err, errPacket) {
 		t.Error(err)
 	}
-	if _, err := TagCount(make([]byte, 24)); !errors.Is(err, ErrPacket) {
+	if _, err := tagCount(make([]byte, 24)); !errors.Is(err, errPacket) {
 		t.Error(err)
 	}
 }
@@ -196,15 +196,15 @@ func FuzzPacket(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if d, err := ParseData(b); err == nil {
+		if d, err := parseData(b); err == nil {
 			if w := d.Append(nil); !bytes.Equal(w, b[:len(w)]) {
 				t.Errorf("%x is written as %x", b, w)
 			}
 		}
-		if c, rest, err := ParseCommand(b); err == nil && !bytes.Equal(append(c.Append(nil), rest...), b) {
+		if c, rest, err := parseCommand(b); err == nil && !bytes.Equal(append(c.Append(nil), rest...), b) {
 			t.Errorf("command %x is written as %x", b, append(c.Append(nil), rest...))
 		}
-		h, rest, err := ParseSDP(b)
+		h, rest, err := parseSDP(b)
 		if err != nil {
 			return
 		}
@@ -214,11 +214,11 @@ func FuzzPacket(f *testing.F) {
 		if r, err := parseRequest(rest); err == nil && !bytes.Equal(r.Append(nil), rest) {
 			t.Errorf("request %x is written as %x", rest, r.Append(nil))
 		}
-		if r, err := ParseResponse(rest); err == nil {
+		if r, err := parseResponse(rest); err == nil {
 			if !bytes.Equal(r.Append(nil), rest) {
 				t.Errorf("response %x is written as %x", rest, r.Append(nil))
 			}
-			TagCount(r.Data)
+			tagCount(r.Data)
 		}
 	})
 }

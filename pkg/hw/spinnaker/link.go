@@ -33,7 +33,7 @@ type link struct {
 
 	mu      sync.Mutex
 	next    uint16
-	waiting map[uint16]chan Response
+	waiting map[uint16]chan scpResponse
 	boards  map[netip.Addr]bool // that may send
 	done    chan struct{}
 }
@@ -50,7 +50,7 @@ func newLink(local string, via netip.AddrPort, timeout time.Duration) (*link, er
 	// A larger queue in the kernel is welcome, not needed: what it drops is counted.
 	_ = conn.SetReadBuffer(4 << 20)
 	l := &link{
-		conn: conn, via: via, timeout: timeout, spikes: make(chan []byte, maxQueue), waiting: map[uint16]chan Response{},
+		conn: conn, via: via, timeout: timeout, spikes: make(chan []byte, maxQueue), waiting: map[uint16]chan scpResponse{},
 		boards: map[netip.Addr]bool{}, done: make(chan struct{}),
 	}
 	if via.IsValid() {
@@ -111,11 +111,11 @@ func (l *link) dispatch(b []byte) bool {
 		}
 		return true
 	}
-	_, payload, err := ParseSDP(b[2:])
+	_, payload, err := parseSDP(b[2:])
 	if err != nil {
 		return false
 	}
-	r, err := ParseResponse(payload)
+	r, err := parseResponse(payload)
 	if err != nil {
 		return false
 	}
@@ -138,23 +138,23 @@ func (l *link) forget() {
 }
 
 // send puts data into an SDP packet to a core, which does not answer.
-func (l *link) send(core Core, data []byte) error {
+func (l *link) send(core coreAddress, data []byte) error {
 	to, err := l.to(core.Board)
 	if err != nil {
 		return err
 	}
-	b := SDP{To: Address{core.X, core.Y, core.P, 1}}.Append(make([]byte, 2, 2+sdpSize+len(data)))
+	b := sdpHeader{To: sdpAddress{core.X, core.Y, core.P, 1}}.Append(make([]byte, 2, 2+sdpSize+len(data)))
 	_, err = l.conn.WriteToUDPAddrPort(append(b, data...), to)
 	return err
 }
 
 // call asks something of a chip's monitor, several times if need be, so that only what may be done twice should be asked.
-func (l *link) call(ctx context.Context, board string, x, y uint8, r Request) ([]byte, error) {
+func (l *link) call(ctx context.Context, board string, x, y uint8, r scpRequest) ([]byte, error) {
 	to, err := l.to(board)
 	if err != nil {
 		return nil, err
 	}
-	answer := make(chan Response, 1)
+	answer := make(chan scpResponse, 1)
 	l.mu.Lock()
 	for l.next++; l.waiting[l.next] != nil; l.next++ {
 	}
@@ -166,7 +166,7 @@ func (l *link) call(ctx context.Context, board string, x, y uint8, r Request) ([
 		delete(l.waiting, r.Sequence)
 		l.mu.Unlock()
 	}()
-	b := SDP{Reply: true, Tag: HostTag, To: Address{X: x, Y: y}, From: Address{X: x, Y: y, CPU: host.CPU, Port: host.Port}}.Append(make([]byte, 2, 64))
+	b := sdpHeader{Reply: true, Tag: hostTag, To: sdpAddress{X: x, Y: y}, From: sdpAddress{X: x, Y: y, CPU: host.CPU, Port: host.Port}}.Append(make([]byte, 2, 64))
 	b = r.Append(b)
 	again := time.NewTicker(l.timeout / attempts)
 	defer again.Stop()
@@ -178,7 +178,7 @@ func (l *link) call(ctx context.Context, board string, x, y uint8, r Request) ([
 		}
 		select {
 		case r := <-answer:
-			if r.Result != ResultOK {
+			if r.Result != resultOK {
 				return nil, fmt.Errorf("spinnaker: the board at %s answers %#x", to, r.Result)
 			}
 			return r.Data, nil
@@ -194,9 +194,9 @@ func (l *link) call(ctx context.Context, board string, x, y uint8, r Request) ([
 
 // lead lets what the boards send by these tags come here. It is said again and again, since a board may forget, and a
 // router in between does.
-func (l *link) lead(ctx context.Context, tags []Tag) error {
+func (l *link) lead(ctx context.Context, tags []liveTag) error {
 	for _, t := range tags {
-		if _, err := l.call(ctx, t.Board, t.X, t.Y, TagToSender(t.Tag)); err != nil {
+		if _, err := l.call(ctx, t.Board, t.X, t.Y, tagToSender(t.Tag)); err != nil {
 			return err
 		}
 	}
@@ -204,14 +204,14 @@ func (l *link) lead(ctx context.Context, tags []Tag) error {
 }
 
 // sent is how many packets the boards say they have sent by these tags, one number a tag.
-func (l *link) sent(ctx context.Context, tags []Tag) ([]uint32, error) {
+func (l *link) sent(ctx context.Context, tags []liveTag) ([]uint32, error) {
 	counts := make([]uint32, len(tags))
 	for i, t := range tags {
-		data, err := l.call(ctx, t.Board, t.X, t.Y, TagState(t.Tag))
+		data, err := l.call(ctx, t.Board, t.X, t.Y, tagState(t.Tag))
 		if err != nil {
 			return nil, err
 		}
-		if counts[i], err = TagCount(data); err != nil {
+		if counts[i], err = tagCount(data); err != nil {
 			return nil, err
 		}
 	}

@@ -26,11 +26,11 @@ import (
 // pace it goes on by itself, as a real one does.
 type loopback struct {
 	net     *spike.Network
-	mapping *Mapping
+	mapping *loadedNetwork
 	path    string // of the database
 	conn    *net.UDPConn
 	notify  netip.AddrPort
-	arrived chan Atom
+	arrived chan loadedAtom
 	over    chan struct{} // the host has asked what was sent, its last act in a run
 	quit    chan struct{}
 	group   sync.WaitGroup
@@ -40,7 +40,7 @@ type loopback struct {
 	start uint32 // the time that runs start at
 	limit int    // time steps of a run, 0 as the database says
 	// lose says which packets of spikes to lose, on their way in and out.
-	lose func(out bool, d *Data) bool
+	lose func(out bool, d *dataPacket) bool
 
 	mu     sync.Mutex
 	leads  map[uint8]netip.AddrPort
@@ -89,14 +89,14 @@ func local(c *net.UDPConn) netip.AddrPort { return c.LocalAddr().(*net.UDPAddr).
 
 func newLoopback(t *testing.T, n *spike.Network, path string) *loopback {
 	t.Helper()
-	m, err := ReadMapping(path)
+	m, err := readMapping(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &loopback{
-		net: n, mapping: m, path: path, conn: listen(t), arrived: make(chan Atom, 1<<16),
+		net: n, mapping: m, path: path, conn: listen(t), arrived: make(chan loadedAtom, 1<<16),
 		over: make(chan struct{}, 1), quit: make(chan struct{}), leads: map[uint8]netip.AddrPort{}, counts: map[uint8]uint32{},
-		lose: func(bool, *Data) bool { return false },
+		lose: func(bool, *dataPacket) bool { return false },
 	}
 }
 
@@ -115,7 +115,7 @@ func (l *loopback) board(t *testing.T, change func(*Options)) hw.Board {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	b, err := New(ctx, o)
+	b, err := Open(ctx, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func (l *loopback) close() {
 
 // receive answers the host's requests and takes its spikes.
 func (l *loopback) receive() {
-	atoms := map[uint32]Atom{}
+	atoms := map[uint32]loadedAtom{}
 	for _, p := range l.mapping.Populations {
 		for _, a := range p.Atoms {
 			atoms[a.Key] = a
@@ -143,7 +143,7 @@ func (l *loopback) receive() {
 		if err != nil {
 			return
 		}
-		h, payload, err := ParseSDP(buf[2:max(n, 2)])
+		h, payload, err := parseSDP(buf[2:max(n, 2)])
 		if err != nil || n > 2+sdpSize+packetSize+16 {
 			continue
 		}
@@ -151,12 +151,12 @@ func (l *loopback) receive() {
 			l.answer(h, payload, from)
 			continue
 		}
-		d, err := ParseData(payload)
+		d, err := parseData(payload)
 		if err != nil || l.lose(false, d) {
 			continue
 		}
 		for e := range d.Events() {
-			if a, ok := atoms[e.Key]; ok && (Address{a.Core.X, a.Core.Y, a.Core.P, 1}) == h.To {
+			if a, ok := atoms[e.Key]; ok && (sdpAddress{a.Core.X, a.Core.Y, a.Core.P, 1}) == h.To {
 				l.arrived <- a
 			}
 		}
@@ -164,7 +164,7 @@ func (l *loopback) receive() {
 }
 
 // parseRequest reads a request as a board does.
-func parseRequest(b []byte) (r Request, err error) {
+func parseRequest(b []byte) (r scpRequest, err error) {
 	if len(b) < 16 {
 		return r, bad("%d bytes are no SCP request", len(b))
 	}
@@ -177,13 +177,13 @@ func parseRequest(b []byte) (r Request, err error) {
 }
 
 // Append writes the response behind b.
-func (r Response) Append(b []byte) []byte {
+func (r scpResponse) Append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint16(b, r.Result)
 	b = binary.LittleEndian.AppendUint16(b, r.Sequence)
 	return append(b, r.Data...)
 }
 
-func (l *loopback) answer(h SDP, payload []byte, from netip.AddrPort) {
+func (l *loopback) answer(h sdpHeader, payload []byte, from netip.AddrPort) {
 	r, err := parseRequest(payload)
 	if err != nil {
 		return
@@ -192,25 +192,25 @@ func (l *loopback) answer(h SDP, payload []byte, from netip.AddrPort) {
 	tag := uint8(r.Args[0] & 7)
 	data := make([]byte, 4)
 	switch {
-	case r.Command == CommandIPTag && r.Args[0]&(3<<16) == tagSet:
+	case r.Command == commandIPTag && r.Args[0]&(3<<16) == tagSet:
 		l.sets++
 		l.leads[tag] = from
-	case r.Command == CommandIPTag && r.Args[0]&(3<<16) == tagGet:
+	case r.Command == commandIPTag && r.Args[0]&(3<<16) == tagGet:
 		data = make([]byte, 25)
 		binary.LittleEndian.PutUint32(data[16:], l.counts[tag])
 		select {
 		case l.over <- struct{}{}:
 		default:
 		}
-	case r.Command != CommandVersion:
+	case r.Command != commandVersion:
 		h.Reply = false
 	}
 	l.mu.Unlock()
 	if !h.Reply {
 		return
 	}
-	b := SDP{Tag: HostTag, To: h.From, From: h.To}.Append([]byte{0, 0})
-	l.conn.WriteToUDPAddrPort(Response{ResultOK, r.Sequence, data}.Append(b), from)
+	b := sdpHeader{Tag: hostTag, To: h.From, From: h.To}.Append([]byte{0, 0})
+	l.conn.WriteToUDPAddrPort(scpResponse{resultOK, r.Sequence, data}.Append(b), from)
 }
 
 // toolchain announces run after run, each from a port of its own.
@@ -237,22 +237,22 @@ func (l *loopback) announce() bool {
 	})
 	buf := make([]byte, 64)
 	for wait := 50 * time.Millisecond; ; wait *= 2 { // again, since nobody may have listened yet
-		talk.WriteToUDPAddrPort(append(CommandDatabase.Append(nil), l.path...), l.notify)
+		talk.WriteToUDPAddrPort(append(commandDatabase.Append(nil), l.path...), l.notify)
 		talk.SetReadDeadline(time.Now().Add(wait))
 		n, _, err := talk.ReadFromUDPAddrPort(buf)
 		if errors.Is(err, net.ErrClosed) {
 			return false
 		}
-		if c, _, bad := ParseCommand(buf[:n]); err == nil && bad == nil && c == CommandDatabase {
+		if c, _, bad := parseCommand(buf[:n]); err == nil && bad == nil && c == commandDatabase {
 			break
 		}
 	}
 	for len(l.arrived) > 0 {
 		<-l.arrived
 	}
-	talk.WriteToUDPAddrPort(CommandStart.Append(nil), l.notify)
+	talk.WriteToUDPAddrPort(commandStart.Append(nil), l.notify)
 	l.run()
-	talk.WriteToUDPAddrPort(CommandStop.Append(nil), l.notify)
+	talk.WriteToUDPAddrPort(commandStop.Append(nil), l.notify)
 	return true
 }
 
@@ -347,7 +347,7 @@ func (l *loopback) emit(now uint32, keys []uint32) {
 			tags[a.Key] = p.Live[0].Tag
 		}
 	}
-	packets := map[uint8]*Data{}
+	packets := map[uint8]*dataPacket{}
 	flush := func(tag uint8) {
 		l.mu.Lock()
 		to := l.leads[tag]
@@ -364,13 +364,13 @@ func (l *loopback) emit(now uint32, keys []uint32) {
 	for _, k := range keys {
 		tag := tags[k]
 		if packets[tag] == nil {
-			packets[tag] = &Data{Type: Key32, HasBase: true, Base: now, Time: true}
+			packets[tag] = &dataPacket{Type: key32, HasBase: true, Base: now, Time: true}
 			if tag == 6 {
-				packets[tag] = &Data{Type: KeyPayload32, Time: true}
+				packets[tag] = &dataPacket{Type: keyPayload32, Time: true}
 			}
 		}
 		d := packets[tag]
-		d.Elements = append(d.Elements, Element{k, now})
+		d.Elements = append(d.Elements, element{k, now})
 		if len(d.Elements) == d.Type.MaxElements()-1 {
 			flush(tag)
 		}

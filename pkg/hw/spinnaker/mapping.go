@@ -13,42 +13,42 @@ const (
 	maxLive  = 1 << 20 // tags of all machine vertices
 )
 
-// Core is a core that runs atoms, with the address of the board's Ethernet chip through which it is reached.
-type Core struct {
+// coreAddress is a core that runs atoms, with the address of the board's Ethernet chip through which it is reached.
+type coreAddress struct {
 	X, Y, P uint8
 	Board   string // IP address
 }
 
-// Atom is a neuron: its core, and the key that its spikes carry.
-type Atom struct {
+// loadedAtom is a neuron: its core, and the key that its spikes carry.
+type loadedAtom struct {
 	Key  uint32
-	Core Core
+	Core coreAddress
 }
 
-// Tag is a tag by which live spikes leave a board, sent by the gatherer on the chip at X, Y.
-type Tag struct {
+// liveTag is a tag by which live spikes leave a board, sent by the gatherer on the chip at X, Y.
+type liveTag struct {
 	Tag, X, Y uint8
 	Board     string
 	Strip     bool // the SDP header is taken off
 }
 
-// Population is a group of neurons as the toolchain loaded it.
-type Population struct {
-	Atoms []Atom // by number
-	Live  []Tag  // the tags that its spikes leave by, none if they stay on the board
-	whole bool   // every core's spikes leave
+// loadedPopulation is a group of neurons as the toolchain loaded it.
+type loadedPopulation struct {
+	Atoms []loadedAtom // by number
+	Live  []liveTag    // the tags that its spikes leave by, none if they stay on the board
+	whole bool         // every core's spikes leave
 }
 
-// Mapping is what the toolchain has loaded, as its database says.
-type Mapping struct {
+// loadedNetwork is what the toolchain has loaded, as its database says.
+type loadedNetwork struct {
 	TimeStep    float64 // of the simulation, in microseconds
 	Steps       int     // that a run takes, 0 without end
 	Proxied     bool    // the board is reached through a proxy of spalloc
-	Populations map[string]*Population
+	Populations map[string]*loadedPopulation
 }
 
-// ReadMapping reads the database at a path. Errors about its content wrap [ErrDatabase].
-func ReadMapping(path string) (*Mapping, error) {
+// readMapping reads the database at a path. Errors about its content wrap [ErrDatabase].
+func readMapping(path string) (*loadedNetwork, error) {
 	d, err := openDatabase(path)
 	if err != nil {
 		return nil, err
@@ -63,8 +63,8 @@ func ReadMapping(path string) (*Mapping, error) {
 type chip struct{ x, y int64 }
 
 // mapping joins the tables, as the views of the toolchain's own reader do.
-func (d *database) mapping() (*Mapping, error) {
-	m := &Mapping{Populations: map[string]*Population{}}
+func (d *database) mapping() (*loadedNetwork, error) {
+	m := &loadedNetwork{Populations: map[string]*loadedPopulation{}}
 	if err := d.parameters(m); err != nil {
 		return nil, err
 	}
@@ -87,7 +87,7 @@ func (d *database) mapping() (*Mapping, error) {
 	}); err != nil {
 		return nil, err
 	}
-	population := map[int64]*Population{} // by machine vertex
+	population := map[int64]*loadedPopulation{} // by machine vertex
 	if err := d.each("graph_mapper_vertex", []string{"application_vertex_id", "machine_vertex_id"}, func(r []any) error {
 		app, _ := r[0].(int64)
 		vertex, _ := r[1].(int64)
@@ -96,7 +96,7 @@ func (d *database) mapping() (*Mapping, error) {
 			return unreadable("a part of population %d, which does not exist", app)
 		}
 		if m.Populations[label] == nil {
-			m.Populations[label] = &Population{whole: true}
+			m.Populations[label] = &loadedPopulation{whole: true}
 		}
 		population[vertex] = m.Populations[label]
 		return nil
@@ -113,13 +113,13 @@ func (d *database) mapping() (*Mapping, error) {
 		p.Live = append(p.Live, tags...)
 	}
 	for _, p := range m.Populations {
-		slices.SortFunc(p.Live, func(a, b Tag) int { return cmp.Or(cmp.Compare(a.Board, b.Board), cmp.Compare(a.Tag, b.Tag)) })
+		slices.SortFunc(p.Live, func(a, b liveTag) int { return cmp.Or(cmp.Compare(a.Board, b.Board), cmp.Compare(a.Tag, b.Tag)) })
 		p.Live = slices.Compact(p.Live)
 	}
 	return m, d.atoms(population, cores)
 }
 
-func (d *database) parameters(m *Mapping) error {
+func (d *database) parameters(m *loadedNetwork) error {
 	runtime := 0.0
 	err := d.each("configuration_parameters", []string{"parameter_id", "value"}, func(r []any) error {
 		var v float64
@@ -155,7 +155,7 @@ func (d *database) parameters(m *Mapping) error {
 }
 
 // cores finds the core of every machine vertex.
-func (d *database) cores() (map[int64]Core, error) {
+func (d *database) cores() (map[int64]coreAddress, error) {
 	ip, nearest := map[chip]string{}, map[chip]chip{}
 	err := d.each("Machine_chip", []string{"chip_x", "chip_y", "ip_address", "nearest_ethernet_x", "nearest_ethernet_y"}, func(r []any) error {
 		x, _ := r[0].(int64)
@@ -174,7 +174,7 @@ func (d *database) cores() (map[int64]Core, error) {
 	if err != nil {
 		return nil, err
 	}
-	cores := map[int64]Core{}
+	cores := map[int64]coreAddress{}
 	return cores, d.each("Placements", []string{"vertex_id", "chip_x", "chip_y", "chip_p"}, func(r []any) error {
 		vertex, _ := r[0].(int64)
 		x, _ := r[1].(int64)
@@ -184,14 +184,14 @@ func (d *database) cores() (map[int64]Core, error) {
 		if x < 0 || x > 255 || y < 0 || y > 255 || p < 0 || p > 31 || !ok {
 			return unreadable("core %d of chip %d, %d, which is on no board", p, x, y)
 		}
-		cores[vertex] = Core{uint8(x), uint8(y), uint8(p), board}
+		cores[vertex] = coreAddress{uint8(x), uint8(y), uint8(p), board}
 		return nil
 	})
 }
 
 // live finds the tags that the spikes of a machine vertex leave by.
-func (d *database) live(cores map[int64]Core) (map[int64][]Tag, error) {
-	tags := map[int64][]Tag{} // of a gatherer
+func (d *database) live(cores map[int64]coreAddress) (map[int64][]liveTag, error) {
+	tags := map[int64][]liveTag{} // of a gatherer
 	err := d.each("IP_tags", []string{"vertex_id", "tag", "board_address", "strip_sdp"}, func(r []any) error {
 		vertex, _ := r[0].(int64)
 		tag, _ := r[1].(int64)
@@ -204,12 +204,12 @@ func (d *database) live(cores map[int64]Core) (map[int64][]Tag, error) {
 		if !ok {
 			return nil
 		}
-		return add(tags, vertex, Tag{uint8(tag), at.X, at.Y, board, strip != 0})
+		return add(tags, vertex, liveTag{uint8(tag), at.X, at.Y, board, strip != 0})
 	})
 	if err != nil {
 		return nil, err
 	}
-	live, n := map[int64][]Tag{}, 0
+	live, n := map[int64][]liveTag{}, 0
 	return live, d.each("m_vertex_to_lpg_vertex", []string{"pre_vertex_id", "post_vertex_id"}, func(r []any) error {
 		from, _ := r[0].(int64)
 		to, _ := r[1].(int64)
@@ -225,7 +225,7 @@ func (d *database) live(cores map[int64]Core) (map[int64][]Tag, error) {
 }
 
 // add gives a vertex the tags that it does not have.
-func add(to map[int64][]Tag, vertex int64, tags ...Tag) error {
+func add(to map[int64][]liveTag, vertex int64, tags ...liveTag) error {
 	for _, t := range tags {
 		if slices.Contains(to[vertex], t) {
 			continue
@@ -238,9 +238,9 @@ func add(to map[int64][]Tag, vertex int64, tags ...Tag) error {
 	return nil
 }
 
-func (d *database) atoms(population map[int64]*Population, cores map[int64]Core) error {
+func (d *database) atoms(population map[int64]*loadedPopulation, cores map[int64]coreAddress) error {
 	n := 0
-	known := map[*Population]map[int64]Atom{}
+	known := map[*loadedPopulation]map[int64]loadedAtom{}
 	err := d.each("event_to_atom_mapping", []string{"vertex_id", "atom_id", "event_id"}, func(r []any) error {
 		vertex, _ := r[0].(int64)
 		atom, ok := r[1].(int64)
@@ -256,19 +256,19 @@ func (d *database) atoms(population map[int64]*Population, cores map[int64]Core)
 			return unreadable("neuron %d with key %d", atom, key)
 		}
 		if known[p] == nil {
-			known[p] = map[int64]Atom{}
+			known[p] = map[int64]loadedAtom{}
 		}
 		if _, twice := known[p][atom]; twice {
 			return unreadable("neuron %d has two keys", atom)
 		}
-		known[p][atom] = Atom{uint32(key), core}
+		known[p][atom] = loadedAtom{uint32(key), core}
 		return nil
 	})
 	if err != nil {
 		return err
 	}
 	for p, atoms := range known {
-		p.Atoms = make([]Atom, len(atoms))
+		p.Atoms = make([]loadedAtom, len(atoms))
 		for i, a := range atoms {
 			if i >= int64(len(atoms)) {
 				return unreadable("neuron %d of %d", i, len(atoms))

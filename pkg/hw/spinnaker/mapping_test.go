@@ -22,7 +22,7 @@ import (
 )
 
 func TestDatabaseOfTheToolchainIsRead(t *testing.T) {
-	m, err := ReadMapping(unpacked(t))
+	m, err := readMapping(unpacked(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,8 +43,8 @@ func TestDatabaseOfTheToolchainIsRead(t *testing.T) {
 			t.Fatalf("%s: %+v", label, p)
 		}
 		first, last := p.Atoms[0], p.Atoms[want.atoms-1]
-		core := Core{0, 0, want.core, "127.0.0.0"}
-		if first != (Atom{want.first, core}) || last != (Atom{want.last, core}) {
+		core := coreAddress{0, 0, want.core, "127.0.0.0"}
+		if first != (loadedAtom{want.first, core}) || last != (loadedAtom{want.last, core}) {
 			t.Errorf("%s: from %+v to %+v", label, first, last)
 		}
 		if len(p.Live) != 1 || p.Live[0].Tag != want.tag || !p.Live[0].Strip || p.Live[0].Board != "127.0.0.0" {
@@ -154,11 +154,11 @@ func TestBrokenDatabasesAreRefused(t *testing.T) {
 		`two populations have the name "spike2"`: write("twice", edit("spike3", "spike2")),
 		"the board at chip 0, 0":                 write("address", edit("127.0.0.0", "127.0.0.X")),
 	} {
-		if _, err := ReadMapping(path); !errors.Is(err, ErrDatabase) || !strings.Contains(err.Error(), want) {
+		if _, err := readMapping(path); !errors.Is(err, ErrDatabase) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	if _, err := ReadMapping(filepath.Join(folder, "none")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := readMapping(filepath.Join(folder, "none")); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -237,10 +237,10 @@ func tables(t *testing.T, columns map[string]string, rows map[string][][]any) *d
 }
 
 func TestTagsAreBounded(t *testing.T) {
-	live := func(gatherers, tags, vertices, times int) (map[int64][]Tag, error) {
-		cores, rows := map[int64]Core{}, map[string][][]any{}
+	live := func(gatherers, tags, vertices, times int) (map[int64][]liveTag, error) {
+		cores, rows := map[int64]coreAddress{}, map[string][][]any{}
 		for g := range gatherers {
-			cores[int64(g)] = Core{Board: "10.0.0.1"}
+			cores[int64(g)] = coreAddress{Board: "10.0.0.1"}
 			for range times {
 				for i := range tags {
 					rows["IP_tags"] = append(rows["IP_tags"], []any{g, i % 8, fmt.Sprintf("10.0.%d.%d", g, i/8), 1})

@@ -121,13 +121,13 @@ func TestSpiNNManReadsWhatWeWriteAndWeWhatItReads(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	var packets [][]byte
 	for range 3000 {
-		d := Data{
-			Type: Type(rng.IntN(4)), Tag: uint8(rng.IntN(4)), HasPrefix: rng.IntN(2) == 0, Prefix: uint16(rng.Uint32()),
-			HasBase: rng.IntN(2) == 0, Base: rng.Uint32(), Time: rng.IntN(2) == 0, Elements: make([]Element, rng.IntN(40)),
+		d := dataPacket{
+			Type: elementType(rng.IntN(4)), Tag: uint8(rng.IntN(4)), HasPrefix: rng.IntN(2) == 0, Prefix: uint16(rng.Uint32()),
+			HasBase: rng.IntN(2) == 0, Base: rng.Uint32(), Time: rng.IntN(2) == 0, Elements: make([]element, rng.IntN(40)),
 		}
 		d.Upper = d.HasPrefix && rng.IntN(2) == 0
 		for i := range d.Elements {
-			d.Elements[i] = Element{rng.Uint32(), rng.Uint32()}
+			d.Elements[i] = element{rng.Uint32(), rng.Uint32()}
 		}
 		b := d.Append(nil)
 		switch rng.IntN(3) {
@@ -189,7 +189,7 @@ func TestDatabasesAreWhatTheToolchainsReaderFinds(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		m, err := ReadMapping(path)
+		m, err := readMapping(path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -233,7 +233,7 @@ func TestDatabasesAreWhatTheToolchainsReaderFinds(t *testing.T) {
 			if !slices.Equal(keys, w.Keys) || !slices.Equal(cores, w.Cores) {
 				t.Errorf("%s: %d keys on %v, want %d on %v", label, len(keys), cores, len(w.Keys), w.Cores)
 			}
-			if !slices.Contains(pop.Live, Tag{w.Tag[0], w.Tag[1], w.Tag[2], w.Board, w.Strip}) {
+			if !slices.Contains(pop.Live, liveTag{w.Tag[0], w.Tag[1], w.Tag[2], w.Board, w.Strip}) {
 				t.Errorf("%s: %+v, want %+v", label, pop.Live, w)
 			}
 		}
@@ -258,7 +258,7 @@ func TestToolchainRunsTheNetwork(t *testing.T) {
 	l.group.Go(l.receive)
 	t.Cleanup(l.close)
 	go func() {
-		b, err := New(t.Context(), Options{Notify: l.notify.String(), Board: local(l.conn).String(), Local: "127.0.0.1:0", Timeout: 20 * time.Second})
+		b, err := Open(t.Context(), Options{Notify: l.notify.String(), Board: local(l.conn).String(), Local: "127.0.0.1:0", Timeout: 20 * time.Second})
 		if err != nil {
 			t.Error(err)
 		}

@@ -41,15 +41,15 @@ type neuron struct{ population, atom int32 }
 
 // binding is a network in the keys of what is loaded.
 type binding struct {
-	source []Atom
-	marker Atom
+	source []loadedAtom
+	marker loadedAtom
 	keys   map[uint32]neuron
-	tags   []Tag
+	tags   []liveTag
 	steps  int // that the toolchain runs the network for
 }
 
 // bind finds the network in a mapping. The error is a *[hw.Refusal] when another one is loaded.
-func (p *program) bind(m *Mapping) (*binding, error) {
+func (p *program) bind(m *loadedNetwork) (*binding, error) {
 	refusal := &hw.Refusal{Board: p.board.Name()}
 	if m.Proxied {
 		refusal.Add("", "the board is behind a spalloc proxy, which is not supported")
@@ -59,8 +59,8 @@ func (p *program) bind(m *Mapping) (*binding, error) {
 		refusal.Add("", "the toolchain runs it for %d time steps (0: without end), must be a fixed number of at least %d", m.Steps, need)
 	}
 	b := &binding{keys: map[uint32]neuron{}, steps: m.Steps}
-	found := map[*Population]bool{}
-	find := func(number int, name string, size int) []Atom {
+	found := map[*loadedPopulation]bool{}
+	find := func(number int, name string, size int) []loadedAtom {
 		pop := m.Populations[name]
 		switch {
 		case found[pop]:
@@ -104,11 +104,11 @@ func (p *program) bind(m *Mapping) (*binding, error) {
 }
 
 // describe reports the network as it was asked for: what the toolchain made of its numbers, the database does not tell.
-func (p *program) describe(m *Mapping) hw.Report {
+func (p *program) describe(m *loadedNetwork) hw.Report {
 	r := hw.Report{Board: p.board.Name()}
 	neurons, synapses, cores := 0, 0, 0
 	for _, s := range p.stages {
-		used := map[Core]bool{}
+		used := map[coreAddress]bool{}
 		for _, a := range m.Populations[s.Neurons.LayerName].Atoms {
 			used[a.Core] = true
 		}

@@ -161,8 +161,8 @@ func (r *run) open() ([]uint32, error) {
 // send sends the spikes of a step, packet by packet to the cores that they come from.
 func (r *run) send(step int) error {
 	packets := 0
-	d := Data{Type: Key32}
-	var to Core
+	d := dataPacket{Type: key32}
+	var to coreAddress
 	flush := func() error {
 		if len(d.Elements) == 0 {
 			return nil
@@ -185,13 +185,13 @@ func (r *run) send(step int) error {
 			continue
 		}
 		atom := r.bound.source[i]
-		if atom.Core != to || len(d.Elements) == Key32.MaxElements() {
+		if atom.Core != to || len(d.Elements) == key32.MaxElements() {
 			if err := flush(); err != nil {
 				return err
 			}
 			to = atom.Core
 		}
-		d.Elements = append(d.Elements, Element{Key: atom.Key})
+		d.Elements = append(d.Elements, element{Key: atom.Key})
 	}
 	return flush()
 }
@@ -201,7 +201,7 @@ func (r *run) mark(step int) error {
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
-	d := Data{Type: Key32, Elements: []Element{{Key: r.bound.marker.Key}}}
+	d := dataPacket{Type: key32, Elements: []element{{Key: r.bound.marker.Key}}}
 	if err := r.board.link.send(r.bound.marker.Core, d.Append(nil)); err != nil {
 		return err
 	}
@@ -230,7 +230,7 @@ func (r *run) mark(step int) error {
 // take reads a packet of spikes.
 func (r *run) take(packet []byte) {
 	r.received++
-	d, err := ParseData(packet)
+	d, err := parseData(packet)
 	if err != nil || !d.Time {
 		r.lost.Foreign++
 		return

@@ -17,7 +17,7 @@ const maxPath = 4096
 
 // announcement is the toolchain's word that its network is loaded and that it waits for us before it starts.
 type announcement struct {
-	mapping *Mapping
+	mapping *loadedNetwork
 	err     error
 	from    netip.AddrPort
 }
@@ -40,7 +40,7 @@ type toolchain struct {
 	mu      sync.Mutex
 	waiting *announcement
 	window  *window
-	last    *Mapping
+	last    *loadedNetwork
 }
 
 func newToolchain(local, below string) (*toolchain, error) {
@@ -79,12 +79,12 @@ func (t *toolchain) receive() {
 		if err != nil {
 			continue
 		}
-		command, rest, err := ParseCommand(buf[:n])
+		command, rest, err := parseCommand(buf[:n])
 		if err != nil {
 			continue
 		}
 		switch command {
-		case CommandDatabase:
+		case commandDatabase:
 			m, err := t.read(string(rest))
 			t.mu.Lock()
 			t.waiting = &announcement{m, err, from}
@@ -93,14 +93,14 @@ func (t *toolchain) receive() {
 			case t.news <- struct{}{}:
 			default:
 			}
-		case CommandStart, CommandStop:
+		case commandStart, commandStop:
 			t.tell(command, from)
 		}
 	}
 }
 
 // read reads the database at a path, or gives that of before if there is none.
-func (t *toolchain) read(path string) (*Mapping, error) {
+func (t *toolchain) read(path string) (*loadedNetwork, error) {
 	if path == "" {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -122,7 +122,7 @@ func (t *toolchain) read(path string) (*Mapping, error) {
 	if !filepath.IsAbs(path) || strings.ContainsRune(path, 0) {
 		return nil, unreadable("%q is not an absolute path", path)
 	}
-	m, err := ReadMapping(path)
+	m, err := readMapping(path)
 	if err == nil {
 		t.mu.Lock()
 		t.last = m
@@ -131,14 +131,14 @@ func (t *toolchain) read(path string) (*Mapping, error) {
 	return m, err
 }
 
-func (t *toolchain) tell(c Command, from netip.AddrPort) {
+func (t *toolchain) tell(c commandCode, from netip.AddrPort) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	w := t.window
 	if w == nil || w.from != from {
 		return
 	}
-	if c == CommandStart {
+	if c == commandStart {
 		once(w.started)
 		t.waiting = nil // what was said twice
 	} else if closed(w.started) {
@@ -183,7 +183,7 @@ func (t *toolchain) confirm(a *announcement, w *window) (*window, error) {
 	t.mu.Lock()
 	t.window = w
 	t.mu.Unlock()
-	if _, err := t.conn.WriteToUDPAddrPort(CommandDatabase.Append(nil), a.from); err != nil {
+	if _, err := t.conn.WriteToUDPAddrPort(commandDatabase.Append(nil), a.from); err != nil {
 		return nil, fmt.Errorf("spinnaker: %w", err)
 	}
 	return w, nil

@@ -1,16 +1,16 @@
 package kernel
 
-// plainInt8 has the weights as they came.
-type plainInt8 struct {
+// genericInt8 has the weights as they came.
+type genericInt8 struct {
 	*Int8Conv
 	weights []int8 // [KH][KW][In.C][Out.C]
 }
 
-func packInt8Plain(c *Int8Conv, weights []int8) int8Rows {
-	return plainInt8{c, append([]int8(nil), weights...)}
+func packInt8Generic(c *Int8Conv, weights []int8) int8Rows {
+	return genericInt8{c, append([]int8(nil), weights...)}
 }
 
-func (p plainInt8) row(dst []float32, src []uint8, y int, _ *Workspace) {
+func (p genericInt8) row(dst []float32, src []uint8, y int, _ *Workspace) {
 	w, out := &p.window, p.window.Out
 	var block [64]int32 // channels taken at a time, so that sums need no memory of the caller's
 	for x := range out.W {

@@ -1,16 +1,16 @@
 package kernel
 
-// plainFloat32 has the weights as they came.
-type plainFloat32 struct {
+// genericFloat32 has the weights as they came.
+type genericFloat32 struct {
 	*Float32Conv
 	weights []float32 // [KH][KW][In.C][Out.C]
 }
 
-func packFloat32Plain(c *Float32Conv, weights []float32) float32Rows {
-	return plainFloat32{c, append([]float32(nil), weights...)}
+func packFloat32Generic(c *Float32Conv, weights []float32) float32Rows {
+	return genericFloat32{c, append([]float32(nil), weights...)}
 }
 
-func (p plainFloat32) row(dst, src []float32, y int, _ *Workspace) {
+func (p genericFloat32) row(dst, src []float32, y int, _ *Workspace) {
 	w, in, out := &p.window, p.window.In, p.window.Out
 	for x := range out.W {
 		acc := dst[x*out.C:][:out.C]
