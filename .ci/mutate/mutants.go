@@ -17,7 +17,7 @@ var mutants = []mutant{
 	{"cmd/server: --log-format dropped", "cmd/server/serve.go", `std.err, c.LogFormat, c.LogLevel, metrics`, `std.err, "text", c.LogLevel, metrics`, in("cmd/server TestServeSaysWhatItIsAndStopsWhenTold")},
 	{"cmd/server: plan of memory not applied", "cmd/server/serve.go", `plan.Apply()`, `_ = plan.Apply`, in("cmd/server TestServeGivesItsRuntimeWhatTheFlagsSay")},
 	{"cmd/server: threads left as they are", "cmd/server/serve.go", "\tc.threads()\n", "\n", in("cmd/server TestServeGivesItsRuntimeWhatTheFlagsSay")},
-	{"cmd/server: board kept from the server", "cmd/server/serve.go", `= models, metrics, supervisor, log`, `= models, metrics, nil, log`, in("cmd/server TestServeOnABoard")},
+	{"cmd/server: board kept from the server", "cmd/server/serve.go", `config.Board = supervisor`, `_ = supervisor`, in("cmd/server TestServeOnABoard")},
 	{"cmd/server: a board's key of its own dropped", "cmd/server/serve.go", `c.boardFlags.standIn(c.Addr)`, ``, in("cmd/server TestHangupLiftsAQuarantine")},
 	{"cmd/server: models beside the first not checked", "cmd/server/serve.go", `models.All()[:len(c.Model)]`, `models.All()[:1]`, in("cmd/server TestWhatWouldBeIgnoredIsRefused")},
 	{"cmd/server: --calibration dropped from serve", "cmd/server/serve.go", `models.Calibrated(calibrations...)`, `models.Calibrated()`, in("cmd/server TestAPlaceCalibratesAModelAndUsesIt")},

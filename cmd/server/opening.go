@@ -12,8 +12,8 @@ import (
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
-// opened opens models, on a board if there is one, which must then have something to run of the first. The end of the
-// context ends the search for it.
+// opened opens models, on a board if there is one, which must find something to run in the first of them. The end of the
+// context ends the search for a board.
 func opened[N, T any](ctx context.Context, s *board.Supervisor, open func(context.Context, N, model.DecodeOptions) (T, error),
 	named N, first func(T) *pipeline.Entry, on model.DecodeOptions) (T, error) {
 	if s == nil {

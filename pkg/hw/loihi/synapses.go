@@ -10,8 +10,8 @@ type layerSynapses interface {
 	activate(a, spikes []int32) (saturated uint64)
 }
 
-// denseSynapses is Lava's Dense in fixed point. Weights have eight bits, of which one is the sign where both signs occur: then
-// they are even. They share one exponent.
+// denseSynapses is Lava's Dense in fixed point. Weights have eight bits, of which one is the sign where both signs occur:
+// then they are even. They share one exponent.
 type denseSynapses struct {
 	in, out  int
 	exponent int
@@ -19,7 +19,7 @@ type denseSynapses struct {
 	weights  []int32 // [in][out]
 }
 
-// NewDense converts weights [out][in] to the chip's: it clips them to [-256, 255] if both signs occur and to 255 in magnitude
+// newDenseSynapses converts weights [out][in] to the chip's: it clips them to [-256, 255] if both signs occur and to 255 in magnitude
 // otherwise, and clears the bits that weightBits (1 to 8) leave out. The sum of a step is shifted left by the exponent,
 // or right by a negative one. Without graded, a spike counts once whatever its value.
 func newDenseSynapses(weights []int32, in, out, weightBits, exponent int, graded bool) (*denseSynapses, error) {
@@ -91,9 +91,9 @@ func addSpike(a, weights []int32, s int32, graded bool) {
 	}
 }
 
-// convSynapses is Lava's Conv in fixed point. Its maps are [X][Y][C]; Lava calls the axes W and H, and nothing in the arithmetic
-// tells them apart, so that rows may stand for X. Activations wrap around at 24 bits. Weights are taken as they are, and
-// there is no exponent: Lava ignores it (its issue 803).
+// convSynapses is Lava's Conv in fixed point. Its maps are [X][Y][C]; Lava calls the axes W and H, and nothing in the
+// arithmetic tells them apart, so that rows may stand for X. Activations wrap around at 24 bits. Weights are taken as they
+// are, and there is no exponent: Lava ignores it (its issue 803).
 type convSynapses struct {
 	in, out            [3]int
 	kernel, stride, at [2]int // at: padding on each side
