@@ -148,7 +148,8 @@ var mutants = []mutant{
 	{"drift: old pictures stay in the counts", "internal/drift/window.go", `w.seen[i][place[i]]--`, ``, in("internal/drift")},
 	{"drift: the prevalence of the reference kept", "internal/drift/estimate.go", `kernel.Sigmoid(calibrated+shift)`, `kernel.Sigmoid(calibrated+0*shift)`, in("internal/drift")},
 	{"drift: limits as of any number of pictures", "internal/drift/report.go", `(1/float64(m.Pictures) + 1/float64(e.pictures))`, `(1 / float64(m.Pictures))`, in("internal/drift")},
-	{"site: calibrations judged on their own pictures", "internal/site/validate.go", `if fold[g] == f {`, `if fold[g] == f && f < 0 {`, in("internal/site TestFitIsThatOfScipyAndNumpy")},
+	{"site: calibrations judged on their own pictures", "internal/site/validate.go", `held = append(held, group...)`, `held = append(held, group...); for _, i := range group { others = append(others, pictures[i]) }`, in("internal/site TestNoPictureIsJudgedByACalibrationThatSawIt")},
+	{"site: held-out pictures not answered", "internal/site/validate.go", `if fold[g] == f {`, `if fold[g] == f && f < 0 {`, in("internal/site TestAValidationSaysWhatAPlaceWillSee")},
 	{"site: the prevalence of the pictures, not the place", "internal/site/fit.go", `prevalence * (n[0] + n[1]) / n[1]}`, `(n[0] + n[1]) / n[1]}`, in("internal/site TestAStatedPrevalenceIsThePlaces")},
 
 	// What stands between the network and the service.
