@@ -15,12 +15,12 @@ func TestASuccessForgetsTheFailuresBefore(t *testing.T) {
 	b := newBreaker(3, time.Second)
 	b.succeeded()
 	for range 5 {
-		if b.failed() || b.failed() || !b.allow() {
+		if first, second := b.failed(), b.failed(); first || second || !b.allow() {
 			t.Fatalf("two failures have opened it: %s", b.state)
 		}
 		b.succeeded()
 	}
-	if b.failed() || b.failed() || !b.failed() || b.allow() {
+	if first, second, third := b.failed(), b.failed(), b.failed(); first || second || !third || b.allow() {
 		t.Errorf("three failures in a row: %s", b.state)
 	}
 }
@@ -32,11 +32,11 @@ func TestTheWaitDoublesToItsEnd(t *testing.T) {
 		for range 2 {
 			b.failed()
 			for _, seconds := range []time.Duration{1, 2, 4, 8, 16, 16, 16} {
-				time.Sleep(seconds*time.Second - 1)
+				time.Sleep(seconds*time.Second - time.Nanosecond)
 				if b.probe() || b.left() != 1 {
 					t.Fatalf("a trial before %d s, %v too early", seconds, b.left())
 				}
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				if !b.probe() || b.state != HalfOpen || b.allow() || b.probe() {
 					t.Fatalf("after %d s there is to be one trial, and no request: %s", seconds, b.state)
 				}
