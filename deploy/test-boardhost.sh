@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Tries the board host with the client of pkg/hw/remote, and with the server, against real processes: the host's own simulator, Lava's simulation of Loihi, and
-# Akida's software. Each needs an interpreter that can import its package; one that is not there is skipped, and said so.
+# Tries boards against the other side's own software: the board host's simulator, Lava's simulation of Loihi and Akida's software through the board host,
+# and SpiNNaker's toolchain. Each needs an interpreter that can import its package; a missing one is skipped, and the script says so.
 #
 #   SPIKERAY_BOARDHOST_PYTHON  with numpy       (python3)
 #   SPIKERAY_LAVA_PYTHON       with lava-nc     (python3)
 #   SPIKERAY_AKIDA_PYTHON      with akida       (python3)
+#   SPIKERAY_SPINNMAN          with spynnaker   (python3)
 #
 # --install makes virtual environments for those that are missing, from deploy/boardhost/requirements*.txt, in a folder that is
 # deleted afterwards. Lava wants Python 3.10.
@@ -48,13 +49,18 @@ if offer SPIKERAY_BOARDHOST_PYTHON numpy requirements.txt python3; then
   (cd "$host" && "$SPIKERAY_BOARDHOST_PYTHON" -m unittest discover -s tests -t . 2>&1) || fail "the host's own tests"
   pass "the host's own tests"
   go_test "contract, random networks, faults" ./pkg/hw/remote 'TestProcessIsABoard|TestRandomNetworks|TestHostProcess|TestNetworkOfTheHost|TestHostileRequests'
-  go_test "a server whose host dies, hangs, answers wrongly and comes back" ./cmd/server TestABoardHost
+  go_test "a server whose host dies, hangs, answers wrongly and comes back" ./cmd/server 'TestABoardHost|TestAServerThatCrashed|TestSelftestOfAHost'
 fi
 title "Lava"
 if offer SPIKERAY_LAVA_PYTHON lava.magma requirements-lava.txt python3.10; then
   go_test "contract; the emulator's integers" ./pkg/hw/remote TestLava
+  go_test "a picture on the emulator, on Lava and on the simulator" ./cmd/server TestEmulatorLavaAndSimulatorAnswerTheSame
 fi
 title "Akida"
 if offer SPIKERAY_AKIDA_PYTHON akida requirements-akida.txt python3; then
   go_test "the simulator's spikes; refusals" ./pkg/hw/remote TestAkida
+fi
+title "SpiNNaker's toolchain"
+if offer SPIKERAY_SPINNMAN spynnaker requirements-spinnaker.txt python3; then
+  go_test "packets, databases, a network run by the toolchain" ./pkg/hw/spinnaker 'SpiNNMan|AtRandom|Toolchain'
 fi
