@@ -174,3 +174,13 @@ func TestAnIdleConnectionIsClosedInItsTime(t *testing.T) {
 		t.Errorf("%v after %v", err, time.Since(began))
 	}
 }
+
+// Retry-After is in whole seconds, and never before the work that waits is done.
+func TestRetryAfterIsInSeconds(t *testing.T) {
+	s, _ := newServer(t, nil)
+	for after, want := range map[time.Duration]int{0: 1, time.Millisecond: 1, time.Second: 1, 1001 * time.Millisecond: 2, 90 * time.Second: 90} {
+		if got := s.retryAfter(&BusyError{After: after}); got != want {
+			t.Errorf("%v: %d, want %d", after, got, want)
+		}
+	}
+}

@@ -57,7 +57,7 @@ var mutants = []mutant{
 	{"api: every address of IPv6 a caller of its own", "api/caller.go", `bits = 64`, `bits = 128`, in("api TestACallerIsAnAddress")},
 	{"api: uploads beyond their memory", "api/budget.go", `b.held.Load()+n > b.limit {`, `b.held.Load() > b.limit {`, in("api TestUploadsShareTheirMemory")},
 	{"api: memory of uploads never given back", "api/budget.go", `l.budget.add(l, -l.held)`, `_ = l.held`, in("api TestUploadsShareTheirMemory")},
-	{"api: Retry-After in minutes", "api/problem.go", `math.Ceil(after.Seconds())`, `math.Ceil(after.Minutes())`, in("api TestAFullQueueAnswers503")},
+	{"api: Retry-After in minutes", "api/problem.go", `math.Ceil(after.Seconds())`, `math.Ceil(after.Minutes())`, in("api TestRetryAfterIsInSeconds")},
 	{"api: a full queue is counted as another reason", "api/problem.go", `return "queue_full"`, `return "connections"`, in("api TestAFullQueueAnswers503")},
 	{"api: timing in seconds", "api/predictions.go", `float64(d.Microseconds()) / 1000`, `d.Seconds()`, in("api TestEachStageIsToldInItsUnit")},
 	{"api: the whole time told as the wait", "api/predictions.go", `metrics.Stage(telemetry.StageQueue, o.waited)`, `metrics.Stage(telemetry.StageQueue, o.total)`, in("api TestEachStageIsToldInItsUnit")},
