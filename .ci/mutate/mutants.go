@@ -65,7 +65,7 @@ var mutants = []mutant{
 	{"api: spikes and operations changed over", "api/predictions.go", `name, p.Spikes.Total, p.Spikes.SynapticOperations)`, `name, p.Spikes.SynapticOperations, p.Spikes.Total)`, in("api TestEachStageIsToldInItsUnit")},
 	{"api: flagged pictures not counted", "api/predictions.go", `metrics.Flagged(name, p.Gate.Reason)`, ``, in("api TestGateFlagsAPicture")},
 	{"api: early answers in the drift window", "api/drift.go", `m.MaxSteps() > 0 && p.Steps != m.MaxSteps()`, `m.MaxSteps() < 0`, in("api TestAnswersAfterFewerStepsAreLeftOutOfTheWindow")},
-	{"api: lines left out of the log not told", "api/sampler.go", `missed, k.missed = k.missed, 0`, `k.missed = 0`, in("api TestFloodsAreCountedAndSampled")},
+	{"api: lines left out of the log not told", "api/sampler.go", `missed, k.missed = k.missed, 0`, `k.missed = 0`, in("api TestASamplerTellsWhatItLeftOut")},
 	{"api: panics not counted", "api/middleware.go", `s.config.Metrics.Panic()`, ``, in("api TestAPanicIsAnAnswerWithoutDetail")},
 
 	// Metrics and logs.
