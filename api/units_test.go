@@ -71,7 +71,7 @@ func TestEachStageIsToldInItsUnit(t *testing.T) {
 	for name, want := range map[string]stage{
 		"queue": {1, .04, .025, .05}, "decode": {1, .002, .001, .0025}, "prepare": {1, .2, .1, .25}, "infer": {1, .7, .5, 1}, "total": {1, 3, 2.5, 5},
 	} {
-		if g := got[name]; math.Abs(g.sum-want.sum) > 1e-9 || g.count != 1 || g.low != want.low || g.high != want.high {
+		if g := got[name]; !(math.Abs(g.sum-want.sum) <= 1e-9) || g.count != 1 || g.low != want.low || g.high != want.high {
 			t.Errorf("%s: %+v, want %+v", name, g, want)
 		}
 	}

@@ -138,7 +138,7 @@ var mutants = []mutant{
 	{"remote: an answer of another model is taken", "pkg/hw/remote/program.go", `if r.ModelName != p.model {`, `if r.ModelName == "" {`, in("pkg/hw/remote TestWrongAnswers")},
 	{"remote: device time in microseconds", "pkg/hw/remote/program.go", `d := time.Duration(ns)`, `d := time.Duration(ns) * time.Microsecond`, in("pkg/hw/remote TestMeasured")},
 	{"remote: energy from an emulator is believed", "pkg/hw/remote/program.go", `(measured || timed) && p.board.can.Fidelity != hw.Silicon`, `measured && timed && p.board.can.Fidelity == ""`, in("pkg/hw/remote TestMeasured")},
-	{"spinnaker: late spikes not told", "pkg/hw/spinnaker/run.go", `case e.time < time:`, `case e.time+1 < time:`, in("pkg/hw/spinnaker")},
+	{"spinnaker: late spikes not told", "pkg/hw/spinnaker/run.go", `case e.time < time:`, `case e.time+1 < time:`, in("pkg/hw/spinnaker TestSpikesCountInTheirOwnStepAlone")},
 	{"spinnaker: spikes that never came not told", "pkg/hw/spinnaker/run.go", `r.lost.LostIn = r.sent - min(r.sent, r.entered)`, ``, in("pkg/hw/spinnaker TestLostPacketsAreCounted")},
 
 	// Statistics.
