@@ -68,7 +68,7 @@ func TestStepsAreReadOutOverThemselves(t *testing.T) {
 		want := 1 / (1 + math.Exp(logits[0]-logits[1]))
 		var p predictionDocument
 		s.post(fmt.Sprintf("?model=tiny-steps&steps=%d", steps), file).decode(t, &p)
-		if p.Steps == nil || *p.Steps != steps || math.Abs(p.RawProbability-want) > 1e-5 {
+		if p.Steps == nil || *p.Steps != steps || !(math.Abs(p.RawProbability-want) <= 1e-5) {
 			t.Errorf("%d steps: %v, the recorded spikes make %v", steps, p.RawProbability, want)
 		}
 		seen[math.Round(want*1e4)] = true

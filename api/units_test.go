@@ -71,7 +71,7 @@ func TestEachStageIsToldInItsUnit(t *testing.T) {
 	for name, want := range map[string]stage{
 		"queue": {1, .04, .025, .05}, "decode": {1, .002, .001, .0025}, "prepare": {1, .2, .1, .25}, "infer": {1, .7, .5, 1}, "total": {1, 3, 2.5, 5},
 	} {
-		if g := got[name]; math.Abs(g.sum-want.sum) > 1e-9 || g.count != 1 || g.low != want.low || g.high != want.high {
+		if g := got[name]; !(math.Abs(g.sum-want.sum) <= 1e-9) || g.count != 1 || g.low != want.low || g.high != want.high {
 			t.Errorf("%s: %+v, want %+v", name, g, want)
 		}
 	}
@@ -172,5 +172,15 @@ func TestAnIdleConnectionIsClosedInItsTime(t *testing.T) {
 	began := time.Now()
 	if _, err := reader.ReadByte(); err != io.EOF || time.Since(began) < 100*time.Millisecond {
 		t.Errorf("%v after %v", err, time.Since(began))
+	}
+}
+
+// Retry-After is in whole seconds, and never before the work that waits is done.
+func TestRetryAfterIsInSeconds(t *testing.T) {
+	s, _ := newServer(t, nil)
+	for after, want := range map[time.Duration]int{0: 1, time.Millisecond: 1, time.Second: 1, 1001 * time.Millisecond: 2, 90 * time.Second: 90} {
+		if got := s.retryAfter(&BusyError{After: after}); got != want {
+			t.Errorf("%v: %d, want %d", after, got, want)
+		}
 	}
 }

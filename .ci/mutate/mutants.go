@@ -57,7 +57,7 @@ var mutants = []mutant{
 	{"api: every address of IPv6 a caller of its own", "api/caller.go", `bits = 64`, `bits = 128`, in("api TestACallerIsAnAddress")},
 	{"api: uploads beyond their memory", "api/budget.go", `b.held.Load()+n > b.limit {`, `b.held.Load() > b.limit {`, in("api TestUploadsShareTheirMemory")},
 	{"api: memory of uploads never given back", "api/budget.go", `l.budget.add(l, -l.held)`, `_ = l.held`, in("api TestUploadsShareTheirMemory")},
-	{"api: Retry-After in minutes", "api/problem.go", `math.Ceil(after.Seconds())`, `math.Ceil(after.Minutes())`, in("api TestAFullQueueAnswers503")},
+	{"api: Retry-After in minutes", "api/problem.go", `math.Ceil(after.Seconds())`, `math.Ceil(after.Minutes())`, in("api TestRetryAfterIsInSeconds")},
 	{"api: a full queue is counted as another reason", "api/problem.go", `return "queue_full"`, `return "connections"`, in("api TestAFullQueueAnswers503")},
 	{"api: timing in seconds", "api/predictions.go", `float64(d.Microseconds()) / 1000`, `d.Seconds()`, in("api TestEachStageIsToldInItsUnit")},
 	{"api: the whole time told as the wait", "api/predictions.go", `metrics.Stage(telemetry.StageQueue, o.waited)`, `metrics.Stage(telemetry.StageQueue, o.total)`, in("api TestEachStageIsToldInItsUnit")},
@@ -65,7 +65,7 @@ var mutants = []mutant{
 	{"api: spikes and operations changed over", "api/predictions.go", `name, p.Spikes.Total, p.Spikes.SynapticOperations)`, `name, p.Spikes.SynapticOperations, p.Spikes.Total)`, in("api TestEachStageIsToldInItsUnit")},
 	{"api: flagged pictures not counted", "api/predictions.go", `metrics.Flagged(name, p.Gate.Reason)`, ``, in("api TestGateFlagsAPicture")},
 	{"api: early answers in the drift window", "api/drift.go", `m.MaxSteps() > 0 && p.Steps != m.MaxSteps()`, `m.MaxSteps() < 0`, in("api TestAnswersAfterFewerStepsAreLeftOutOfTheWindow")},
-	{"api: lines left out of the log not told", "api/sampler.go", `missed, k.missed = k.missed, 0`, `k.missed = 0`, in("api TestFloodsAreCountedAndSampled")},
+	{"api: lines left out of the log not told", "api/sampler.go", `missed, k.missed = k.missed, 0`, `k.missed = 0`, in("api TestASamplerTellsWhatItLeftOut")},
 	{"api: panics not counted", "api/middleware.go", `s.config.Metrics.Panic()`, ``, in("api TestAPanicIsAnAnswerWithoutDetail")},
 
 	// Metrics and logs.
@@ -138,7 +138,7 @@ var mutants = []mutant{
 	{"remote: an answer of another model is taken", "pkg/hw/remote/program.go", `if r.ModelName != p.model {`, `if r.ModelName == "" {`, in("pkg/hw/remote TestWrongAnswers")},
 	{"remote: device time in microseconds", "pkg/hw/remote/program.go", `d := time.Duration(ns)`, `d := time.Duration(ns) * time.Microsecond`, in("pkg/hw/remote TestMeasured")},
 	{"remote: energy from an emulator is believed", "pkg/hw/remote/program.go", `(measured || timed) && p.board.can.Fidelity != hw.Silicon`, `measured && timed && p.board.can.Fidelity == ""`, in("pkg/hw/remote TestMeasured")},
-	{"spinnaker: late spikes not told", "pkg/hw/spinnaker/run.go", `case e.time < time:`, `case e.time+1 < time:`, in("pkg/hw/spinnaker")},
+	{"spinnaker: late spikes not told", "pkg/hw/spinnaker/run.go", `case e.time < time:`, `case e.time+1 < time:`, in("pkg/hw/spinnaker TestSpikesCountInTheirOwnStepAlone")},
 	{"spinnaker: spikes that never came not told", "pkg/hw/spinnaker/run.go", `r.lost.LostIn = r.sent - min(r.sent, r.entered)`, ``, in("pkg/hw/spinnaker TestLostPacketsAreCounted")},
 
 	// Statistics.

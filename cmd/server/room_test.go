@@ -19,6 +19,9 @@ func TestFilesShareTheMemoryThatThereIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if most := pictures.plan.Pictures - memory.Task; pictures.limits.MaxMemory != most || most <= 0 {
+		t.Errorf("a picture may take %d bytes of %d", pictures.limits.MaxMemory, most)
+	}
 	dir := t.TempDir()
 	var paths []string
 	for i := range 12 {

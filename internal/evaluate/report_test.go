@@ -243,7 +243,7 @@ func TestBinsOfTheCalibrationErrorDoNotRunIntoEachOther(t *testing.T) {
 		{[]float64{0.96, 1}, []bool{false, true}, 0.96 / 2},
 		{[]float64{0, 0.01}, []bool{true, false}, (1 - 0.01) / 2},
 	} {
-		if got := CalibrationError(c.probability, []float64{1, 1}, c.positive); math.Abs(got-c.want) > 1e-12 {
+		if got := CalibrationError(c.probability, []float64{1, 1}, c.positive); !(math.Abs(got-c.want) <= 1e-12) {
 			t.Errorf("%v, %v: %v, want %v", c.probability, c.positive, got, c.want)
 		}
 	}

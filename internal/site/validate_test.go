@@ -29,7 +29,7 @@ func TestAValidationSaysWhatAPlaceWillSee(t *testing.T) {
 	}
 	v := d.Validation
 	accuracy, brier := figuresOf(d, place(20000, 0.5, 1.2, -1.5, 6))
-	if math.Abs(v.After.Accuracy.Value-accuracy) > 0.02 || math.Abs(v.After.Brier.Value-brier) > 0.01 {
+	if !(math.Abs(v.After.Accuracy.Value-accuracy) <= 0.02 && math.Abs(v.After.Brier.Value-brier) <= 0.01) {
 		t.Errorf("said to be worth %v and %v, and is worth %v and %v", v.After.Accuracy.Value, v.After.Brier.Value, accuracy, brier)
 	}
 	own, was := testmodel.Gated(t).Description(), 0.0
@@ -38,7 +38,7 @@ func TestAValidationSaysWhatAPlaceWillSee(t *testing.T) {
 		off := sigmoid(own.Calibration.LogOdds(p.LogOdds)) - float64(class(p.Positive))
 		was += off * off / float64(len(unseen))
 	}
-	if math.Abs(v.Before.Brier.Value-was) > 0.01 || math.Abs(v.Gained.Brier.Value-(v.After.Brier.Value-v.Before.Brier.Value)) > 1e-5 {
+	if !(math.Abs(v.Before.Brier.Value-was) <= 0.01 && math.Abs(v.Gained.Brier.Value-(v.After.Brier.Value-v.Before.Brier.Value)) <= 1e-5) {
 		t.Errorf("before %v, want %v; gained %v", v.Before.Brier.Value, was, v.Gained.Brier.Value)
 	}
 }
@@ -52,7 +52,7 @@ func TestNoPictureIsJudgedByACalibrationThatSawIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, seen := figuresOf(d, pictures)
-		if held := d.Validation.After.Brier.Value; held <= seen+1e-4 {
+		if held := d.Validation.After.Brier.Value; !(held > seen+1e-4) {
 			t.Errorf("%d: a Brier score of %v held out, and of %v on the pictures that were fitted to", seed, held, seen)
 		}
 	}

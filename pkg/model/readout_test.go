@@ -77,7 +77,7 @@ func TestFewerStepsAreReadOutOverThemselves(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range want {
-			if math.Abs(r.RawProbabilities[i]-want[i]) > 1e-5 || math.Abs(told[steps-1][i]-want[i]) > 1e-5 {
+			if !(math.Abs(r.RawProbabilities[i]-want[i]) <= 1e-5 && math.Abs(told[steps-1][i]-want[i]) <= 1e-5) {
 				t.Errorf("%d steps, label %d: %v, and told %v on the way; the spikes make %v", steps, i, r.RawProbabilities[i], told[steps-1][i], want[i])
 			}
 		}
