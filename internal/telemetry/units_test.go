@@ -53,7 +53,7 @@ func TestHistogramsAreInTheUnitsOfTheirNames(t *testing.T) {
 			}
 			seen++
 			h := metric.Histogram
-			if low, high := bounds(h); h.GetSampleCount() != 1 || math.Abs(h.GetSampleSum()-want) > 1e-9 || want <= low || want > high {
+			if low, high := bounds(h); h.GetSampleCount() != 1 || !(math.Abs(h.GetSampleSum()-want) <= 1e-9) || want <= low || want > high {
 				t.Errorf("%s %v: %v, which lies from %v to %v, expected %v", f.GetName(), metric.Label, h.GetSampleSum(), low, high, want)
 			}
 		}
