@@ -14,7 +14,7 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 		r := rand.New(rand.NewPCG(7, 8))
 		var s Int8Steps
 		few := 0
-		for range 300 {
+		for range rounds(300) {
 			l := newLayer(r, randomWindow(r))
 			steps := 1 + r.IntN(5)
 			in, out := l.window.In.Len(), l.window.Out.Len()

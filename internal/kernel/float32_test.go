@@ -74,7 +74,7 @@ func TestFloat32ConvIsWithinRounding(t *testing.T) {
 	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(17, 18))
 		var ws Workspace
-		for range 120 {
+		for range rounds(120) {
 			l := newFloatLayer(r, randomWindow(r))
 			l.check(t, l.compute(t, tier, &ws))
 		}
@@ -84,7 +84,7 @@ func TestFloat32ConvIsWithinRounding(t *testing.T) {
 func TestFloat32DenseIsWithinRounding(t *testing.T) {
 	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(19, 20))
-		for range 100 {
+		for range rounds(100) {
 			in, out := 1+r.IntN(700), 1+r.IntN(150)
 			l := newFloatLayer(r, Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, in}, Out: Shape{1, 1, out}})
 			l.check(t, l.compute(t, tier, new(Workspace)))

@@ -139,7 +139,7 @@ func onEveryTier(t *testing.T, test func(t *testing.T, tier Tier)) {
 func TestInt8ConvIsExact(t *testing.T) {
 	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(1, 2))
-		for range 120 {
+		for range rounds(120) {
 			l := newLayer(r, randomWindow(r))
 			sameBits(t, l.compute(t, tier), l.reference())
 		}
@@ -166,7 +166,7 @@ func TestInt8ConvWithoutSilentChannelsIsExact(t *testing.T) {
 		r := rand.New(rand.NewPCG(25, 26))
 		var ws Workspace
 		fewer := 0
-		for range 150 {
+		for range rounds(150) {
 			in := Shape{8 + r.IntN(6), 8 + r.IntN(12), 1 + r.IntN(200)}
 			w, _ := NewWindow(in, 1+r.IntN(3), 2+r.IntN(3), 1, 1, r.IntN(2) == 0, 1+r.IntN(80))
 			l := newLayer(r, w)
@@ -183,7 +183,7 @@ func TestInt8ConvWithoutSilentChannelsIsExact(t *testing.T) {
 				}
 			}
 		}
-		if tier.Name() == "avx512vnni" && cpu.X86.HasAVX512VBMI && cpu.X86.HasAVX512VBMI2 && fewer < 50 {
+		if tier.Name() == "avx512vnni" && cpu.X86.HasAVX512VBMI && cpu.X86.HasAVX512VBMI2 && fewer < rounds(50) {
 			t.Errorf("channels were left out %d times", fewer)
 		}
 	})
@@ -256,7 +256,7 @@ func TestALayerServesManyGoroutines(t *testing.T) {
 func TestInt8DenseIsExact(t *testing.T) {
 	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(7, 8))
-		for range 100 {
+		for range rounds(100) {
 			in, out := 1+r.IntN(700), 1+r.IntN(150)
 			l := newLayer(r, Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, in}, Out: Shape{1, 1, out}})
 			sameBits(t, l.compute(t, tier), l.reference())
@@ -300,7 +300,7 @@ func TestInt8RefusesWhatDoesNotFit(t *testing.T) {
 func TestAMessageCountsOnceWhateverItsCount(t *testing.T) {
 	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(9, 10))
-		for range 120 {
+		for range rounds(120) {
 			width, c := 1+r.IntN(30), 1+r.IntN(140)
 			counts, fan := make([]uint8, width*c), make([]int, width)
 			for i := range fan {
