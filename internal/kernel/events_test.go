@@ -62,7 +62,7 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 			}
 			sameBits(t, got, want)
 		}
-		if tier.Name() != "generic" && few < 30 {
+		if tier.Name() != "generic" && few < rounds(30) {
 			t.Errorf("only %d layers were computed from events", few)
 		}
 	})
