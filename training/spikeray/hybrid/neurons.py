@@ -11,8 +11,8 @@ TINY = 1e-12  # a channel of zeros has a scale all the same
 
 
 class PricedReLU(torch.autograd.Function):
-    """max(x, 0), and the share of it that is above 0, told from every SAMPLE-th picture; backward an activation y has a
-    part in the share that falls as 1/(y + 0.2)^2."""
+    """max(x, 0), and the share of it that is above 0, told from every SAMPLE-th picture; backward an activation y has
+    a part in the share that falls as 1/(y + 0.2)^2."""
 
     @staticmethod
     def forward(ctx, x):
@@ -56,7 +56,8 @@ def _maps(steps, n, *shape):
 
 
 class Fire(torch.autograd.Function):
-    """The spikes of neurons over T steps, and the share of them that fire at a step, told from every SAMPLE-th picture.
+    """The spikes of neurons over T steps, and the share of them that fire at a step, told from every SAMPLE-th
+    picture.
 
     currents: [T][n][...], or [1][n][...] for the same at every step. V starts at 1/2; at each step V += current, and
     floor(V) spikes, none below 0 and `most` at most, which V loses. Backward a spike counts from V = 1/2 up (all from
