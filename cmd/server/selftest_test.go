@@ -52,7 +52,7 @@ func TestSelftestOfAHost(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	between.fault.Store("garbage")
-	if r := selftest(exact); r.status != 1 || !strings.Contains(r.out, "Nothing was run") || !strings.Contains(r.err, "canary") {
+	if r := selftest(exact); r.status != 1 || !strings.Contains(r.out, "No input was run") || !strings.Contains(r.err, "canary") {
 		t.Errorf("%+v", r)
 	}
 	between.fault.Store("")
