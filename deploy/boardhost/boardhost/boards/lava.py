@@ -159,7 +159,7 @@ class Layer:
             raise Refused((neurons.name, f"its starting voltage cannot be kept until the first spikes reach it, after {depth} steps with nothing but its bias"))
         # Dense would cut 256 off at 255 where all weights have one sign. Conv takes weights as they are.
         if stage.before[:2] == weighted.kernel == (1, 1) and self.weights.max() <= 0 and self.weights.min() < -127:
-            raise Refused((weighted.name, "a weight of -128 where none is above 0: doubled, it is one more than the chip holds"))
+            raise Refused((weighted.name, "a weight of -128 where none is above 0: doubled, it is outside the chip's range"))
         part.update(scale=self.scale, bias_error=bias_error, board_threshold=(self.threshold + (grid >= 64)) * 64 / unit,
                     board_decay=1 - self.dv / 4096, reach=self.reach, exact=bool(exact))
 
