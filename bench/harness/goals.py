@@ -17,8 +17,8 @@ class Goal:
 
 
 GOALS = (
-    Goal("a_fp32", "network, batch 1, one thread, against ONNX Runtime float32", 4, 10),
-    Goal("a_int8", "the same against ONNX Runtime int8", 2, 5),
+    Goal("a_fp32", "network, batch 1, one thread, against ONNX Runtime float32", 7, 10),
+    Goal("a_int8", "the same against ONNX Runtime int8", 3.5, 5),
     Goal("a_float", "float network against ONNX Runtime float32", 1, 1.6),
     Goal("g_int8", "default model against its ReLU twin in ONNX Runtime int8, one thread", 1.3, 3),
     Goal("g_fp32", "the same, float32", 4, 10),
@@ -34,8 +34,8 @@ GOALS = (
     Goal("d_8", "T = 8", 10, 25),
     Goal("d_16", "T = 16", 10, 25),
     Goal("f_few", "cost at .05 spikes a neuron and step, against .01", 2, 4),
-    Goal("e_rest", "resident memory at rest", 40, 25, " MB"),
-    Goal("e_load", "resident memory at sixteen connections", 120, 70, " MB"),
+    Goal("e_rest", "resident memory at rest", 36, 25, " MB"),
+    Goal("e_load", "resident memory at sixteen connections", 110, 70, " MB"),
     Goal("e_start", "start to ready", 150, 50, " ms"),
 )
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -215,12 +216,18 @@ func TestServeFailsPlainly(t *testing.T) {
 	}
 }
 
-// The pictures are not part of the project; see CONTRIBUTING.md.
-func TestPublishedPicturesHaveTheSameProbabilityOverHTTPAndFromFiles(t *testing.T) {
-	files, err := filepath.Glob("../../../shared/data/originals/*/*")
+// TestTheSameProbabilityOverHTTPAndFromFiles also takes real pictures, if they are at hand; see CONTRIBUTING.md.
+func TestTheSameProbabilityOverHTTPAndFromFiles(t *testing.T) {
+	files, err := filepath.Glob("../../examples/*.png")
 	if err != nil || len(files) == 0 {
-		t.Skip("no ../shared/data/originals beside the checkout")
+		t.Fatal("no examples: ", err)
 	}
+	dir := t.TempDir()
+	for i := range 3 {
+		files = append(files, write(t, testmodel.PNG(300+100*i, 500-80*i, uint64(i)), dir, strconv.Itoa(i)+".png"))
+	}
+	originals, _ := filepath.Glob("../../../shared/data/originals/*/*")
+	files = append(files, originals...)
 	p := serve(t, nil, "--addr=127.0.0.1:0")
 	r := spikeray(t, nil, append([]string{"predict", "--json"}, files...)...)
 	got := lines(t, r.out)
