@@ -1,13 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
-	"strings"
 	"testing"
 	"time"
 )
@@ -93,17 +91,7 @@ func freeAddr(t *testing.T) string {
 
 func seeDrops(t *testing.T, p *process) {
 	t.Helper()
-	r, err := http.Get(p.url + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close()
-	text, _ := io.ReadAll(r.Body)
-	var dropped float64
-	for line := range strings.Lines(string(text)) {
-		_, _ = fmt.Sscanf(line, "spikeray_log_records_dropped_total %g", &dropped)
-	}
-	if dropped == 0 {
+	if p.metric(t, "spikeray_log_records_dropped_total") == 0 {
 		t.Error("no record was counted as dropped")
 	}
 }

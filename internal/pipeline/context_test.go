@@ -4,47 +4,27 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
+	"github.com/spikeray/spikeray/internal/testcontext"
 	"github.com/spikeray/spikeray/internal/testmodel"
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// looks is a context that ends once it has been looked at so many times.
-type looks struct {
-	context.Context
-	left, seen atomic.Int64
-}
-
-func endsAfter(n int) *looks {
-	c := &looks{Context: context.Background()}
-	c.left.Store(int64(n))
-	return c
-}
-
-func (c *looks) Err() error {
-	c.seen.Add(1)
-	if c.left.Add(-1) < 0 {
-		return context.Canceled
-	}
-	return nil
-}
-
 // Wherever its context ends, a prediction ends with that: while the picture is decoded, after that, at the gate and in
 // the network.
 func TestAPredictionStopsWhereverItsContextEnds(t *testing.T) {
 	data := testmodel.PNG(64, 64, 1)
-	decoding := endsAfter(1 << 30)
+	decoding := testcontext.EndsAfter(1 << 30)
 	if _, err := radiograph.Decode(decoding, data, radiograph.Limits{}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		m      *model.Model
-		behind int64 // looks behind the decoding, at the least
+		behind int // looks behind the decoding, at the least
 	}{
 		{testmodel.Plain(t), 1}, {testmodel.Gated(t), 2}, // the gate's and the network's
 		{testmodel.Rows(t), 3}, // the network's, the run's and its layer's
@@ -52,15 +32,15 @@ func TestAPredictionStopsWhereverItsContextEnds(t *testing.T) {
 		{testmodel.Early(t), 3},
 	} {
 		name := c.m.Description().Name
-		all := endsAfter(1 << 30)
+		all := testcontext.EndsAfter(1 << 30)
 		if _, err := pipeline.Predict(all, c.m, data, radiograph.Limits{}, pipeline.Options{}); err != nil {
 			t.Fatal(err)
 		}
-		if behind := all.seen.Load() - decoding.seen.Load(); behind < c.behind {
+		if behind := all.Seen() - decoding.Seen(); behind < c.behind {
 			t.Errorf("%s: looked %d times after the decoding, expected at least %d", name, behind, c.behind)
 		}
-		for i := range int(all.seen.Load()) {
-			ctx := endsAfter(i)
+		for i := range all.Seen() {
+			ctx := testcontext.EndsAfter(i)
 			if _, err := pipeline.Predict(ctx, c.m, data, radiograph.Limits{}, pipeline.Options{}); !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: ended after %d looks: %v", name, i, err)
 			}

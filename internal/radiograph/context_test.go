@@ -9,29 +9,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
+
+	"github.com/spikeray/spikeray/internal/testcontext"
 )
-
-// looks is a context that ends once it has been looked at so many times.
-type looks struct {
-	context.Context
-	left, seen atomic.Int64
-}
-
-func endsAfter(n int) *looks {
-	c := &looks{Context: context.Background()}
-	c.left.Store(int64(n))
-	return c
-}
-
-func (c *looks) Err() error {
-	c.seen.Add(1)
-	if c.left.Add(-1) < 0 {
-		return context.Canceled
-	}
-	return nil
-}
 
 // A decoder may come to its end just as the context does, and one that was stopped may call the file damaged: it is the
 // context's end all the same.
@@ -73,16 +54,16 @@ func TestDecodingStopsWhereverItsContextEnds(t *testing.T) {
 	}
 	limits := Limits{TIFF: true, WebP: true}
 	for name, data := range files {
-		all := endsAfter(1 << 30)
+		all := testcontext.EndsAfter(1 << 30)
 		if _, err := Decode(all, data, limits); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if all.seen.Load() < 3 { // before, while and after
-			t.Errorf("%s: looked %d times", name, all.seen.Load())
+		if all.Seen() < 3 { // before, while and after
+			t.Errorf("%s: looked %d times", name, all.Seen())
 		}
-		seen := int(all.seen.Load())
+		seen := all.Seen()
 		for i := 0; i < seen; i += max(1, (seen-i)/8) { // the last ones all, the first now and then
-			if _, err := Decode(endsAfter(i), data, limits); !errors.Is(err, context.Canceled) {
+			if _, err := Decode(testcontext.EndsAfter(i), data, limits); !errors.Is(err, context.Canceled) {
 				t.Errorf("%s: ended after %d looks of %d: %v", name, i, seen, err)
 			}
 		}

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// TestPoolingOfCountsHasTheBitsOfValues: the read-out's mean from sums of counts, and as docs/MODEL_FILE.md defines it, value by value.
-func TestPoolingOfCountsHasTheBitsOfValues(t *testing.T) {
+// theDefault is the default model.
+func theDefault(t *testing.T) *Model {
+	t.Helper()
 	file, err := os.ReadFile("../../models/spikeray.safetensors")
 	if err != nil {
 		t.Fatal(err)
@@ -18,6 +19,12 @@ func TestPoolingOfCountsHasTheBitsOfValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return m
+}
+
+// TestPoolingOfCountsHasTheBitsOfValues: the read-out's mean from sums of counts, and as docs/MODEL_FILE.md defines it, value by value.
+func TestPoolingOfCountsHasTheBitsOfValues(t *testing.T) {
+	m := theDefault(t)
 	if !m.own.pools {
 		t.Fatal("the default model's read-out is not pooled from counts")
 	}
@@ -50,14 +57,7 @@ func TestPoolingOfCountsHasTheBitsOfValues(t *testing.T) {
 
 // TestOnlyExactMeansAreTakenFromCounts: what a count stands for must be a power of two, and sums must not leave float32's whole numbers.
 func TestOnlyExactMeansAreTakenFromCounts(t *testing.T) {
-	file, err := os.ReadFile("../../models/spikeray.safetensors")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := Decode(t.Context(), file, DecodeOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := theDefault(t)
 	for name, spoil := range map[string]func(n *network){
 		"a third":       func(n *network) { n.last.Amplitude = float32(1) / 3 },
 		"three steps":   func(n *network) { n.steps = 3 },
