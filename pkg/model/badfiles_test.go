@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/spikeray/spikeray/pkg/model"
@@ -38,7 +39,9 @@ func TestBadFiles(t *testing.T) {
 		case c.Verdict == "accepted" && err != nil:
 			t.Errorf("%s (%s): %v", c.File, c.Why, err)
 		case c.Verdict == "refused" && !errors.As(err, &bad):
-			t.Errorf("%s (%s): %v; a FormatError is wanted", c.File, c.Why, err)
+			t.Errorf("%s (%s): %v, expected a FormatError", c.File, c.Why, err)
+		case c.Verdict == "refused" && bad.Field == "file_sha256" && !strings.Contains(c.File, "digest"):
+			t.Errorf("%s is refused for its digest, not for %q", c.File, c.Why)
 		}
 	}
 }

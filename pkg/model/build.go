@@ -324,8 +324,8 @@ func (b *builder) conv(i int, l *Layer, in kernel.Shape) (w kernel.Window, weigh
 }
 
 func (b *builder) dense(i int, l *Layer, in kernel.Shape) (weights spike.Weights, err error) {
-	if in.H != 1 || in.W != 1 || in.C > maxDenseIn {
-		return weights, layerError(i, l, "type", "a dense layer takes a flat input of at most %d values, not %dx%dx%d", maxDenseIn, in.H, in.W, in.C)
+	if in.C > maxDenseIn { // it is a vector: checkForms
+		return weights, layerError(i, l, "type", "a dense layer takes a vector of at most %d values, not of %d", maxDenseIn, in.C)
 	}
 	return b.weights(i, l, 1, in.C, l.Units)
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -132,10 +131,10 @@ func parseDescription(text string) (*Description, error) {
 		}
 		return nil, formatError("description", "%v", err)
 	}
-	if err := d.check(); err != nil {
+	if err := d.checkKeys(text); err != nil {
 		return nil, err
 	}
-	return d, d.checkKeys(text)
+	return d, d.check()
 }
 
 func (d *Description) check() error {
@@ -236,8 +235,6 @@ func (a *architecture) check() error {
 		switch {
 		case t.Axis != spike.Rows && t.Axis != spike.Steps:
 			return formatError("time.axis", "%.80q is neither rows nor steps", t.Axis)
-		case t.Axis == spike.Rows && t.Steps != 0:
-			return formatError("time.steps", "must be absent for the axis rows")
 		case t.Axis == spike.Steps && (t.Steps < 1 || t.Steps > spike.MaxSteps):
 			return formatError("time.steps", "%d, must be 1 to %d", t.Steps, spike.MaxSteps)
 		}
@@ -263,9 +260,9 @@ func layerError(i int, l *Layer, field, reason string, args ...any) error {
 	return formatError(fmt.Sprintf("layers[%d] %.64q %s", i, l.Name, field), reason, args...)
 }
 
-// check compares a layer's fields with its type. Whether it fits the layers before it is checked when it is built.
+// check looks at the values of a layer's fields. Which fields it has, checkKeys has checked; whether it fits the layers before it is
+// checked when it is built.
 func (l *Layer) check(i int) error {
-	own := Layer{Type: l.Type, Name: l.Name}
 	window := func(field string, w *[2]int) error {
 		if w == nil || min(w[0], w[1]) < 1 || max(w[0], w[1]) > maxWindow {
 			return layerError(i, l, field, "must be two numbers from 1 to %d", maxWindow)
@@ -288,28 +285,19 @@ func (l *Layer) check(i int) error {
 	}
 	switch l.Type {
 	case "conv2d":
-		own.Kernel, own.Stride, own.Padding, own.Channels, own.Weights, own.Scale, own.Bias =
-			l.Kernel, l.Stride, l.Padding, l.Channels, l.Weights, l.Scale, l.Bias
 		first(window("kernel", l.Kernel), window("stride", l.Stride), count("channels", l.Channels))
 		if l.Padding != "valid" && l.Padding != "same" {
 			first(layerError(i, l, "padding", "%.80q is neither valid nor same", l.Padding))
 		}
 	case "dense":
-		own.Units, own.Weights, own.Scale, own.Bias = l.Units, l.Weights, l.Scale, l.Bias
 		first(count("units", l.Units))
 	case "max_pool2d", "average_pool2d":
-		own.Pool, own.Stride = l.Pool, l.Stride
 		first(window("pool", l.Pool), window("stride", l.Stride))
 	case "neurons":
-		own.Model, own.DT, own.Threshold, own.Decay, own.Amplitude, own.Reset, own.Most, own.Start =
-			l.Model, l.DT, l.Threshold, l.Decay, l.Amplitude, l.Reset, l.Most, l.Start
 		first(l.checkNeurons(i))
 	case "flatten", "global_average_pool2d", "relu", "softmax":
 	default:
 		return layerError(i, l, "type", "%.80q is unknown", l.Type)
-	}
-	if err == nil && !reflect.DeepEqual(own, *l) {
-		return layerError(i, l, "type", "a layer of type %s has no such field", l.Type)
 	}
 	return err
 }
@@ -318,21 +306,11 @@ func (l *Layer) checkNeurons(i int) error {
 	if l.Start == nil {
 		return layerError(i, l, "start", "is missing")
 	}
-	if l.Start.Kind == spike.StartConstant && l.Start.Seed != 0 || l.Start.Kind == spike.StartUniform && l.Start.Value != 0 {
-		return layerError(i, l, "start", "constant takes a value and no seed, uniform a seed and no value")
-	}
-	other := l.Threshold != 0 || l.Decay != 0 || l.Amplitude != 0 || l.Reset != "" || l.Most != nil
 	switch {
-	case l.Model == spike.SpikingReLU && other:
-		return layerError(i, l, "model", "spiking_relu takes no threshold, decay, amplitude, reset or most")
 	case l.Most != nil && (*l.Most < 1 || *l.Most > kernel.MaxCount):
 		return layerError(i, l, "most", "%d, must be 1 to %d", *l.Most, kernel.MaxCount)
 	case l.Most != nil && *l.Most > 1 && (l.Threshold != 1 || l.Reset != spike.ResetBySubtraction):
 		return layerError(i, l, "most", "%d, a number above 1 needs threshold 1 and reset %q", *l.Most, spike.ResetBySubtraction)
-	case l.Model != spike.SpikingReLU && l.DT != 0:
-		return layerError(i, l, "dt", "only for spiking_relu")
-	case l.Model != spike.LeakyIntegrateAndFire && l.Decay != 0:
-		return layerError(i, l, "decay", "only for leaky_integrate_and_fire")
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ func (e *engine) spikes(ctx context.Context, r *room, picture []uint8, steps int
 	return stats, account, err
 }
 
-// run has the body's runner run, and says who did where the runner tells.
+// run runs the body. The account is nil unless the runner keeps one.
 func (e *engine) run(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, *hw.Account, error) {
 	runner, tells := e.runner.(hw.Accountant)
 	if !tells {
@@ -193,18 +193,18 @@ func (e *engine) readout(r *room, steps int) []float32 {
 	if chain.takesBytes() {
 		return chain.run(r.readout, 0, r.out[:len(r.sums)])
 	}
-	if r.meanSteps != steps {
-		r.meanSteps, r.means = steps, r.means[:0]
-		for s := range uint32(steps*kernel.MaxCount + 1) {
-			r.means = append(r.means, e.net.last.Value(s)/float32(steps))
-		}
-	}
 	if e.pools {
 		one, places := e.net.last.Value(1)/float32(steps), float32(e.net.bodyOut.H*e.net.bodyOut.W)
 		for i, s := range r.sums {
 			r.readout.input[i] = float32(float32(s)*one) / places
 		}
 		return chain.run(r.readout, 1, nil)
+	}
+	if r.meanSteps != steps {
+		r.meanSteps, r.means = steps, r.means[:0]
+		for s := range uint32(steps*kernel.MaxCount + 1) {
+			r.means = append(r.means, e.net.last.Value(s)/float32(steps))
+		}
 	}
 	means, input := r.means, r.readout.input[:len(r.sums)]
 	for i, s := range r.sums {

@@ -59,8 +59,8 @@ func TestDecodeRefusesSpoiledWindowsAndGradedSpikes(t *testing.T) {
 		"another threshold":      {fires("threshold", 1.25), `layers[4] "spike2" most`},
 		"nearly the threshold":   {fires("threshold", 1.00000001), `layers[4] "spike2" most`}, // 1 as a float32
 		"reset to zero":          {fires("reset", "zero"), `layers[4] "spike2" most`},
-		"of a spiking_relu":      {func(p parts) { p.layer(1)["most"] = 1 }, `layers[1] "spike1" model`},
-		"of a convolution":       {func(p parts) { p.layer(0)["most"] = 1 }, `layers[0] "conv1" type`},
+		"of a spiking_relu":      {func(p parts) { p.layer(1)["most"] = 1 }, `layers[1] "spike1" most`},
+		"of a convolution":       {func(p parts) { p.layer(0)["most"] = 1 }, `layers[0] "conv1" most`},
 		"leaky": {func(p parts) {
 			p.layer(4)["model"], p.layer(4)["decay"] = "leaky_integrate_and_fire", 0.5
 		}, ""},

@@ -2,15 +2,15 @@ package model
 
 import (
 	"encoding/json"
-	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// Which keys stand in an object whose fields depend on what it is: a layer, its start, the time. A struct's fields cannot
-// tell a key that is missing from one that says 0 or "".
+// The keys of objects whose keys depend on their kind: layers, their starts, times. A struct's fields cannot tell a missing key
+// from one that says 0 or "".
 var (
 	layerKeys = map[string]keySet{
 		"conv2d":                {"type name kernel stride padding channels weights", "scale bias"},
@@ -31,31 +31,32 @@ var (
 	timeKeys  = map[spike.Axis]keySet{spike.Rows: {"axis", ""}, spike.Steps: {"axis steps", ""}}
 )
 
-// keySet is the keys that must be in an object, and those that may, with spaces between.
-type keySet struct{ wanted, allowed string }
+// keySet is the keys that an object must have, and those that it may have, with spaces between.
+type keySet struct{ required, optional string }
 
-func (s keySet) check(object map[string]json.RawMessage) error {
-	wanted, allowed := strings.Fields(s.wanted), strings.Fields(s.allowed)
-	for _, key := range wanted {
+// check gives the first key that is wrong in an object of a kind, and what is wrong with it; "" if all are right.
+func (s keySet) check(kind string, object map[string]json.RawMessage) (key, wrong string) {
+	required, optional := strings.Fields(s.required), strings.Fields(s.optional)
+	for _, key := range required {
 		if _, ok := object[key]; !ok {
-			return fmt.Errorf("the key %q is missing", key)
+			return key, "is missing"
 		}
 	}
-	for key := range object {
-		if !slices.Contains(wanted, key) && !slices.Contains(allowed, key) {
-			return fmt.Errorf("the key %.80q is not one of it", key)
+	for _, key := range slices.Sorted(maps.Keys(object)) {
+		if !slices.Contains(required, key) && !slices.Contains(optional, key) {
+			return key, kind + " has no such key"
 		}
 	}
 	for _, key := range []string{"weights", "scale", "bias"} {
 		if string(object[key]) == `""` {
-			return fmt.Errorf("%s names no tensor", key)
+			return key, "names no tensor"
 		}
 	}
-	return nil
+	return "", ""
 }
 
-// checkKeys holds the layers and the times of a description's text, which its struct has been read from, against the keys
-// that they have. What is unknown altogether, the fields' own checks say.
+// checkKeys checks which keys stand in the layers and times of the text that a description was read from. It passes over a layer
+// or a time of an unknown kind: check says that it is unknown.
 func (d *Description) checkKeys(text string) error {
 	type network struct {
 		Time   map[string]json.RawMessage
@@ -80,22 +81,24 @@ func (d *Description) checkKeys(text string) error {
 func (a architecture) checkKeys(time map[string]json.RawMessage, layers []map[string]json.RawMessage) error {
 	if a.time != nil {
 		if keys, ok := timeKeys[a.time.Axis]; ok {
-			if err := keys.check(time); err != nil {
-				return formatError("time", "%v", err)
+			if key, wrong := keys.check("axis "+string(a.time.Axis), time); wrong != "" {
+				return formatError("time."+key, "%s", wrong)
 			}
 		}
 	}
 	for i := range a.layers {
 		l := &a.layers[i]
 		keys, ok := layerKeys[l.Type]
+		kind := l.Type
 		if l.Type == "neurons" {
 			keys, ok = neuronKeys[l.Model]
+			kind = string(l.Model)
 		}
 		if !ok {
 			continue
 		}
-		if err := keys.check(layers[i]); err != nil {
-			return layerError(i, l, "type", "%v", err)
+		if key, wrong := keys.check(kind, layers[i]); wrong != "" {
+			return layerError(i, l, key, "%s", wrong)
 		}
 		if l.Start == nil {
 			continue
@@ -105,8 +108,8 @@ func (a architecture) checkKeys(time map[string]json.RawMessage, layers []map[st
 			return layerError(i, l, "start", "%v", err)
 		}
 		if keys, ok := startKeys[l.Start.Kind]; ok {
-			if err := keys.check(start); err != nil {
-				return layerError(i, l, "start", "%v", err)
+			if key, wrong := keys.check(string(l.Start.Kind), start); wrong != "" {
+				return layerError(i, l, "start."+key, "%s", wrong)
 			}
 		}
 	}

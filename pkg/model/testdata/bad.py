@@ -134,9 +134,9 @@ def container():
     case("cut-off", PLAIN, False, "data are missing", bytes=lambda: whole[:-1])
     case("longer", PLAIN, False, "data that no tensor has", bytes=lambda: whole + b"\0")
     case("header-beyond-the-file", PLAIN, False, "a length that lies", bytes=lambda: b"\xff" * 7 + b"\0" + whole[8:])
-    case("bit-of-the-data", PLAIN, False, "damage", bytes=lambda: whole[:-1] + bytes([whole[-1] ^ 1]))
-    case("bit-of-the-header", PLAIN, False, "damage", bytes=lambda: whole.replace(b"At the edge", b"At the edgf"))
-    case("not-sealed", PLAIN, False, "a digest of zeros", sealed=False)
+    case("digest-of-other-data", PLAIN, False, "damage", bytes=lambda: whole[:-1] + bytes([whole[-1] ^ 1]))
+    case("digest-of-another-header", PLAIN, False, "damage", bytes=lambda: whole.replace(b"At the edge", b"At the edgf"))
+    case("digest-of-zeros", PLAIN, False, "a digest of zeros", sealed=False)
     case("digest-twice", PLAIN, False, "its digits stand once", bytes=lambda: twice())
     case(
         "digest-in-capitals",
@@ -283,8 +283,8 @@ def description():
     refused("training-of-a-list", "an object", ("training", []))
     refused("training-null", "an object", ("training", None))
     refused("training-too-deep", "64 deep", ("training", nested(65)))
-    refused("one-label", "two at least", ("labels", ["A"]))
-    refused("labels-alike", "different names", ("labels", ["A", "A"]))
+    refused("one-label", "two at least", ("labels", ["A"]), ("positive", "A"))
+    refused("labels-alike", "different names", ("labels", ["A", "A"]), ("positive", "A"))
     refused("label-empty", "a name", ("labels", ["", "B"]))
     refused("label-too-long", "64 bytes", ("labels", ["é" * 33, "B"]))
     refused("labels-not-units", "as many as units", ("labels", ["A", "B", "C"]))
@@ -297,8 +297,9 @@ def description():
     refused("scale-of-nothing", "0 in float32", ("preparation.scale", 1e-60))
     refused("scale-that-overflows", "pixels beyond 2^100", ("preparation.scale", 1e-30))
     refused("scale-beyond-float32", "a float32", ("preparation.scale", 10**39))
-    refused("window-upside-down", "low < high", ("preparation.window", {"low": 9, "high": 9, "least": 1}))
-    refused("window-of-no-width", "1 to 255", ("preparation.window", {"low": 1, "high": 9, "least": 0}))
+    refused("window-upside-down", "low < high", ("preparation.window", {"low": 9, "high": 8, "least": 1}))
+    refused("window-of-no-width", "low < high", ("preparation.window", {"low": 9, "high": 9, "least": 1}))
+    refused("window-least-of-0", "1 to 255", ("preparation.window", {"low": 1, "high": 9, "least": 0}))
     refused(
         "window-with-more",
         "a key that nobody knows",
