@@ -51,7 +51,7 @@ func Names() []string {
 func Open(name string) ([]byte, error) {
 	for _, s := range shipped {
 		if s.name == name {
-			return bytes(s.file), nil
+			return contents(s.file), nil
 		}
 	}
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
@@ -66,8 +66,5 @@ func Card(name string) (string, bool) {
 	return string(card), err == nil
 }
 
-// bytes are those of a string, not a copy.
-func bytes(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
-
-// addressOf is where bytes lie.
-func addressOf(b []byte) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(b))) }
+// contents are the bytes of a string, not a copy.
+func contents(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

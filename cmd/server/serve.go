@@ -202,7 +202,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 			log.Info("calibrated", "model", e.Name(), "place", s.Place, "made", s.Made, "pictures", s.Pictures, "digest", s.Digest)
 		}
 	}
-	debug.FreeOSMemory() // of reading the models
+	debug.FreeOSMemory() // gives back what reading the models took
 	shipped.Release()
 	first := models.Default()
 	log.Info("serving",

@@ -3,13 +3,13 @@
 package kernel
 
 func spikingReLU256(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) {
-	for n := min(len(x), maxNeurons) &^ 31; n > 0; n = min(len(x), maxNeurons) &^ 31 {
-		some, held := spikingReLUAVX2(&counts[0], &v[0], &x[0], n, dt)
-		spikes += some
-		clipped += uint64(held)
-		counts, v, x = counts[n:], v[n:], x[n:]
+	n := len(x) &^ 31
+	if n > 0 {
+		var held uint32 // there are never so many neurons that it wraps
+		spikes, held = spikingReLUAVX2(&counts[0], &v[0], &x[0], n, dt)
+		clipped = uint64(held)
 	}
-	moreSpikes, moreClipped := spikingReLUGeneric(counts, v, x, dt)
+	moreSpikes, moreClipped := spikingReLUGeneric(counts[n:], v[n:], x[n:], dt)
 	return spikes + moreSpikes, clipped + moreClipped
 }
 

@@ -48,18 +48,28 @@ var avx2 = tier{
 	maxPoolFloat2x2: maxPoolFloat256,
 }
 
+// avx512Needs is what the tiers of AVX-512 ask of a processor, VNNI apart, by the names that the assembly's files say it by.
+var avx512Needs = []struct {
+	name string
+	has  *bool
+}{
+	{"AVX512F", &cpu.X86.HasAVX512F}, {"AVX512BW", &cpu.X86.HasAVX512BW}, {"AVX512DQ", &cpu.X86.HasAVX512DQ}, {"AVX512VL", &cpu.X86.HasAVX512VL},
+	{"BMI2", &cpu.X86.HasBMI2}, {"POPCNT", &cpu.X86.HasPOPCNT}, {"AVX", &cpu.X86.HasAVX}, {"AVX2", &cpu.X86.HasAVX2}, {"FMA3", &cpu.X86.HasFMA},
+}
+
 // tiers are those that the processor has and the system saves the registers of.
 func tiers() []*tier {
 	x := &cpu.X86
 	if !x.HasAVX2 || !x.HasFMA {
 		return []*tier{&generic}
 	}
-	var list []*tier
-	if x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL && x.HasBMI2 {
-		if x.HasAVX512VNNI {
-			list = append(list, &avx512vnni)
+	for _, need := range avx512Needs {
+		if !*need.has {
+			return []*tier{&avx2, &generic}
 		}
-		list = append(list, &avx512bw)
 	}
-	return append(list, &avx2, &generic)
+	if x.HasAVX512VNNI {
+		return []*tier{&avx512vnni, &avx512bw, &avx2, &generic}
+	}
+	return []*tier{&avx512bw, &avx2, &generic}
 }

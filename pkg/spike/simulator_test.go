@@ -261,7 +261,7 @@ func TestNetworksThatDoNotFit(t *testing.T) {
 	}
 }
 
-// TestKernelIsTheSimulators: on each the spikes are the same, and what the simulator has built is for the one that it was given.
+// TestKernelIsTheSimulators: spikes are the same on every kernel, and what a simulator has built is for its own.
 func TestKernelIsTheSimulators(t *testing.T) {
 	n, in := random(Steps)
 	n.Exact = true

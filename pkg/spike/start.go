@@ -47,7 +47,7 @@ func (s Start) Fill(v []float32) {
 	}
 }
 
-// Voltage is the i-th starting voltage (from 0) of a seed, in [0, 1): output i of SplitMix64 (Steele, Lea and Flood,
+// voltage is the i-th starting voltage (from 0) of a seed, in [0, 1): output i of SplitMix64 (Steele, Lea and Flood,
 // "Fast splittable pseudorandom number generators", 2014), its upper 24 bits as a fraction. training/spikeray/modelfile/voltage.py
 // draws the same.
 func voltage(seed, i uint64) float32 {

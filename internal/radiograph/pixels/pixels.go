@@ -16,6 +16,7 @@ var pools [25]sync.Pool
 
 func class(n int) int { return bits.Len(uint(n)) - 1 }
 
+// get takes memory of the right class from the pool, or makes some. What comes out of the pool and is too small after all is dropped.
 func get(n int) []uint8 {
 	if n > 0 && n <= largest {
 		if pix, _ := pools[class(n)].Get().(*[]uint8); pix != nil && cap(*pix) >= n {
@@ -25,9 +26,9 @@ func get(n int) []uint8 {
 	return make([]uint8, n)
 }
 
-func put(pix []uint8) {
-	if n := cap(pix); n > 0 && n <= largest {
-		pools[class(n)].Put(&pix)
+func put(pix *[]uint8) {
+	if n := cap(*pix); n > 0 && n <= largest {
+		pools[class(n)].Put(pix)
 	}
 }
 
@@ -46,8 +47,8 @@ func Gray16(width, height int) *image.Gray16 {
 func Release(picture image.Image) {
 	switch p := picture.(type) {
 	case *image.Gray:
-		put(p.Pix)
+		put(&p.Pix)
 	case *image.Gray16:
-		put(p.Pix)
+		put(&p.Pix)
 	}
 }
