@@ -41,15 +41,15 @@ func (e *estimate) of(work time.Duration) time.Duration {
 }
 
 const (
-	// grace is how long the queue may be crowded before that counts as an overload. If it is longer, more requests wait when
-	// an overload begins; if it is shorter, a burst may count as an overload.
+	// grace is how long the queue may be crowded at least before that counts as an overload; twice a task's time, if that is
+	// longer. If it is longer, more requests wait when an overload begins; if it is shorter, a burst may count as an overload.
 	grace = 10 * time.Millisecond
-	// window is the time over which the end of an overload is detected.
+	// window is the time over which the end of an overload is detected; it is longer if few tasks end in it.
 	window = 500 * time.Millisecond
 )
 
 // pressure detects an overload. A burst is not one, since the queue is there for bursts, nor are a few clients that each send
-// a request after the answer to the last. An overload begins when the queue has been crowded for longer than grace, and lasts
+// a request after the answer to the last. An overload begins when the queue has been crowded for longer than grace says, and lasts
 // as long as more work arrives than the workers can do.
 //
 // In an overload a longer queue would only make everyone wait. So a task is refused at once if it would wait for more than

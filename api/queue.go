@@ -62,7 +62,8 @@ type Task struct {
 // Queue runs up to a fixed number of tasks at a time, as far as memory allows, and lets a
 // limited number wait. Workers are shared fairly: the next task is one of the caller that has had
 // the least of the workers' time. Cheap tasks of a caller do not wait for many of its costly
-// ones; see flow. A task runs on its caller's goroutine, or in an overload on a thread that only computes; see threads.
+// ones; see flow. A task runs on its caller's goroutine. In an overload, or with Wait while others wait, it runs on
+// a thread that only computes; see threads.
 //
 // Set the fields before the first task.
 type Queue struct {
@@ -87,7 +88,7 @@ type Queue struct {
 	estimate estimate
 	pressure pressure
 	backlog  time.Duration // cost of what waits
-	apart    threads       // for an overload
+	apart    threads       // for an overload, and for a Wait
 	closed   bool
 	drained  chan struct{} // closed when closed and nothing is taken
 }
@@ -140,6 +141,7 @@ func (q *Queue) Do(ctx context.Context, tasks ...Task) ([]error, error) {
 		rest.Go(func() { errs[i] = q.run(ctx, t) })
 	}
 	rest.Wait()
+	// A single task that was taken back is refused as a whole; if its context ended first, that is its own error.
 	if len(tickets) == 1 && tickets[0].refused != nil && errs[0] == tickets[0].refused {
 		return nil, errs[0]
 	}

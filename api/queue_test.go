@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -182,4 +183,33 @@ func TestQueueCloseOfAnIdleQueueReturns(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// TestWithAWaitTasksRunApartWhileOthersWait: then a computing task must not keep the threads that read requests busy.
+func TestWithAWaitTasksRunApartWhileOthersWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := NewQueue(1, 10)
+		q.Wait = time.Hour
+		var apart []bool
+		var tasks sync.WaitGroup
+		for range 3 {
+			tasks.Go(func() {
+				if _, err := q.Do(t.Context(), Task{Run: func(context.Context, time.Duration) error {
+					q.mu.Lock()
+					apart = append(apart, q.working[0].apart)
+					q.mu.Unlock()
+					time.Sleep(time.Millisecond)
+					return nil
+				}}); err != nil {
+					t.Error(err)
+				}
+			})
+			synctest.Wait()
+		}
+		tasks.Wait()
+		if want := []bool{false, true, false}; !slices.Equal(apart, want) {
+			t.Errorf("%v ran apart, expected %v: one of three has another waiting behind it when it begins", apart, want)
+		}
+		time.Sleep(2 * linger) // for the thread to end
+	})
 }

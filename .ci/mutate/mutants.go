@@ -136,7 +136,7 @@ var mutants = []mutant{
 	{"loihi: the current does not saturate", "pkg/hw/loihi/neurons.go", `x -= 2 * stateMax`, `x = stateMax`, in("pkg/hw/loihi TestLavaEdges")},
 	{"loihi: steps of saturation not told", "pkg/hw/loihi/program.go", `seen.Saturated, stats.Saturated = r.state.Saturated, r.state.Saturated`, ``, in("pkg/hw/loihi TestSaturationIsCounted")},
 	{"remote: an answer of another model is taken", "pkg/hw/remote/program.go", `if r.ModelName != p.model {`, `if r.ModelName == "" {`, in("pkg/hw/remote TestWrongAnswers")},
-	{"remote: device time in microseconds", "pkg/hw/remote/program.go", `d := time.Duration(ns)`, `d := time.Duration(ns) * time.Microsecond`, in("pkg/hw/remote TestMeasured")},
+	{"remote: device time in microseconds", "pkg/hw/remote/program.go", `d := time.Duration(ns)`, `d := time.Duration(ns) * time.Microsecond`, in("pkg/hw/remote TestWrongAnswers")},
 	{"remote: energy from an emulator is believed", "pkg/hw/remote/program.go", `(measured || timed) && p.board.can.Fidelity != hw.Silicon`, `measured && timed && p.board.can.Fidelity == ""`, in("pkg/hw/remote TestMeasured")},
 	{"spinnaker: late spikes not told", "pkg/hw/spinnaker/run.go", `case e.time < time:`, `case e.time+1 < time:`, in("pkg/hw/spinnaker TestSpikesCountInTheirOwnStepAlone")},
 	{"spinnaker: spikes that never came not told", "pkg/hw/spinnaker/run.go", `r.lost.LostIn = r.sent - min(r.sent, r.entered)`, ``, in("pkg/hw/spinnaker TestLostPacketsAreCounted")},

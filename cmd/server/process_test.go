@@ -41,9 +41,6 @@ func TestTheKernelIsTheOneAskedFor(t *testing.T) {
 	if p.first["kernel"] != "generic" {
 		t.Errorf("the first line is %v", p.first)
 	}
-	if r := spikeray(t, nil, "predict", "--kernel=none", "x.png"); r.status != 2 || !strings.Contains(r.err, "--kernel") {
-		t.Errorf("%+v", r)
-	}
 }
 
 // What serve makes of its flags beside the server's configuration is seen in a process of its own.

@@ -12,9 +12,10 @@ import (
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
-// stubborn opens emulators with runs that end when they like.
+// stubborn opens emulators with runs that end when they like, or fail.
 type stubborn struct {
 	held    atomic.Bool
+	fails   atomic.Bool
 	release chan struct{}
 	opened  atomic.Int32
 }
@@ -49,6 +50,9 @@ func (p *stubbornProgram) Load(ctx context.Context) (_ hw.Program, err error) {
 }
 
 func (p *stubbornProgram) Measure(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, hw.Telemetry, error) {
+	if p.board.fails.Load() {
+		return spike.Stats{}, hw.Telemetry{}, errors.New("the cable is out")
+	}
 	if p.board.held.Load() {
 		<-p.board.release
 	}

@@ -83,11 +83,12 @@ func (b *breaker) trip() bool {
 // quarantine blocks requests and trials until release.
 func (b *breaker) quarantine() { b.state = Quarantined }
 
-// release opens a quarantined breaker, so that a trial follows after the wait, and reports whether it did.
+// release opens a quarantined breaker, so that a trial follows after the first wait, and reports whether it did.
 func (b *breaker) release() bool {
 	if b.state != Quarantined {
 		return false
 	}
+	b.wait = b.retry // somebody has looked: no longer wait than at first
 	b.open()
 	return true
 }

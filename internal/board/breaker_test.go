@@ -103,8 +103,10 @@ func (h *history) now() (state State, left time.Duration) {
 			if failures += "f"; strings.Count(failures, "f") == h.limit {
 				state = Open
 			}
-		case "closed t", "half_open t", "half_open f", "quarantined r":
+		case "closed t", "half_open t", "half_open f":
 			state = Open
+		case "quarantined r":
+			state, trials = Open, 0
 		case "half_open s":
 			state, failures, trials = Closed, "", 0
 		case "open p":

@@ -33,3 +33,25 @@ func TestALostBoardIsLookedForLaterEachTime(t *testing.T) {
 		})
 	})
 }
+
+// TestTheCanaryOfAnIdleBoardTellsWhenItFails: nobody asks it, and its state is known all the same.
+func TestTheCanaryOfAnIdleBoardTellsWhenItFails(t *testing.T) {
+	for name, spoil := range map[string]func(*stubborn){
+		"hangs": func(b *stubborn) { b.held.Store(true) },
+		"fails": func(b *stubborn) { b.fails.Store(true) },
+	} {
+		b := &stubborn{release: make(chan struct{})}
+		s, diary := supervise(t, Options{Open: b.open, Canary: 10 * time.Millisecond, Timeout: 50 * time.Millisecond, Retry: time.Hour})
+		compile(t, s)
+		until(t, "right canary after the first", func() (well bool) {
+			diary.read(func() { well = diary.canaries[true] >= 3 })
+			return well
+		})
+		if st := s.Status(); st.State != Closed {
+			t.Fatalf("%s: before, the board is %s", name, st.State)
+		}
+		spoil(b)
+		until(t, "open breaker of a board that "+name, func() bool { return s.Status().State == Open })
+		close(b.release)
+	}
+}

@@ -52,3 +52,23 @@ func TestAnAnswerEndsASilence(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 }
+
+// TestAnAnswerDoesNotEndTheSilenceOfOthers: with several runs at a time, one answer says nothing of those that hang.
+func TestAnAnswerDoesNotEndTheSilenceOfOthers(t *testing.T) {
+	b := &stubborn{release: make(chan struct{})}
+	s, _ := supervise(t, Options{Open: b.open, Runs: 2, Timeout: time.Minute, Silence: 200 * time.Millisecond, Canary: -1, Retry: time.Hour})
+	runner := compile(t, s)
+	b.held.Store(true)
+	hangs := make(chan asked, 1)
+	go func() { hangs <- ask(t, runner, 1) }()
+	until(t, "run under way", func() bool { return len(s.session.slots) == 1 })
+	b.held.Store(false)
+	if a := ask(t, runner, 2); a.err != nil {
+		t.Fatal(a.err)
+	}
+	until(t, "open breaker", func() bool { return s.Status().State == Open })
+	if a := <-hangs; a.kind != TimedOut {
+		t.Errorf("%+v", a)
+	}
+	close(b.release)
+}

@@ -27,7 +27,8 @@ func (s *settings) text(key, standard string, among ...string) string {
 		return standard
 	}
 	if len(among) > 0 && !slices.Contains(among, v) {
-		s.fail("%s must be one of %s, not %q", key, strings.Join(among, ", "), v)
+		said := slices.DeleteFunc(slices.Clone(among), func(v string) bool { return v == "" }) // which is not to give it
+		s.fail("%s must be one of %s, not %q", key, strings.Join(said, ", "), v)
 	}
 	return v
 }

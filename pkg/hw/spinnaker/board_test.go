@@ -294,7 +294,7 @@ func TestAnotherNetworkIsRefused(t *testing.T) {
 	}
 }
 
-func TestNewWaitsForTheToolchain(t *testing.T) {
+func TestOpenWaitsForTheToolchain(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
