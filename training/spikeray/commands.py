@@ -49,7 +49,7 @@ def usage(prefix: str = "") -> str:
     width = max(len(c.words) for c in some)
     lines = [f"  {c.words:{width}}  {c.help}" for c in some]
     return "\n".join(
-        ["usage: spikeray-train COMMAND ...", "", *lines, "", "COMMAND --help tells a command's arguments."]
+        ["usage: python -m spikeray COMMAND ...", "", *lines, "", "COMMAND --help tells a command's arguments."]
     )
 
 
@@ -59,11 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = command.words.split()
         if given[: len(words)] == words:
             run = getattr(importlib.import_module(f"{__package__}.{command.module}"), command.function)
-            return run(given[len(words) :], f"spikeray-train {command.words}") or 0
+            return run(given[len(words) :], f"python -m spikeray {command.words}") or 0
     words = [word for word in given if word not in ("-h", "--help")]
     group = f"{words[0]} " if words else ""
     if not any(command.words.startswith(group) for command in COMMANDS):
-        print(f"spikeray-train: there is no command {words[0]!r}", file=sys.stderr)
+        print(f"spikeray: there is no command {words[0]!r}", file=sys.stderr)
         group = ""
     asked = not words or len(words) < len(given)
     print(usage(group), file=sys.stdout if asked else sys.stderr)

@@ -135,7 +135,9 @@ def container():
     case("longer", PLAIN, False, "data that no tensor has", bytes=lambda: whole + b"\0")
     case("header-beyond-the-file", PLAIN, False, "a length that lies", bytes=lambda: b"\xff" * 7 + b"\0" + whole[8:])
     case("digest-of-other-data", PLAIN, False, "damage", bytes=lambda: whole[:-1] + bytes([whole[-1] ^ 1]))
-    case("digest-of-another-header", PLAIN, False, "damage", bytes=lambda: whole.replace(b"At the edge", b"At the edgf"))
+    case(
+        "digest-of-another-header", PLAIN, False, "damage", bytes=lambda: whole.replace(b"At the edge", b"At the edgf")
+    )
     case("digest-of-zeros", PLAIN, False, "a digest of zeros", sealed=False)
     case("digest-twice", PLAIN, False, "its digits stand once", bytes=lambda: twice())
     case(

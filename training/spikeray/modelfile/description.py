@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from . import bounds
-from .decision import Calibration, Decision, Early, OperatingPoint, decision_fields, early_from_json
+from .decision import Calibration, Early, OperatingPoint, decision_fields, early_from_json
 from .layers import Layer, Neurons, layer_from_json
 from .limits import (
     MAX_COUNT,
@@ -195,12 +195,6 @@ class Description(Part):
             **decision,
             order=tuple(d),
         )
-
-    def decision_at(self, steps: int) -> Decision | None:
-        """The calibration and the thresholds for an answer after so many steps, None without any for so few."""
-        if self.time is None or self.time.steps in (None, steps):
-            return self
-        return next((e for e in self.early or () if e.steps == steps), None)
 
 
 def _scale(field: str, value: Any) -> float:

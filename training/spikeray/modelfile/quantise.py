@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import data
 from . import simulator
 from .decision import default_threshold
 from .description import Description
@@ -96,6 +95,8 @@ def main(arguments: Sequence[str] | None = None, prog: str | None = None) -> Non
     write(args.out, description, tensors)
     after = read(args.out)
     if args.pictures:
+        from .. import data  # the X-rays are of no concern to a model file but here
+
         files = sorted(p for label in data.LABELS for p in (pathlib.Path(args.pictures) / label).iterdir())
         if args.limit and len(files) > args.limit:
             files = [files[i * len(files) // args.limit] for i in range(args.limit)]
