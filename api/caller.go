@@ -8,10 +8,13 @@ import (
 // caller is whom fair shares are kept for. Its zero value is a caller that is not known.
 type caller struct{ network netip.Prefix }
 
-// callerOf tells who sent a request: the address it came from. One host of IPv6 commonly has a whole /64, which is
+// callerOf tells who sent a request: the address it came from.
+func callerOf(r *http.Request) caller { return callerAt(r.RemoteAddr) }
+
+// callerAt is the caller at an address with its port. One host of IPv6 commonly has a whole /64, which is
 // one caller. Callers behind a proxy are one caller, the proxy.
-func callerOf(r *http.Request) caller {
-	address, err := netip.ParseAddrPort(r.RemoteAddr)
+func callerAt(remote string) caller {
+	address, err := netip.ParseAddrPort(remote)
 	if err != nil {
 		return caller{}
 	}

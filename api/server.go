@@ -19,6 +19,7 @@ import (
 	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/drift"
 	"github.com/spikeray/spikeray/internal/memory"
+	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/internal/telemetry"
@@ -48,6 +49,8 @@ type Config struct {
 	Standard pipeline.Standard
 	// Board reports the state of the board that runs the default model; nil for the simulator.
 	Board Board
+	// Delivery takes the results of films that systems of a hospital send; nil where none are taken.
+	Delivery node.Delivery
 	// MaxImageBytes limits one picture: 32 MiB.
 	MaxImageBytes int64
 	// MaxRequestBytes limits a request's body: 64 MiB.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
@@ -53,6 +54,8 @@ type Options struct {
 	// Bits is how many bits of the picture's samples are significant, from 8 to 16; 0 leaves it to the file. See
 	// [radiograph.Limits].
 	Bits int
+	// Decoded, if not nil, is shown the picture once it is decoded. It must not keep it.
+	Decoded func(*radiograph.Picture)
 }
 
 // Check returns an error that wraps [ErrOptions] or [model.ErrSteps] if an option

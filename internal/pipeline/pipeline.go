@@ -115,6 +115,9 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 		return out, err
 	}
 	out.Input = Input{Format: picture.Format, Width: picture.Width, Height: picture.Height}
+	if opt.Decoded != nil {
+		opt.Decoded(picture)
+	}
 
 	memory := prepared.Get().(*[]uint8)
 	defer prepared.Put(memory)

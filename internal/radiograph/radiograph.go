@@ -16,6 +16,7 @@ import (
 	"image"
 	"io"
 
+	"github.com/spikeray/spikeray/internal/dicom/film"
 	"github.com/spikeray/spikeray/internal/radiograph/lumajpeg"
 	"github.com/spikeray/spikeray/internal/radiograph/pixels"
 )
@@ -167,6 +168,8 @@ type Header struct {
 	Memory int64
 	// Work is about how long decoding will take, in nanoseconds of an ordinary core.
 	Work int64
+	// Film is what a DICOM file says of itself, nil for other formats.
+	Film *film.Film
 
 	codec  *codec
 	header header

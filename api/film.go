@@ -1,0 +1,89 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"image"
+	"net/http"
+	"time"
+
+	"github.com/spikeray/spikeray/internal/node"
+	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/radiograph"
+	"github.com/spikeray/spikeray/internal/resample"
+)
+
+// Take answers a film that a system of a hospital sent, by the default model, and hands the result to the delivery. It goes
+// through the queue as a request does, and is counted as one. remote is the address that the film came from, with its port;
+// "" for one that came from none. It returns once the result is where a crash cannot lose it. [Status] tells what kind of
+// error there was.
+func (s *Server) Take(ctx context.Context, remote string, data []byte) error {
+	if !s.predictions.enter() {
+		return errDraining
+	}
+	defer s.predictions.leave()
+	ctx, cancel := context.WithTimeoutCause(ctx, s.config.PredictTimeout, errPredictTimeout)
+	defer cancel()
+	r, err := s.film(ctx, callerAt(remote), rand.Text(), data)
+	if err != nil {
+		return err
+	}
+	return s.config.Delivery.Deliver(ctx, r)
+}
+
+// film answers one film by the default model.
+func (s *Server) film(ctx context.Context, who caller, id string, data []byte) (node.Result, error) {
+	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}}
+	r := node.Result{ID: pictureID(id, 0)}
+	if s.config.Delivery.Pictures() {
+		q.options.Decoded = func(p *radiograph.Picture) { r.Picture = drawn(p) }
+	}
+	header, err := pipeline.Inspect(q.model.Model, data, s.config.Limits, q.options)
+	switch {
+	case err != nil:
+		return r, err
+	case header.Film == nil:
+		return r, refuse(unsupportedFormat, "%s: only DICOM objects can be taken here", header.Format)
+	}
+	outcomes, err := s.work(ctx, who, q, []upload{{data: data}})
+	if err != nil {
+		return r, err
+	}
+	o := outcomes[0]
+	s.count(q.model.Name(), o)
+	s.see(q.model, o)
+	if o.err != nil {
+		return r, o.err
+	}
+	r.Film, r.Answer, r.At = header.Film, q.model.Answer(o.prediction), time.Now()
+	return r, nil
+}
+
+// Status is the HTTP status of an error of [Server.Take], and its text for whoever sent the film.
+func Status(err error) (status int, detail string) {
+	k, detail := problemOf(err)
+	return k.status, detail
+}
+
+// Temporary tells errors of [Server.Take] after which the same film may be taken later.
+func Temporary(err error) bool {
+	status, _ := Status(err)
+	return status == http.StatusServiceUnavailable || errors.Is(err, context.Canceled)
+}
+
+// maxDrawn is the longest side of a result's picture.
+const maxDrawn = 1024
+
+// drawn is a copy of a picture, in 8 bits and no larger than a result's may be.
+func drawn(p *radiograph.Picture) *image.Gray {
+	width, height := p.Image.Bounds().Dx(), p.Image.Bounds().Dy()
+	if longest := max(width, height); longest > maxDrawn {
+		width, height = max(1, width*maxDrawn/longest), max(1, height*maxDrawn/longest)
+	}
+	out := image.NewGray(image.Rect(0, 0, width, height))
+	if err := (resample.Resizer{}).Bilinear(out.Pix, width, height, p.Image); err != nil {
+		return nil
+	}
+	return out
+}

@@ -1,0 +1,33 @@
+// Package node is this program's part in a hospital's network: films that were answered become result objects, which are put
+// on their way to the systems that are to have them.
+package node
+
+import (
+	"context"
+	"image"
+	"time"
+
+	"github.com/spikeray/spikeray/internal/dicom/film"
+	"github.com/spikeray/spikeray/internal/pipeline"
+)
+
+// Result is a film that was answered.
+type Result struct {
+	Film   *film.Film
+	Answer pipeline.Answer
+	// ID names the prediction, as in answers over HTTP.
+	ID string
+	// At is when it was answered.
+	At time.Time
+	// Picture is the film as it was seen, upright and at most 1024 pixels a side; nil where nobody asked for it.
+	Picture *image.Gray
+}
+
+// Delivery puts results on their way.
+type Delivery interface {
+	// Deliver returns nil once what is made of the result is where a crash cannot lose it. An error says that it is not;
+	// whoever sent the film should send it again.
+	Deliver(ctx context.Context, r Result) error
+	// Pictures tells whether results are to have a Picture.
+	Pictures() bool
+}
