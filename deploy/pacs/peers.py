@@ -1,0 +1,150 @@
+"""What the rows of deploy/test-pacs.sh share: films, Orthanc as the archive, and a spikeray that takes films and sends results to it."""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "load"))
+from common import ROOT, SCRATCH, Server, row  # noqa: E402, F401 - the rows take them from here
+
+FILMS = os.environ["FILMS"]  # the program that makes films
+PLUGINS = "/usr/share/orthanc/plugins"
+SR = "1.2.840.10008.5.1.4.1.1.88.34"
+SC = "1.2.840.10008.5.1.4.1.1.7"
+PLANTED = re.compile(rb"PLANTED|20210115|20240229|310047233461482150733651893251436147207")
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def run(*command, **options):
+    """Run a command; its output and status."""
+    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=options.pop("timeout", 120), **options)
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+def films(n, first=1, folder=None, **flags):
+    """A folder of n films, each of a patient and a study of its own."""
+    folder = folder or tempfile.mkdtemp(dir=SCRATCH)
+    more = [f"-{name}={value}" for name, value in flags.items()]
+    picture = os.path.join(ROOT, "examples", "synthetic-pneumonia.png")
+    subprocess.run([FILMS, f"-n={n}", f"-first={first}", *more, "-o", folder, picture], check=True)
+    return sorted(os.path.join(folder, name) for name in os.listdir(folder))
+
+
+def wait_for(what, seconds, message):
+    end = time.time() + seconds
+    while time.time() < end:
+        try:
+            if what():
+                return True
+        except (OSError, urllib.error.URLError):
+            pass
+        time.sleep(0.1)
+    if message:
+        raise SystemExit(message)
+    return False
+
+
+class Orthanc:
+    """Orthanc with its DICOMweb plug-in, on loopback, with a store of its own that outlives a stop."""
+
+    def __init__(self, name):
+        self.folder = tempfile.mkdtemp(prefix=name, dir=SCRATCH)
+        self.http, self.dicom = free_port(), free_port()
+        self.ae, self.process = name.upper(), None
+        config = {
+            "Name": name, "StorageDirectory": self.folder, "IndexDirectory": self.folder, "Plugins": [PLUGINS],
+            "HttpPort": self.http, "DicomPort": self.dicom, "DicomAet": self.ae, "RemoteAccessAllowed": False,
+            "AuthenticationEnabled": False, "DicomAlwaysAllowStore": True, "DicomCheckCalledAet": True,
+            "OverwriteInstances": False, "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+        }
+        self.config = os.path.join(self.folder, "config.json")
+        with open(self.config, "w") as f:
+            json.dump(config, f)
+
+    def start(self):
+        with open(os.path.join(self.folder, "log"), "ab") as log:
+            self.process = subprocess.Popen(["Orthanc", self.config], stdout=log, stderr=log)
+        wait_for(lambda: self.rest("/system"), 60, "Orthanc does not start")
+        return self
+
+    def stop(self):
+        if self.process:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(60)
+            self.process = None
+
+    def get(self, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.http}{path}", timeout=30) as answer:
+            return answer.read()
+
+    def rest(self, path):
+        return json.loads(self.get(path))
+
+    def objects(self, sop_class):
+        """Orthanc's names of the objects of a class that it keeps."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http}/tools/find", method="POST",
+                                         data=json.dumps({"Level": "Instance", "Query": {"SOPClassUID": sop_class}, "Limit": 0}).encode())
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.loads(answer.read())
+
+    def count(self):
+        return self.rest("/statistics")["CountInstances"]
+
+    def file(self, instance):
+        path = os.path.join(tempfile.mkdtemp(dir=SCRATCH), "object.dcm")
+        with open(path, "wb") as f:
+            f.write(self.get(f"/instances/{instance}/file"))
+        return path
+
+    def again(self):
+        """How often an object came that was there already, by Orthanc's log."""
+        with open(os.path.join(self.folder, "log"), errors="replace") as log:
+            return sum("Already stored" in line or "already stored" in line for line in log)
+
+
+class Node:
+    """A spikeray with a DICOM listener that sends its results to the targets."""
+
+    def __init__(self, *targets, outbox=None, more=(), wrap=()):
+        self.outbox = outbox or tempfile.mkdtemp(prefix="outbox", dir=SCRATCH)
+        self.dicom = free_port()
+        send = [f"--send={t}" for t in targets]
+        self.server = Server("--dicom-listen", f"127.0.0.1:{self.dicom}", "--outbox", self.outbox, *send, "--log-level", "debug", *more, wrap=wrap)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.server.stop()
+
+    def storescu(self, *arguments, timeout=600):
+        return run("storescu", "-aet", "MODALITY", "-aec", "SPIKERAY", *arguments[:-1], "127.0.0.1", self.dicom, arguments[-1], timeout=timeout)
+
+    def metric(self, name):
+        """The sum of a metric over its labels."""
+        text = self.server.get("/metrics").decode(errors="replace")
+        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if re.match(name + r"[ {]", line))
+
+    def drained(self, seconds=60):
+        return wait_for(lambda: self.metric("spikeray_outbox_items") == 0, seconds, None)
+
+    def log(self):
+        with open(self.server.log, "rb") as f:
+            return f.read()
+
+
+def missing(*commands):
+    """The commands that are not installed, of which a row is then skipped."""
+    return [c for c in commands if not shutil.which(c)]
