@@ -109,7 +109,7 @@ func TestNothingIsLostWhenTheProcessIsKilled(t *testing.T) {
 			t.Fatal(err, errs.String())
 		}
 		// With the race detector a process gets less done in its time.
-		timer := time.AfterFunc(rand.N(time.Duration(kills/10+1)*5*time.Millisecond), func() { _ = c.Process.Kill() })
+		timer := time.AfterFunc(rand.N(10*time.Millisecond<<max(0, kills/10-3)), func() { _ = c.Process.Kill() })
 		err = c.Wait()
 		timer.Stop()
 		switch status, _ := c.ProcessState.Sys().(syscall.WaitStatus); {
