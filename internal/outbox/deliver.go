@@ -173,6 +173,7 @@ func (w *worker) deliver(ctx context.Context, e *entry) {
 	case err != nil && !errors.Is(err, errDamaged):
 		err = &Refusal{Reason: fmt.Sprintf("its file cannot be read: %v", err)} // others may go first
 	case err == nil:
+		item.Name = e.key.String()
 		if err = w.send(ctx, item); err != nil && ctx.Err() != nil {
 			b.release(e)
 			return // it was cut off, which is nobody's failure

@@ -22,7 +22,9 @@ type Item struct {
 	Kind, MediaType string
 	// Object identifies the object: two items of one object for one target are the same item. It is not stored.
 	Object string
-	Data   []byte
+	// Name is the key in hexadecimal. It is set for senders.
+	Name string
+	Data []byte
 }
 
 // Key identifies an item: the first 128 bits of the SHA-256 of its target and its object. Files have it as their name.
