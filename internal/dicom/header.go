@@ -26,8 +26,12 @@ func (p *parser) header(end int64) (elementHeader, error) {
 		p.at += 4
 		return h, nil
 	}
+	letters := [2]byte(p.data[p.at:])
 	var long bool
-	h.vr, long = explicitVR(p.data[p.at], p.data[p.at+1])
+	var ok bool
+	if h.vr, long, ok = explicitVR(letters); !ok {
+		return h, p.fail(h.tag, at, "value representation %q is unknown", letters[:])
+	}
 	switch {
 	case !long:
 		h.length = uint32(p.order.Uint16(p.data[p.at+2:]))
@@ -42,21 +46,33 @@ func (p *parser) header(end int64) (elementHeader, error) {
 }
 
 // explicitVR is a representation by its two letters, and whether its length has 32 bits. Letters that the standard does not
-// know are those of a later edition, which all have such lengths (PS3.5, 7.1.2). Anything else, such as "??" and blanks, is
-// written by systems that did not know the element, with lengths of 16 bits.
-func explicitVR(a, b byte) (vr VR, long bool) {
-	if known := byLetters[[2]byte{a, b}]; known != nil {
-		return known.VR, known.long
+// know are those of a later edition, which all have such lengths (PS3.5, 7.1.2). Other characters, such as "??", blanks and
+// zeros, are written by systems that did not know the element, with lengths of 16 bits.
+func explicitVR(letters [2]byte) (vr VR, long, ok bool) {
+	known := byLetters[letters]
+	switch a, b := letters[0], letters[1]; {
+	case known != nil:
+		return known.VR, known.long, true
+	case a >= 'A' && a <= 'Z' && b >= 'A' && b <= 'Z':
+		return UN, true, true
+	default:
+		return UN, false, isPrintable(a) && isPrintable(b) || a == 0 && b == 0
 	}
-	return UN, isUpper(a) && isUpper(b)
 }
 
-func isUpper(c byte) bool { return c >= 'A' && c <= 'Z' }
+func isPrintable(c byte) bool { return c >= ' ' && c <= '~' }
 
 // settle finds out whether a data set that should be explicit is implicit, or the other way round: there are files whose
 // header is wrong about it. What should be is kept unless the first element makes sense only in the other way.
 func (p *parser) settle(end int64) {
-	if p.order == binary.LittleEndian && !p.plausible(end, p.implicit) && p.plausible(end, !p.implicit) {
+	if p.order == binary.BigEndian || end-p.at < 8 {
+		return
+	}
+	kept := byLetters[[2]byte(p.data[p.at+4:])] != nil
+	if p.implicit {
+		kept = p.plausible(end, true)
+	}
+	if !kept && p.plausible(end, !p.implicit) {
 		p.implicit = !p.implicit
 	}
 }

@@ -39,6 +39,9 @@ func startsWithElements(data []byte, order binary.ByteOrder) bool {
 		default:
 			length, header = int64(order.Uint32(data[8:])), 12
 		}
+		if length == undefinedLength && header == 12 {
+			return n > 0 // a sequence after an element
+		}
 		if length%2 != 0 || length > int64(len(data))-header {
 			return false
 		}

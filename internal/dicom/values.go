@@ -64,6 +64,13 @@ func (d *Dataset) Ints(tag Tag) (values []int, ok bool) {
 			}
 			values = append(values, n)
 		}
+	case AT:
+		if len(e.Value)%4 != 0 {
+			return nil, false
+		}
+		for v := e.Value; len(v) > 0; v = v[4:] {
+			values = append(values, int(NewTag(binary.LittleEndian.Uint16(v), binary.LittleEndian.Uint16(v[2:]))))
+		}
 	case IS, DS:
 		for _, s := range d.Strings(tag) {
 			n, err := strconv.Atoi(s)

@@ -1,0 +1,4 @@
+package film
+
+// decoders are the codecs by transfer syntax.
+var decoders = map[string]*decoder{}
