@@ -57,6 +57,7 @@ func (s *Server) film(ctx context.Context, who caller, id string, data []byte) (
 		return r, o.err
 	}
 	r.Film, r.Answer, r.At = header.Film, q.model.Answer(o.prediction), time.Now()
+	r.Positive = q.model.Description().Positive
 	return r, nil
 }
 
