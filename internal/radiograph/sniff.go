@@ -3,6 +3,8 @@ package radiograph
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/spikeray/spikeray/internal/dicom"
 )
 
 // signature recognises a format by bytes at a fixed place.
@@ -54,7 +56,7 @@ func sniff(data []byte, limits Limits) (*codec, error) {
 		return nil, fmt.Errorf("%w: no bytes", ErrNotPicture)
 	}
 	// DICOM first: its preamble of 128 bytes may imitate another format.
-	if isDICOM(data) {
+	if dicom.Sniff(data) {
 		return &dicomCodec, nil
 	}
 	if name := foreignFormat(data); name != "" {

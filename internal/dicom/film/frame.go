@@ -18,12 +18,6 @@ type frame struct {
 	more    int64        // bytes behind the pixels that do not belong there
 }
 
-// decoder is a codec of compressed pixels.
-type decoder struct {
-	inspect func(data []byte, m imageModule) (codec.Header, error)
-	decode  func(ctx context.Context, data []byte, h codec.Header, to []uint16) error
-}
-
 // openFrame finds the one frame and checks it against the image module.
 func (f *Film) openFrame() (frame, error) {
 	var fr frame

@@ -11,10 +11,9 @@ const (
 	Linear      = "LINEAR"
 	LinearExact = "LINEAR_EXACT"
 	Sigmoid     = "SIGMOID"
-	LUT         = "LUT"       // a VOI look-up table
-	Full        = "FULL"      // the range that the samples can have
-	Data        = "DATA"      // the range that they do have
-	windowed    = LinearExact // how the latter two are applied
+	LUT         = "LUT"  // a VOI look-up table
+	Full        = "FULL" // the range that the samples can have
+	Data        = "DATA" // the range that they do have
 )
 
 // Window says which values were shown as the greys from black to white.
@@ -58,6 +57,8 @@ func (w Window) of(v float64) float64 {
 	switch w.Function {
 	case Sigmoid:
 		return 1 / (1 + math.Exp(-4*(v-center)/width))
+	case Full, Data:
+		return min(max((v-(center-width/2))/width, 0), 1)
 	case Linear:
 		center, width = center-0.5, width-1
 	}
