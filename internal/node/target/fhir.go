@@ -34,16 +34,23 @@ func (s fhirSender) Send(ctx context.Context, item outbox.Item) error {
 	return statusError(answer.StatusCode)
 }
 
-// statusError is what an HTTP status says of an item: nil for one that was taken. What can be put right at the target or in the
-// configuration is not the item's fault, and is tried again.
+// blamesUs tells statuses that say nothing of what was sent: they can be put right at the target or in the configuration.
+func blamesUs(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusProxyAuthRequired:
+		return true
+	}
+	return status >= 300 && status < 400
+}
+
+// statusError is what an HTTP status says of an item: nil for one that was taken.
 func statusError(status int) error {
 	switch {
 	case status >= 200 && status < 300:
 		return nil
 	case status >= 300 && status < 400:
 		return fmt.Errorf("the target answers %d: it has moved, and redirections are not followed", status)
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound,
-		status == http.StatusMethodNotAllowed, status == http.StatusProxyAuthRequired:
+	case blamesUs(status):
 		return fmt.Errorf("the target answers %d (%s): its address or the credentials are wrong", status, http.StatusText(status))
 	}
 	return &outbox.Refusal{

@@ -52,6 +52,9 @@ func (t Target) Sender(s Settings) outbox.Sender {
 	if isFHIR {
 		return fhirSender{httpClient(secure), address.String(), header}
 	}
+	if address.Path = strings.TrimRight(address.Path, "/"); !strings.HasSuffix(address.Path, "/studies") {
+		address.Path += "/studies"
+	}
 	return stowSender{httpClient(secure), address.String(), header}
 }
 
