@@ -136,3 +136,25 @@ func ReadCredentials(path string) (map[string]string, error) {
 	}
 	return all, nil
 }
+
+// ServerTLS makes the configuration of a server's secured connections. With a file of authorities, clients must show a
+// certificate from one of them.
+func ServerTLS(certificate, key, clients string) (*tls.Config, error) {
+	if certificate == "" {
+		return nil, errors.New("a secured server needs a certificate and its key")
+	}
+	config, err := TLS(clients, certificate, key)
+	if err != nil {
+		return nil, err
+	}
+	config.RootCAs = nil
+	if clients != "" {
+		pem, err := os.ReadFile(clients)
+		if err != nil {
+			return nil, err
+		}
+		config.ClientCAs, config.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
+		config.ClientCAs.AppendCertsFromPEM(pem)
+	}
+	return config, nil
+}

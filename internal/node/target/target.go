@@ -135,3 +135,6 @@ func (t *Target) check(way scheme) error {
 
 // address is the URL, which is known to have no credentials.
 func (t *Target) address() string { return t.url.String() }
+
+// String is the target as Parse reads it.
+func (t Target) String() string { return t.Name + ":" + strings.Join(t.Kinds, ",") + "=" + t.address() }
