@@ -156,7 +156,7 @@ func TestMessagesMayComeInAnyPieces(t *testing.T) {
 		"two at once":      append(bytes.Clone(whole), whole...),
 		"a cancel at once": append(data(part(3, isCommand|isLast, encoded(t, command{field: commandCancel, id: 7}))), whole...),
 	} {
-		got.objects = nil
+		got.forget()
 		r := associated(t, peer.Addr)
 		r.send(send)
 		objects := 1

@@ -32,6 +32,12 @@ func (t *taken) store(_ context.Context, o Object) (Status, string) {
 	return t.status, t.comment
 }
 
+func (t *taken) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.objects = nil
+}
+
 func (t *taken) all() []Object {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -108,7 +114,7 @@ func TestStoredObjectsArriveAsTheyWere(t *testing.T) {
 	peer := started(t, s)
 	for _, size := range []int{0, 1, 2, 5000, smallPart, largePart, 3*largePart + 1} {
 		for _, most := range []uint32{4096, 0} {
-			got.objects = nil
+			got.forget()
 			peer.MaxPDU = most
 			d := sample(size, size)
 			if err := Store(context.Background(), peer, file(d)); err != nil {
