@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"testing"
-	"time"
 
 	"github.com/spikeray/spikeray/internal/dicom"
 )
@@ -178,7 +177,7 @@ func TestMessagesMayComeInAnyPieces(t *testing.T) {
 
 func TestRefusedRequestsLeaveTheAssociation(t *testing.T) {
 	var got taken
-	peer := started(t, &Server{Store: got.store, Limits: Limits{Object: 100_000, Memory: 300_000, Room: 10 * time.Millisecond}})
+	peer := started(t, &Server{Store: got.store, Limits: Limits{Object: 100_000}})
 	r := associated(t, peer.Addr)
 	long := func(n int) (pdus []byte) {
 		for ; n > 0; n -= 10_000 {

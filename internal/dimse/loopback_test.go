@@ -47,6 +47,9 @@ func (t *taken) all() []Object {
 // started runs a server for a test, and gives the peer that reaches it.
 func started(t testing.TB, s *Server) Peer {
 	t.Helper()
+	if s.Store == nil {
+		s.Store = func(context.Context, Object) (Status, string) { return Success, "" }
+	}
 	if s.StorageClasses == nil {
 		s.StorageClasses = []string{dicom.CRImage, dicom.DXImageForPresentation, dicom.SecondaryCaptureImage}
 	}
