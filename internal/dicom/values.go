@@ -15,7 +15,7 @@ func (d *Dataset) Strings(tag Tag) []string {
 		return nil
 	}
 	if e.VR == LT || e.VR == ST || e.VR == UT || e.VR == UR {
-		return []string{trim(d.text(e))}
+		return []string{strings.TrimRight(d.text(e), " \x00")} // leading blanks mean something (PS3.5, 6.2)
 	}
 	values := strings.Split(d.text(e), `\`)
 	for i, v := range values {

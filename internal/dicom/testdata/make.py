@@ -115,7 +115,7 @@ def value_of(e: DataElement, swap: bool):
     values = list(v) if e.VM > 1 and not isinstance(v, (str, PersonName)) else [v]
     if e.VR in ("US", "SS", "UL", "SL", "AT", "FL", "FD", "DS", "IS"):
         return [float(x) for x in values]
-    return [str(x).strip(" \0") for x in values]
+    return [str(x).rstrip(" \0") if e.VR in ("LT", "ST", "UT", "UR") else str(x).strip(" \0") for x in values]
 
 
 def elements(ds: Dataset, swap: bool):
