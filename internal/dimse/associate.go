@@ -132,7 +132,8 @@ func items(data []byte, each func(kind byte, body []byte) error) error {
 // parseAssociate reads the body of an A-ASSOCIATE-RQ or -AC.
 func parseAssociate(body []byte, kind byte) (*associate, error) {
 	if len(body) < associateFixed {
-		return nil, violation(reasonInvalidValue, "an association PDU of %d bytes, at least %d would be right", len(body), associateFixed)
+		return nil, violation(reasonInvalidValue, "an association PDU of %d bytes, at least %d would be right",
+			len(body), associateFixed)
 	}
 	a := &associate{
 		version: binary.BigEndian.Uint16(body),

@@ -104,11 +104,12 @@ func Dial(ctx context.Context, peer Peer, contexts ...Context) (*Association, er
 func (p Peer) check(contexts []Context) error {
 	for _, title := range []string{p.CalledAE, p.CallingAE} {
 		if title == "" || len(title) > titleSize || printable(title) != title {
-			return fmt.Errorf("%w: %q is no AE title, 1 to %d printable characters of ASCII without a backslash would be right", ErrData, title, titleSize)
+			return fmt.Errorf("%w: %q is no AE title, 1 to %d printable characters of ASCII without a backslash would be right",
+				ErrRequest, title, titleSize)
 		}
 	}
 	if len(contexts) == 0 || len(contexts) > maxPresentations {
-		return fmt.Errorf("%w: %d presentation contexts, 1 to %d can be proposed", ErrData, len(contexts), maxPresentations)
+		return fmt.Errorf("%w: %d presentation contexts, 1 to %d can be proposed", ErrRequest, len(contexts), maxPresentations)
 	}
 	return nil
 }
@@ -119,7 +120,8 @@ func (a *Association) associate(peer Peer, contexts []Context) error {
 		class: dicom.ImplementationUID, release: dicom.ImplementationName,
 	}
 	for i, c := range contexts {
-		request.presentations = append(request.presentations, presentation{id: byte(2*i + 1), abstract: c.Class, syntaxes: c.Syntaxes})
+		p := presentation{id: byte(2*i + 1), abstract: c.Class, syntaxes: c.Syntaxes}
+		request.presentations = append(request.presentations, p)
 	}
 	if err := a.wire.sendBytes(request.append(nil, pduAssociateRQ)); err != nil {
 		return err

@@ -10,6 +10,8 @@ var (
 	ErrNoContext = errors.New("dimse: the peer accepted no presentation context for the object")
 	// ErrData reports an object that cannot be sent: it has no UIDs, or pixels of another transfer syntax.
 	ErrData = errors.New("dimse: the object cannot be sent")
+	// ErrRequest reports an association that cannot be asked for: a title or a number of contexts that the standard excludes.
+	ErrRequest = errors.New("dimse: the association cannot be asked for")
 	// ErrClosed reports an association that was released or aborted.
 	ErrClosed = errors.New("dimse: the association is closed")
 )
@@ -31,11 +33,14 @@ func (e *RejectedError) Error() string {
 	if e.Transient() {
 		kind = "for now"
 	}
-	reason := rejections[[2]byte{e.Source, e.Reason}]
-	if reason == "" {
-		reason = fmt.Sprintf("source %d, reason %d", e.Source, e.Reason)
+	return fmt.Sprintf("dimse: the peer rejects the association %s: %s", kind, e.reason())
+}
+
+func (e *RejectedError) reason() string {
+	if reason := rejections[[2]byte{e.Source, e.Reason}]; reason != "" {
+		return reason
 	}
-	return fmt.Sprintf("dimse: the peer rejects the association %s: %s", kind, reason)
+	return fmt.Sprintf("source %d, reason %d", e.Source, e.Reason)
 }
 
 // Results, sources and reasons of A-ASSOCIATE-RJ (PS3.8, Table 9-21).
@@ -77,7 +82,7 @@ func (e *AbortError) Error() string {
 
 // Temporary tells errors of [Dial], [Association.Echo], [Association.Store] and [Store] after which the same may succeed
 // later: all but a final [StatusError], a rejection that the peer calls permanent ([RejectedError]; whoever changes the
-// peer's list of AE titles can undo that), [ErrNoContext] and [ErrData]. Of errors that were joined, one is enough.
+// peer's list of AE titles can undo that), [ErrNoContext], [ErrData] and [ErrRequest]. Of errors that were joined, one is enough.
 func Temporary(err error) bool {
 	if err == nil {
 		return false
@@ -97,5 +102,5 @@ func Temporary(err error) bool {
 	if rejected := (*RejectedError)(nil); errors.As(err, &rejected) {
 		return rejected.Transient()
 	}
-	return !errors.Is(err, ErrNoContext) && !errors.Is(err, ErrData)
+	return !errors.Is(err, ErrNoContext) && !errors.Is(err, ErrData) && !errors.Is(err, ErrRequest)
 }

@@ -113,12 +113,16 @@ func FuzzSession(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
-	f.Add(request)
-	f.Add(append(bytes.Clone(request), data(part(1, isCommand|isLast, echo))...))
-	f.Add(append(bytes.Clone(request), data(part(3, isCommand|isLast, store), part(3, 0, make([]byte, 100)), part(3, isLast, []byte{1, 2}))...))
-	f.Add(append(bytes.Clone(request), append(header(pduReleaseRQ, 4), 0, 0, 0, 0)...))
-	f.Fuzz(func(t *testing.T, b []byte) {
+	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"), false)
+	f.Add(request, false)
+	f.Add(data(part(1, isCommand|isLast, echo)), true)
+	f.Add(data(part(3, isCommand|isLast, store), part(3, 0, make([]byte, 100)), part(3, isLast, []byte{1, 2})), true)
+	f.Add(append(data(part(3, isCommand|isLast, store)), data(part(3, isLast, make([]byte, 1<<17)))...), true)
+	f.Add(append(header(pduReleaseRQ, 4), 0, 0, 0, 0), true)
+	f.Fuzz(func(t *testing.T, b []byte, associated bool) {
+		if associated {
+			b = append(bytes.Clone(request), b...)
+		}
 		s := &Server{StorageClasses: []string{dicom.SecondaryCaptureImage}, Limits: Limits{Object: 1 << 16, Memory: 1 << 18, Room: time.Microsecond}}
 		s.Store = func(_ context.Context, o Object) (Status, string) {
 			if len(o.Data) == 0 || len(o.Data) > 1<<16 {
@@ -153,15 +157,18 @@ func FuzzSession(f *testing.F) {
 // FuzzAnswers is all that a peer can answer to a client.
 func FuzzAnswers(f *testing.F) {
 	agreed := asked().append(nil, pduAssociateAC)
-	f.Add(append(header(pduAssociateRJ, 4), 0, 1, 1, 7))
-	f.Add(agreed)
+	f.Add(append(header(pduAssociateRJ, 4), 0, 1, 1, 7), false)
+	f.Add(agreed, false)
 	stored, err := storeRequest(1).reply(Success, "").encode()
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(append(bytes.Clone(agreed), append(data(part(3, isCommand|isLast, stored)), append(header(pduReleaseRP, 4), 0, 0, 0, 0)...)...))
+	f.Add(append(data(part(3, isCommand|isLast, stored)), append(header(pduReleaseRP, 4), 0, 0, 0, 0)...), true)
 	object := sample(1, 40)
-	f.Fuzz(func(t *testing.T, b []byte) {
+	f.Fuzz(func(t *testing.T, b []byte, accepted bool) {
+		if accepted {
+			b = append(bytes.Clone(agreed), b...)
+		}
 		conn := &recorded{in: bytes.NewReader(b)}
 		timed := newTimed(conn, time.Minute, pace{idle: time.Minute, message: time.Minute, write: time.Minute})
 		a := &Association{wire: newWire(timed, defaultPDU)}

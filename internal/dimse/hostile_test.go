@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"testing"
-	"time"
 
 	"github.com/spikeray/spikeray/internal/dicom"
 )
@@ -156,7 +155,7 @@ func TestMessagesMayComeInAnyPieces(t *testing.T) {
 		"two at once":      append(bytes.Clone(whole), whole...),
 		"a cancel at once": append(data(part(3, isCommand|isLast, encoded(t, command{field: commandCancel, id: 7}))), whole...),
 	} {
-		got.objects = nil
+		got.forget()
 		r := associated(t, peer.Addr)
 		r.send(send)
 		objects := 1
@@ -178,7 +177,7 @@ func TestMessagesMayComeInAnyPieces(t *testing.T) {
 
 func TestRefusedRequestsLeaveTheAssociation(t *testing.T) {
 	var got taken
-	peer := started(t, &Server{Store: got.store, Limits: Limits{Object: 100_000, Memory: 300_000, Room: 10 * time.Millisecond}})
+	peer := started(t, &Server{Store: got.store, Limits: Limits{Object: 100_000}})
 	r := associated(t, peer.Addr)
 	long := func(n int) (pdus []byte) {
 		for ; n > 0; n -= 10_000 {

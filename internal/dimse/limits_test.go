@@ -47,34 +47,38 @@ func until(t testing.TB, what string, ok func() bool) {
 
 func TestMemoryOfAllDataSetsIsBounded(t *testing.T) {
 	hold, holding := make(chan struct{}), make(chan struct{})
-	s := &Server{Limits: Limits{Memory: 4 << 20, Object: 3 << 20, Room: 200 * time.Millisecond}}
+	s := &Server{Limits: Limits{Memory: 6 << 20, Object: 2 << 20, Room: 200 * time.Millisecond}}
 	s.Store = func(_ context.Context, o Object) (Status, string) {
-		if o.SOPInstance == "2.25.1000" {
+		if o.SOPInstance == "2.25.1000" || o.SOPInstance == "2.25.1001" {
 			holding <- struct{}{}
 			<-hold
 		}
 		return Success, ""
 	}
 	peer := started(t, s)
-	first := make(chan error, 1)
-	go func() { first <- Store(context.Background(), peer, file(sample(0, 1800<<10))) }()
-	<-holding
-	if held := s.Held(); held < 1800<<10 || held > 2<<20 {
-		t.Errorf("%d bytes are held for an object of 1800 KiB", held)
+	first := make(chan error, 2)
+	for i := range 2 {
+		go func() { first <- Store(context.Background(), peer, file(sample(i, 1800<<10))) }()
+		<-holding
+	}
+	if held := s.Held(); held < 3600<<10 || held > 3700<<10 {
+		t.Errorf("%d bytes are held for two objects of 1800 KiB", held)
 	}
 	a := dial(t, peer, StorageContext(dicom.SecondaryCaptureImage))
-	status, err := a.Store(context.Background(), sample(1, 2900<<10), dicom.SecondaryCaptureImage, "2.25.1001")
+	status, err := a.Store(context.Background(), sample(2, 1900<<10), dicom.SecondaryCaptureImage, "2.25.1002")
 	if status != OutOfResources || !Temporary(err) {
 		t.Errorf("without room: %v, %v", status, err)
 	}
-	if _, err := a.Store(context.Background(), sample(2, 500<<10), dicom.SecondaryCaptureImage, "2.25.1002"); err != nil {
+	if _, err := a.Store(context.Background(), sample(3, 500<<10), dicom.SecondaryCaptureImage, "2.25.1003"); err != nil {
 		t.Errorf("with room for it: %v", err)
 	}
 	close(hold)
-	if err := <-first; err != nil {
-		t.Error(err)
+	for range 2 {
+		if err := <-first; err != nil {
+			t.Error(err)
+		}
 	}
-	if _, err := a.Store(context.Background(), sample(1, 1900<<10), dicom.SecondaryCaptureImage, "2.25.1003"); err != nil {
+	if _, err := a.Store(context.Background(), sample(2, 1900<<10), dicom.SecondaryCaptureImage, "2.25.1002"); err != nil {
 		t.Errorf("when there is room: %v", err)
 	}
 	if err := a.Release(context.Background()); err != nil {
@@ -83,24 +87,27 @@ func TestMemoryOfAllDataSetsIsBounded(t *testing.T) {
 }
 
 func TestADataSetWaitsForRoom(t *testing.T) {
-	hold, holding := make(chan struct{}), make(chan struct{}, 2)
-	s := &Server{Limits: Limits{Memory: 4 << 20, Object: 3 << 20, Room: 10 * time.Second, Message: 500 * time.Millisecond}}
+	hold, holding := make(chan struct{}), make(chan struct{}, 3)
+	s := &Server{Limits: Limits{Memory: 6 << 20, Object: 2 << 20, Room: 10 * time.Second, Message: 1500 * time.Millisecond}}
 	s.Store = func(context.Context, Object) (Status, string) {
 		holding <- struct{}{}
 		<-hold
 		return Success, ""
 	}
 	peer := started(t, s)
-	errs := make(chan error, 2)
-	for i := range 2 {
+	errs := make(chan error, 3)
+	for i := range 3 {
 		go func() { errs <- Store(context.Background(), peer, file(sample(i, 1800<<10))) }()
-		if i == 0 {
+		if i < 2 {
 			<-holding
 		}
 	}
-	time.Sleep(time.Second) // longer than a message may take: the wait is not the peer's fault
+	time.Sleep(2 * time.Second) // longer than a message may take: the wait is not the peer's fault
+	if len(holding) != 0 {
+		t.Error("the third object has not waited")
+	}
 	close(hold)
-	for range 2 {
+	for range 3 {
 		if err := <-errs; err != nil {
 			t.Error(err)
 		}
@@ -213,16 +220,48 @@ func TestEveryWaitHasAnEnd(t *testing.T) {
 
 func TestBytesEarnTime(t *testing.T) {
 	var got taken
-	peer := started(t, &Server{Store: got.store, Limits: Limits{Message: 300 * time.Millisecond, Rate: 10_000}})
+	peer := started(t, &Server{Store: got.store, Limits: Limits{Message: 1500 * time.Millisecond, Rate: 10_000}})
 	r := associated(t, peer.Addr)
 	r.send(data(part(3, isCommand|isLast, encoded(t, storeRequest(1)))))
-	for range 8 { // 0.8 s, twice as fast as the rate
+	for range 25 { // 2.5 s, twice as fast as the rate
 		time.Sleep(100 * time.Millisecond)
 		r.send(data(part(3, 0, make([]byte, 2000))))
 	}
 	r.send(data(part(3, isLast, nil)))
 	if c := r.response(); c.status != Success {
 		t.Errorf("%+v", c)
+	}
+}
+
+func TestFastBytesDoNotBuyALongPause(t *testing.T) {
+	var ends outcomes
+	peer := started(t, &Server{Limits: Limits{Message: 300 * time.Millisecond, Rate: 1000}, Hooks: ends.hooks()})
+	r := associated(t, peer.Addr)
+	r.send(data(part(3, isCommand|isLast, encoded(t, storeRequest(1)))))
+	for range 10 { // enough for ten minutes at the rate
+		r.send(data(part(3, 0, make([]byte, 60_000))))
+	}
+	if kind, _ := r.pdu(); kind != pduAbort {
+		t.Errorf("PDU of type %d", kind)
+	}
+	until(t, "no end was told", func() bool { return ends.of(Late) == 1 })
+}
+
+func TestServersThatCannotServe(t *testing.T) {
+	for name, s := range map[string]*Server{
+		"no Store":      {StorageClasses: []string{dicom.CRImage}},
+		"little memory": {Limits: Limits{Object: 64 << 20, Memory: 100 << 20}},
+	} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Serve(context.Background(), l); err == nil {
+			t.Errorf("%s: it serves", name)
+		}
+		if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
+			t.Errorf("%s: the listener is open", name)
+		}
 	}
 }
 

@@ -1,7 +1,6 @@
 package dimse
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -86,12 +85,4 @@ func (s *Server) choose(p presentation) presentation {
 // rejection is the PDU for an error of judge.
 func rejection(e *RejectedError) []byte {
 	return appendPDU(nil, pduAssociateRJ, []byte{0, e.Result, e.Source, e.Reason})
-}
-
-// reason is a rejection in the server's own log.
-func (e *RejectedError) reason() string {
-	if r := rejections[[2]byte{e.Source, e.Reason}]; r != "" {
-		return r
-	}
-	return fmt.Sprintf("source %d, reason %d", e.Source, e.Reason)
 }

@@ -107,7 +107,7 @@ func TestEachSyntaxArrivesAsItIsNamed(t *testing.T) {
 		if dicom.Encapsulated(syntax) {
 			d.Set(dicom.Element{Tag: dicom.PixelData, VR: dicom.OB, Fragments: [][]byte{{}, {1, 2, 3, 4}, {5, 6}}})
 		}
-		got.objects = nil
+		got.forget()
 		a := dial(t, peer, Context{dicom.SecondaryCaptureImage, []string{syntax}})
 		if _, err := a.StoreFile(context.Background(), &dicom.File{Syntax: syntax, Dataset: d}); err != nil {
 			t.Errorf("%s: %v", dicom.NamedUID(syntax), err)

@@ -71,7 +71,8 @@ type Limits struct {
 	// connections may be open, those beyond are closed at once.
 	Associations, PerAddress int
 	// Object is how many bytes one data set may have (64 MiB), and Memory how many all may hold that are on their way
-	// (256 MiB). Room is how long a data set waits for its share of Memory (10 s) until it is answered with [OutOfResources].
+	// (256 MiB, at least twice an object and 2 MiB). Room is how long a data set waits for its share of Memory (10 s) until
+	// it is answered with [OutOfResources].
 	Object, Memory int64
 	Room           time.Duration
 	// PDU is the longest P-DATA-TF that peers may send, in bytes (65536, at least 4096).
@@ -81,6 +82,7 @@ type Limits struct {
 	// Idle is how long an association may wait for its next message (5 min).
 	Idle time.Duration
 	// Message is the time in which a message has to be there (60 s), to which Rate adds a second for so many bytes (16384).
+	// It is also the longest pause within a message.
 	Message time.Duration
 	Rate    int64
 	// Write is the time in which a peer has to take what is written (30 s).
@@ -167,6 +169,13 @@ func (s *Server) init() {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	s.init()
 	defer l.Close()
+	switch limits := s.Limits; {
+	case s.Store == nil && len(s.StorageClasses) > 0:
+		return errors.New("dimse: a server with storage classes needs a Store")
+	case limits.Memory < 2*(limits.Object+largePart):
+		return fmt.Errorf("dimse: a memory of %d bytes is too little for objects of %d, which are held twice for a moment",
+			limits.Memory, limits.Object)
+	}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 type pace struct {
 	// idle is the longest wait for a message.
 	idle time.Duration
-	// message is the time for a message, and rate the bytes of fragments that earn a second more.
+	// message is the time for a message, and rate the bytes of fragments that earn a second more; 0 earns nothing.
 	message time.Duration
 	rate    int64
 	// write is the time for one write.
@@ -51,10 +51,18 @@ func (t *timed) work() {
 	t.working, t.until = true, time.Now().Add(t.pace.message)
 }
 
-// earn gives the message the time for bytes that came.
+// earn gives the message the time for bytes that came. However fast they came, it never has longer than a message has at
+// its start: what a peer sends fast does not let it hold the memory of it for hours.
 func (t *timed) earn(bytes int64) {
-	if t.pace.rate > 0 {
-		t.extend(time.Duration(bytes * int64(time.Second) / t.pace.rate))
+	if t.pace.rate <= 0 {
+		return
+	}
+	most := time.Now().Add(t.pace.message)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.until = t.until.Add(time.Duration(bytes * int64(time.Second) / t.pace.rate))
+	if t.until.After(most) {
+		t.until = most
 	}
 }
 

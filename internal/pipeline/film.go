@@ -1,6 +1,9 @@
 package pipeline
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/spikeray/spikeray/internal/dicom/film"
 	"github.com/spikeray/spikeray/pkg/model"
 )
@@ -10,13 +13,44 @@ func (p *Prediction) askFilm(d *model.Description, f *film.Film, mode GateMode) 
 	if f == nil || mode == GateOff {
 		return nil
 	}
-	for _, doubt := range f.Doubts() {
+	doubts := f.Doubts()
+	if doubt, ok := doubtAge(d, f); ok {
+		doubts = append(slices.Clip(doubts), doubt)
+	}
+	for _, doubt := range doubts {
 		if mode == GateRefuse {
 			return &RefusedError{"the film " + doubt.Text}
 		}
 		p.Warnings = append(p.Warnings, doubt.Code+": the film "+doubt.Text+mayMeanNothing)
 	}
 	return nil
+}
+
+// doubtAge holds the patient's age, if the film says it, against the ages that the model was made for. The age itself is not
+// for error messages.
+func doubtAge(d *model.Description, f *film.Film) (film.Doubt, bool) {
+	years, ok := f.Age()
+	if !ok || d.Ages == nil || years >= d.Ages[0] && years <= d.Ages[1] {
+		return film.Doubt{}, false
+	}
+	than := "older"
+	if years < d.Ages[0] {
+		than = "younger"
+	}
+	return film.Doubt{Code: "age", Text: fmt.Sprintf("is of a patient who is %s than those the model was made for (%d to %d years)", than, d.Ages[0], d.Ages[1])}, true
+}
+
+// inverted is what gates call pictures that are black where they should be white.
+const inverted = "inverted"
+
+// warnPolarity warns about a DICOM film that looks inverted to the gate: it was shown as the object says, so either the
+// object is wrong or the picture is no chest.
+func (p *Prediction) warnPolarity() {
+	if p.Film == nil || p.Gate == nil || p.Gate.Accepted || p.Gate.Reason != inverted {
+		return
+	}
+	p.Warnings = append(p.Warnings, fmt.Sprintf("polarity: the picture looks inverted although it was shown as the object says (%s, %s); its tags may be wrong",
+		p.Film.Photometric, map[bool]string{false: "larger values brighter", true: "smaller values brighter"}[p.Film.Inverted]))
 }
 
 // DICOMAnswer is what is told of a DICOM film in an answer. See [film.Facts].

@@ -196,6 +196,7 @@ func (p *Prediction) askGate(ctx context.Context, m *model.Model, pixels []uint8
 	if err != nil || p.Gate == nil || p.Gate.Accepted {
 		return err
 	}
+	p.warnPolarity()
 	doubt := doubt(m.Description().Gate, p.Gate)
 	if mode == GateRefuse {
 		return &RefusedError{doubt}

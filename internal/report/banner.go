@@ -16,10 +16,9 @@ import (
 
 // Sizes of a secondary capture, in pixels.
 const (
-	maxSide     = 1024 // of the picture
-	minWidth    = 512  // of the whole, so that the banner can be read
-	maxRows     = 3    // lines that one part of the banner may take
-	lineSpacing = 1.3  // times the size of the font
+	maxSide  = 1024 // of the picture
+	minWidth = 512  // of the whole, so that the banner can be read
+	maxRows  = 3    // lines that one part of the banner may take
 )
 
 var typeface = sync.OnceValues(func() (*opentype.Font, error) { return opentype.Parse(goregular.TTF) })
@@ -98,42 +97,64 @@ func faceFor(width int) (font.Face, error) {
 	return opentype.NewFace(f, &opentype.FaceOptions{Size: float64(max(width/42, 13)), DPI: 72, Hinting: font.HintingFull})
 }
 
-// wrap cuts a text into rows that fit, at spaces where there are any. A text that takes too many rows ends in dots.
+// wrap cuts an ASCII text into rows that fit, at spaces where there are any. A text that takes too many rows ends in dots.
 func wrap(face font.Face, text string, width int) []string {
-	fits := func(s string) bool { return font.MeasureString(face, s).Ceil() <= width }
 	var rows []string
-	row := ""
+	row, at := "", 0 // at is how much of the width the row takes
+	space := advance(face, ' ')
 	for _, word := range strings.Fields(text) {
-		next := word
-		if row != "" {
-			next = row + " " + word
+		if len(rows) > maxRows {
+			break // the rest will not be seen
 		}
-		if fits(next) {
-			row = next
+		long := measure(face, word)
+		if row != "" && at+space+long <= width {
+			row, at = row+" "+word, at+space+long
 			continue
 		}
 		if row != "" {
 			rows = append(rows, row)
 		}
-		for row = word; len(row) > 1 && !fits(row); {
-			n := len(row) - 1
-			for n > 1 && !fits(row[:n]) {
-				n--
-			}
-			rows = append(rows, row[:n])
-			row = row[n:]
+		for long > width && len(rows) <= maxRows {
+			n := fitting(face, word, width)
+			rows = append(rows, word[:n])
+			word = word[n:]
+			long = measure(face, word)
 		}
+		row, at = word, long
 	}
 	if row != "" {
 		rows = append(rows, row)
 	}
 	if len(rows) > maxRows {
-		rows = rows[:maxRows]
+		const dots = " ..."
 		last := rows[maxRows-1]
-		for last != "" && !fits(last+" ...") {
-			last = last[:len(last)-1]
-		}
-		rows[maxRows-1] = last + " ..."
+		rows = rows[:maxRows]
+		rows[maxRows-1] = last[:fitting(face, last, width-measure(face, dots))] + dots
 	}
 	return rows
+}
+
+// advance is how many pixels a character takes, rounded up, so that their sum is never less than the text takes.
+func advance(face font.Face, c byte) int {
+	a, _ := face.GlyphAdvance(rune(c))
+	return a.Ceil()
+}
+
+func measure(face font.Face, text string) int {
+	sum := 0
+	for i := range len(text) {
+		sum += advance(face, text[i])
+	}
+	return sum
+}
+
+// fitting is how many of a text's characters fit in a width; one at least, so that there is an end to what is cut.
+func fitting(face font.Face, text string, width int) int {
+	sum := 0
+	for i := range len(text) {
+		if sum += advance(face, text[i]); sum > width {
+			return max(i, 1)
+		}
+	}
+	return len(text)
 }

@@ -25,7 +25,7 @@ func HL7(in Input) ([]byte, error) {
 			}
 		}
 	}
-	m := &message{}
+	m := &message{subs: map[code]int{}}
 	zone, _ := in.zone()
 	at := in.At.In(zone)
 	control := in.object(KindHL7)
@@ -49,7 +49,8 @@ var identifiers = []dicom.Tag{
 // message is one that grows by segments.
 type message struct {
 	text []byte
-	obx  int // OBX segments so far
+	obx  int          // OBX segments so far
+	subs map[code]int // of those with text, by their concept
 }
 
 // segment adds one. Its fields are encoded already; empty ones at the end are left out.
@@ -75,6 +76,15 @@ func components(list ...string) string { return strings.TrimRight(strings.Join(l
 
 // coded encodes a code. The schemes that are used here have the same names in HL7 (table 0396) as in DICOM.
 func coded(c code) string { return components(field(c.value), field(c.meaning), field(c.scheme)) }
+
+// numeric writes a number as an NM, which has no exponent: with up to 16 decimals.
+func numeric(v float64) string {
+	text := strconv.FormatFloat(v, 'f', 16, 64)
+	if short := strconv.FormatFloat(v, 'f', -1, 64); len(short) < len(text) {
+		return short
+	}
+	return text
+}
 
 // moment is a time in HL7, with its zone where that is to be told.
 func moment(t time.Time, zone bool) string {
@@ -172,6 +182,10 @@ func (in *Input) results(m *message, at string) {
 		m.obx++
 		fields := make([]string, 18) // OBX-1 to OBX-18
 		fields[0], fields[1], fields[2] = strconv.Itoa(m.obx), valueType, coded(what)
+		if valueType == "TX" { // there may be several of a concept
+			m.subs[what]++
+			fields[3] = strconv.Itoa(m.subs[what])
+		}
 		fields[4], fields[5], fields[6], fields[7] = value, unit, normal, abnormal
 		fields[10], fields[13], fields[17] = "P", at, device
 		m.segment("OBX", fields...)
@@ -180,16 +194,16 @@ func (in *Input) results(m *message, at string) {
 	if a.Probability != nil {
 		normal, abnormal := "", ""
 		if a.Threshold != nil {
-			normal = "<" + number(*a.Threshold)
+			normal = "<" + numeric(*a.Threshold)
 			if v.presence == present {
 				abnormal = "H"
 			}
 		}
-		add("NM", probability, number(*a.Probability), unit, normal, abnormal)
+		add("NM", probability, numeric(*a.Probability), unit, normal, abnormal)
 	}
-	add("NM", rawProbability, number(a.RawProbability), unit, "", "")
+	add("NM", rawProbability, numeric(a.RawProbability), unit, "", "")
 	if a.Threshold != nil {
-		add("NM", threshold, number(*a.Threshold), unit, "", "")
+		add("NM", threshold, numeric(*a.Threshold), unit, "", "")
 	}
 	if v.finding != (code{}) {
 		add("CWE", v.finding, coded(v.presence), "", "", "")

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,13 +11,19 @@ import (
 	"testing"
 )
 
-// objects writes all DICOM objects of all films and answers, of real films too where there are any, and lists their files.
-func objects(t *testing.T) []string {
+var keep = flag.String("objects", "", "a folder to keep the objects in, for testdata/validate.py")
+
+// objects writes all objects of the kinds, of all films and answers, of real films too where there are any, and lists their
+// files.
+func objects(t *testing.T, kinds ...string) []string {
 	t.Helper()
 	folder := t.TempDir()
+	if *keep != "" {
+		folder = *keep
+	}
 	var paths []string
 	write := func(name string, in Input) {
-		for _, kind := range []string{KindSR, KindSC} {
+		for _, kind := range kinds {
 			o, err := Make(kind, in)
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
@@ -56,7 +63,7 @@ func tool(t *testing.T, name string) string {
 // dciodvfy (dicom3tools) checks an object against its IOD.
 func TestObjectsAreAsTheirIODSays(t *testing.T) {
 	dciodvfy := tool(t, "dciodvfy")
-	for _, path := range objects(t) {
+	for _, path := range objects(t, KindSR, KindSC) {
 		out, _ := exec.Command(dciodvfy, path).CombinedOutput()
 		for _, line := range strings.Split(string(out), "\n") {
 			switch {
@@ -75,10 +82,7 @@ func TestObjectsAreAsTheirIODSays(t *testing.T) {
 // dsrdump (dcmtk) reads a report and complains about what it would not write.
 func TestReportsAreReadWithoutComplaint(t *testing.T) {
 	dsrdump := tool(t, "dsrdump")
-	for _, path := range objects(t) {
-		if filepath.Ext(path) != "."+KindSR {
-			continue
-		}
+	for _, path := range objects(t, KindSR) {
 		var out, complaints bytes.Buffer
 		cmd := exec.Command(dsrdump, "+Pt", "+Pu", path)
 		cmd.Stdout, cmd.Stderr = &out, &complaints
@@ -100,9 +104,18 @@ func TestReportsAreReadWithoutComplaint(t *testing.T) {
 
 func TestObjectsBecomeJSON(t *testing.T) {
 	dcm2json := tool(t, "dcm2json")
-	for _, path := range objects(t) {
+	for _, path := range objects(t, KindSR, KindSC) {
 		if out, err := exec.Command(dcm2json, path).CombinedOutput(); err != nil || !bytes.HasPrefix(out, []byte("{")) {
 			t.Errorf("%s: %v: %s", filepath.Base(path), err, out)
 		}
+	}
+}
+
+// Every kind is made of every film and answer. With -objects they are kept, and testdata/validate.py reads them as pydicom,
+// highdicom, fhir.resources and hl7 do.
+func TestAllObjectsAreMade(t *testing.T) {
+	paths := objects(t, Kinds()...)
+	if len(paths) < 4*(len(films())+len(variants())) {
+		t.Errorf("%d objects", len(paths))
 	}
 }

@@ -1,12 +1,11 @@
 package report
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
-
-	"maps"
 
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -105,13 +104,25 @@ func (in *Input) conclusion() string {
 		name = "The model's positive label"
 	}
 	if a.Probability == nil {
-		return name + ": no calibrated probability; before calibration " + number(a.RawProbability) + "."
+		return name + ": no calibrated probability; before calibration " + in.shown(a.RawProbability) + "."
 	}
-	text := name + ": probability " + number(*a.Probability)
+	text := name + ": probability " + in.shown(*a.Probability)
 	if by := decidedBy(a); by != "" && v.label != "" {
 		text += ", label " + v.label + " (" + by + ")"
 	}
 	return text + "."
+}
+
+// shown is a probability for people: with three decimals, or with as many more as it takes to be on its side of the threshold.
+func (in *Input) shown(p float64) string {
+	for decimals := 3; decimals < 12; decimals++ {
+		short := strconv.FormatFloat(p, 'f', decimals, 64)
+		read, err := strconv.ParseFloat(short, 64)
+		if t := in.Answer.Threshold; err == nil && (t == nil || (read >= *t) == (p >= *t)) {
+			return short
+		}
+	}
+	return number(p)
 }
 
 // warnings are the answer's, a stable code, a colon and a sentence each.

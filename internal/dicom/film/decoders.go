@@ -6,6 +6,7 @@ import (
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dicom/codec"
 	"github.com/spikeray/spikeray/internal/dicom/codec/jpeg"
+	"github.com/spikeray/spikeray/internal/dicom/codec/jpegls"
 	"github.com/spikeray/spikeray/internal/dicom/codec/rle"
 )
 
@@ -17,11 +18,13 @@ type decoder struct {
 
 // decoders are the codecs by transfer syntax.
 var decoders = map[string]*decoder{
-	dicom.RLELossless:     {inspectRLE, rle.Decode},
-	dicom.JPEGBaseline:    stream(jpeg.Inspect, jpeg.Decode),
-	dicom.JPEGExtended:    stream(jpeg.Inspect, jpeg.Decode),
-	dicom.JPEGLossless:    stream(jpeg.Inspect, jpeg.Decode),
-	dicom.JPEGLosslessSV1: stream(jpeg.Inspect, jpeg.Decode),
+	dicom.RLELossless:        {inspectRLE, rle.Decode},
+	dicom.JPEGBaseline:       stream(jpeg.Inspect, jpeg.Decode),
+	dicom.JPEGExtended:       stream(jpeg.Inspect, jpeg.Decode),
+	dicom.JPEGLossless:       stream(jpeg.Inspect, jpeg.Decode),
+	dicom.JPEGLosslessSV1:    stream(jpeg.Inspect, jpeg.Decode),
+	dicom.JPEGLSLossless:     stream(jpegls.Inspect, jpegls.Decode),
+	dicom.JPEGLSNearLossless: stream(jpegls.Inspect, jpegls.Decode),
 }
 
 // stream is a codec whose streams say themselves what they hold.

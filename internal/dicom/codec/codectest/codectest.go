@@ -6,12 +6,54 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/spikeray/spikeray/internal/dicom"
 )
+
+// Golden is a stream and what other decoders find in it.
+type Golden struct {
+	Name                            string
+	Readers                         []string // the decoders that read it
+	Width, Height, Components, Bits int
+	Digest                          string // of the samples, see Digest
+	Stream                          []byte
+}
+
+// Goldens reads testdata/golden.json, which the script beside it wrote.
+func Goldens(t testing.TB) (list []Golden) {
+	t.Helper()
+	load(t, filepath.Join("testdata", "golden.json"), &list)
+	return list
+}
+
+// Truth is what other decoders find in a real file.
+type Truth struct {
+	Syntax   string
+	Decoders []string
+	Digest   string
+}
+
+// Truths are those of the compressed files of shared/data/dicom, by their names in it. real.py wrote them.
+func Truths(t testing.TB) (list map[string]Truth) {
+	t.Helper()
+	load(t, filepath.Join("..", "codectest", "real.json"), &list)
+	return list
+}
+
+func load(t testing.TB, path string, into any) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
 
 // Real reads a file of shared/data/dicom, which lies beside a checkout or beside the folder that it is in, and is never part
 // of it. It skips the test if there is none.

@@ -62,11 +62,18 @@ func predict(selection int, row, above []uint16, step int) {
 	}
 }
 
-// beyond tells rows with a sample of more bits than samples have, which only damage makes.
+// beyond tells rows with a sample that bits bits cannot hold, which only damage makes. Some encoders extend the sign of
+// negative samples to 16 bits, though they say that samples have fewer; these are no damage.
 func beyond(row []uint16, step int, bits uint) bool {
-	var all uint16
-	for x := 0; x < len(row); x += step {
-		all |= row[x]
+	if bits == 16 {
+		return false
 	}
-	return all>>bits != 0
+	var least, most uint16
+	if bits > 8 {
+		least = 1 << (bits - 1) // below zero
+	}
+	for x := 0; x < len(row); x += step {
+		most = max(most, row[x]+least)
+	}
+	return most >= least+1<<bits
 }

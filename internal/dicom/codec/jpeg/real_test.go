@@ -1,44 +1,42 @@
 package jpeg
 
 import (
-	"context"
 	"slices"
 	"testing"
-	"time"
 
+	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dicom/codec/codectest"
 )
 
-func decoded(t testing.TB, data []byte) []uint16 {
-	t.Helper()
-	h, err := Inspect(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	to := make([]uint16, h.Samples())
-	start := time.Now()
-	if err := Decode(context.Background(), data, to); err != nil {
-		t.Fatal(err)
-	}
-	t.Log(h, time.Since(start))
-	return to
-}
-
+// TestRealPairs compares real streams with the same pictures that are not compressed.
 func TestRealPairs(t *testing.T) {
-	for _, c := range [][2]string{
-		{"chest/rg1_fromJLSN_jpeg_lossless_sv1.dcm", "chest/rg1_fromJLSN_explicitLE.dcm"},
-		{"chest/nih_jpeg_lossless_sv1.dcm", "chest/nih_explicitLE.dcm"},
-		{"other/CTImage_JPEGProcess14TransferSyntax_1.2.840.10008.1.2.4.57.dcm", "other/CTImage_LittleEndianImplicitTransferSyntax_1.2.840.10008.1.2.dcm"},
+	const ct = "other/CTImage_"
+	for compressed, native := range map[string]string{
+		"chest/rg1_fromJLSN_jpeg_lossless_sv1.dcm":                    "chest/rg1_fromJLSN_explicitLE.dcm",
+		"chest/nih_jpeg_lossless_sv1.dcm":                             "chest/nih_explicitLE.dcm",
+		ct + "JPEGProcess14TransferSyntax_1.2.840.10008.1.2.4.57.dcm": ct + "LittleEndianImplicitTransferSyntax_1.2.840.10008.1.2.dcm",
 	} {
-		got := decoded(t, codectest.Frame(t, codectest.Real(t, c[0])))
-		want := codectest.Native(t, codectest.Real(t, c[1]))
-		if !slices.Equal(got, want) {
-			t.Errorf("%s differs from %s", c[0], c[1])
+		got := decoded(t, codectest.Frame(t, codectest.Real(t, compressed)))
+		if !slices.Equal(got, codectest.Native(t, codectest.Real(t, native))) {
+			t.Errorf("%s differs from %s", compressed, native)
 		}
 	}
 }
+
+// TestRealDigests compares real streams with what other decoders find in them.
 func TestRealDigests(t *testing.T) {
-	for _, c := range []string{"other/RG3_JPLL.dcm","other/CTImage_JPEGProcess1TransferSyntax_1.2.840.10008.1.2.4.50.dcm","chest/siim_cr_jpeg_baseline.dcm"} {
-		t.Log(c, codectest.Digest(decoded(t, codectest.Frame(t, codectest.Real(t, c)))))
+	syntaxes := []string{dicom.JPEGBaseline, dicom.JPEGExtended, dicom.JPEGLossless, dicom.JPEGLosslessSV1}
+	count := 0
+	for name, truth := range codectest.Truths(t) {
+		if !slices.Contains(syntaxes, truth.Syntax) {
+			continue
+		}
+		count++
+		if got := codectest.Digest(decoded(t, codectest.Frame(t, codectest.Real(t, name)))); got != truth.Digest {
+			t.Errorf("%s: samples differ from those of %v", name, truth.Decoders)
+		}
+	}
+	if count < 6 {
+		t.Errorf("%d files", count)
 	}
 }
