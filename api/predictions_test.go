@@ -191,9 +191,11 @@ func TestBodiesThatAreNotOnePicture(t *testing.T) {
 		"too many pixels":        {"image/png", "", testmodel.PNG(101, 100, 1), 413, "too-large"},
 		"GIF":                    {"image/gif", "", []byte("GIF89a"), 415, "unsupported-format"},
 		"TIFF while it is off":   {"image/tiff", "", []byte("II*\x00\x08\x00\x00\x00"), 415, "unsupported-format"},
-		"DICOM without preamble": {"image/dicom", "", []byte("\x08\x00\x05\x00CS\x0a\x00ISO_IR 100\x08\x00\x08\x00CS\x02\x00AB\x08\x00\x16\x00UI\x02\x001\x00"), 415, "unsupported-format"},
-		"declared DICOM":         {"application/dicom", "", []byte("anything"), 415, "unsupported-format"},
+		"DICOM without pixels":   {"image/dicom", "", []byte("\x08\x00\x05\x00CS\x0a\x00ISO_IR 100\x08\x00\x08\x00CS\x02\x00AB\x08\x00\x60\x00CS\x02\x00CR"), 400, "not-a-picture"},
+		"DICOM of a CT":          {"application/dicom", "", []byte("\x08\x00\x05\x00CS\x0a\x00ISO_IR 100\x08\x00\x08\x00CS\x02\x00AB\x08\x00\x60\x00CS\x02\x00CT"), 422, "not-a-radiograph"},
+		"declared DICOM":         {"application/dicom", "", []byte("anything"), 400, "not-a-picture"},
 		"DICOM by web":           {`multipart/related; type="application/dicom"; boundary=x`, "", []byte("--x--"), 415, "unsupported-format"},
+		"DICOM without its own":  {"application/dicom+json", "", []byte("[]"), 415, "unsupported-format"},
 		"one pixel":              {"image/png", "", testmodel.PNG(1, 1, 1), 422, "not-a-radiograph"},
 		"declared JSON":          {"application/json", "", []byte("{}"), 415, "unsupported-format"},
 		"declared nonsense":      {"///", "", picture, 400, "malformed-request"},
@@ -222,9 +224,6 @@ func TestBodiesThatAreNotOnePicture(t *testing.T) {
 			a := s.do(r)
 			if a.status != c.status || a.problem(t) != c.problem {
 				t.Errorf("%s (chunked %v): %d %s, want %d %s", name, chunked, a.status, a.body, c.status, c.problem)
-			}
-			if strings.Contains(name, "DICOM") && !strings.Contains(string(a.body), "DICOM") {
-				t.Errorf("%s: %s does not name it", name, a.body)
 			}
 		}
 	}

@@ -78,14 +78,16 @@ func isForm(contentType string) (bool, error) {
 		return false, refuse(malformedRequest, "the Content-Type is malformed")
 	case media == "multipart/form-data":
 		return true, nil
-	case strings.HasPrefix(media, "image/"), media == "application/octet-stream",
+	case strings.HasPrefix(media, "image/"), media == "application/octet-stream", media == "application/dicom",
 		// What curl --data-binary declares.
 		media == "application/x-www-form-urlencoded":
 		return false, nil
-	case media == "multipart/related", strings.HasPrefix(media, "application/dicom"):
-		return false, refuse(unsupportedFormat, "%s: DICOM is not supported; send the picture itself, as image/*, application/octet-stream or multipart/form-data", media)
+	case media == "multipart/related":
+		return false, refuse(unsupportedFormat, "%s is how DICOMweb stores objects, by STOW-RS; here, send a film alone as application/dicom, or several as multipart/form-data", media)
+	case strings.HasPrefix(media, "application/dicom+"):
+		return false, refuse(unsupportedFormat, "%s holds no pixels; send the film's file as application/dicom", media)
 	}
-	return false, refuse(unsupportedFormat, "%s is not supported; send the picture as image/*, application/octet-stream or multipart/form-data", media)
+	return false, refuse(unsupportedFormat, "%s is not supported; send the picture as image/*, application/dicom, application/octet-stream or multipart/form-data", media)
 }
 
 func (s *Server) readForm(r *http.Request, held *lease) ([]upload, error) {

@@ -24,6 +24,8 @@ type Element struct {
 // Dataset is a set of data elements in the order of their tags. The zero value is empty and ready for use.
 type Dataset struct {
 	elements []Element
+	// inherited are the values of the SpecificCharacterSet of the data set that this one is an item of.
+	inherited string
 }
 
 // Len is the number of elements.
@@ -66,16 +68,6 @@ func (d *Dataset) Delete(tag Tag) {
 func (d *Dataset) find(tag Tag) (int, bool) {
 	i := sort.Search(len(d.elements), func(i int) bool { return d.elements[i].Tag >= tag })
 	return i, i < len(d.elements) && d.elements[i].Tag == tag
-}
-
-// add appends an element that was parsed. Tags out of order are tolerated, as other readers do; the last of two that are
-// the same is kept.
-func (d *Dataset) add(e Element) {
-	if n := len(d.elements); n == 0 || d.elements[n-1].Tag < e.Tag {
-		d.elements = append(d.elements, e)
-		return
-	}
-	d.Set(e)
 }
 
 // dictionaryVR is the representation that the dictionary has for a tag.

@@ -6,7 +6,9 @@ import (
 )
 
 // Encode writes a data set in explicit or implicit VR little endian, without a Part 10 header. Sequences and items have
-// known lengths. Encapsulated pixel data needs an encapsulated transfer syntax, which is explicit.
+// known lengths, but for sequences in implicit VR that a reader could not tell from other values. Encapsulated pixel data
+// needs an encapsulated transfer syntax, which is explicit. Values of an odd length are padded. The lengths of groups, which
+// would be wrong, are left out, except in commands.
 func (d *Dataset) Encode(syntax string) ([]byte, error) {
 	if syntax == ExplicitBigEndian || syntax == DeflatedLittleEndian {
 		return nil, fmt.Errorf("dicom: data sets are not written in %s", NamedUID(syntax))
@@ -17,6 +19,9 @@ func (d *Dataset) Encode(syntax string) ([]byte, error) {
 func (d *Dataset) append(to []byte, implicit bool) ([]byte, error) {
 	var err error
 	for i := range d.elements {
+		if tag := d.elements[i].Tag; tag.Element() == 0 && tag.Group() > 2 {
+			continue
+		}
 		if to, err = d.elements[i].append(to, implicit); err != nil {
 			return nil, err
 		}
@@ -25,25 +30,37 @@ func (d *Dataset) append(to []byte, implicit bool) ([]byte, error) {
 }
 
 func (e *Element) append(to []byte, implicit bool) ([]byte, error) {
-	value, length := e.Value, uint32(len(e.Value))
-	if e.VR == SQ {
+	if implicit && e.Fragments != nil {
+		return nil, fmt.Errorf("dicom: %v is encapsulated, which implicit VR cannot be", e.Tag)
+	}
+	k := kinds[e.VR]
+	value := e.Value
+	length := uint32(len(value))
+	switch {
+	case e.VR == SQ:
 		var err error
 		if value, err = e.encodeItems(implicit); err != nil {
 			return nil, err
 		}
 		length = uint32(len(value))
-	} else if e.Fragments != nil {
+		if implicit && dictionaryVR(e.Tag) != SQ {
+			value = appendHeader(value, sequenceDelimiter, 0)
+			length = undefinedLength
+		}
+	case e.Fragments != nil:
 		for _, f := range e.Fragments {
-			value = appendHeader(value, item, uint32(len(f)))
+			value = appendHeader(value, item, uint32(len(f)+len(f)%2))
 			value = append(value, f...)
+			if len(f)%2 != 0 {
+				value = append(value, 0)
+			}
 		}
 		value = appendHeader(value, sequenceDelimiter, 0)
 		length = undefinedLength
+	case len(value)%2 != 0:
+		value = append(value[:len(value):len(value)], k.pad)
+		length++
 	}
-	if len(value)%2 != 0 {
-		return nil, fmt.Errorf("dicom: %v has an odd length of %d", e.Tag, len(value))
-	}
-	k := kinds[e.VR]
 	switch {
 	case implicit:
 		to = appendHeader(to, e.Tag, length)
@@ -52,8 +69,11 @@ func (e *Element) append(to []byte, implicit bool) ([]byte, error) {
 		to = append(to, e.VR...)
 		to = append(to, 0, 0)
 		to = binary.LittleEndian.AppendUint32(to, length)
-	case len(value) > 0xFFFF:
-		return nil, fmt.Errorf("dicom: %v of %s has %d bytes, at most 65535 can be written", e.Tag, e.VR, len(value))
+	case len(value) > 0xFFFF: // comes from implicit VR; written as unknown then (PS3.5, 6.2.2)
+		to = appendTag(to, e.Tag)
+		to = append(to, UN...)
+		to = append(to, 0, 0)
+		to = binary.LittleEndian.AppendUint32(to, length)
 	default:
 		to = appendTag(to, e.Tag)
 		to = append(to, e.VR...)

@@ -38,23 +38,26 @@ func Parse(data []byte, limits Limits) (*File, error) {
 	}
 	f := &File{}
 	base := int64(len(data) - len(rest))
-	if !(len(rest) >= 8 && rest[0] == 2 && rest[1] == 0) {
-		if len(rest) < len(data) {
-			return nil, &SyntaxError{Offset: base, Reason: "the file meta information is missing"}
-		}
-		if f.Syntax = guess(data); f.Syntax == "" {
-			return nil, ErrNotDICOM
-		}
-	} else {
-		p := newParser(rest, ExplicitLittleEndian, limits)
-		p.base = base
-		if err := p.meta(&f.Meta); err != nil {
+	if len(rest) >= 8 && rest[0] == 2 && rest[1] == 0 {
+		few := limits
+		few.Elements = min(few.Elements, 256)
+		p := newParser(rest, ExplicitLittleEndian, few)
+		p.base, p.meta = base, true
+		meta, err := p.all()
+		if err != nil {
 			return nil, err
 		}
-		if f.Syntax = f.Meta.String(TransferSyntaxUID); f.Syntax == "" {
-			return nil, &SyntaxError{Tag: TransferSyntaxUID, Offset: base + p.at, Reason: "missing"}
-		}
+		f.Meta = *meta
+		f.Syntax = f.Meta.String(TransferSyntaxUID)
 		rest, base = rest[p.at:], base+p.at
+	}
+	if f.Syntax == "" {
+		if f.Syntax = guess(rest); f.Syntax == "" {
+			if base == 0 {
+				return nil, ErrNotDICOM
+			}
+			return nil, &SyntaxError{Tag: TransferSyntaxUID, Offset: base, Reason: "missing, and what follows the file meta information is no data set"}
+		}
 	}
 	if f.Syntax == DeflatedLittleEndian {
 		var err error
@@ -66,25 +69,10 @@ func Parse(data []byte, limits Limits) (*File, error) {
 	p := newParser(rest, f.Syntax, limits)
 	p.base = base
 	var err error
-	f.Dataset, err = p.all()
-	return f, err
-}
-
-// meta parses elements as long as they are of group 0002.
-func (p *parser) meta(d *Dataset) error {
-	for p.rest() >= 8 && p.tag().Group() == 2 {
-		at := p.at
-		h, err := p.header(int64(len(p.data)))
-		if err != nil {
-			return err
-		}
-		e, err := p.element(h, at, int64(len(p.data)), 0)
-		if err != nil {
-			return err
-		}
-		d.add(e)
+	if f.Dataset, err = p.all(); err != nil {
+		return nil, err
 	}
-	return nil
+	return f, nil
 }
 
 // guess recognises the transfer syntax of a bare data set by its first element, "" for what is none.
@@ -92,11 +80,11 @@ func guess(data []byte) string {
 	if len(data) < 8 {
 		return ""
 	}
-	vr := VR(data[4:6])
+	known := byLetters[[2]byte(data[4:])] != nil
 	switch {
-	case data[0] == 8 && data[1] == 0 && vr.Known():
+	case data[0] == 8 && data[1] == 0 && known:
 		return ExplicitLittleEndian
-	case data[0] == 0 && data[1] == 8 && vr.Known():
+	case data[0] == 0 && data[1] == 8 && known:
 		return ExplicitBigEndian
 	case data[0] == 8 && data[1] == 0:
 		return ImplicitLittleEndian
@@ -104,16 +92,22 @@ func guess(data []byte) string {
 	return ""
 }
 
-// inflate inflates a deflated data set (PS3.5, A.5) of at most so many bytes.
+// inflate inflates a deflated data set (PS3.5, A.5) of at most so many bytes. It does so twice: before it is known how long
+// it gets, nothing is kept.
 func inflate(data []byte, most int64) ([]byte, error) {
 	r := flate.NewReader(bytes.NewReader(data))
 	defer r.Close()
-	out, err := io.ReadAll(io.LimitReader(r, most+1))
+	n, err := io.Copy(io.Discard, io.LimitReader(r, most+1))
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: deflated data: %w", ErrDamaged, err)
-	case int64(len(out)) > most:
+	case n > most:
 		return nil, fmt.Errorf("%w: it inflates to more than %d bytes", ErrDamaged, most)
 	}
-	return out, nil
+	out := make([]byte, n)
+	if err := r.(flate.Resetter).Reset(bytes.NewReader(data), nil); err != nil {
+		return nil, err
+	}
+	_, err = io.ReadFull(r, out)
+	return out, err
 }

@@ -1,6 +1,8 @@
 package dicom
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -32,7 +34,8 @@ func (e *SyntaxError) Is(target error) bool { return target == ErrDamaged }
 type Limits struct {
 	// Depth is how deep sequences may lie in each other: 16.
 	Depth int
-	// Elements is how many elements and items there may be in all: 65536.
+	// Elements is how many elements and items there may be in all: 65536. However high it is, there may be no more than
+	// 8192 and one for every 32 bytes: what is parsed then takes at most four times its bytes, and 1 MiB.
 	Elements int
 	// Inflated is how many bytes a deflated data set may have: 256 MiB.
 	Inflated int64
@@ -72,21 +75,33 @@ func ParseDataset(data []byte, syntax string, limits Limits) (*Dataset, error) {
 	return newParser(data, syntax, limits).all()
 }
 
+// parser goes over the bytes twice: once to find every fault and to count, and once more to make the elements, in memory of
+// the size that is then known.
 type parser struct {
 	data     []byte
 	at       int64 // the next byte
 	base     int64 // offset of data in the file
+	tail     int64 // from here on there are only zeros
 	order    binary.ByteOrder
 	implicit bool
+	meta     bool // only elements of group 0002
 	limits   Limits
-	left     int // elements that there may still be
+	left     int // elements and items that there may still be
+
+	counting bool
+	count    int       // elements
+	slab     []Element // those of open data sets at its beginning, those of complete ones at its end
+	open     int
+	done     int
 }
 
 func newParser(data []byte, syntax string, limits Limits) *parser {
-	p := &parser{data: data, order: binary.LittleEndian, implicit: syntax == ImplicitLittleEndian, limits: limits, left: limits.Elements}
+	limits.Elements = min(limits.Elements, 8192+len(data)/32)
+	p := &parser{data: data, order: binary.LittleEndian, implicit: syntax == ImplicitLittleEndian, limits: limits}
 	if syntax == ExplicitBigEndian {
 		p.order = binary.BigEndian
 	}
+	p.tail = int64(len(bytes.TrimRight(data, "\x00")))
 	return p
 }
 
@@ -94,25 +109,39 @@ func (p *parser) fail(tag Tag, at int64, format string, args ...any) error {
 	return &SyntaxError{Tag: tag, Offset: p.base + at, Reason: fmt.Sprintf(format, args...)}
 }
 
-func (p *parser) rest() int64 { return int64(len(p.data)) - p.at }
-
-// all parses to the end of the bytes.
+// all parses to the end of the bytes or, where only the file meta information is asked for, of that.
 func (p *parser) all() (*Dataset, error) {
+	end := int64(len(p.data))
+	p.settle(end)
+	p.counting, p.left = true, p.limits.Elements
+	if err := p.elements(nil, end, 0, false); err != nil {
+		return nil, err
+	}
+	p.slab = make([]Element, p.count)
+	p.at, p.counting, p.left, p.done = 0, false, p.limits.Elements, p.count
 	d := new(Dataset)
-	err := p.elements(d, int64(len(p.data)), 0, false)
-	return d, err
+	if err := p.elements(d, end, 0, false); err != nil {
+		return nil, err
+	}
+	d.inherit("")
+	return d, nil
 }
 
 // elements parses elements up to end or, where delimited, to an item delimiter.
 func (p *parser) elements(d *Dataset, end int64, depth int, delimited bool) error {
+	first := p.open
 	for p.at < end {
+		if depth == 0 && (p.at >= p.tail || p.meta && end-p.at >= 8 && p.tag().Group() != 2) {
+			break // zeros after the data set fill a file up
+		}
 		at := p.at
 		h, err := p.header(end)
 		if err != nil {
 			return err
 		}
 		if h.tag == itemDelimiter && delimited {
-			return nil
+			delimited = false
+			break
 		}
 		if h.tag.Group() == item.Group() {
 			return p.fail(h.tag, at, "a delimiter where an element was expected")
@@ -121,60 +150,62 @@ func (p *parser) elements(d *Dataset, end int64, depth int, delimited bool) erro
 		if err != nil {
 			return err
 		}
-		d.add(e)
+		if p.counting {
+			p.count++
+			continue
+		}
+		p.slab[p.open] = e
+		p.open++
 	}
 	if delimited {
 		return p.fail(itemDelimiter, p.at, "missing: the data ends within an item")
 	}
+	if !p.counting {
+		p.close(d, first)
+	}
 	return nil
 }
 
-// elementHeader is what stands before an element's value.
-type elementHeader struct {
-	tag    Tag
-	vr     VR
-	length uint32
+// close makes the open elements from first on those of a data set.
+func (p *parser) close(d *Dataset, first int) {
+	list := inOrder(p.slab[first:p.open])
+	p.open = first
+	end := p.done
+	p.done -= len(list)
+	copy(p.slab[p.done:end], list) // may overlap
+	d.elements = p.slab[p.done:end:end]
 }
 
-func (p *parser) tag() Tag {
-	return NewTag(p.order.Uint16(p.data[p.at:]), p.order.Uint16(p.data[p.at+2:]))
+// inOrder sorts elements by their tags. Tags out of order are tolerated, as other readers do; the last of several that are
+// the same is kept.
+func inOrder(list []Element) []Element {
+	rising := true
+	for i := 1; i < len(list) && rising; i++ {
+		rising = list[i-1].Tag < list[i].Tag
+	}
+	if rising {
+		return list
+	}
+	slices.SortStableFunc(list, func(a, b Element) int { return cmp.Compare(a.Tag, b.Tag) })
+	n := 0
+	for i := range list {
+		if n > 0 && list[n-1].Tag == list[i].Tag {
+			n--
+		}
+		list[n] = list[i]
+		n++
+	}
+	return list[:n]
+}
+
+func (p *parser) tag() Tag { return p.tagAt(p.at) }
+
+func (p *parser) tagAt(at int64) Tag {
+	return NewTag(p.order.Uint16(p.data[at:]), p.order.Uint16(p.data[at+2:]))
 }
 
 // NewTag makes a tag of its two numbers.
 func NewTag(group, element uint16) Tag { return Tag(group)<<16 | Tag(element) }
-
-func (p *parser) header(end int64) (elementHeader, error) {
-	var h elementHeader
-	at := p.at
-	if end-at < 8 {
-		return h, p.fail(0, at, "%d bytes left, an element begins with at least 8", end-at)
-	}
-	if p.left--; p.left < 0 {
-		return h, p.fail(0, at, "more than %d elements", p.limits.Elements)
-	}
-	h.tag = p.tag()
-	p.at += 4
-	if p.implicit || h.tag.Group() == item.Group() {
-		h.vr, h.length = dictionaryVR(h.tag), p.order.Uint32(p.data[p.at:])
-		p.at += 4
-		return h, nil
-	}
-	h.vr = VR(p.data[p.at : p.at+2])
-	k, ok := kinds[h.vr]
-	switch {
-	case !ok:
-		return h, p.fail(h.tag, at, "value representation %q is unknown", string(h.vr))
-	case !k.long:
-		h.length = uint32(p.order.Uint16(p.data[p.at+2:]))
-		p.at += 4
-	case end-at < 12:
-		return h, p.fail(h.tag, at, "cut short before its length")
-	default:
-		h.length = p.order.Uint32(p.data[p.at+4:])
-		p.at += 8
-	}
-	return h, nil
-}
 
 // element parses the value of an element whose header has been read.
 func (p *parser) element(h elementHeader, at, end int64, depth int) (Element, error) {
@@ -182,13 +213,17 @@ func (p *parser) element(h elementHeader, at, end int64, depth int) (Element, er
 	var err error
 	switch {
 	case h.length == undefinedLength && h.tag == PixelData:
+		if e.VR != OW {
+			e.VR = OB
+		}
 		e.Fragments, err = p.fragments(end)
 	case h.length == undefinedLength && h.vr == UN && !p.implicit:
-		// Whoever did not know the element took it over as it was, in implicit VR (PS3.5, 6.2.2).
-		p.implicit = true
+		// Whoever did not know the element took it over as it was, in implicit VR little endian (PS3.5, 6.2.2).
+		order := p.order
+		p.implicit, p.order = true, binary.LittleEndian
 		e.VR = SQ
 		e.Items, err = p.items(h.tag, at, end, true, depth)
-		p.implicit = false
+		p.implicit, p.order = false, order
 	case h.length == undefinedLength && (h.vr == SQ || h.vr == UN):
 		e.VR = SQ
 		e.Items, err = p.items(h.tag, at, end, true, depth)
@@ -201,7 +236,7 @@ func (p *parser) element(h elementHeader, at, end int64, depth int) (Element, er
 	default:
 		e.Value = p.data[p.at : p.at+int64(h.length) : p.at+int64(h.length)]
 		p.at += int64(h.length)
-		if unit := kinds[h.vr].unit; p.order == binary.BigEndian && unit > 1 {
+		if unit := kinds[h.vr].unit; p.order == binary.BigEndian && unit > 1 && !p.counting {
 			e.Value = swapped(e.Value, unit)
 		}
 	}
@@ -233,19 +268,25 @@ func (p *parser) items(sequence Tag, at, end int64, delimited bool, depth int) (
 			return items, nil
 		case h.tag != item:
 			return nil, p.fail(h.tag, start, "found within sequence %v, where an item was expected", sequence)
+		case h.length != undefinedLength && int64(h.length) > end-p.at:
+			return nil, p.fail(sequence, start, "an item's length is %d, and %d bytes are left", h.length, end-p.at)
 		}
-		d := new(Dataset)
-		if h.length == undefinedLength {
-			err = p.elements(d, end, depth, true)
-		} else if int64(h.length) > end-p.at {
-			err = p.fail(sequence, start, "an item's length is %d, and %d bytes are left", h.length, end-p.at)
-		} else {
-			err = p.elements(d, p.at+int64(h.length), depth, false)
+		var d *Dataset
+		if !p.counting {
+			d = new(Dataset)
+			items = append(items, d)
 		}
+		last := end
+		if h.length != undefinedLength {
+			last = p.at + int64(h.length)
+		}
+		implicit := p.implicit
+		p.settleItem(last)
+		err = p.elements(d, last, depth, h.length == undefinedLength)
+		p.implicit = implicit
 		if err != nil {
 			return nil, err
 		}
-		items = append(items, d)
 	}
 	if delimited {
 		return nil, p.fail(sequence, at, "the data ends within the sequence")
@@ -256,14 +297,14 @@ func (p *parser) items(sequence Tag, at, end int64, delimited bool, depth int) (
 // fragments parses encapsulated pixel data (PS3.5, A.4).
 func (p *parser) fragments(end int64) ([][]byte, error) {
 	var list [][]byte
-	for {
+	for n := 0; ; n++ {
 		at := p.at
 		h, err := p.header(end)
 		switch {
 		case err != nil:
 			return nil, err
 		case h.tag == sequenceDelimiter:
-			if len(list) < 2 {
+			if n < 2 {
 				return nil, p.fail(PixelData, at, "encapsulated, without a fragment")
 			}
 			return list, nil
@@ -272,7 +313,9 @@ func (p *parser) fragments(end int64) ([][]byte, error) {
 		case int64(h.length) > end-p.at:
 			return nil, p.fail(PixelData, at, "a fragment's length is %d, and %d bytes are left", h.length, end-p.at)
 		}
-		list = append(list, p.data[p.at:p.at+int64(h.length):p.at+int64(h.length)])
+		if !p.counting {
+			list = append(list, p.data[p.at:p.at+int64(h.length):p.at+int64(h.length)])
+		}
 		p.at += int64(h.length)
 	}
 }

@@ -15,7 +15,7 @@ func (d *Dataset) Strings(tag Tag) []string {
 		return nil
 	}
 	if e.VR == LT || e.VR == ST || e.VR == UT || e.VR == UR {
-		return []string{trim(d.text(e))}
+		return []string{strings.TrimRight(d.text(e), " \x00")} // leading blanks mean something (PS3.5, 6.2)
 	}
 	values := strings.Split(d.text(e), `\`)
 	for i, v := range values {
@@ -63,6 +63,13 @@ func (d *Dataset) Ints(tag Tag) (values []int, ok bool) {
 				n = int(int32(n))
 			}
 			values = append(values, n)
+		}
+	case AT:
+		if len(e.Value)%4 != 0 {
+			return nil, false
+		}
+		for v := e.Value; len(v) > 0; v = v[4:] {
+			values = append(values, int(NewTag(binary.LittleEndian.Uint16(v), binary.LittleEndian.Uint16(v[2:]))))
 		}
 	case IS, DS:
 		for _, s := range d.Strings(tag) {

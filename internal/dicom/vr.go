@@ -60,6 +60,21 @@ var kinds = map[VR]kind{
 	SQ: {long: true}, UN: {long: true},
 }
 
+// representation is a representation and how its values are stored.
+type representation struct {
+	VR
+	kind
+}
+
+// byLetters has the representations by their two letters, so that looking one up makes no string.
+var byLetters = func() map[[2]byte]*representation {
+	all := map[[2]byte]*representation{}
+	for vr, k := range kinds {
+		all[[2]byte{vr[0], vr[1]}] = &representation{vr, k}
+	}
+	return all
+}()
+
 // Known tells whether the standard has this representation.
 func (v VR) Known() bool {
 	_, ok := kinds[v]

@@ -20,6 +20,7 @@ type Answer struct {
 	Calibration    *SiteCalibration   `json:"calibration"`
 	Gate           *GateAnswer        `json:"gate"`
 	Input          InputAnswer        `json:"input"`
+	DICOM          *DICOMAnswer       `json:"dicom"`
 	Steps          *int               `json:"steps"`
 	Spikes         *SpikesAnswer      `json:"spikes"`
 	Board          *BoardAnswer       `json:"board"`
@@ -113,6 +114,7 @@ func (e *Entry) Answer(p Prediction) Answer {
 		Prevalence:     p.Prevalence,
 		Gate:           p.GateAnswer(),
 		Input:          InputAnswer{p.Input.Format, p.Input.Width, p.Input.Height, p.Warnings},
+		DICOM:          newDICOM(p.Film),
 		Notice:         e.Notice(),
 	}
 	if p.Probabilities != nil { // for fewer steps, the place has none

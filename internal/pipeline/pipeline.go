@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/spikeray/spikeray/internal/dicom/film"
 	"github.com/spikeray/spikeray/internal/drift"
 	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/radiograph"
@@ -55,6 +56,8 @@ type Prediction struct {
 	// when the error is a [*RefusedError].
 	Gate  *model.GateResult
 	Input Input
+	// Film is what may be told of a DICOM film, nil for other pictures.
+	Film *film.Facts
 	// Look is measured only for a model with a reference.
 	Look drift.Look
 	// Warnings tell what was unusual about the picture or the way the network
@@ -115,6 +118,10 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 		return out, err
 	}
 	out.Input = Input{Format: picture.Format, Width: picture.Width, Height: picture.Height}
+	if header.Film != nil {
+		facts := header.Film.Facts(picture.Shown)
+		out.Film = &facts
+	}
 	if opt.Decoded != nil {
 		opt.Decoded(picture)
 	}
@@ -135,6 +142,9 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 	}
 
 	out.Warnings = append([]string{}, picture.Warnings...)
+	if err := out.askFilm(description, header.Film, opt.Gate); err != nil {
+		return out, err
+	}
 	if err := out.askGate(ctx, m, pixels, opt.Gate); err != nil {
 		out.Timing.Infer = lap()
 		return out, err
@@ -186,13 +196,16 @@ func (p *Prediction) askGate(ctx context.Context, m *model.Model, pixels []uint8
 	if err != nil || p.Gate == nil || p.Gate.Accepted {
 		return err
 	}
+	p.warnPolarity()
 	doubt := doubt(m.Description().Gate, p.Gate)
 	if mode == GateRefuse {
 		return &RefusedError{doubt}
 	}
-	p.Warnings = append(p.Warnings, "gate: "+doubt+"; its answer may mean nothing")
+	p.Warnings = append(p.Warnings, "gate: "+doubt+mayMeanNothing)
 	return nil
 }
+
+const mayMeanNothing = "; its answer may mean nothing"
 
 // prepared is the memory of prepared pictures, which nobody keeps beyond the prediction.
 var prepared = sync.Pool{New: func() any { return new([]uint8) }}

@@ -58,9 +58,6 @@ var foreign = []signature{
 
 // foreignFormat names what a file is that is not decoded here, or returns "".
 func foreignFormat(data []byte) string {
-	if isDICOM(data) {
-		return "DICOM"
-	}
 	if brand := isoBrand(data); brand != "" {
 		return brand
 	}

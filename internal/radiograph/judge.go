@@ -64,7 +64,7 @@ func (h header) warnings(s seen) []string {
 	if s.damage != "" {
 		warn("damaged: %s; the picture may not be the one that was sent", s.damage)
 	}
-	if h.orientation > 1 {
+	if h.orientation > 1 && h.film == nil {
 		warn("orientation: EXIF orientation %d applied, which is unusual: radiographs do not come from cameras", h.orientation)
 	}
 	// A stray sample is noise; a label drawn in colour is not.

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"slices"
 
 	"github.com/spikeray/spikeray/internal/dicom/film"
 	"github.com/spikeray/spikeray/internal/radiograph/lumajpeg"
@@ -84,7 +85,7 @@ type Picture struct {
 	// 8-bit picture, scaled to the full range, and an *image.Gray otherwise, upright: an orientation in the file's EXIF data has been
 	// applied. Its bounds start at the origin.
 	Image image.Image
-	// Format is the file's format: "jpeg", "png", "bmp", "tiff" or "webp".
+	// Format is the file's format: "jpeg", "png", "bmp", "dicom", "tiff" or "webp".
 	Format string
 	// Width and Height are the size in pixels as stored, before orientation.
 	Width, Height int
@@ -97,10 +98,13 @@ type Picture struct {
 	Reduced int
 	// Warnings say what was noticed about the picture or done to it, each a code,
 	// a colon and a sentence: "alpha", "aspect", "colour", "contrast",
-	// "damaged", "depth", "orientation", "pages", "small". "damaged" says that a file could be
+	// "damaged", "depth", "orientation", "pages", "small", and of DICOM files also "burned-in", "for-processing", "lossy",
+	// "padding", "polarity", "window". "damaged" says that a file could be
 	// read to its end but holds more than it should, so that the picture may not be the one
 	// that was sent.
 	Warnings []string
+	// Shown is how a DICOM file's samples became greys, without its Image; nil for other formats.
+	Shown *film.Shown
 }
 
 // Release lets a later picture have the memory of this one. It may be called once, after the last use of Image, or not at
@@ -135,6 +139,7 @@ type header struct {
 	storedBits    int            // bits of a sample where these are 9 to 15, else 0
 	fileBits      int            // significant bits of 16-bit samples as the file states them, else 0
 	jpeg          *lumajpeg.File // of JPEG files
+	film          *film.Film     // of DICOM files
 }
 
 func (h header) told() told { return told{caller: h.bits, stored: h.storedBits, file: h.fileBits} }
@@ -148,6 +153,7 @@ type decoded struct {
 	reduced int // 2, 4 or 8 when grey is that much smaller than the picture, else 0
 	// inverted says of 16-bit samples that 0 is white; their depth is settled first.
 	inverted bool
+	shown    *film.Shown // of DICOM files, whose greys are settled
 }
 
 // bytesPerPixel is the memory that decoding may take for each pixel of
@@ -197,7 +203,7 @@ func Inspect(data []byte, limits Limits) (Header, error) {
 	if h.work == 0 {
 		h.work = usualWork*h.pixels() + int64(len(data))
 	}
-	return Header{Format: c.name, Width: h.width, Height: h.height, Memory: h.memory, Work: h.work, codec: c, header: h}, nil
+	return Header{Format: c.name, Width: h.width, Height: h.height, Memory: h.memory, Work: h.work, Film: h.film, codec: c, header: h}, nil
 }
 
 // usualWork is the nanoseconds that decoding a pixel takes where a codec knows no better.
@@ -230,8 +236,10 @@ func (h Header) Decode(ctx context.Context, data []byte) (*Picture, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Format, err)
 	}
-	if err := d.settle(ctx, h.header.told()); err != nil {
-		return nil, fmt.Errorf("%s: %w", h.Format, err)
+	if d.shown == nil {
+		if err := d.settle(ctx, h.header.told()); err != nil {
+			return nil, fmt.Errorf("%s: %w", h.Format, err)
+		}
 	}
 	if err := checkContrast(d.grey, &d.seen); err != nil {
 		return nil, fmt.Errorf("%s: %w", h.Format, err)
@@ -240,12 +248,18 @@ func (h Header) Decode(ctx context.Context, data []byte) (*Picture, error) {
 	if turned != d.grey {
 		pixels.Release(d.grey)
 	}
-	return &Picture{
+	p := &Picture{
 		Image:  turned,
 		Format: h.Format, Width: h.Width, Height: h.Height,
 		Reduced:  max(d.reduced, 1),
 		Warnings: h.header.warnings(d.seen),
-	}, nil
+	}
+	if d.shown != nil {
+		p.Shown = d.shown
+		p.Shown.Image = nil
+		p.Warnings = slices.Concat(h.Film.Warnings(), d.shown.Warnings, p.Warnings)
+	}
+	return p, nil
 }
 
 // interruptible is a reader of data that fails when ctx has ended, for decoders that know

@@ -108,11 +108,3 @@ func TestOtherPictures(t *testing.T) {
 		}
 	}
 }
-
-func TestDICOMIsNamed(t *testing.T) {
-	for _, path := range files(t, filepath.Join(shared(t, "dicom"), "*", "*.dcm")) {
-		if _, err := Decode(context.Background(), read(t, path), Limits{}); !errors.Is(err, ErrUnknownFormat) || !strings.Contains(err.Error(), "DICOM") {
-			t.Errorf("%s: %v", filepath.Base(path), err)
-		}
-	}
-}

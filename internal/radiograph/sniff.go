@@ -3,6 +3,8 @@ package radiograph
 import (
 	"bytes"
 	"fmt"
+
+	"github.com/spikeray/spikeray/internal/dicom"
 )
 
 // signature recognises a format by bytes at a fixed place.
@@ -54,6 +56,9 @@ func sniff(data []byte, limits Limits) (*codec, error) {
 		return nil, fmt.Errorf("%w: no bytes", ErrNotPicture)
 	}
 	// DICOM first: its preamble of 128 bytes may imitate another format.
+	if dicom.Sniff(data) {
+		return &dicomCodec, nil
+	}
 	if name := foreignFormat(data); name != "" {
 		return nil, fmt.Errorf("%w: this is %s", ErrUnknownFormat, name)
 	}
@@ -82,7 +87,7 @@ const nearStart = 64
 
 // none says that a file is of none of the formats that are decoded.
 func (l Limits) none() string {
-	formats := "neither JPEG, PNG"
+	formats := "neither DICOM, JPEG, PNG"
 	if l.TIFF {
 		formats += ", TIFF"
 	}

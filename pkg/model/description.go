@@ -22,6 +22,7 @@ type Description struct {
 	Version     string          `json:"version"`
 	Summary     string          `json:"summary"`
 	Population  string          `json:"population,omitempty"` // whom the model is made for; answers carry it in their notice
+	Ages        *[2]int         `json:"ages,omitempty"`       // the youngest and the oldest that it is made for, in whole years; nil if it does not say
 	Labels      []string        `json:"labels"`
 	Positive    string          `json:"positive"`
 	Preparation Preparation     `json:"preparation"`
@@ -100,6 +101,7 @@ const (
 	maxProvenance = 64 << 10
 	maxDepth      = 64 // of objects and arrays in one another, in the provenance
 	maxText       = 1024
+	maxAge        = 150
 )
 
 var (
@@ -149,6 +151,8 @@ func (d *Description) check() error {
 		return formatError("summary", "must be one line of at most %d bytes", maxText)
 	case len(d.Population) > maxText || strings.ContainsFunc(d.Population, unicode.IsControl):
 		return formatError("population", "must be one line of at most %d bytes", maxText)
+	case d.Ages != nil && (d.Ages[0] < 0 || d.Ages[1] > maxAge || d.Ages[0] > d.Ages[1]):
+		return formatError("ages", "%d to %d, must be two numbers from 0 to %d, the lower first", d.Ages[0], d.Ages[1], maxAge)
 	case !slices.Contains(d.Labels, d.Positive):
 		return formatError("positive", "%.80q is not one of the labels", d.Positive)
 	case len(d.Training) > maxProvenance:

@@ -177,6 +177,8 @@ func TestDecodeRefusesSpoiledDescriptions(t *testing.T) {
 		"summary":             {set("summary", strings.Repeat("a", 2000)), "summary"},
 		"population too long": {set("population", strings.Repeat("a", 2000)), "population"},
 		"population of lines": {set("population", "children\nadults"), "population"},
+		"ages that fall":      {set("ages", []int{5, 1}), "ages"},
+		"ages above 150":      {set("ages", []int{0, 151}), "ages"},
 		"one label":           {set("labels", []string{"PNEUMONIA"}), "labels"},
 		"label twice":         {set("labels", []string{"PNEUMONIA", "PNEUMONIA"}), "labels"},
 		"positive":            {set("positive", "HEALTHY"), "positive"},

@@ -22,6 +22,7 @@ POPULATION = (
     "often than it tells. "
     "Not for adults: it calls most healthy ones ill."
 )
+AGES = (1, 5)  # in whole years, both of them included
 CREDIT = (
     "Kermany, Zhang, Goldbaum (2018), Labeled Optical Coherence Tomography (OCT) and Chest X-Ray Images for "
     "Classification, Mendeley Data, doi 10.17632/rscbjbr9sj.2, CC BY 4.0"

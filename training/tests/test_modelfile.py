@@ -167,6 +167,8 @@ WRONG = [
     (put(["name"], "Small"), "name"),
     (put(["version"], "1"), "version"),
     (put(["population"], "a\nb"), "population"),
+    (put(["ages"], [5, 1]), "ages"),
+    (put(["ages"], [1]), "ages"),
     (put(["labels"], ["A", "A"]), "labels"),
     (put(["labels"], ["A", "B", "C"]), "labels"),
     (put(["positive"], "C"), "positive"),

@@ -1,9 +1,47 @@
-// Package film reads radiographs that come as DICOM objects: what a film says of itself, and its pixels.
+// Package film reads radiographs that are DICOM objects: it says which objects are films at all, decodes their pixels to
+// the greys that a viewer would show, and tells what a film says of itself.
 package film
 
 import (
+	"errors"
+	"fmt"
+
 	"github.com/spikeray/spikeray/internal/dicom"
 )
+
+// What can be wrong with an object, for errors.Is; the errors are of type [*Error]. They name tags, UIDs of transfer syntaxes and classes, the modality and
+// the numbers of the image module, and never another value of the object.
+var (
+	// ErrDamaged reports an object that is damaged, cut short, contradicts itself or holds no picture.
+	ErrDamaged = errors.New("not a picture")
+	// ErrTooLarge reports an object that takes more memory than is allowed.
+	ErrTooLarge = errors.New("too large")
+	// ErrUnsupported reports pixels in a form that is not read here.
+	ErrUnsupported = errors.New("not supported")
+	// ErrNotRadiograph reports an object that is sound but of another kind.
+	ErrNotRadiograph = errors.New("not a radiograph")
+)
+
+// Error says what is wrong with an object.
+type Error struct {
+	// Kind is one of this package's errors.
+	Kind error
+	// Reason says more: what was wrong and what would be right.
+	Reason string
+}
+
+func (e *Error) Error() string { return e.Kind.Error() + ": " + e.Reason }
+func (e *Error) Unwrap() error { return e.Kind }
+
+func fail(kind error, format string, args ...any) error {
+	return &Error{kind, fmt.Sprintf(format, args...)}
+}
+
+// Limits bound what is opened. The zero value stands for the defaults.
+type Limits struct {
+	// Inflated is how many bytes a deflated data set may have: 256 MiB.
+	Inflated int64
+}
 
 // Film is a radiograph as a DICOM object.
 type Film struct {
@@ -11,7 +49,37 @@ type Film struct {
 	Syntax string
 	// Dataset is all of the object; values alias the file's bytes. It has patient data.
 	Dataset *dicom.Dataset
+
+	image imageModule
+	frame frame
+	says  says
 }
+
+// maxElements is how many elements a film may have. Films have some hundreds.
+const maxElements = 1 << 14
+
+// Open reads the headers of a DICOM file with one film. Pixels are not decoded. Errors wrap one of this package's.
+func Open(data []byte, limits Limits) (*Film, error) {
+	file, err := dicom.Parse(data, dicom.Limits{Elements: maxElements, Inflated: limits.Inflated})
+	if err != nil {
+		return nil, fail(ErrDamaged, "%v", err)
+	}
+	f := &Film{Syntax: file.Syntax, Dataset: file.Dataset}
+	if err := f.checkKind(file.Meta.String(dicom.MediaStorageSOPClassUID)); err != nil {
+		return nil, err
+	}
+	if f.image, err = readImageModule(f.Dataset); err != nil {
+		return nil, err
+	}
+	if f.frame, err = f.openFrame(); err != nil {
+		return nil, err
+	}
+	f.says = f.read()
+	return f, nil
+}
+
+// Size is the film's width and height in pixels, as stored.
+func (f *Film) Size() (width, height int) { return f.image.columns, f.image.rows }
 
 // SOPClass is the UID of the object's class.
 func (f *Film) SOPClass() string { return f.Dataset.String(dicom.SOPClassUID) }
@@ -21,3 +89,6 @@ func (f *Film) SOPInstance() string { return f.Dataset.String(dicom.SOPInstanceU
 
 // Study is the UID of the study that the object belongs to.
 func (f *Film) Study() string { return f.Dataset.String(dicom.StudyInstanceUID) }
+
+// Series is the UID of the series that the object belongs to.
+func (f *Film) Series() string { return f.Dataset.String(dicom.SeriesInstanceUID) }

@@ -39,6 +39,7 @@ def ship(root, out, version, pictures=None) -> list[pathlib.Path]:
             summary=WHAT[name][0],
             reduced_decoding=name in REDUCED_DECODING,
             population=data.POPULATION,
+            ages=data.AGES,
         )
         path.with_suffix(".md").write_text(card(name, version, run, found))
         written.append(path)

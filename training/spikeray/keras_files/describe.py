@@ -19,11 +19,13 @@ def write(
     scale=255,
     offset=0,
     population=None,
+    ages=None,
 ) -> bytes:
     """Writes the model file of (records, input shape (H, W, 1)), as `article.export.records_of` gives them.
 
     labels: in the order of the read-out's units; one sigmoid is the probability of the second. positive: one of them,
-    by default the second. scale, offset: the network is fed pixels / scale + offset. population: whom it is made for.
+    by default the second. scale, offset: the network is fed pixels / scale + offset. population: whom it is made for. ages: from which
+    to which age, in whole years.
     """
     records, (height, width, channels) = records_and_shape
     if channels != 1:
@@ -48,6 +50,7 @@ def write(
         version=version,
         summary=summary or f"{kind}: pneumonia in children's chest X-rays",
         population=population or None,
+        ages=ages,
         labels=tuple(labels),
         positive=labels[1] if positive is None else positive,
         preparation=preparation,

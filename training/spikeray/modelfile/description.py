@@ -8,6 +8,7 @@ from . import bounds
 from .decision import Calibration, Early, OperatingPoint, decision_fields, early_from_json
 from .layers import Layer, Neurons, layer_from_json
 from .limits import (
+    MAX_AGE,
     MAX_COUNT,
     MAX_GATE_LABELS,
     MAX_LABELS,
@@ -128,6 +129,7 @@ class Description(Part):
     version: str
     summary: str
     population: str | None = None
+    ages: tuple[int, int] | None = None
     labels: tuple[str, ...]
     positive: str
     preparation: Preparation
@@ -155,7 +157,7 @@ class Description(Part):
             "description",
             d,
             "format name version summary labels positive preparation layers",
-            "population training time calibration threshold operating_points early gate reference file_sha256",
+            "population ages training time calibration threshold operating_points early gate reference file_sha256",
         )
         if not isinstance(d["format"], int) or isinstance(d["format"], bool) or d["format"] != 1:
             raise ModelFileError("format", f"is {d['format']!r}, 1 is wanted")
@@ -183,6 +185,7 @@ class Description(Part):
             version=d["version"],
             summary=d["summary"],
             population=d.get("population"),
+            ages=_ages(d["ages"]) if "ages" in d else None,
             labels=labels,
             positive=d["positive"],
             preparation=preparation,
@@ -195,6 +198,14 @@ class Description(Part):
             **decision,
             order=tuple(d),
         )
+
+
+def _ages(ages: Any) -> tuple[int, int]:
+    """The youngest and the oldest that a model is made for, in whole years."""
+    if not isinstance(ages, list) or len(ages) != 2:
+        raise ModelFileError("ages", "two whole numbers are wanted")
+    oldest = whole("ages", ages[1], 0, MAX_AGE)
+    return whole("ages", ages[0], 0, oldest), oldest
 
 
 def _scale(field: str, value: Any) -> float:

@@ -6,6 +6,7 @@ MAX_FILE = 64 << 20
 MAX_HEADER = 1 << 20
 MAX_TENSORS = 512
 MAX_TRAINING = 64 << 10
+MAX_AGE = 150
 MAX_TEXT = 1024  # bytes of a line for people
 MAX_LAYERS = 256
 MAX_LABELS = 64

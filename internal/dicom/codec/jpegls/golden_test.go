@@ -1,0 +1,98 @@
+package jpegls
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/spikeray/spikeray/internal/dicom/codec"
+)
+
+// golden is a stream of testdata/golden.py, and what CharLS says of it.
+type golden struct {
+	Name                            string
+	Width, Height, Components, Bits int
+	SHA256                          string
+	stream                          []byte
+}
+
+func goldens(t testing.TB) []golden {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "golden.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []golden
+	if err := json.Unmarshal(text, &list); err != nil {
+		t.Fatal(err)
+	}
+	for i := range list {
+		if list[i].stream, err = os.ReadFile(filepath.Join("testdata", list[i].Name+".jls")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(list) < 57 {
+		t.Fatalf("%d goldens", len(list))
+	}
+	return list
+}
+
+func stream(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name+".jls"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// decode is the samples of a stream.
+func decode(data []byte) ([]uint16, error) {
+	h, err := Inspect(data)
+	if err != nil {
+		return nil, err
+	}
+	to := make([]uint16, h.Samples())
+	return to, Decode(context.Background(), data, to)
+}
+
+func digest(samples []uint16) string {
+	b := make([]byte, 0, 2*len(samples))
+	for _, v := range samples {
+		b = binary.LittleEndian.AppendUint16(b, v)
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func TestGoldens(t *testing.T) {
+	for _, g := range goldens(t) {
+		h, err := Inspect(g.stream)
+		if err != nil {
+			t.Errorf("%s: %v", g.Name, err)
+			continue
+		}
+		want := codec.Header{Width: g.Width, Height: g.Height, Components: g.Components, Bits: g.Bits}
+		least, memory, work := h.LeastBytes, h.Memory, h.Work
+		h.LeastBytes, h.Memory, h.Work = 0, 0, 0
+		if h != want {
+			t.Errorf("%s: %+v, want %+v", g.Name, h, want)
+		}
+		if least <= 0 || least > int64(len(g.stream)) || memory <= 0 || work <= 0 {
+			t.Errorf("%s: %d bytes at least, has %d; %d bytes of memory, %d ns", g.Name, least, len(g.stream), memory, work)
+		}
+		samples, err := decode(g.stream)
+		if err != nil {
+			t.Errorf("%s: %v", g.Name, err)
+			continue
+		}
+		if got := digest(samples); got != g.SHA256 {
+			t.Errorf("%s: other samples than CharLS decodes", g.Name)
+		}
+	}
+}
