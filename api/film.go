@@ -29,7 +29,17 @@ func (s *Server) Take(ctx context.Context, remote string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	return s.config.Delivery.Deliver(ctx, r)
+	return s.deliver(ctx, r)
+}
+
+// deliver hands a result to the delivery. What kept it from being put on its way, such as a full disk, may be over later.
+func (s *Server) deliver(ctx context.Context, r node.Result) error {
+	err := s.config.Delivery.Deliver(ctx, r)
+	if k, _ := problemOf(err); err != nil && k == internalError {
+		s.config.Log.Error("a result could not be put on its way", "error", err)
+		return errNotDelivered
+	}
+	return err
 }
 
 // errNoFilm is the error of [Server.Take] for what is no DICOM object.

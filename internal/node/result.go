@@ -28,7 +28,7 @@ type Result struct {
 // Delivery puts results on their way.
 type Delivery interface {
 	// Deliver returns nil once what is made of the result is where a crash cannot lose it. An error says that it is not;
-	// whoever sent the film should send it again.
+	// whoever sent the film should send it again. It goes into the log, so it names no patient.
 	Deliver(ctx context.Context, r Result) error
 	// Pictures tells whether results are to have a Picture.
 	Pictures() bool
