@@ -12,8 +12,7 @@ import (
 	"github.com/spikeray/spikeray/internal/dicom/codec"
 )
 
-// FuzzDecode looks for streams that panic, take long or much memory, or fail without saying why. A stream that decodes must
-// decode alike by the function for all coding parameters.
+// FuzzDecode looks for streams that panic, take long or much memory, or fail without saying why.
 func FuzzDecode(f *testing.F) {
 	for _, g := range goldens(f) {
 		if len(g.stream) < 2000 {
@@ -42,7 +41,7 @@ func FuzzDecode(f *testing.F) {
 		if h.Width < 1 || h.Height < 1 || h.Components < 1 || h.Components > maxComponents || h.Bits < 2 || h.Bits > 16 || h.Signed {
 			t.Fatalf("%+v", h)
 		}
-		if h.Samples() > 1<<22 {
+		if h.Samples() > 1<<20 {
 			return
 		}
 		to := make([]uint16, h.Samples())
@@ -70,6 +69,9 @@ func FuzzDecode(f *testing.F) {
 		most := slices.Max(to)
 		if int(most) >= 1<<h.Bits {
 			t.Fatalf("a sample of %d, of %d bits", most, h.Bits)
+		}
+		if slow, ok := general(data); ok && !slices.Equal(slow, to) {
+			t.Fatal("otherwise by the function for all coding parameters")
 		}
 		if more, err := decode(append(bytes.Clone(data), 0xff, 0xd9)); err != nil || !slices.Equal(more, to) {
 			t.Fatalf("otherwise with another end: %v", err)
