@@ -396,3 +396,23 @@ func TestEightBitsStayWhatTheyAre(t *testing.T) {
 		}
 	}
 }
+
+func TestAspects(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*dicom.Dataset)
+		want   float64
+	}{
+		"none":         {nil, 1},
+		"square":       {text(dicom.PixelSpacing, "0.143", "0.143"), 1},
+		"tall":         {text(dicom.PixelSpacing, "0.2", "0.1"), 2},
+		"of the plate": {text(dicom.ImagerPixelSpacing, "0.1", "0.2"), 0.5},
+		"a ratio":      {text(dicom.PixelAspectRatio, "3", "2"), 1.5},
+		"zero":         {text(dicom.PixelSpacing, "0.000", "0.000"), 1},
+		"absurd":       {text(dicom.PixelSpacing, "1000", "0.001"), 1},
+		"nonsense":     {text(dicom.PixelSpacing, "a", "b"), 1},
+	} {
+		if got := opened(t, c.change).Aspect(); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
