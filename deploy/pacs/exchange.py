@@ -49,6 +49,7 @@ def main():
             row("C-STORE of what is no chest film", f"storescu ends with {status}", "refused, and the server goes on", status != 0)
             status, body = stow(node.server.port, films(1, first=9, modality="RF"))
             row("STOW-RS of what is no chest film", f"{status}", "409", status == 409)
+            node.drained()
             before = by_dimse.count(), node.metric("spikeray_outbox_deliveries_total")
             node.storescu(one[0])
             stow(node.server.port, one)

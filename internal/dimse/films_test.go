@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,6 +45,11 @@ func TestRealFilmsArriveAsTheyWere(t *testing.T) {
 	peer := started(t, s)
 	for _, path := range films(t) {
 		sent := parsed(t, path)
+		for _, e := range slices.Clone(sent.Dataset.Elements()) {
+			if e.Tag.Element() == 0 {
+				sent.Dataset.Delete(e.Tag) // the length of a group is not sent
+			}
+		}
 		got.forget()
 		if err := Store(context.Background(), peer, sent); err != nil {
 			t.Errorf("%s: %v", filepath.Base(path), err)

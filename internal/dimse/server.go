@@ -204,7 +204,7 @@ func (s *Server) accept(l net.Listener) error {
 		switch {
 		case err == nil:
 			pause = 0
-			s.take(conn)
+			s.take(quickly(conn))
 			continue
 		case s.isClosed():
 			return nil
