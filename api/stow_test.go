@@ -24,8 +24,8 @@ import (
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
-// outbox is a delivery that keeps what it gets.
-type outbox struct {
+// delivered is a delivery that keeps what it gets.
+type delivered struct {
 	mu       sync.Mutex
 	results  []node.Result // whose films are gone: their bytes are used again
 	uids     []string
@@ -33,7 +33,7 @@ type outbox struct {
 	pictures bool
 }
 
-func (o *outbox) Deliver(_ context.Context, r node.Result) error {
+func (o *delivered) Deliver(_ context.Context, r node.Result) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.fail != nil {
@@ -47,7 +47,7 @@ func (o *outbox) Deliver(_ context.Context, r node.Result) error {
 	return nil
 }
 
-func (o *outbox) Pictures() bool { return o.pictures }
+func (o *delivered) Pictures() bool { return o.pictures }
 
 const testStudy = "1.2.826.0.1.3680043.8.498.77"
 
@@ -148,7 +148,7 @@ func readTold(t testing.TB, a answer) (out told) {
 func uidOf(number int) string { return fmt.Sprintf("1.2.826.0.1.3680043.8.498.%d", number) }
 
 func TestStoredFilmsAreAnsweredAndDelivered(t *testing.T) {
-	box := &outbox{pictures: true}
+	box := &delivered{pictures: true}
 	s := start(t, func(c *Config) { c.Delivery = box; c.Queue = NewQueue(2, 16) })
 	a := s.store("", chestFilm(t, 1, nil), chestFilm(t, 2, nil), chestFilm(t, 3, nil))
 	if got := readTold(t, a); a.status != 200 || !slices.Equal(got.stored, []string{uidOf(1), uidOf(2), uidOf(3)}) {
@@ -179,7 +179,7 @@ func TestStoredFilmsAreAnsweredAndDelivered(t *testing.T) {
 }
 
 func TestEveryStoredFilmFailsForItself(t *testing.T) {
-	box := &outbox{fail: func(r node.Result) error {
+	box := &delivered{fail: func(r node.Result) error {
 		if r.Film.SOPInstance() == uidOf(9) {
 			return errors.New("disk full, PLANTED^NAME")
 		}
@@ -240,7 +240,7 @@ func TestEveryStoredFilmFailsForItself(t *testing.T) {
 }
 
 func TestStoreRefusesWhatIsNoStoreRequest(t *testing.T) {
-	s := start(t, func(c *Config) { c.Delivery = &outbox{}; c.MaxImages, c.MaxRequestBytes = 2, 128<<10 })
+	s := start(t, func(c *Config) { c.Delivery = &delivered{}; c.MaxImages, c.MaxRequestBytes = 2, 128<<10 })
 	film := chestFilm(t, 1, nil)
 	body := relatedBody(film)
 	for name, c := range map[string]struct {
@@ -283,7 +283,7 @@ func TestStoreRefusesWhatIsNoStoreRequest(t *testing.T) {
 }
 
 func TestStoreTakesChunksAndClientsThatDoNotQuote(t *testing.T) {
-	box := &outbox{}
+	box := &delivered{}
 	s := start(t, func(c *Config) { c.Delivery = box })
 	for i, contentType := range []string{
 		"multipart/related; type=application/dicom; boundary=b", `Multipart/Related;boundary="b";type="application/dicom; transfer-syntax=1.2.840.10008.1.2.1"`,
@@ -304,7 +304,7 @@ func TestStoreTakesChunksAndClientsThatDoNotQuote(t *testing.T) {
 }
 
 func TestStoreIsAllOrNothingWhereTheQueueIsFull(t *testing.T) {
-	box := &outbox{}
+	box := &delivered{}
 	s := start(t, func(c *Config) { c.Delivery, c.Queue = box, NewQueue(1, 2) })
 	release := s.fillQueue()
 	a := s.store("", chestFilm(t, 1, nil), chestFilm(t, 2, nil))
@@ -327,7 +327,7 @@ func TestStoreIsThereOnlyWithADelivery(t *testing.T) {
 }
 
 func TestStoreIsRefusedWhileDraining(t *testing.T) {
-	s := start(t, func(c *Config) { c.Delivery = &outbox{} })
+	s := start(t, func(c *Config) { c.Delivery = &delivered{} })
 	s.server.predictions.shut()
 	if a := s.store("", chestFilm(t, 1, nil)); a.status != 503 || a.problem(t) != "draining" {
 		t.Errorf("%d %s", a.status, a.body)
@@ -336,7 +336,7 @@ func TestStoreIsRefusedWhileDraining(t *testing.T) {
 
 // A film that the gate refuses is not stored.
 func TestStoreGoesByTheGate(t *testing.T) {
-	box := &outbox{}
+	box := &delivered{}
 	s := start(t, func(c *Config) { c.Delivery, c.Gate = box, pipeline.GateRefuse })
 	a := s.store("", chestFilm(t, 1, func(d *dicom.Dataset) { d.SetStrings(dicom.BodyPartExamined, "HAND") }))
 	if got := readTold(t, a); a.status != 409 || got.failed[uidOf(1)] != dicomweb.Mismatch || len(box.results) != 0 {
@@ -346,7 +346,7 @@ func TestStoreGoesByTheGate(t *testing.T) {
 
 // This package's client and server understand each other.
 func TestClientStoresAtThisServer(t *testing.T) {
-	box := &outbox{}
+	box := &delivered{}
 	s := start(t, func(c *Config) { c.Delivery = box })
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -372,7 +372,7 @@ func (s *service) provokeStore(see func(method, path string, a answer)) {
 	s.t.Helper()
 	film := chestFilm(s.t, 1, nil)
 	lateral := chestFilm(s.t, 2, func(d *dicom.Dataset) { d.SetStrings(dicom.ViewPosition, "LL") })
-	s.server.config.Delivery = &outbox{}
+	s.server.config.Delivery = &delivered{}
 	for path, end := range map[string]string{"/dicom-web/studies": "", "/dicom-web/studies/{study}": "/" + testStudy} {
 		post := func(query, header, value string, parts ...[]byte) {
 			s.t.Helper()
