@@ -118,6 +118,7 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	see("POST", predictions, s.do(request(t, http.MethodGet, s.url+predictions, nil)))
 	see("GET", "/v1/models/{name}", s.get("/v1/models/none"))
 	see("GET", "/v1/models/{name}/drift", s.get("/v1/models/none/drift"))
+	s.provokeStore(see)
 	s.server.draining.Store(true)
 	see("GET", "/readyz", s.get("/readyz"))
 
@@ -162,14 +163,19 @@ func (s *service) fillQueue() (release func()) {
 // slowUpload sends a request whose body never comes.
 func (s *service) slowUpload() answer {
 	s.t.Helper()
+	return s.slowUploadTo("/v1/predictions", "image/png")
+}
+
+func (s *service) slowUploadTo(path, contentType string) answer {
+	s.t.Helper()
 	connection, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer connection.Close()
-	fmt.Fprintf(connection, "POST /v1/predictions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n\x89PNG")
+	fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\n\x89PNG", path, contentType)
 	_ = connection.SetReadDeadline(time.Now().Add(20 * time.Second))
-	return readAnswer(s.t, connection, http.MethodPost, "/v1/predictions")
+	return readAnswer(s.t, connection, http.MethodPost, path)
 }
 
 func TestUnknownRoutesAndMethodsAreProblems(t *testing.T) {

@@ -152,7 +152,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 			o.waited = waited
 			defer func() { o.total = time.Since(read) }()
 			var err error
-			o.prediction, err = pipeline.PredictInspected(ctx, q.model.Model, u.data, header, q.options)
+			o.prediction, err = pipeline.PredictInspected(ctx, q.model.Model, u.data, header, u.options(q))
 			if err == nil {
 				inference.learn(o.prediction.Timing.Prepare + o.prediction.Timing.Infer)
 			}

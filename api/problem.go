@@ -43,6 +43,7 @@ var (
 	malformedHTTP     = kind{"malformed-http", 400, "The request is not well-formed HTTP"}
 	headersTooLarge   = kind{"headers-too-large", 431, "The request's header fields are too large"}
 	notFound          = kind{"not-found", 404, "No such resource"}
+	notAcceptable     = kind{"not-acceptable", 406, "The answer is not to be had in the media type that is asked for"}
 	methodNotAllowed  = kind{"method-not-allowed", 405, "The resource does not support this method"}
 	uploadTimeout     = kind{"upload-timeout", 408, "The request took too long to arrive"}
 	tooLarge          = kind{"too-large", 413, "The request or the picture is too large"}
@@ -98,6 +99,8 @@ var (
 	errNotReady = errors.New("not ready")
 	// errUploadMemory says that bodies already hold all the memory they may.
 	errUploadMemory = errors.New("the memory for uploads is full")
+	// errNotDelivered says that a result could not be put on its way.
+	errNotDelivered = errors.New("the result could not be put on its way to other systems")
 	// errConnections says that there is no room for one more connection.
 	errConnections = errors.New("there are too many connections")
 )
@@ -136,7 +139,7 @@ func problemOf(err error) (kind, string) {
 	case errors.Is(err, outbox.ErrFull):
 		return overloaded, "the outbox is full: results wait for systems that are away"
 	case errors.Is(err, ErrQueueFull), errors.Is(err, errUploadMemory), errors.Is(err, errConnections),
-		errors.Is(err, errPredictTimeout):
+		errors.Is(err, errPredictTimeout), errors.Is(err, errNotDelivered):
 		return overloaded, err.Error()
 	case errors.Is(err, ErrQueueClosed), errors.Is(err, errDraining):
 		return draining, err.Error()
@@ -154,7 +157,7 @@ func problemOf(err error) (kind, string) {
 }
 
 // rejections are all that rejection can return.
-var rejections = []string{"queue_full", "queue_time", "upload_memory", "connections", "timeout", "outbox", "board", "draining"}
+var rejections = []string{"queue_full", "queue_time", "upload_memory", "connections", "timeout", "delivery", "board", "draining"}
 
 // rejection names why a request was turned away with 503, for the metrics.
 func rejection(err error) string {
@@ -170,8 +173,8 @@ func rejection(err error) string {
 		return "connections"
 	case errors.Is(err, errPredictTimeout):
 		return "timeout"
-	case errors.Is(err, outbox.ErrFull):
-		return "outbox"
+	case errors.Is(err, errNotDelivered), errors.Is(err, outbox.ErrFull):
+		return "delivery"
 	case errors.As(err, new(*board.Error)):
 		return "board"
 	}

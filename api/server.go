@@ -199,6 +199,8 @@ func (s *Server) routes() *chi.Mux {
 	r.MethodNotAllowed(s.methodNotAllowed)
 
 	r.Post("/v1/predictions", s.handle(s.predict))
+	r.Post("/dicom-web/studies", s.handle(s.store))
+	r.Post("/dicom-web/studies/{study}", s.handle(s.store))
 	r.Get("/v1/models", s.handle(s.listModels))
 	r.Get("/v1/models/{name}", s.handle(s.showModel))
 	r.Get("/v1/models/{name}/drift", s.handle(s.showDrift))

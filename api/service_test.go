@@ -233,7 +233,7 @@ func holdAgainstDocument(t testing.TB, r *http.Request, response *http.Response)
 	as := &http.Request{Method: r.Method, URL: r.URL.JoinPath(), Header: r.Header}
 	as.URL.RawPath = "" // the validator reads it before Path
 	switch {
-	case response.StatusCode == http.StatusMethodNotAllowed && r.URL.Path == "/v1/predictions":
+	case response.StatusCode == http.StatusMethodNotAllowed && (r.URL.Path == "/v1/predictions" || strings.HasPrefix(r.URL.Path, "/dicom-web/")):
 		as.Method = http.MethodPost
 	case response.StatusCode == http.StatusMethodNotAllowed:
 		as.Method = http.MethodGet

@@ -8,6 +8,9 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/radiograph"
 )
 
 // upload is one picture of a request: its bytes, or why it cannot be taken.
@@ -15,11 +18,26 @@ type upload struct {
 	data []byte
 	err  error
 	part *partDocument // of a form, nil for a raw body
+	// decoded is called with the picture, if it is set, instead of what the question says.
+	decoded func(*radiograph.Picture)
+}
+
+// options are those of a question for this picture.
+func (u upload) options(q question) pipeline.Options {
+	if u.decoded != nil {
+		q.options.Decoded = u.decoded
+	}
+	return q.options
 }
 
 // receive reads the request's pictures at the pace that is asked of it. The lease holds the memory they are in, and must
 // be released, whatever the error.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request) ([]upload, *lease, error) {
+	return s.receiveBy(w, r, s.readUploads)
+}
+
+// receiveBy is receive for a body of another form, which read reads.
+func (s *Server) receiveBy(w http.ResponseWriter, r *http.Request, read func(http.ResponseWriter, *http.Request, *lease) ([]upload, error)) ([]upload, *lease, error) {
 	flow := &inflow{
 		ReadCloser: r.Body,
 		control:    http.NewResponseController(w),
@@ -29,7 +47,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) ([]upload, *lea
 	}
 	r.Body = flow
 	held := s.uploads.lease(callerOf(r), flow)
-	uploads, err := s.readUploads(w, r, held)
+	uploads, err := read(w, r, held)
 	if cut := flow.finish(); cut != nil && err != nil {
 		err = cut
 	}
@@ -97,6 +115,16 @@ func (s *Server) readForm(r *http.Request, held *lease) ([]upload, error) {
 	if err != nil {
 		return nil, refuse(malformedRequest, "the form has no usable boundary")
 	}
+	return s.readParts(between, parts, held, "form", func(p *multipart.Part) error {
+		if p.FormName() != "image" {
+			return refuse(malformedRequest, "the form has a field other than \"image\"")
+		}
+		return nil
+	})
+}
+
+// readParts reads the parts of a body, one or more, each a picture that check lets pass. what is the body, in words.
+func (s *Server) readParts(between *bounded, parts *multipart.Reader, held *lease, what string, check func(*multipart.Part) error) ([]upload, error) {
 	if err := held.take(partHeaderMemory); err != nil {
 		return nil, err
 	}
@@ -112,17 +140,17 @@ func (s *Server) readForm(r *http.Request, held *lease) ([]upload, error) {
 		if err != nil {
 			return nil, bodyError(err)
 		}
-		if part.FormName() != "image" {
-			return nil, refuse(malformedRequest, "the form has a field other than \"image\"")
+		if err := check(part); err != nil {
+			return nil, err
 		}
 		if e := part.Header.Get("Content-Transfer-Encoding"); strings.EqualFold(e, "base64") || strings.EqualFold(e, "quoted-printable") {
-			return nil, refuse(unsupportedFormat, "send the form's pictures as binary data, without Content-Transfer-Encoding: base64 or quoted-printable")
+			return nil, refuse(unsupportedFormat, "send the %s's pictures as binary data, without Content-Transfer-Encoding: base64 or quoted-printable", what)
 		}
 		if e := part.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-			return nil, refuse(unsupportedFormat, "send the form's pictures without Content-Encoding")
+			return nil, refuse(unsupportedFormat, "send the %s's pictures without Content-Encoding", what)
 		}
 		if len(uploads) == s.config.MaxImages {
-			return nil, refuse(tooLarge, "the form has too many pictures, must be at most %d", s.config.MaxImages)
+			return nil, refuse(tooLarge, "the %s has too many pictures, must be at most %d", what, s.config.MaxImages)
 		}
 		u, err := s.readPart(part, held)
 		if err != nil {
@@ -132,10 +160,10 @@ func (s *Server) readForm(r *http.Request, held *lease) ([]upload, error) {
 		uploads = append(uploads, u)
 	}
 	if len(uploads) == 0 {
-		return nil, refuse(malformedRequest, "the form has no field \"image\"")
+		return nil, refuse(malformedRequest, "the %s has no picture", what)
 	}
-	// What follows the form's end belongs to the request too, which is only then known to be whole.
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+	// What follows the body's end belongs to the request too, which is only then known to be whole.
+	if _, err := io.Copy(io.Discard, between); err != nil {
 		return nil, bodyError(err)
 	}
 	return uploads, nil
@@ -164,7 +192,7 @@ func (b *bounded) Read(p []byte) (int, error) {
 		return b.ReadCloser.Read(p)
 	}
 	if b.left == 0 {
-		return 0, refuse(malformedRequest, "a part of the form has a header of more than %d bytes", maxPartHeader)
+		return 0, refuse(malformedRequest, "a part of the body has a header of more than %d bytes", maxPartHeader)
 	}
 	n, err := b.ReadCloser.Read(p[:min(len(p), b.left)])
 	b.left -= n

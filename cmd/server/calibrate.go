@@ -203,7 +203,7 @@ func (c *calibrateCommand) answer(ctx context.Context, std *streams, m *pipeline
 			return
 		}
 		first[a.sum] = files[i]
-		if a.Gate != nil && !a.Gate.Accepted {
+		if a.Gate != nil && !a.Gate.Accepted || len(a.Doubts) > 0 {
 			out.Flagged++
 		}
 		out.Pictures = append(out.Pictures, site.Picture{LogOdds: a.LogOdds, Positive: files[i].class == pneumonia, Patient: files[i].patient})

@@ -51,7 +51,7 @@ type evaluated struct {
 	// Degraded counts pictures that the simulator answered in a board's place.
 	Degraded map[string]int `json:"degraded"`
 	Unread   []unread       `json:"unread"`
-	// Skipped counts hidden files and desktops' own, and Ignored names what lies beside the classes' folders.
+	// Skipped counts hidden files, desktops' own and DICOMDIRs, and Ignored names what lies beside the classes' folders.
 	Skipped int      `json:"skipped"`
 	Ignored []string `json:"ignored"`
 }
@@ -182,10 +182,7 @@ func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *fileMode
 			printing = print(line)
 		}
 		progress.step()
-		if out.Gate != nil && a.Gate != nil && !a.Gate.Accepted {
-			out.Gate.Flagged++
-			out.Gate.Reasons[a.Gate.Reason]++
-		}
+		out.Gate.count(a.Prediction)
 		if refused := (*pipeline.RefusedError)(nil); errors.As(a.err, &refused) {
 			return
 		}
@@ -239,7 +236,7 @@ func (e *evaluated) explain(w io.Writer, folder string, files int, asJSON bool) 
 		return err
 	}
 	if e.Skipped > 0 {
-		say("spikeray: %d hidden files and desktops' own (Thumbs.db and the like) were skipped\n", e.Skipped)
+		say("spikeray: %d hidden files, desktops' own (Thumbs.db and the like) and DICOMDIRs were skipped\n", e.Skipped)
 	}
 	if n := len(e.Ignored); n > 0 {
 		say("spikeray: %d files or folders in %s are outside %s and %s and not in the report: %s\n", n, oneLine(folder), normal, pneumonia, oneLine(strings.Join(e.Ignored[:min(n, 10)], ", ")))
@@ -285,6 +282,19 @@ func (c *evaluateCommand) print(std *streams, e evaluated) error {
 	}
 	_, err := fmt.Fprintf(w, "\nnot accepted by the gate: %d%s%s\n", e.Gate.Flagged, e.Gate.reasons(), left)
 	return err
+}
+
+// count counts a picture that the gate does not accept, or that says itself that it is of another kind.
+func (g *gated) count(p pipeline.Prediction) {
+	switch {
+	case g == nil:
+	case p.Gate != nil && !p.Gate.Accepted:
+		g.Flagged++
+		g.Reasons[p.Gate.Reason]++
+	case len(p.Doubts) > 0:
+		g.Flagged++
+		g.Reasons[p.Doubts[0]]++
+	}
 }
 
 func (g *gated) reasons() string {

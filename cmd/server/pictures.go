@@ -42,7 +42,13 @@ func stray(name string) bool {
 	return strings.HasPrefix(name, ".") || slices.Contains(strays, strings.ToLower(name))
 }
 
-// walk lists the files under a folder in lexical order of their paths, and counts the strays and hidden files that it skips.
+// isDirectory tells the file that lists the films of a disc (PS3.10, 8.6); some discs give names a version.
+func isDirectory(name string) bool {
+	name, _, _ = strings.Cut(strings.ToUpper(name), ";")
+	return name == "DICOMDIR"
+}
+
+// walk lists the files under a folder in lexical order of their paths, and counts the strays, hidden files and DICOMDIRs that it skips.
 // It follows a link to a file, but not to a folder. What is not a regular file could be read for ever and gets an error, as
 // does a folder that cannot be listed.
 func walk(root string) (found []source, skipped int, err error) {
@@ -56,7 +62,7 @@ func walk(root string) (found []source, skipped int, err error) {
 		switch {
 		case path == top:
 			return err
-		case stray(name):
+		case stray(name), !entry.IsDir() && isDirectory(name):
 			skipped++
 			if entry.IsDir() {
 				return fs.SkipDir

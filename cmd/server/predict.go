@@ -92,7 +92,7 @@ func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeO
 		printing = flush()
 	}
 	if skipped > 0 {
-		fmt.Fprintf(std.err, "spikeray: %d hidden files and desktops' own (Thumbs.db and the like) were skipped\n", skipped)
+		fmt.Fprintf(std.err, "spikeray: %d hidden files, desktops' own (Thumbs.db and the like) and DICOMDIRs were skipped\n", skipped)
 	}
 	switch {
 	case printing != nil:

@@ -32,12 +32,18 @@ type session struct {
 	begun           time.Time
 }
 
-func newSession(s *Server, conn net.Conn) *session {
-	l := s.Limits
-	c := &session{server: s, remote: conn.RemoteAddr().String(), begun: time.Now()}
-	if at, err := netip.ParseAddrPort(c.remote); err == nil {
-		c.addr = at.Addr().Unmap().WithZone("")
+// address is where a connection comes from, the zero value for other networks than TCP.
+func address(conn net.Conn) netip.Addr {
+	at, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return netip.Addr{}
 	}
+	return at.Addr().Unmap().WithZone("")
+}
+
+func newSession(s *Server, conn net.Conn, from netip.Addr) *session {
+	l := s.Limits
+	c := &session{server: s, addr: from, remote: conn.RemoteAddr().String(), begun: time.Now()}
 	if s.TLS != nil {
 		conn = tls.Server(conn, s.TLS)
 	}

@@ -18,6 +18,7 @@ func (p *Prediction) askFilm(d *model.Description, f *film.Film, mode GateMode) 
 		doubts = append(slices.Clip(doubts), doubt)
 	}
 	for _, doubt := range doubts {
+		p.Doubts = append(p.Doubts, doubt.Code)
 		if mode == GateRefuse {
 			return &RefusedError{"the film " + doubt.Text}
 		}

@@ -58,6 +58,9 @@ type Prediction struct {
 	Input Input
 	// Film is what may be told of a DICOM film, nil for other pictures.
 	Film *film.Facts
+	// Doubts are the codes of what a DICOM film says against its being what the model was made for: "view", "body-part"
+	// and "age". Like Gate, they are there also when the error is a [*RefusedError].
+	Doubts []string
 	// Look is measured only for a model with a reference.
 	Look drift.Look
 	// Warnings tell what was unusual about the picture or the way the network

@@ -22,7 +22,7 @@ var parts = []string{
 // regions are the codes of regions with the chest in them (PS3.16, CID 4009: SNOMED CT and SNOMED RT).
 var regions = []string{
 	"816094009", "51185008", "43799004", "39607008", "80891009", "72410000", "416550000", "417437006", "416152001", "416775004", "416319003", "86598002", "955009", "44567001",
-	"T-D3000", "T-D3001", "T-28000", "T-32000", "T-D3300", "R-FAB55", "R-FAB52",
+	"T-D3000", "T-D3200", "T-28000", "T-32000", "T-D3300", "R-FAB52", "R-FAB53", "R-FAB54", "R-FAB55", "R-FAB56", "T-280A0", "T-26000", "T-25000",
 }
 
 // readBodyPart looks whether the film names another part than the chest. The code of the region counts where there is no name.
@@ -47,8 +47,8 @@ func (s *says) readBodyPart(d *dicom.Dataset) {
 		return
 	}
 	if slices.Contains(parts, name) {
-		s.doubt("body-part", "says that it shows %s, not CHEST (%v)", name, dicom.BodyPartExamined)
+		s.doubt("body-part", "says in %v that it shows %s, not CHEST", dicom.BodyPartExamined, name)
 		return
 	}
-	s.doubt("body-part", "names another part of the body than the chest (%v)", dicom.BodyPartExamined)
+	s.doubt("body-part", "names in %v another part of the body than the chest", dicom.BodyPartExamined)
 }

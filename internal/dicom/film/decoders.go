@@ -6,6 +6,7 @@ import (
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dicom/codec"
 	"github.com/spikeray/spikeray/internal/dicom/codec/jpeg"
+	"github.com/spikeray/spikeray/internal/dicom/codec/jpeg2000"
 	"github.com/spikeray/spikeray/internal/dicom/codec/jpegls"
 	"github.com/spikeray/spikeray/internal/dicom/codec/rle"
 )
@@ -25,6 +26,8 @@ var decoders = map[string]*decoder{
 	dicom.JPEGLosslessSV1:    stream(jpeg.Inspect, jpeg.Decode),
 	dicom.JPEGLSLossless:     stream(jpegls.Inspect, jpegls.Decode),
 	dicom.JPEGLSNearLossless: stream(jpegls.Inspect, jpegls.Decode),
+	dicom.JPEG2000Lossless:   stream(jpeg2000.Inspect, jpeg2000.Decode),
+	dicom.JPEG2000:           stream(jpeg2000.Inspect, jpeg2000.Decode),
 }
 
 // stream is a codec whose streams say themselves what they hold.

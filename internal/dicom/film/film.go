@@ -68,14 +68,22 @@ func Open(data []byte, limits Limits) (*Film, error) {
 	if err := f.checkKind(file.Meta.String(dicom.MediaStorageSOPClassUID)); err != nil {
 		return nil, err
 	}
-	if f.image, err = readImageModule(f.Dataset); err != nil {
+	if err := f.openImage(); err != nil {
 		return nil, err
+	}
+	return f, nil
+}
+
+// openImage reads what the object says of its picture.
+func (f *Film) openImage() (err error) {
+	if f.image, err = readImageModule(f.Dataset); err != nil {
+		return err
 	}
 	if f.frame, err = f.openFrame(); err != nil {
-		return nil, err
+		return err
 	}
 	f.says = f.read()
-	return f, nil
+	return nil
 }
 
 // Size is the film's width and height in pixels, as stored.

@@ -2,7 +2,7 @@ package film
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/spikeray/spikeray/internal/dicom"
 )
@@ -37,7 +37,11 @@ func (s *says) warn(format string, args ...any) {
 	s.warnings = append(s.warnings, fmt.Sprintf(format, args...))
 }
 
+// doubt notes the first doubt of a code.
 func (s *says) doubt(code, format string, args ...any) {
+	if slices.ContainsFunc(s.doubts, func(d Doubt) bool { return d.Code == code }) {
+		return
+	}
 	s.doubts = append(s.doubts, Doubt{code, fmt.Sprintf(format, args...)})
 }
 
@@ -49,7 +53,7 @@ func (f *Film) read() says {
 	s.readView(d)
 	s.readBodyPart(d)
 	if f.forProcessing() {
-		s.warn("for-processing: the object holds raw detector data that are not meant to be looked at (%v); send the one FOR PRESENTATION", dicom.PresentationIntentType)
+		s.warn("for-processing: the object holds raw detector data that are not meant to be looked at; send the one FOR PRESENTATION")
 	}
 	if d.String(dicom.BurnedInAnnotation) == "YES" {
 		s.warn("burned-in: text is drawn into the picture, which may name the patient")
@@ -94,8 +98,8 @@ func (s *says) readOrientation(d *dicom.Dataset) {
 	case ok && len(values) == 2:
 		s.orientation = turn
 		if turn > 1 {
-			s.warn("orientation: the rows run to the patient's %s and the columns to the %s (%v); the picture was %s to be upright",
-				directions[main[0]], directions[main[1]], dicom.PatientOrientation, done[turn])
+			s.warn("orientation: by %v, the rows run to the patient's %s and the columns to the %s; the picture was %s to be upright",
+				dicom.PatientOrientation, directions[main[0]], directions[main[1]], done[turn])
 		}
 	case len(values) == 2 && len(main) == 2 && directions[main[0]] != "" && directions[main[1]] != "":
 		s.doubt("view", "has rows to the patient's %s and columns to the %s, which no frontal view has", directions[main[0]], directions[main[1]])
@@ -105,33 +109,3 @@ func (s *says) readOrientation(d *dicom.Dataset) {
 }
 
 var directions = map[byte]string{'L': "left", 'R': "right", 'F': "feet", 'H': "head", 'A': "front", 'P': "back"}
-
-// views are the names of views that are not frontal and upright (PS3.3, C.8.11.5 and what vendors write), and views by
-// their codes (PS3.16, CID 4010).
-var views = map[string]string{
-	"LL": "left lateral", "RL": "right lateral", "LLD": "left lateral decubitus", "RLD": "right lateral decubitus",
-	"LLO": "left lateral oblique", "RLO": "right lateral oblique", "LAO": "left anterior oblique", "RAO": "right anterior oblique",
-	"LPO": "left posterior oblique", "RPO": "right posterior oblique", "LAT": "lateral", "LATERAL": "lateral", "LATERALLY": "lateral",
-	"OBL": "oblique", "OBLIQUE": "oblique", "AXIAL": "axial", "TANGENTIAL": "tangential", "LORDOTIC": "lordotic", "DECUB": "decubitus", "DECUBITUS": "decubitus",
-	"SWIMMERS": "swimmer's", "CC": "cranio-caudal", "MLO": "medio-lateral oblique", "ML": "medio-lateral", "LM": "latero-medial",
-
-	"399173006": "left lateral", "399198007": "right lateral", "399067008": "lateral", "399182000": "oblique", "399135007": "left anterior oblique",
-	"399356000": "right anterior oblique", "399006002": "left posterior oblique", "399038007": "right posterior oblique", "399184004": "left oblique",
-	"399236003": "right oblique", "399061009": "axial", "399110001": "tangential", "399162004": "cranio-caudal", "399196006": "caudo-cranial",
-	"30730003": "sagittal", "399059000": "postero-anterior oblique", "399312000": "antero-posterior oblique", "399160007": "frontal oblique",
-	"399260004": "medio-lateral", "399352003": "latero-medial", "399368009": "medio-lateral oblique", "119376003": "tissue specimen",
-	"R-10236": "left lateral", "R-10232": "right lateral", "R-10228": "lateral", "R-10244": "oblique",
-}
-
-func (s *says) readView(d *dicom.Dataset) {
-	names := strings.FieldsFunc(strings.ToUpper(d.String(dicom.ViewPosition)), func(r rune) bool { return r == ' ' || r == '_' || r == '-' || r == '/' })
-	for _, item := range d.Items(dicom.ViewCodeSequence) {
-		names = append(names, item.String(dicom.CodeValue))
-	}
-	for _, name := range names {
-		if view, ok := views[name]; ok {
-			s.doubt("view", "says that its view is %s, not frontal", view)
-			return
-		}
-	}
-}

@@ -23,17 +23,17 @@ func (r *reader) begin(data []byte, at int) {
 	r.findSafe()
 }
 
-// segmentEnd is where the next marker is: ff and a byte that has its highest bit set.
+// segmentEnd is where the next marker is: ff and a byte that has its highest bit set, or ff as the last byte of all.
 func segmentEnd(data []byte, at int) int {
 	for at < len(data) {
 		i := bytes.IndexByte(data[at:], 0xff)
-		if i < 0 || at+i+1 >= len(data) {
+		if i < 0 {
 			break
 		}
-		at += i + 1
-		if data[at] >= 0x80 {
-			return at - 1
+		if at += i; at+1 == len(data) || data[at+1] >= 0x80 {
+			return at
 		}
+		at++
 	}
 	return len(data)
 }
@@ -126,8 +126,8 @@ func (r *reader) rest() int {
 }
 
 // finished says whether the segment ends with the last bit read, but for the bits that fill its last byte, and a byte that
-// keeps an ff before it from looking like a marker. If no marker ends the segment, zeros may follow: fragments in DICOM
-// have an even number of bytes.
+// keeps an ff before it from looking like a marker. If no marker ends the segment, zeros may follow: DICOM pads fragments
+// to an even number of bytes.
 func (r *reader) finished() bool {
 	rest := r.rest()
 	if rest < 8 {

@@ -118,8 +118,12 @@ func (d *decoder) line(s *scan, above, line *[maxComponents][]uint16, run *[maxC
 	if s.interleave == bySample {
 		return d.pixelLine(above[:s.count], line[:s.count], &run[0])
 	}
+	decode := d.generalLine
+	if s.coding.plain() {
+		decode = d.losslessLine
+	}
 	for i := range s.count {
-		if !d.generalLine(above[i], line[i], &run[i]) {
+		if !decode(above[i], line[i], &run[i]) {
 			return false
 		}
 	}

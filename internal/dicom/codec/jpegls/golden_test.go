@@ -23,7 +23,16 @@ type golden struct {
 
 func goldens(t testing.TB) []golden {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata", "golden.json"))
+	list := goldensIn(t, "testdata")
+	if len(list) < 57 {
+		t.Fatalf("%d goldens", len(list))
+	}
+	return list
+}
+
+func goldensIn(t testing.TB, folder string) []golden {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(folder, "golden.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,12 +41,9 @@ func goldens(t testing.TB) []golden {
 		t.Fatal(err)
 	}
 	for i := range list {
-		if list[i].stream, err = os.ReadFile(filepath.Join("testdata", list[i].Name+".jls")); err != nil {
+		if list[i].stream, err = os.ReadFile(filepath.Join(folder, list[i].Name+".jls")); err != nil {
 			t.Fatal(err)
 		}
-	}
-	if len(list) < 57 {
-		t.Fatalf("%d goldens", len(list))
 	}
 	return list
 }
@@ -72,27 +78,48 @@ func digest(samples []uint16) string {
 
 func TestGoldens(t *testing.T) {
 	for _, g := range goldens(t) {
-		h, err := Inspect(g.stream)
-		if err != nil {
-			t.Errorf("%s: %v", g.Name, err)
-			continue
-		}
-		want := codec.Header{Width: g.Width, Height: g.Height, Components: g.Components, Bits: g.Bits}
-		least, memory, work := h.LeastBytes, h.Memory, h.Work
-		h.LeastBytes, h.Memory, h.Work = 0, 0, 0
-		if h != want {
-			t.Errorf("%s: %+v, want %+v", g.Name, h, want)
-		}
-		if least <= 0 || least > int64(len(g.stream)) || memory <= 0 || work <= 0 {
-			t.Errorf("%s: %d bytes at least, has %d; %d bytes of memory, %d ns", g.Name, least, len(g.stream), memory, work)
-		}
-		samples, err := decode(g.stream)
-		if err != nil {
-			t.Errorf("%s: %v", g.Name, err)
-			continue
-		}
-		if got := digest(samples); got != g.SHA256 {
-			t.Errorf("%s: other samples than CharLS decodes", g.Name)
-		}
+		g.check(t)
+	}
+}
+
+// TestFilms is TestGoldens for the streams that testdata/films.py makes of real films.
+func TestFilms(t *testing.T) {
+	folder := os.Getenv("SPIKERAY_JPEGLS_FILMS")
+	if folder == "" {
+		t.Skip("SPIKERAY_JPEGLS_FILMS names no folder of testdata/films.py")
+	}
+	list := goldensIn(t, folder)
+	if len(list) == 0 {
+		t.Fatal("no films")
+	}
+	for _, g := range list {
+		g.check(t)
+	}
+	t.Logf("%d streams equal", len(list))
+}
+
+func (g *golden) check(t *testing.T) {
+	t.Helper()
+	h, err := Inspect(g.stream)
+	if err != nil {
+		t.Errorf("%s: %v", g.Name, err)
+		return
+	}
+	want := codec.Header{Width: g.Width, Height: g.Height, Components: g.Components, Bits: g.Bits}
+	least, memory, work := h.LeastBytes, h.Memory, h.Work
+	h.LeastBytes, h.Memory, h.Work = 0, 0, 0
+	if h != want {
+		t.Errorf("%s: %+v, want %+v", g.Name, h, want)
+	}
+	if least <= 0 || least > int64(len(g.stream)) || memory <= 0 || work <= 0 {
+		t.Errorf("%s: %d bytes at least, has %d; %d bytes of memory, %d ns", g.Name, least, len(g.stream), memory, work)
+	}
+	samples, err := decode(g.stream)
+	if err != nil {
+		t.Errorf("%s: %v", g.Name, err)
+		return
+	}
+	if got := digest(samples); got != g.SHA256 {
+		t.Errorf("%s: other samples than CharLS decodes", g.Name)
 	}
 }

@@ -40,20 +40,9 @@ func (d *decoder) generalLine(above, line []uint16, run *int) bool {
 		left, up, between := int(line[x-1]), int(above[x]), int(above[x-1])
 		q := d.region(int(above[x+1])-up, up-between, between-left)
 		if q == 0 {
-			n, ok := d.runLength(width+1-x, run)
-			if !ok {
+			if x = d.endRun(above, line, x, run) + 1; x == 0 {
 				return false
 			}
-			fill(line[x:x+n], line[x-1])
-			if x += n; x > width {
-				break
-			}
-			v, ok := d.runEnd(left, int(above[x]), *run)
-			if !ok {
-				return false
-			}
-			line[x] = uint16(v)
-			*run = max(*run-1, 0)
 		} else {
 			v, ok := d.regular(q, left, up, between)
 			if !ok {

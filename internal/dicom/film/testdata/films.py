@@ -230,4 +230,5 @@ def main():
     Path("films.tar.gz").write_bytes(gzip.compress(packed.getvalue(), mtime=0))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+package jpeg2000
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spikeray/spikeray/internal/dicom/codec"
+)
+
+// golden is a line of testdata/golden.txt.
+type golden struct {
+	name   string
+	data   []byte
+	header codec.Header
+	digest string
+}
+
+func goldens(t testing.TB) (list []golden) {
+	t.Helper()
+	file, err := os.Open(filepath.Join("testdata", "golden.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for lines := bufio.NewScanner(file); lines.Scan(); {
+		var g golden
+		var sign string
+		h := &g.header
+		if _, err := fmt.Sscan(lines.Text(), &g.name, &h.Width, &h.Height, &h.Components, &h.Bits, &sign, &g.digest); err != nil {
+			t.Fatalf("%q: %v", lines.Text(), err)
+		}
+		h.Signed = sign == "s"
+		if g.data, err = os.ReadFile(filepath.Join("testdata", g.name)); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, g)
+	}
+	if len(list) < 60 {
+		t.Fatalf("%d goldens", len(list))
+	}
+	return list
+}
+
+// goldenNamed is the stream of a golden.
+func goldenNamed(t testing.TB, name string) []byte {
+	t.Helper()
+	for _, g := range goldens(t) {
+		if strings.TrimSuffix(g.name, filepath.Ext(g.name)) == name {
+			return g.data
+		}
+	}
+	t.Fatalf("no golden %q", name)
+	return nil
+}
+
+func digest(samples []uint16) string {
+	sum := sha256.New()
+	if err := binary.Write(sum, binary.LittleEndian, samples); err != nil {
+		panic(err)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+// decoded decodes a stream that must be sound.
+func decoded(t testing.TB, data []byte) (codec.Header, []uint16) {
+	t.Helper()
+	h, err := Inspect(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := make([]uint16, h.Samples())
+	if err := Decode(context.Background(), data, to); err != nil {
+		t.Fatal(err)
+	}
+	return h, to
+}
+
+func TestSamplesAreThoseOfOpenJPEG(t *testing.T) {
+	for _, g := range goldens(t) {
+		t.Run(g.name, func(t *testing.T) {
+			h, samples := decoded(t, g.data)
+			if h.LeastBytes < 14 || h.LeastBytes > int64(len(g.data)) || h.Memory < int64(len(samples))*4 || h.Work <= 0 {
+				t.Errorf("%d bytes of at least %d, %d of memory, %d ns", len(g.data), h.LeastBytes, h.Memory, h.Work)
+			}
+			h.LeastBytes, h.Memory, h.Work = 0, 0, 0
+			if h != g.header {
+				t.Errorf("header %+v, want %+v", h, g.header)
+			}
+			if got := digest(samples); got != g.digest {
+				t.Errorf("digest %s, want %s", got, g.digest)
+			}
+		})
+	}
+}

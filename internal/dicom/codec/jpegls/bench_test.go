@@ -1,0 +1,59 @@
+package jpegls
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// radiograph is a picture the size of a film, smooth but for noise, with a frame of one value like a film's collimation.
+func radiograph(width, height, bits int) []uint16 {
+	r := rand.New(rand.NewPCG(7, 7))
+	most := float64(int(1)<<bits - 1)
+	v := make([]uint16, width*height)
+	for y := range height {
+		for x := range width {
+			fx, fy := float64(x)/float64(width), float64(y)/float64(height)
+			if fx < .04 || fx > .97 || fy < .03 {
+				continue
+			}
+			s := .45 + .25*math.Sin(5*fx)*math.Cos(4*fy) + .05*math.Sin(60*fy)
+			// Six bits a sample, as films of a computed radiography system have.
+			v[y*width+x] = uint16(min(max(most*s+most/2600*8*r.NormFloat64(), 0), most))
+		}
+	}
+	return v
+}
+
+func BenchmarkFilm(b *testing.B) {
+	data := fragments(b, film(b, "RG1_JLSN.dcm"))
+	to := make([]uint16, 1955*1841)
+	b.SetBytes(int64(2 * len(to)))
+	for b.Loop() {
+		if err := Decode(context.Background(), data, to); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkDecode(b *testing.B) {
+	const width, height = 1955, 1841
+	for _, e := range []encoder{{bits: 12}, {bits: 15}, {bits: 12, near: 2}, {bits: 8, count: 3, interleave: bySample}} {
+		name := fmt.Sprintf("bits=%d/near=%d/components=%d", e.bits, e.near, max(e.count, 1))
+		b.Run(name, func(b *testing.B) {
+			e.width, e.height, e.count = width, height, max(e.count, 1)
+			picture := radiograph(width*e.count, height, e.bits)
+			data := e.encode(picture)
+			to := make([]uint16, len(picture))
+			b.SetBytes(int64(2 * len(picture)))
+			b.ReportMetric(8*float64(len(data))/float64(len(picture)), "bits/sample")
+			for b.Loop() {
+				if err := Decode(context.Background(), data, to); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
