@@ -258,7 +258,8 @@ func (c *session) admit(in accepted, request command) (Status, string) {
 
 // intake is for the data set of a request that was admitted.
 func (c *session) intake(in accepted, request command) *intake {
-	i := &intake{ctx: c.server.ctx, budget: c.server.budget, conn: c.conn, wait: c.server.Limits.Room, limit: c.server.Limits.Object}
+	s := c.server
+	i := &intake{ctx: s.ctx, budget: s.budget, conn: c.conn, wait: s.Limits.Room, limit: s.Limits.Object}
 	var err error
 	if i.head, err = fileHeader(in.class, request.instance, in.syntax); err != nil {
 		i.refuse(ProcessingFailure)
@@ -278,7 +279,8 @@ func (c *session) store(in accepted, request command, data *intake) (status Stat
 	defer func() {
 		if v := recover(); v != nil {
 			// What was passed to panic may hold anything of the object. The stack has no more of it than addresses.
-			c.server.Log.Error("taking a DICOM object panicked", "remote", c.remote, "kind", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			c.server.Log.Error("taking a DICOM object panicked",
+				"remote", c.remote, "kind", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 			status, comment = ProcessingFailure, ""
 		}
 	}()
