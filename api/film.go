@@ -87,9 +87,14 @@ func Temporary(err error) bool {
 // maxDrawn is the longest side of a result's picture.
 const maxDrawn = 1024
 
-// drawn is a copy of a picture, in 8 bits and no larger than a result's may be.
+// drawn is a copy of a picture, in 8 bits, with square pixels and no larger than a result's may be.
 func drawn(p *radiograph.Picture) *image.Gray {
 	width, height := p.Image.Bounds().Dx(), p.Image.Bounds().Dy()
+	if p.PixelAspect > 1 {
+		height = int(float64(height) * p.PixelAspect)
+	} else if p.PixelAspect > 0 {
+		width = int(float64(width) / p.PixelAspect)
+	}
 	if longest := max(width, height); longest > maxDrawn {
 		width, height = max(1, width*maxDrawn/longest), max(1, height*maxDrawn/longest)
 	}
