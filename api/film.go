@@ -4,12 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"image"
-	"io/fs"
 	"net/http"
-	"os"
-	"syscall"
 	"time"
 
 	"github.com/spikeray/spikeray/internal/node"
@@ -36,32 +32,14 @@ func (s *Server) Take(ctx context.Context, remote string, data []byte) error {
 	return s.deliver(ctx, r)
 }
 
-// deliver hands a result to the delivery. An error of the delivery that says nothing of the film is one of the moment.
+// deliver hands a result to the delivery. Whatever keeps it from being put on its way is an error that may be gone later, but
+// for a film that cannot be reported on. It is not told: the delivery does that itself, as it knows what is in its errors.
 func (s *Server) deliver(ctx context.Context, r node.Result) error {
 	err := s.config.Delivery.Deliver(ctx, r)
-	if err == nil {
-		return nil
-	}
-	if k, _ := problemOf(err); k != internalError {
+	if k, _ := problemOf(err); err == nil || k != internalError {
 		return err
 	}
-	s.config.Log.Error("a result could not be put on its way", "result", r.ID, "error", withoutPaths(err))
 	return errNotDelivered
-}
-
-// withoutPaths is what went wrong with a file, without its name, or else the kind of the error: the texts of others may have
-// what nobody should read in a log.
-func withoutPaths(err error) string {
-	if e := (*fs.PathError)(nil); errors.As(err, &e) {
-		return e.Op + ": " + e.Err.Error()
-	}
-	if e := (*os.LinkError)(nil); errors.As(err, &e) {
-		return e.Op + ": " + e.Err.Error()
-	}
-	if e := syscall.Errno(0); errors.As(err, &e) {
-		return e.Error()
-	}
-	return fmt.Sprintf("%T", err)
 }
 
 // errNoFilm is the error of [Server.Take] for what is no DICOM object.
@@ -109,9 +87,14 @@ func Temporary(err error) bool {
 // maxDrawn is the longest side of a result's picture.
 const maxDrawn = 1024
 
-// drawn is a copy of a picture, in 8 bits and no larger than a result's may be.
+// drawn is a copy of a picture, in 8 bits, with square pixels and no larger than a result's may be.
 func drawn(p *radiograph.Picture) *image.Gray {
 	width, height := p.Image.Bounds().Dx(), p.Image.Bounds().Dy()
+	if p.PixelAspect > 1 {
+		height = int(float64(height) * p.PixelAspect)
+	} else if p.PixelAspect > 0 {
+		width = int(float64(width) / p.PixelAspect)
+	}
 	if longest := max(width, height); longest > maxDrawn {
 		width, height = max(1, width*maxDrawn/longest), max(1, height*maxDrawn/longest)
 	}

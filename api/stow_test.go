@@ -25,8 +25,8 @@ import (
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
-// delivered is a delivery that keeps what it gets.
-type delivered struct {
+// kept is a delivery that keeps what it gets.
+type kept struct {
 	mu       sync.Mutex
 	results  []node.Result // whose films are gone: their bytes are used again
 	uids     []string
@@ -34,7 +34,7 @@ type delivered struct {
 	pictures bool
 }
 
-func (o *delivered) Deliver(_ context.Context, r node.Result) error {
+func (o *kept) Deliver(_ context.Context, r node.Result) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.fail != nil {
@@ -48,7 +48,7 @@ func (o *delivered) Deliver(_ context.Context, r node.Result) error {
 	return nil
 }
 
-func (o *delivered) Pictures() bool { return o.pictures }
+func (o *kept) Pictures() bool { return o.pictures }
 
 const testStudy = "1.2.826.0.1.3680043.8.498.77"
 
@@ -127,7 +127,7 @@ func readTold(t testing.TB, a answer) (out told) {
 }
 
 func TestStoredFilmsAreAnsweredAndDelivered(t *testing.T) {
-	box := &delivered{pictures: true}
+	box := &kept{pictures: true}
 	s := start(t, func(c *Config) { c.Delivery = box; c.Queue = NewQueue(2, 16) })
 	a := s.store("", chestFilm(t, 1, nil), chestFilm(t, 2, nil), chestFilm(t, 3, nil))
 	if got := readTold(t, a); a.status != 200 || !slices.Equal(got.stored, []string{testfilm.UID(1), testfilm.UID(2), testfilm.UID(3)}) {
@@ -158,7 +158,7 @@ func TestStoredFilmsAreAnsweredAndDelivered(t *testing.T) {
 }
 
 func TestEveryStoredFilmFailsForItself(t *testing.T) {
-	box := &delivered{fail: func(r node.Result) error {
+	box := &kept{fail: func(r node.Result) error {
 		if r.Film.SOPInstance() == testfilm.UID(9) {
 			return errors.New("disk full, PLANTED^NAME")
 		}
@@ -226,7 +226,7 @@ func TestEveryStoredFilmFailsForItself(t *testing.T) {
 }
 
 func TestStoreRefusesWhatIsNoStoreRequest(t *testing.T) {
-	s := start(t, func(c *Config) { c.Delivery = &delivered{}; c.MaxImages, c.MaxRequestBytes = 2, 128<<10 })
+	s := start(t, func(c *Config) { c.Delivery = &kept{}; c.MaxImages, c.MaxRequestBytes = 2, 128<<10 })
 	film := chestFilm(t, 1, nil)
 	body := relatedBody(film)
 	for name, c := range map[string]struct {
@@ -269,7 +269,7 @@ func TestStoreRefusesWhatIsNoStoreRequest(t *testing.T) {
 }
 
 func TestStoreTakesChunksAndClientsThatDoNotQuote(t *testing.T) {
-	box := &delivered{}
+	box := &kept{}
 	s := start(t, func(c *Config) { c.Delivery = box })
 	for i, contentType := range []string{
 		"multipart/related; type=application/dicom; boundary=b", `Multipart/Related;boundary="b";type="application/dicom; transfer-syntax=1.2.840.10008.1.2.1"`,
@@ -290,7 +290,7 @@ func TestStoreTakesChunksAndClientsThatDoNotQuote(t *testing.T) {
 }
 
 func TestStoreIsAllOrNothingWhereTheQueueIsFull(t *testing.T) {
-	box := &delivered{}
+	box := &kept{}
 	s := start(t, func(c *Config) { c.Delivery, c.Queue = box, NewQueue(1, 2) })
 	release := s.fillQueue()
 	a := s.store("", chestFilm(t, 1, nil), chestFilm(t, 2, nil))
@@ -313,7 +313,7 @@ func TestStoreIsThereOnlyWithADelivery(t *testing.T) {
 }
 
 func TestStoreIsRefusedWhileDraining(t *testing.T) {
-	s := start(t, func(c *Config) { c.Delivery = &delivered{} })
+	s := start(t, func(c *Config) { c.Delivery = &kept{} })
 	s.server.predictions.shut()
 	if a := s.store("", chestFilm(t, 1, nil)); a.status != 503 || a.problem(t) != "draining" {
 		t.Errorf("%d %s", a.status, a.body)
@@ -322,7 +322,7 @@ func TestStoreIsRefusedWhileDraining(t *testing.T) {
 
 // A film that the gate refuses is not stored.
 func TestStoreGoesByTheGate(t *testing.T) {
-	box := &delivered{}
+	box := &kept{}
 	s := start(t, func(c *Config) { c.Delivery, c.Gate = box, pipeline.GateRefuse })
 	a := s.store("", chestFilm(t, 1, func(d *dicom.Dataset) { d.SetStrings(dicom.BodyPartExamined, "HAND") }))
 	if got := readTold(t, a); a.status != 409 || got.failed[testfilm.UID(1)] != dicomweb.Mismatch || len(box.results) != 0 {
@@ -332,7 +332,7 @@ func TestStoreGoesByTheGate(t *testing.T) {
 
 // This package's client and server understand each other.
 func TestClientStoresAtThisServer(t *testing.T) {
-	box := &delivered{}
+	box := &kept{}
 	s := start(t, func(c *Config) { c.Delivery = box })
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -358,7 +358,7 @@ func (s *service) provokeStore(see func(method, path string, a answer)) {
 	s.t.Helper()
 	film := chestFilm(s.t, 1, nil)
 	lateral := chestFilm(s.t, 2, func(d *dicom.Dataset) { d.SetStrings(dicom.ViewPosition, "LL") })
-	s.server.config.Delivery = &delivered{}
+	s.server.config.Delivery = &kept{}
 	for path, end := range map[string]string{"/dicom-web/studies": "", "/dicom-web/studies/{study}": "/" + testStudy} {
 		post := func(query, header, value string, parts ...[]byte) {
 			s.t.Helper()

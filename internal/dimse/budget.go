@@ -41,7 +41,7 @@ type intake struct {
 	ctx     context.Context
 	budget  *budget
 	conn    *timed
-	wait    time.Duration // for room
+	wait    time.Duration // for room, in all
 	limit   int64         // bytes of one data set
 	head    []byte        // stands before the data set in the end
 	parts   [][]byte
@@ -96,7 +96,9 @@ func (i *intake) grow() bool {
 func (i *intake) room(n int64) bool {
 	begin := time.Now()
 	ok := i.budget.take(i.ctx, n, i.wait)
-	i.conn.extend(time.Since(begin))
+	waited := time.Since(begin)
+	i.conn.extend(waited)
+	i.wait = max(0, i.wait-waited)
 	if !ok {
 		i.refuse(OutOfResources)
 		return false

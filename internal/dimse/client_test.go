@@ -94,32 +94,46 @@ func TestPeersThatFail(t *testing.T) {
 		temporary bool
 		text      string
 	}{
-		"closes at once":           {func(raw) {}, true, ""},
-		"says nothing":             {reply(), true, "timeout"},
-		"speaks HTTP":              {reply([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")...), true, "unknown type 72"},
-		"rejects the called title": {reply(pduAssociateRJ, 0, 0, 0, 0, 4, 0, 1, 1, 7), false, "permanently: called AE title not recognized"},
-		"rejects for some reason":  {reply(pduAssociateRJ, 0, 0, 0, 0, 4, 0, 1, 3, 99), false, "source 3, reason 99"},
-		"is busy":                  {reply(pduAssociateRJ, 0, 0, 0, 0, 4, 0, 2, 3, 1), true, "for now: temporary congestion"},
-		"aborts":                   {reply(pduAbort, 0, 0, 0, 0, 4, 0, 0, 0, 0), true, "aborts"},
-		"aborts for a reason":      {reply(pduAbort, 0, 0, 0, 0, 4, 0, 0, 2, 6), true, "reason 6"},
-		"answers a request":        {reply(asked().append(nil, pduAssociateRQ)...), true, "type 1 where none may be"},
-		"cuts its answer short":    {reply(header(pduAssociateAC, 10)...), true, "timeout"},
-		"has a long answer":        {reply(header(pduAssociateAC, 1<<31)...), true, "at most"},
-		"wants tiny PDUs":          {agrees(30), true, "30 bytes"},
-		"accepts nothing":          {reply((&associate{}).append(nil, pduAssociateAC)...), false, ErrNoContext.Error()},
-		"closes after accepting":   {agrees(0), true, ""},
+		"closes at once": {func(raw) {}, true, ""},
+		"says nothing":   {reply(), true, "timeout"},
+		"speaks HTTP":    {reply([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")...), true, "unknown type 72"},
+		"rejects the called title": {
+			reply(pduAssociateRJ, 0, 0, 0, 0, 4, 0, 1, 1, 7), false, "permanently: called AE title not recognized",
+		},
+		"rejects for some reason": {reply(pduAssociateRJ, 0, 0, 0, 0, 4, 0, 1, 3, 99), false, "source 3, reason 99"},
+		"is busy":                 {reply(pduAssociateRJ, 0, 0, 0, 0, 4, 0, 2, 3, 1), true, "for now: temporary congestion"},
+		"aborts":                  {reply(pduAbort, 0, 0, 0, 0, 4, 0, 0, 0, 0), true, "aborts"},
+		"aborts for a reason":     {reply(pduAbort, 0, 0, 0, 0, 4, 0, 0, 2, 6), true, "reason 6"},
+		"answers a request":       {reply(asked().append(nil, pduAssociateRQ)...), true, "type 1 where none may be"},
+		"cuts its answer short":   {reply(header(pduAssociateAC, 10)...), true, "timeout"},
+		"has a long answer":       {reply(header(pduAssociateAC, 1<<31)...), true, "at most"},
+		"wants tiny PDUs":         {agrees(30), true, "30 bytes"},
+		"accepts nothing":         {reply((&associate{}).append(nil, pduAssociateAC)...), false, ErrNoContext.Error()},
+		"closes after accepting":  {agrees(0), true, ""},
 		"answers another request": {then(func(c command) []byte {
 			c.id++
 			return answered(1, c.reply(Success, ""))
 		}), true, "another request"},
-		"answers in another context": {then(func(c command) []byte { return answered(3, c.reply(Success, "")) }), true, "context 3"},
-		"asks instead of answering":  {then(func(c command) []byte { return answered(1, echoRequest(c.id)) }), true, "another request"},
-		"answers with a data set":    {then(func(c command) []byte { return data(part(1, isLast, []byte{0, 0})) }), true, "a data set where a command"},
-		"answers garbage":            {then(func(c command) []byte { return data(part(1, isCommand|isLast, []byte{0, 0})) }), true, "cannot be read"},
-		"releases":                   {then(func(c command) []byte { return header(pduReleaseRQ, 4) }), true, "timeout"},
-		"releases in full":           {then(func(c command) []byte { return append(header(pduReleaseRQ, 4), 0, 0, 0, 0) }), true, "release"},
-		"does not answer":            {then(func(c command) []byte { return nil }), true, "timeout"},
-		"aborts a message":           {then(func(c command) []byte { return append(header(pduAbort, 4), 0, 0, 0, 0) }), true, "aborts"},
+		"answers in another context": {
+			then(func(c command) []byte { return answered(3, c.reply(Success, "")) }), true, "context 3",
+		},
+		"asks instead of answering": {
+			then(func(c command) []byte { return answered(1, echoRequest(c.id)) }), true, "another request",
+		},
+		"answers with a data set": {
+			then(func(c command) []byte { return data(part(1, isLast, []byte{0, 0})) }), true, "a data set where a command",
+		},
+		"answers garbage": {
+			then(func(c command) []byte { return data(part(1, isCommand|isLast, []byte{0, 0})) }), true, "cannot be read",
+		},
+		"releases": {then(func(c command) []byte { return header(pduReleaseRQ, 4) }), true, "timeout"},
+		"releases in full": {
+			then(func(c command) []byte { return append(header(pduReleaseRQ, 4), 0, 0, 0, 0) }), true, "release",
+		},
+		"does not answer": {then(func(c command) []byte { return nil }), true, "timeout"},
+		"aborts a message": {
+			then(func(c command) []byte { return append(header(pduAbort, 4), 0, 0, 0, 0) }), true, "aborts",
+		},
 		"cannot understand": {then(func(c command) []byte { return answered(1, c.reply(0xC123, "Planted^Name")) }), false,
 			"C123H (cannot understand)"},
 	} {
@@ -201,8 +215,10 @@ func TestObjectsThatCannotBeSent(t *testing.T) {
 		file *dicom.File
 		want error
 	}{
-		"compressed pixels in a native syntax":        {file(compressed), ErrData},
-		"compressed pixels that were not proposed":    {&dicom.File{Syntax: dicom.JPEGLSLossless, Dataset: compressed}, ErrNoContext},
+		"compressed pixels in a native syntax": {file(compressed), ErrData},
+		"compressed pixels that were not proposed": {
+			&dicom.File{Syntax: dicom.JPEGLSLossless, Dataset: compressed}, ErrNoContext,
+		},
 		"native pixels where only others were agreed": {file(cr), ErrNoContext},
 		"an odd length": {file(odd), ErrData},
 		"no UID":        {file(unnamed), ErrData},
@@ -218,7 +234,10 @@ func TestObjectsThatCannotBeSent(t *testing.T) {
 	if err := a.Echo(context.Background()); !errors.Is(err, ErrNoContext) {
 		t.Errorf("an echo that was not proposed: %v", err)
 	}
-	for _, p := range []Peer{{Addr: peer.Addr, CalledAE: "", CallingAE: "A"}, {Addr: peer.Addr, CalledAE: "A", CallingAE: "SEVENTEEN LETTERS"}, {Addr: peer.Addr, CalledAE: "A\n", CallingAE: "A"}} {
+	for _, p := range []Peer{
+		{CallingAE: "A"}, {CalledAE: "A", CallingAE: "SEVENTEEN LETTERS"}, {CalledAE: "A\n", CallingAE: "A"},
+	} {
+		p.Addr = peer.Addr
 		if err := Echo(context.Background(), p); !errors.Is(err, ErrRequest) || Temporary(err) {
 			t.Errorf("titles %q and %q: %v", p.CalledAE, p.CallingAE, err)
 		}

@@ -235,16 +235,19 @@ func TestStorescuGoesOnBehindARefusal(t *testing.T) {
 	peer := started(t, &Server{Store: got.store})
 	host, port, _ := net.SplitHostPort(peer.Addr)
 	dir := t.TempDir()
-	for name, class := range map[string]string{"1.dcm": dicom.CRImage, "2.dcm": "1.2.840.10008.5.1.4.1.1.2", "3.dcm": dicom.SecondaryCaptureImage} {
+	var paths []string
+	for _, class := range []string{dicom.CRImage, "1.2.840.10008.5.1.4.1.1.2", dicom.SecondaryCaptureImage} {
 		data, err := dicom.EncodeFile(picture(class), dicom.ExplicitLittleEndian)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+		path := filepath.Join(dir, class+".dcm")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
+		paths = append(paths, path)
 	}
-	out, _ := output(t, "storescu", "-v", "-nh", host, port, filepath.Join(dir, "1.dcm"), filepath.Join(dir, "2.dcm"), filepath.Join(dir, "3.dcm"))
+	out, _ := output(t, "storescu", append([]string{"-v", "-nh", host, port}, paths...)...)
 	if list := got.all(); len(list) != 2 || !bytes.Contains([]byte(out), []byte("SOPClassNotSupported")) {
 		t.Errorf("%d of 2 objects:\n%s", len(list), out)
 	}

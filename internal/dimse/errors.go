@@ -82,7 +82,8 @@ func (e *AbortError) Error() string {
 
 // Temporary tells errors of [Dial], [Association.Echo], [Association.Store] and [Store] after which the same may succeed
 // later: all but a final [StatusError], a rejection that the peer calls permanent ([RejectedError]; whoever changes the
-// peer's list of AE titles can undo that), [ErrNoContext], [ErrData] and [ErrRequest]. Of errors that were joined, one is enough.
+// peer's list of AE titles can undo that), [ErrNoContext], [ErrData] and [ErrRequest]. Of errors that were joined, one is
+// enough.
 func Temporary(err error) bool {
 	if err == nil {
 		return false

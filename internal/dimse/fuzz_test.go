@@ -47,7 +47,7 @@ func FuzzAssociate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(a.presentations) > maxPresentations || len(a.roles) > maxRoles || len(a.called) > titleSize || len(printable(a.calling)) > titleSize {
+		if len(a.presentations) > maxPresentations || len(a.roles) > maxRoles || max(len(a.called), len(a.calling)) > titleSize {
 			t.Fatalf("%+v", a)
 		}
 		// What was read is written so that it is read again.
@@ -73,7 +73,8 @@ func FuzzAssociate(f *testing.F) {
 }
 
 func FuzzCommand(f *testing.F) {
-	for _, c := range []command{echoRequest(1), storeRequest(2), storeRequest(3).reply(OutOfResources, "why"), {field: commandCancel}} {
+	reply := storeRequest(3).reply(OutOfResources, "why")
+	for _, c := range []command{echoRequest(1), storeRequest(2), reply, {field: commandCancel}} {
 		b, err := c.encode()
 		if err != nil {
 			f.Fatal(err)
@@ -123,7 +124,8 @@ func FuzzSession(f *testing.F) {
 		if associated {
 			b = append(bytes.Clone(request), b...)
 		}
-		s := &Server{StorageClasses: []string{dicom.SecondaryCaptureImage}, Limits: Limits{Object: 1 << 16, Memory: 1 << 18, Room: time.Microsecond}}
+		limits := Limits{Object: 1 << 16, Memory: 1 << 18, Room: time.Microsecond}
+		s := &Server{StorageClasses: []string{dicom.SecondaryCaptureImage}, Limits: limits}
 		s.Store = func(_ context.Context, o Object) (Status, string) {
 			if len(o.Data) == 0 || len(o.Data) > 1<<16 {
 				t.Errorf("an object of %d bytes", len(o.Data))

@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/netip"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -168,85 +166,6 @@ func TestTwoThousandConnectionsLeaveNothing(t *testing.T) {
 	t.Logf("%v", ends.counts)
 }
 
-func TestEveryWaitHasAnEnd(t *testing.T) {
-	brief := 150 * time.Millisecond
-	for name, c := range map[string]struct {
-		limits Limits
-		act    func(t *testing.T, addr string) raw
-		abort  bool
-	}{
-		"nothing is asked": {Limits{Request: brief}, func(t *testing.T, addr string) raw { return connected(t, addr) }, false},
-		"half a request": {Limits{Request: brief}, func(t *testing.T, addr string) raw {
-			r := connected(t, addr)
-			r.send(asked().append(nil, pduAssociateRQ)[:200])
-			return r
-		}, false},
-		"an idle association": {Limits{Idle: brief}, func(t *testing.T, addr string) raw { return associated(t, addr) }, true},
-		"half a PDU": {Limits{Message: brief}, func(t *testing.T, addr string) raw {
-			r := associated(t, addr)
-			r.send(header(pduData, 1000)[:3])
-			return r
-		}, true},
-		"half a message": {Limits{Message: brief}, func(t *testing.T, addr string) raw {
-			r := associated(t, addr)
-			r.send(data(part(3, isCommand|isLast, encoded(t, storeRequest(1))), part(3, 0, make([]byte, 1000))))
-			return r
-		}, true},
-		"a message without a byte": {Limits{Message: brief}, func(t *testing.T, addr string) raw {
-			r := associated(t, addr)
-			r.send(data(part(3, isCommand|isLast, encoded(t, storeRequest(1)))))
-			for range 10 { // empty fragments earn no time
-				time.Sleep(brief / 10)
-				r.Write(data(part(3, 0, nil)))
-			}
-			return r
-		}, true},
-	} {
-		var ends outcomes
-		t.Run(name, func(t *testing.T) {
-			peer := started(t, &Server{Limits: c.limits, Hooks: ends.hooks()})
-			begin := time.Now()
-			r := c.act(t, peer.Addr)
-			if kind, _ := r.pdu(); c.abort != (kind == pduAbort) || !c.abort && kind != 0 {
-				t.Errorf("PDU of type %d", kind)
-			}
-			if took := time.Since(begin); took < brief/2 || took > 5*time.Second {
-				t.Errorf("it took %v", took)
-			}
-			until(t, "no end was told", func() bool { return ends.of(Late) == 1 })
-		})
-	}
-}
-
-func TestBytesEarnTime(t *testing.T) {
-	var got taken
-	peer := started(t, &Server{Store: got.store, Limits: Limits{Message: 1500 * time.Millisecond, Rate: 10_000}})
-	r := associated(t, peer.Addr)
-	r.send(data(part(3, isCommand|isLast, encoded(t, storeRequest(1)))))
-	for range 25 { // 2.5 s, twice as fast as the rate
-		time.Sleep(100 * time.Millisecond)
-		r.send(data(part(3, 0, make([]byte, 2000))))
-	}
-	r.send(data(part(3, isLast, nil)))
-	if c := r.response(); c.status != Success {
-		t.Errorf("%+v", c)
-	}
-}
-
-func TestFastBytesDoNotBuyALongPause(t *testing.T) {
-	var ends outcomes
-	peer := started(t, &Server{Limits: Limits{Message: 300 * time.Millisecond, Rate: 1000}, Hooks: ends.hooks()})
-	r := associated(t, peer.Addr)
-	r.send(data(part(3, isCommand|isLast, encoded(t, storeRequest(1)))))
-	for range 10 { // enough for ten minutes at the rate
-		r.send(data(part(3, 0, make([]byte, 60_000))))
-	}
-	if kind, _ := r.pdu(); kind != pduAbort {
-		t.Errorf("PDU of type %d", kind)
-	}
-	until(t, "no end was told", func() bool { return ends.of(Late) == 1 })
-}
-
 func TestServersThatCannotServe(t *testing.T) {
 	for name, s := range map[string]*Server{
 		"no Store":      {StorageClasses: []string{dicom.CRImage}},
@@ -265,142 +184,6 @@ func TestServersThatCannotServe(t *testing.T) {
 	}
 }
 
-// pipes is a listener of connections without buffers.
-type pipes struct {
-	conns chan net.Conn
-	once  sync.Once
-	done  chan struct{}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
-
-func TestAPeerThatDoesNotReadIsLeft(t *testing.T) {
-	var ends outcomes
-	s := &Server{Limits: Limits{Write: 100 * time.Millisecond}, Hooks: ends.hooks()}
-	l := &pipes{conns: make(chan net.Conn), done: make(chan struct{})}
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(context.Background(), l) }()
-	ours, theirs := net.Pipe()
-	defer ours.Close()
-	l.conns <- theirs
-	if _, err := ours.Write(asked().append(nil, pduAssociateRQ)); err != nil {
-		t.Fatal(err)
-	}
-	until(t, "the server still writes", func() bool { return ends.of(Late) == 1 })
-	if err := s.Shutdown(context.Background()); err != nil {
-		t.Error(err)
-	}
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-}
-
-func TestShutdownLetsAMessageEnd(t *testing.T) {
-	var ends outcomes
-	storing, finish := make(chan struct{}), make(chan struct{})
-	s := &Server{Hooks: ends.hooks()}
-	s.Store = func(ctx context.Context, _ Object) (Status, string) {
-		close(storing)
-		<-finish
-		if ctx.Err() != nil {
-			return ProcessingFailure, ""
-		}
-		return Success, ""
-	}
-	peer := started(t, s)
-	idle, half, silent := associated(t, peer.Addr), associated(t, peer.Addr), connected(t, peer.Addr)
-	half.send(data(part(3, isCommand|isLast, encoded(t, storeRequest(1)))))
-	half.send(data(part(3, 0, make([]byte, 100))))
-	half.send(data(part(3, isLast, nil)))
-	<-storing
-	down := make(chan error, 1)
-	go func() { down <- s.Shutdown(context.Background()) }()
-	if kind, _ := idle.pdu(); kind != pduAbort {
-		t.Errorf("an idle association gets a PDU of type %d", kind)
-	}
-	if kind, _ := silent.pdu(); kind != pduAbort {
-		t.Errorf("a connection without an association gets a PDU of type %d", kind)
-	}
-	select {
-	case err := <-down:
-		t.Fatalf("the shutdown has not waited: %v", err)
-	case <-time.After(50 * time.Millisecond):
-	}
-	if _, err := net.Dial("tcp", peer.Addr); err == nil {
-		t.Error("connections are still accepted")
-	}
-	close(finish)
-	if c := half.response(); c.status != Success {
-		t.Errorf("the message in progress is answered by %+v", c)
-	}
-	if kind, _ := half.pdu(); kind != pduAbort {
-		t.Errorf("then comes a PDU of type %d", kind)
-	}
-	if err := <-down; err != nil {
-		t.Error(err)
-	}
-	if ends.of(Stopped) != 3 {
-		t.Errorf("%v", ends.counts)
-	}
-}
-
-func TestShutdownEndsWithItsContext(t *testing.T) {
-	s := &Server{}
-	storing := make(chan struct{})
-	var ended atomic.Bool
-	s.Store = func(ctx context.Context, _ Object) (Status, string) {
-		close(storing)
-		<-ctx.Done()
-		ended.Store(true)
-		return ProcessingFailure, ""
-	}
-	peer := started(t, s)
-	r := associated(t, peer.Addr)
-	r.send(data(part(3, isCommand|isLast, encoded(t, storeRequest(1))), part(3, isLast, make([]byte, 8))))
-	<-storing
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
-	if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("shutdown: %v", err)
-	}
-	until(t, "Store has not ended", ended.Load)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Serve(context.Background(), l); !errors.Is(err, ErrServerClosed) {
-		t.Errorf("serve after the shutdown: %v", err)
-	}
-}
-
-func TestServeEndsWithItsContext(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- (&Server{}).Serve(ctx, l) }()
-	r := associated(t, l.Addr().String())
-	r.send(data(part(1, isCommand, []byte{0}))) // half a message
-	cancel()
-	if kind, _ := r.pdu(); kind != pduAbort {
-		t.Errorf("PDU of type %d", kind)
-	}
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Error(err)
-	}
-}
-
 func TestAPanicFailsOneObject(t *testing.T) {
 	var log bytes.Buffer
 	s := &Server{Log: textLog(&log)}
@@ -412,7 +195,8 @@ func TestAPanicFailsOneObject(t *testing.T) {
 	}
 	peer := started(t, s)
 	a := dial(t, peer, StorageContext(dicom.SecondaryCaptureImage))
-	if status, err := a.Store(context.Background(), sample(1, 8), dicom.SecondaryCaptureImage, "2.25.1"); status != ProcessingFailure || !Temporary(err) {
+	status, err := a.Store(context.Background(), sample(1, 8), dicom.SecondaryCaptureImage, "2.25.1")
+	if status != ProcessingFailure || !Temporary(err) {
 		t.Errorf("%v, %v", status, err)
 	}
 	if _, err := a.Store(context.Background(), sample(1, 8), dicom.SecondaryCaptureImage, "2.25.2"); err != nil {
@@ -421,31 +205,5 @@ func TestAPanicFailsOneObject(t *testing.T) {
 	a.Release(context.Background())
 	if s := log.String(); !bytes.Contains([]byte(s), []byte("limits_test.go")) || bytes.Contains([]byte(s), []byte("Planted")) {
 		t.Error(s)
-	}
-}
-
-func TestWhoMayCall(t *testing.T) {
-	local, other := netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24")
-	for _, c := range []struct {
-		callers []Caller
-		title   string
-		may     bool
-	}{
-		{nil, "ANY", true},
-		{[]Caller{{AETitle: "ROUTER"}}, "ROUTER", true},
-		{[]Caller{{AETitle: "ROUTER"}}, "router", false},
-		{[]Caller{{AETitle: "ROUTER"}, {AETitle: "CR1"}}, "CR1", true},
-		{[]Caller{{AETitle: "ROUTER", From: []netip.Prefix{other, local}}}, "ROUTER", true},
-		{[]Caller{{AETitle: "ROUTER", From: []netip.Prefix{other}}}, "ROUTER", false},
-		{[]Caller{{From: []netip.Prefix{local}}}, "ANY", true},
-		{[]Caller{{From: []netip.Prefix{other}}}, "ANY", false},
-	} {
-		peer := started(t, &Server{Callers: c.callers})
-		peer.CallingAE = c.title
-		err := Echo(context.Background(), peer)
-		var rejected *RejectedError
-		if c.may != (err == nil) || !c.may && (!errors.As(err, &rejected) || *rejected != RejectedError{rejectedPermanent, sourceUser, userCalling} || Temporary(err)) {
-			t.Errorf("%+v: %v", c, err)
-		}
 	}
 }

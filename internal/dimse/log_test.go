@@ -41,7 +41,10 @@ func TestLogsNameNeitherPatientsNorObjects(t *testing.T) {
 			t.Errorf("the log holds %q:\n%s", bad, text)
 		}
 	}
-	for _, want := range []string{`"calling_ae":"TEST"`, `"calling_ae":"a?b?[31m\"??"`, `"called_ae":"AAAAAAAAAAAAAAAA"`, `"outcome":"released"`, `"outcome":"violated"`, `"objects":1`} {
+	for _, want := range []string{
+		`"calling_ae":"TEST"`, `"calling_ae":"a?b?[31m\"??"`, `"called_ae":"AAAAAAAAAAAAAAAA"`,
+		`"outcome":"released"`, `"outcome":"violated"`, `"objects":1`,
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the log lacks %s:\n%s", want, text)
 		}

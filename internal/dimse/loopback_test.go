@@ -134,7 +134,8 @@ func TestStoredObjectsArriveAsTheyWere(t *testing.T) {
 			}
 			if !bytes.Equal(o.Data, want) || o.Syntax != dicom.ExplicitLittleEndian || o.SOPClass != dicom.SecondaryCaptureImage ||
 				o.SOPInstance != d.String(dicom.SOPInstanceUID) || o.CallingAE != "TEST" || o.CalledAE != "SPIKERAY" {
-				t.Errorf("%d bytes: %d bytes in %s of %s came from %s for %s", size, len(o.Data), o.Syntax, o.SOPClass, o.CallingAE, o.CalledAE)
+				o.Data, o.file = nil, nil
+				t.Errorf("%d bytes: %+v", size, o)
 			}
 			data, err := o.File()
 			if err != nil {
@@ -144,7 +145,8 @@ func TestStoredObjectsArriveAsTheyWere(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if f.Syntax != o.Syntax || f.Meta.String(dicom.MediaStorageSOPInstanceUID) != o.SOPInstance || f.Dataset.String(dicom.PatientName) != "Planted^Name" {
+			if f.Syntax != o.Syntax || f.Meta.String(dicom.MediaStorageSOPInstanceUID) != o.SOPInstance ||
+				f.Dataset.String(dicom.PatientName) != "Planted^Name" {
 				t.Errorf("%d bytes: the file has %s, %v", size, f.Syntax, f.Meta.Elements())
 			}
 			o.file = nil
@@ -162,7 +164,8 @@ func TestStatusesReachTheSender(t *testing.T) {
 	}{
 		{Success, true, false}, {DuplicateInstance, true, false}, {Coerced, true, false}, {ElementsDiscarded, true, false},
 		{OutOfResources, false, true}, {0xA701, false, true}, {ProcessingFailure, false, true},
-		{NotMatching, false, false}, {CannotUnderstand, false, false}, {NotAuthorized, false, false}, {ClassNotSupported, false, false},
+		{NotMatching, false, false}, {CannotUnderstand, false, false},
+		{NotAuthorized, false, false}, {ClassNotSupported, false, false},
 	} {
 		got := taken{status: c.status, comment: "why\nthis is\\so, at a length of more than 64 characters, which are all that fit"}
 		peer := started(t, &Server{Store: got.store})

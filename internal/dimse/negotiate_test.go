@@ -3,6 +3,7 @@ package dimse
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/netip"
 	"testing"
 
@@ -21,19 +22,42 @@ func TestPresentationContextsAreAnswered(t *testing.T) {
 		result   byte
 		syntax   string
 	}{
-		"a film":                        {dicom.CRImage, []string{dicom.ImplicitLittleEndian, dicom.ExplicitLittleEndian}, contextAccepted, dicom.ExplicitLittleEndian},
-		"a film, compressed or not":     {dicom.CRImage, []string{dicom.JPEGBaseline, dicom.ImplicitLittleEndian, dicom.JPEG2000Lossless}, contextAccepted, dicom.ImplicitLittleEndian},
-		"a film without loss or with":   {dicom.CRImage, []string{dicom.JPEGBaseline, dicom.RLELossless}, contextAccepted, dicom.RLELossless},
-		"a film with loss":              {dicom.CRImage, []string{dicom.JPEGBaseline}, contextAccepted, dicom.JPEGBaseline},
-		"a film in another syntax":      {dicom.CRImage, []string{mpeg}, contextSyntaxUnsupported, dicom.ImplicitLittleEndian},
-		"no syntax":                     {dicom.CRImage, nil, contextSyntaxUnsupported, dicom.ImplicitLittleEndian},
-		"another storage class":         {"1.2.840.10008.5.1.4.1.1.2.1", []string{dicom.ExplicitLittleEndian}, contextAccepted, dicom.ExplicitLittleEndian},
-		"a private class that is taken": {"1.3.46.670589.2.5.1.1", []string{dicom.ExplicitLittleEndian}, contextAccepted, dicom.ExplicitLittleEndian},
-		"a private class":               {"1.3.46.670589.2.5.1.2", []string{dicom.ExplicitLittleEndian}, contextAbstractUnsupported, dicom.ImplicitLittleEndian},
-		"a query":                       {"1.2.840.10008.5.1.4.1.2.2.1", []string{dicom.ExplicitLittleEndian}, contextAbstractUnsupported, dicom.ImplicitLittleEndian},
-		"an echo":                       {dicom.Verification, []string{dicom.ImplicitLittleEndian}, contextAccepted, dicom.ImplicitLittleEndian},
-		"an echo in JPEG":               {dicom.Verification, []string{dicom.JPEGBaseline}, contextSyntaxUnsupported, dicom.ImplicitLittleEndian},
-		"nothing":                       {"", []string{dicom.ImplicitLittleEndian}, contextAbstractUnsupported, dicom.ImplicitLittleEndian},
+		"a film": {
+			dicom.CRImage, []string{dicom.ImplicitLittleEndian, dicom.ExplicitLittleEndian},
+			contextAccepted, dicom.ExplicitLittleEndian,
+		},
+		"a film, compressed or not": {
+			dicom.CRImage, []string{dicom.JPEGBaseline, dicom.ImplicitLittleEndian, dicom.JPEG2000Lossless},
+			contextAccepted, dicom.ImplicitLittleEndian,
+		},
+		"a film without loss or with": {
+			dicom.CRImage, []string{dicom.JPEGBaseline, dicom.RLELossless}, contextAccepted, dicom.RLELossless,
+		},
+		"a film with loss":         {dicom.CRImage, []string{dicom.JPEGBaseline}, contextAccepted, dicom.JPEGBaseline},
+		"a film in another syntax": {dicom.CRImage, []string{mpeg}, contextSyntaxUnsupported, dicom.ImplicitLittleEndian},
+		"no syntax":                {dicom.CRImage, nil, contextSyntaxUnsupported, dicom.ImplicitLittleEndian},
+		"another storage class": {
+			"1.2.840.10008.5.1.4.1.1.2.1", []string{dicom.ExplicitLittleEndian}, contextAccepted, dicom.ExplicitLittleEndian,
+		},
+		"a private class that is taken": {
+			"1.3.46.670589.2.5.1.1", []string{dicom.ExplicitLittleEndian}, contextAccepted, dicom.ExplicitLittleEndian,
+		},
+		"a private class": {
+			"1.3.46.670589.2.5.1.2", []string{dicom.ExplicitLittleEndian}, contextAbstractUnsupported, dicom.ImplicitLittleEndian,
+		},
+		"a query": {
+			"1.2.840.10008.5.1.4.1.2.2.1", []string{dicom.ExplicitLittleEndian},
+			contextAbstractUnsupported, dicom.ImplicitLittleEndian,
+		},
+		"an echo": {
+			dicom.Verification, []string{dicom.ImplicitLittleEndian}, contextAccepted, dicom.ImplicitLittleEndian,
+		},
+		"an echo in JPEG": {
+			dicom.Verification, []string{dicom.JPEGBaseline}, contextSyntaxUnsupported, dicom.ImplicitLittleEndian,
+		},
+		"nothing": {
+			"", []string{dicom.ImplicitLittleEndian}, contextAbstractUnsupported, dicom.ImplicitLittleEndian,
+		},
 	} {
 		a := s.choose(presentation{id: 7, abstract: c.class, syntaxes: c.syntaxes})
 		if a.id != 7 || a.result != c.result || len(a.syntaxes) != 1 || a.syntaxes[0] != c.syntax {
@@ -41,7 +65,8 @@ func TestPresentationContextsAreAnswered(t *testing.T) {
 		}
 	}
 	for _, syntax := range TransferSyntaxes() {
-		if a := s.choose(presentation{id: 1, abstract: dicom.CRImage, syntaxes: []string{syntax}}); a.result != contextAccepted || a.syntaxes[0] != syntax {
+		a := s.choose(presentation{id: 1, abstract: dicom.CRImage, syntaxes: []string{syntax}})
+		if a.result != contextAccepted || a.syntaxes[0] != syntax {
 			t.Errorf("%s alone: %+v", dicom.NamedUID(syntax), a)
 		}
 	}
@@ -66,10 +91,12 @@ func TestWhatElseIsNegotiated(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !answer.operations || answer.maxLength != 20000 || answer.called != "SPIKERAY" || answer.calling != "TEST" ||
-		answer.class != dicom.ImplementationUID || answer.release != dicom.ImplementationName || answer.application != dicom.ApplicationContext {
+		answer.class != dicom.ImplementationUID || answer.release != dicom.ImplementationName ||
+		answer.application != dicom.ApplicationContext {
 		t.Errorf("%+v", answer)
 	}
-	if diff := cmp.Diff([]role{{dicom.SecondaryCaptureImage, 1, 0}, {dicom.CRImage, 0, 0}}, answer.roles, cmp.AllowUnexported(role{})); diff != "" {
+	want := []role{{dicom.SecondaryCaptureImage, 1, 0}, {dicom.CRImage, 0, 0}}
+	if diff := cmp.Diff(want, answer.roles, cmp.AllowUnexported(role{})); diff != "" {
 		t.Error(diff)
 	}
 	request.operations = false
@@ -121,6 +148,37 @@ func TestEachSyntaxArrivesAsItIsNamed(t *testing.T) {
 		f, err := dicom.Parse(data, dicom.Limits{})
 		if err != nil || f.Syntax != syntax || f.Dataset.Len() != d.Len() {
 			t.Errorf("%s: %v", dicom.NamedUID(syntax), err)
+		}
+	}
+}
+
+func TestWhoMayCall(t *testing.T) {
+	local, other := netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("192.0.2.0/24")
+	for _, c := range []struct {
+		callers []Caller
+		title   string
+		may     bool
+	}{
+		{nil, "ANY", true},
+		{[]Caller{{AETitle: "ROUTER"}}, "ROUTER", true},
+		{[]Caller{{AETitle: "ROUTER"}}, "router", false},
+		{[]Caller{{AETitle: "ROUTER"}, {AETitle: "CR1"}}, "CR1", true},
+		{[]Caller{{AETitle: "ROUTER", From: []netip.Prefix{other, local}}}, "ROUTER", true},
+		{[]Caller{{AETitle: "ROUTER", From: []netip.Prefix{other}}}, "ROUTER", false},
+		{[]Caller{{From: []netip.Prefix{local}}}, "ANY", true},
+		{[]Caller{{From: []netip.Prefix{other}}}, "ANY", false},
+	} {
+		peer := started(t, &Server{Callers: c.callers})
+		peer.CallingAE = c.title
+		err := Echo(context.Background(), peer)
+		var rejected *RejectedError
+		switch {
+		case c.may && err != nil:
+			t.Errorf("%+v: %v", c, err)
+		case !c.may && (!errors.As(err, &rejected) || *rejected != RejectedError{rejectedPermanent, sourceUser, userCalling}):
+			t.Errorf("%+v: %v", c, err)
+		case !c.may && Temporary(err):
+			t.Errorf("%+v: temporary: %v", c, err)
 		}
 	}
 }

@@ -63,7 +63,8 @@ func (p pdu) short(r io.Reader) (body [4]byte, err error) {
 // associate reads the body of an A-ASSOCIATE-RQ or -AC. It grows as bytes come.
 func (p pdu) associate(r io.Reader) (*associate, error) {
 	if p.length > maxAssociate {
-		return nil, violation(reasonInvalidValue, "PDU of type %d has a length of %d, at most %d are read", p.kind, p.length, maxAssociate)
+		return nil, violation(reasonInvalidValue, "PDU of type %d has a length of %d, at most %d are read",
+			p.kind, p.length, maxAssociate)
 	}
 	var body bytes.Buffer
 	if _, err := io.CopyN(&body, r, int64(p.length)); err != nil {

@@ -55,7 +55,8 @@ func proposals(files []*dicom.File) []Context {
 		if dicom.Encapsulated(f.Syntax) {
 			c.Syntaxes = []string{f.Syntax}
 		}
-		if c.Class != "" && !slices.ContainsFunc(list, func(o Context) bool { return o.Class == c.Class && slices.Equal(o.Syntaxes, c.Syntaxes) }) {
+		same := func(o Context) bool { return o.Class == c.Class && slices.Equal(o.Syntaxes, c.Syntaxes) }
+		if c.Class != "" && !slices.ContainsFunc(list, same) {
 			list = append(list, c)
 		}
 	}

@@ -13,7 +13,8 @@ import (
 // asked is a request for an association with the contexts 1 (Verification), 3 (Secondary Capture) and 5 (CT).
 func asked() *associate {
 	return &associate{
-		called: "SPIKERAY", calling: "TEST", application: dicom.ApplicationContext, maxLength: 16384, class: "1.2.3", release: "RAW",
+		called: "SPIKERAY", calling: "TEST", application: dicom.ApplicationContext,
+		maxLength: 16384, class: "1.2.3", release: "RAW",
 		presentations: []presentation{
 			{id: 1, abstract: dicom.Verification, syntaxes: []string{dicom.ImplicitLittleEndian}},
 			{id: 3, abstract: dicom.SecondaryCaptureImage, syntaxes: nativeSyntaxes},

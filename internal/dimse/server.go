@@ -228,9 +228,9 @@ func (s *Server) isClosed() bool {
 
 // take begins a session on a connection, if there is room for one.
 func (s *Server) take(conn net.Conn) {
-	c := newSession(s, conn)
+	from := address(conn)
 	s.mu.Lock()
-	at := s.open[c.addr]
+	at := s.open[from]
 	if at == nil {
 		at = &load{}
 	}
@@ -240,8 +240,9 @@ func (s *Server) take(conn net.Conn) {
 		s.ended(Refused)
 		return
 	}
+	c := newSession(s, conn, from)
 	at.connections++
-	s.open[c.addr] = at
+	s.open[from] = at
 	s.connections[c] = struct{}{}
 	s.running.Add(1)
 	s.mu.Unlock()
@@ -252,7 +253,7 @@ func (s *Server) take(conn net.Conn) {
 		defer s.mu.Unlock()
 		delete(s.connections, c)
 		if at.connections--; at.connections == 0 {
-			delete(s.open, c.addr)
+			delete(s.open, from)
 		}
 	}()
 }

@@ -32,12 +32,18 @@ type session struct {
 	begun           time.Time
 }
 
-func newSession(s *Server, conn net.Conn) *session {
-	l := s.Limits
-	c := &session{server: s, remote: conn.RemoteAddr().String(), begun: time.Now()}
-	if at, err := netip.ParseAddrPort(c.remote); err == nil {
-		c.addr = at.Addr().Unmap().WithZone("")
+// address is where a connection comes from, the zero value for other networks than TCP.
+func address(conn net.Conn) netip.Addr {
+	at, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+	if err != nil {
+		return netip.Addr{}
 	}
+	return at.Addr().Unmap().WithZone("")
+}
+
+func newSession(s *Server, conn net.Conn, from netip.Addr) *session {
+	l := s.Limits
+	c := &session{server: s, addr: from, remote: conn.RemoteAddr().String(), begun: time.Now()}
 	if s.TLS != nil {
 		conn = tls.Server(conn, s.TLS)
 	}
@@ -252,7 +258,8 @@ func (c *session) admit(in accepted, request command) (Status, string) {
 
 // intake is for the data set of a request that was admitted.
 func (c *session) intake(in accepted, request command) *intake {
-	i := &intake{ctx: c.server.ctx, budget: c.server.budget, conn: c.conn, wait: c.server.Limits.Room, limit: c.server.Limits.Object}
+	s := c.server
+	i := &intake{ctx: s.ctx, budget: s.budget, conn: c.conn, wait: s.Limits.Room, limit: s.Limits.Object}
 	var err error
 	if i.head, err = fileHeader(in.class, request.instance, in.syntax); err != nil {
 		i.refuse(ProcessingFailure)
@@ -272,7 +279,8 @@ func (c *session) store(in accepted, request command, data *intake) (status Stat
 	defer func() {
 		if v := recover(); v != nil {
 			// What was passed to panic may hold anything of the object. The stack has no more of it than addresses.
-			c.server.Log.Error("taking a DICOM object panicked", "remote", c.remote, "kind", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
+			c.server.Log.Error("taking a DICOM object panicked",
+				"remote", c.remote, "kind", fmt.Sprintf("%T", v), "stack", string(debug.Stack()))
 			status, comment = ProcessingFailure, ""
 		}
 	}()

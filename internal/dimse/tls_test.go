@@ -53,7 +53,10 @@ func pemFiles(t testing.TB, c tls.Certificate) (key, cert string) {
 		t.Fatal(err)
 	}
 	key, cert = filepath.Join(dir, "key.pem"), filepath.Join(dir, "cert.pem")
-	for path, block := range map[string]*pem.Block{key: {Type: "PRIVATE KEY", Bytes: der}, cert: {Type: "CERTIFICATE", Bytes: c.Certificate[0]}} {
+	for path, block := range map[string]*pem.Block{
+		key:  {Type: "PRIVATE KEY", Bytes: der},
+		cert: {Type: "CERTIFICATE", Bytes: c.Certificate[0]},
+	} {
 		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -65,7 +68,9 @@ func TestTLS(t *testing.T) {
 	certificate, pool := certified(t)
 	var got taken
 	var ends outcomes
-	server := &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}
+	server := &tls.Config{
+		Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool,
+	}
 	peer := started(t, &Server{Store: got.store, TLS: server, Hooks: ends.hooks(), Limits: Limits{Request: 2 * time.Second}})
 
 	peer.TLS = &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{certificate}}

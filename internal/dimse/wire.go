@@ -25,7 +25,8 @@ const buffered = 4 << 10
 
 func newWire(conn *timed, maxPDU uint32) *wire {
 	// Some count a PDU's header to its length, others do not.
-	return &wire{conn: conn, in: bufio.NewReaderSize(conn, buffered), out: bufio.NewWriterSize(conn, buffered), mostIn: maxPDU + pduHeader}
+	in, out := bufio.NewReaderSize(conn, buffered), bufio.NewWriterSize(conn, buffered)
+	return &wire{conn: conn, in: in, out: out, mostIn: maxPDU + pduHeader}
 }
 
 // limit sets the longest P-DATA-TF to be sent, as the peer asks for; 0 is any.
@@ -35,7 +36,8 @@ func (w *wire) limit(peers, ours uint32) error {
 	case peers == 0:
 		w.mostOut = unboundedPDU
 	case peers < minPDU:
-		return violation(reasonInvalidValue, "P-DATA-TFs of at most %d bytes are asked for, less than %d is not sent", peers, minPDU)
+		return violation(reasonInvalidValue, "P-DATA-TFs of at most %d bytes are asked for, less than %d is not sent",
+			peers, minPDU)
 	}
 	return nil
 }
@@ -117,7 +119,8 @@ func (w *wire) data(p pdu) error {
 	switch p.kind {
 	case pduData:
 		if p.length < pdvHeader || p.length > w.mostIn {
-			return violation(reasonInvalidValue, "a P-DATA-TF has a length of %d, %d to %d would be right", p.length, pdvHeader, w.mostIn)
+			return violation(reasonInvalidValue, "a P-DATA-TF has a length of %d, %d to %d would be right",
+				p.length, pdvHeader, w.mostIn)
 		}
 		w.left = p.length
 		return nil
@@ -161,7 +164,9 @@ func (w *wire) await() error {
 
 // message reads one message. known tells presentation contexts that were accepted. open is asked, when the command is there
 // and a data set follows, where that is to go.
-func (w *wire) message(known func(context byte) bool, open func(context byte, c command) sink) (context byte, c command, err error) {
+func (w *wire) message(
+	known func(context byte) bool, open func(context byte, c command) sink,
+) (context byte, c command, err error) {
 	var set commandSet
 	for begun, last := false, false; !last; begun = true {
 		p, err := w.next(begun, context, true)

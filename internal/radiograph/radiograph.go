@@ -105,6 +105,8 @@ type Picture struct {
 	Warnings []string
 	// Shown is how a DICOM file's samples became greys, without its Image; nil for other formats.
 	Shown *film.Shown
+	// PixelAspect is the height of a pixel of Image divided by its width: 1, but for DICOM files that say otherwise.
+	PixelAspect float64
 }
 
 // Release lets a later picture have the memory of this one. It may be called once, after the last use of Image, or not at
@@ -253,10 +255,15 @@ func (h Header) Decode(ctx context.Context, data []byte) (*Picture, error) {
 		Format: h.Format, Width: h.Width, Height: h.Height,
 		Reduced:  max(d.reduced, 1),
 		Warnings: h.header.warnings(d.seen),
+
+		PixelAspect: 1,
 	}
 	if d.shown != nil {
 		p.Shown = d.shown
 		p.Shown.Image = nil
+		if p.PixelAspect = h.Film.Aspect(); swapsAxes(h.header.orientation) {
+			p.PixelAspect = 1 / p.PixelAspect
+		}
 		p.Warnings = slices.Concat(h.Film.Warnings(), d.shown.Warnings, p.Warnings)
 	}
 	return p, nil

@@ -51,7 +51,6 @@ func bannered(picture image.Image, aspect float64, lines []string) (draw.Image, 
 	} else {
 		out = image.NewRGBA(whole)
 	}
-	draw.Draw(out, whole, image.Black, image.Point{}, draw.Src)
 	d := font.Drawer{Dst: out, Src: image.NewUniform(color.White), Face: face}
 	for i, row := range rows {
 		d.Dot = fixed.P(margin, margin+i*height+face.Metrics().Ascent.Ceil())
@@ -60,11 +59,24 @@ func bannered(picture image.Image, aspect float64, lines []string) (draw.Image, 
 	left := (width - size.X) / 2
 	place := image.Rect(left, top, left+size.X, top+size.Y)
 	if size == picture.Bounds().Size() {
-		draw.Draw(out, place, picture, picture.Bounds().Min, draw.Src)
+		place1to1(out, place, picture)
 	} else {
 		draw.BiLinear.Scale(out, place, picture, picture.Bounds(), draw.Src, nil)
 	}
 	return out, nil
+}
+
+// place1to1 puts a picture where it fits exactly. Package draw has no quick way between grey pictures.
+func place1to1(out draw.Image, place image.Rectangle, picture image.Image) {
+	from, isGrey := picture.(*image.Gray)
+	to, toGrey := out.(*image.Gray)
+	if !isGrey || !toGrey {
+		draw.Draw(out, place, picture, picture.Bounds().Min, draw.Src)
+		return
+	}
+	for y := range place.Dy() {
+		copy(to.Pix[to.PixOffset(place.Min.X, place.Min.Y+y):][:place.Dx()], from.Pix[from.PixOffset(from.Rect.Min.X, from.Rect.Min.Y+y):])
+	}
 }
 
 // squared is the size of a picture once its pixels are square: never larger than it came, and at most maxSide.

@@ -120,10 +120,12 @@ func picture(width, height int) *image.Gray {
 	return m
 }
 
+var epoch = time.Date(2025, 3, 17, 9, 30, 5, 0, time.UTC)
+
 func input(film *dicom.Dataset) Input {
 	return Input{
 		Film: film, Answer: answer(), Positive: "PNEUMONIA", ID: "request.0", Version: "0.9.0", Picture: picture(600, 700),
-		At: time.Date(2025, 3, 17, 9, 30, 5, 0, time.UTC),
+		At: epoch,
 	}
 }
 

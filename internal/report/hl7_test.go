@@ -140,8 +140,7 @@ func FuzzFilms(f *testing.F) {
 			dicom.LossyImageCompressionRatio: warned, dicom.BodyPartExamined: set, dicom.PatientAge: date} {
 			d.SetStrings(tag, v)
 		}
-		in := input(d)
-		in.Picture = picture(8, 8)
+		in := Input{Film: d, Answer: answer(), At: epoch, Picture: picture(8, 8)}
 		in.Answer.Label, in.Positive, in.Answer.OperatingPoint = &label, label, &name
 		in.Answer.Input.Warnings = []string{warned, name, label}
 		in.Answer.Model.Name, in.Answer.Model.Version, in.Version = name, label, warned

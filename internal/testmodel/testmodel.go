@@ -113,12 +113,17 @@ func relu(name string, _ int) layer { return layer{"type": "relu", "name": name}
 // mean: light it is "chest", dim "other_part" and dark "turned".
 func GatedFile(name string) []byte { return file(name, nil, relu, true) }
 
+// ChangedFile is [GatedFile] with a description that is changed before it is written.
+func ChangedFile(name string, change func(description map[string]any)) []byte {
+	return file(name, nil, relu, true, change)
+}
+
 // EarlyFile is the file of [Early] by that name.
 func EarlyFile(name string) []byte {
 	return file(name, map[string]any{"axis": "steps", "steps": 4}, spiking, true)
 }
 
-func file(name string, time map[string]any, activation func(name string, seed int) layer, gated bool) []byte {
+func file(name string, time map[string]any, activation func(name string, seed int) layer, gated bool, changes ...func(map[string]any)) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	var header = map[string]any{}
 	var data bytes.Buffer
@@ -195,6 +200,9 @@ func file(name string, time map[string]any, activation func(name string, seed in
 			"estimates": []layer{{"operating_point": "balanced", "confident": []float64{-0.5, 0.5},
 				"error": layer{"cbpe": layer{"sensitivity": 0.05, "specificity": 0.2}, "atc": layer{"sensitivity": 0.1, "specificity": 0.25}}}},
 		}
+	}
+	for _, change := range changes {
+		change(description)
 	}
 	return Sealed(func(digest string) []byte {
 		description["file_sha256"] = digest

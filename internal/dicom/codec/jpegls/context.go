@@ -22,7 +22,7 @@ type runContext struct {
 	negative int // number of negative errors, Nn
 }
 
-// initial is the contexts' first A, T.87, A.2.1 and A.8.
+// initial is the contexts' first A, T.87, A.2.1.
 func (c *coding) initial() int { return max(2, (c.span+32)>>6) }
 
 func (c *coding) newContext() regularContext {

@@ -97,7 +97,7 @@ func (d *decoder) scan(ctx context.Context, p *parser, s *scan, to []uint16) err
 			}
 			run = [maxComponents]int{}
 		}
-		if !d.line(s, &above, &line, &run) {
+		if !d.lineOf(s, &above, &line, &run) {
 			return damaged("the code of line %d cannot be, or the stream ends there", y)
 		}
 		for i, c := range s.components[:s.count] {
@@ -108,22 +108,18 @@ func (d *decoder) scan(ctx context.Context, p *parser, s *scan, to []uint16) err
 	return d.finish(p, f.height)
 }
 
-// line decodes a line of all components of the scan.
-func (d *decoder) line(s *scan, above, line *[maxComponents][]uint16, run *[maxComponents]int) bool {
+// lineOf decodes a line of all components of the scan.
+func (d *decoder) lineOf(s *scan, above, line *[maxComponents][]uint16, run *[maxComponents]int) bool {
 	for i := range s.count {
-		// What lies beyond the picture, T.87, A.2.1.
+		// Beyond the end of a line its last sample goes on, and before its beginning stands the one above.
 		above[i][d.across-1] = above[i][d.across-2]
 		line[i][0] = above[i][1]
 	}
 	if s.interleave == bySample {
 		return d.pixelLine(above[:s.count], line[:s.count], &run[0])
 	}
-	decode := d.generalLine
-	if s.coding.plain() {
-		decode = d.losslessLine
-	}
 	for i := range s.count {
-		if !decode(above[i], line[i], &run[i]) {
+		if !d.line(above[i], line[i], &run[i]) {
 			return false
 		}
 	}

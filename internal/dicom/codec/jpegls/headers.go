@@ -8,7 +8,7 @@ const maxSide = 1<<16 - 1
 // maxComponents is the most components of a scan, T.81 table B.3.
 const maxComponents = 4
 
-// How the samples of a scan follow each other, T.87 table C.? ILV.
+// How the samples of a scan follow each other, ILV of T.87, C.2.3.
 const (
 	byComponent = iota
 	byLine

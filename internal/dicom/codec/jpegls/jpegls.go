@@ -3,12 +3,16 @@
 // one to four components in every interleaving, preset parameters, restart intervals and pictures whose size stands in an
 // LSE segment. Mapping tables, subsampled components, the point transform and HP's colour transforms are refused by name.
 //
+// MAXVAL is taken as the standard says. CharLS, and with it most of DICOM's software, writes the parameter and codes as if it
+// were the largest number of the frame's bits. In practice it always is. Where it is not, such a stream is refused as damaged.
+//
 // Streams of more than 12 bits that JAI-ImageIO wrote use other thresholds than the standard's without saying so. They
 // decode to noise that does not end where the stream ends, so they are refused as damaged; T.87 has no way to tell them.
 package jpegls
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spikeray/spikeray/internal/dicom/codec"
@@ -24,22 +28,16 @@ func Inspect(data []byte) (codec.Header, error) {
 	}
 	f := &p.frame
 	h := codec.Header{Width: f.width, Height: f.height, Components: f.count, Bits: f.bits}
-	entropy := f.leastBits(&s) / 8
-	h.LeastBytes = int64(p.at) + entropy
+	h.LeastBytes = int64(p.at) + f.leastBits(&s)/8
 	h.Memory = decoderBytes + int64(f.count)*2*2*int64(f.width+2)
 	// A sample outside a run takes a bit at least, and all of the time; a run is filled at the speed of memory.
 	samples := int64(h.Samples())
-	h.Work = samples + min(samples, 8*int64(len(data)-p.at))*nanosecondsOf(&s)
+	h.Work = samples + min(samples, 8*int64(len(data)-p.at))*nanoseconds
 	return h, nil
 }
 
-// nanosecondsOf is about what a sample of the scan takes.
-func nanosecondsOf(s *scan) int64 {
-	if s.near > 0 || s.interleave == bySample {
-		return 50
-	}
-	return 40
-}
+// nanoseconds is about what a sample outside a run takes.
+const nanoseconds = 30
 
 // Decode decodes a JPEG-LS stream into to, which has the Samples of the header that Inspect returns. What follows the last
 // scan is not looked at; the end-of-image marker may be missing. Errors wrap codec.ErrDamaged or codec.ErrUnsupported, or
@@ -59,6 +57,9 @@ func Decode(ctx context.Context, data []byte, to []uint16) error {
 	d.allocate(f)
 	for decoded := 0; ; {
 		if err := d.scan(ctx, &p, &s, to); err != nil {
+			if errors.Is(err, codec.ErrDamaged) && f.bits > 12 && f.presets == (presets{}) {
+				return fmt.Errorf("%w (or JAI-ImageIO wrote it, with other thresholds than the standard's)", err)
+			}
 			return err
 		}
 		if decoded += s.count; decoded == f.count {

@@ -1,6 +1,6 @@
 package jpegls
 
-// pixelLine decodes a line of pixels whose samples follow each other, T.87, B.3. They are in regular mode or in a run
+// pixelLine decodes a line of pixels whose samples follow each other, T.87, annex B. They are in regular mode or in a run
 // together.
 func (d *decoder) pixelLine(above, line [][]uint16, run *int) bool {
 	width := len(line[0]) - 2

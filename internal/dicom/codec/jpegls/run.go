@@ -3,6 +3,25 @@ package jpegls
 // runBits is J of T.87, A.2.1: a bit of a run's length stands for 2 to the power of so many samples.
 var runBits = [32]uint8{0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15}
 
+// run decodes a run, which begins with the first sample of above and the second of line, and the sample after it. It
+// returns how many samples that is; above and line have one more than there are to decode at most.
+func (d *decoder) run(above, line []uint16, run *int) (int, bool) {
+	room := len(line) - 2
+	n, ok := d.runLength(room, run)
+	if !ok {
+		return 0, false
+	}
+	left := line[0]
+	fill(line[1:1+n], left)
+	if n == room {
+		return n, true
+	}
+	v, ok := d.runEnd(int(left), int(above[n]), *run)
+	line[n+1] = uint16(v)
+	*run = max(*run-1, 0)
+	return n + 1, ok
+}
+
 // runLength decodes the length of a run, T.87, A.7.1, of which the line has room for so many samples. Unless the run fills
 // the line, another sample follows it, and *run is lowered only after that.
 func (d *decoder) runLength(room int, run *int) (int, bool) {
