@@ -32,14 +32,14 @@ func (s *Server) Take(ctx context.Context, remote string, data []byte) error {
 	return s.deliver(ctx, r)
 }
 
-// deliver hands a result to the delivery. What kept it from being put on its way, such as a full disk, may be over later.
+// deliver hands a result to the delivery. Whatever keeps it from being put on its way is an error that may be gone later, but
+// for a film that cannot be reported on. It is not told: the delivery does that itself, as it knows what is in its errors.
 func (s *Server) deliver(ctx context.Context, r node.Result) error {
 	err := s.config.Delivery.Deliver(ctx, r)
-	if k, _ := problemOf(err); err != nil && k == internalError {
-		s.config.Log.Error("a result could not be put on its way", "error", err)
-		return errNotDelivered
+	if k, _ := problemOf(err); err == nil || k != internalError {
+		return err
 	}
-	return err
+	return errNotDelivered
 }
 
 // errNoFilm is the error of [Server.Take] for what is no DICOM object.

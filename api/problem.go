@@ -157,7 +157,7 @@ func problemOf(err error) (kind, string) {
 }
 
 // rejections are all that rejection can return.
-var rejections = []string{"queue_full", "queue_time", "upload_memory", "connections", "timeout", "outbox", "delivery", "board", "draining"}
+var rejections = []string{"queue_full", "queue_time", "upload_memory", "connections", "timeout", "delivery", "board", "draining"}
 
 // rejection names why a request was turned away with 503, for the metrics.
 func rejection(err error) string {
@@ -173,9 +173,7 @@ func rejection(err error) string {
 		return "connections"
 	case errors.Is(err, errPredictTimeout):
 		return "timeout"
-	case errors.Is(err, outbox.ErrFull):
-		return "outbox"
-	case errors.Is(err, errNotDelivered):
+	case errors.Is(err, errNotDelivered), errors.Is(err, outbox.ErrFull):
 		return "delivery"
 	case errors.As(err, new(*board.Error)):
 		return "board"

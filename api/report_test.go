@@ -136,22 +136,9 @@ func TestReportsOfWhatTheyCannotBeOf(t *testing.T) {
 	}
 }
 
-// deliveries is a delivery that keeps what it gets.
-type deliveries struct {
-	err     error
-	results []node.Result
-}
-
-func (d *deliveries) Deliver(_ context.Context, r node.Result) error {
-	d.results = append(d.results, r)
-	return d.err
-}
-
-func (d *deliveries) Pictures() bool { return true }
-
 func TestFilmsAreTakenAndTheirResultsDelivered(t *testing.T) {
-	var to deliveries
-	s := start(t, func(c *Config) { c.Delivery = &to })
+	to := &kept{pictures: true}
+	s := start(t, func(c *Config) { c.Delivery = to })
 	film := testfilm.File(1, 200, 220)
 	if err := s.server.Take(t.Context(), "10.1.2.3:4", film); err != nil {
 		t.Fatal(err)
@@ -162,8 +149,8 @@ func TestFilmsAreTakenAndTheirResultsDelivered(t *testing.T) {
 	if len(to.results) != 2 {
 		t.Fatalf("%d results", len(to.results))
 	}
-	for _, r := range to.results {
-		if r.Film.SOPInstance() != testfilm.UID(1) || r.Answer.Probability == nil || r.Positive != "PNEUMONIA" || r.ID == "" || r.At.IsZero() ||
+	for i, r := range to.results {
+		if to.uids[i] != testfilm.UID(1) || r.Answer.Probability == nil || r.Positive != "PNEUMONIA" || r.ID == "" || r.At.IsZero() ||
 			r.Picture.Bounds().Dx() != 200 || r.Picture.Bounds().Dy() != 220 {
 			t.Errorf("%+v", r)
 		}
@@ -174,8 +161,8 @@ func TestFilmsAreTakenAndTheirResultsDelivered(t *testing.T) {
 }
 
 func TestWhyAFilmIsNotTaken(t *testing.T) {
-	var to deliveries
-	s := start(t, func(c *Config) { c.Delivery, c.MaxImageBytes, c.MaxUploadMemory = &to, 1<<20, 2<<20 })
+	to := &kept{}
+	s := start(t, func(c *Config) { c.Delivery, c.MaxImageBytes, c.MaxUploadMemory = to, 1<<20, 2<<20 })
 	good := testfilm.File(1, 64, 64)
 	spoiled := func(spoil func(*dicom.Dataset)) []byte {
 		d := testfilm.Dataset(2, 64, 64)
@@ -199,12 +186,12 @@ func TestWhyAFilmIsNotTaken(t *testing.T) {
 		"without pixels":      {spoiled(func(d *dicom.Dataset) { d.Delete(dicom.PixelData) }), nil, dimse.CannotUnderstand, 400, false},
 		"cut":                 {good[:len(good)-100], nil, dimse.CannotUnderstand, 400, false},
 		"the outbox is full":  {good, fmt.Errorf("put: %w", outbox.ErrFull), dimse.OutOfResources, 503, true},
-		"the disk is broken":  {good, errors.New("input/output error"), dimse.ProcessingFailure, 500, false},
+		"the disk is broken":  {good, errors.New("input/output error"), dimse.OutOfResources, 503, true},
 		"it has no study":     {good, fmt.Errorf("sr: %w", report.ErrFilm), dimse.NotMatching, 422, false},
 		"two frames":          {spoiled(func(d *dicom.Dataset) { d.SetInts(dicom.NumberOfFrames, 2) }), nil, dimse.NotMatching, 422, false},
 		"more than it may be": {make([]byte, 1<<20+1), nil, dimse.CannotUnderstand, 413, false},
 	} {
-		to = deliveries{err: c.delivery}
+		to.fail = func(node.Result) error { return c.delivery }
 		err := s.server.TakeFile(t.Context(), bytes.NewReader(c.film), int64(len(c.film)))
 		status, comment := StoreStatus(err)
 		if status != c.status || len(comment) > 64 || strings.Contains(comment, "PLANTED") {

@@ -178,7 +178,29 @@ func ris(t *testing.T) (count func() int, addr string) {
 	return func() int { mu.Lock(); defer mu.Unlock(); return n }, l.Addr().String()
 }
 
-// sends a film by C-STORE.
+// stored sends a film by STOW-RS.
+func stored(t *testing.T, url string, film []byte) (status int, answer string) {
+	t.Helper()
+	var body bytes.Buffer
+	parts := multipart.NewWriter(&body)
+	part, err := parts.CreatePart(map[string][]string{"Content-Type": {"application/dicom"}})
+	if err == nil {
+		_, err = part.Write(film)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts.Close()
+	r, err := http.Post(url+"/dicom-web/studies", `multipart/related; type="application/dicom"; boundary=`+parts.Boundary(), &body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	text, _ := io.ReadAll(r.Body)
+	return r.StatusCode, string(text)
+}
+
+// storeFilm sends a film by C-STORE.
 func storeFilm(ctx context.Context, addr string, n int) error {
 	file := &dicom.File{Syntax: dicom.ExplicitLittleEndian, Dataset: testfilm.Dataset(n, 200, 220)}
 	return dimse.Store(ctx, dimse.Peer{Addr: addr, CalledAE: "SPIKERAY", CallingAE: "CR1", Timeout: 20 * time.Second}, file)
@@ -228,11 +250,14 @@ func TestAFilmGoesThroughTheHospital(t *testing.T) {
 		"--send=sr,sc,fhir,hl7=file://"+folder)
 	dicomUp(t, addr)
 	var said strings.Builder // what the server says to others
-	const films = 4
-	for n := range films - 1 {
+	const films = 5
+	for n := range films - 2 {
 		if err := storeFilm(t.Context(), addr, n); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if status, answer := stored(t, p.url, testfilm.File(4, 200, 220)); status != http.StatusOK {
+		t.Errorf("STOW-RS is answered with %d %s", status, answer)
 	}
 	name := "PLANTED_" + testfilm.UID(3) + ".dcm"
 	if err := os.WriteFile(filepath.Join(watched, name), testfilm.File(3, 200, 220), 0o600); err != nil {
@@ -266,6 +291,11 @@ func TestAFilmGoesThroughTheHospital(t *testing.T) {
 			}
 			_ = response.Write(&said)
 			response.Body.Close()
+		}
+		if status, answer := stored(t, p.url, file); status != http.StatusConflict {
+			t.Errorf("STOW-RS of what cannot be taken is answered with %d", status)
+		} else { // it names the object, which its sender asked for
+			said.WriteString(strings.ReplaceAll(answer, testfilm.UID(9), ""))
 		}
 		if what == "A900H" {
 			if err := os.WriteFile(filepath.Join(watched, "bad"+name), file, 0o600); err != nil {
@@ -303,7 +333,7 @@ func TestAFilmGoesThroughTheHospital(t *testing.T) {
 		t.Errorf("%v: %d files", err, len(results))
 	}
 	for series, want := range map[string]float64{
-		`spikeray_films_received_total{result="0000",way="dimse"}`:                 films, // and one again
+		`spikeray_films_received_total{result="0000",way="dimse"}`:                 films - 1, // one of them again
 		`spikeray_films_received_total{result="A900",way="dimse"}`:                 1,
 		`spikeray_films_received_total{result="C000",way="dimse"}`:                 1,
 		`spikeray_films_received_total{result="taken",way="watch"}`:                1,

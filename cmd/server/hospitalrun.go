@@ -58,7 +58,7 @@ func (c *serveCommand) openHospital(plan memory.Plan, m *telemetry.Metrics, log 
 			_ = h.close()
 		}
 	}()
-	h.node = node.New(h.box, targets, version)
+	h.node = node.New(h.box, targets, version, log)
 	h.send(targets, settings, m)
 	intake := m.Intake(intakeResults(), words(dimse.Outcomes()))
 	if c.DICOMListen != "" {

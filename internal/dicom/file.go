@@ -61,7 +61,7 @@ func Parse(data []byte, limits Limits) (*File, error) {
 	}
 	if f.Syntax == DeflatedLittleEndian {
 		var err error
-		if rest, err = inflate(rest, limits.Inflated); err != nil {
+		if rest, err = inflate(rest, limits); err != nil {
 			return nil, err
 		}
 		base = 0
@@ -92,13 +92,16 @@ func guess(data []byte) string {
 	return ""
 }
 
-// inflate inflates a deflated data set (PS3.5, A.5) of at most so many bytes. It does so twice: before it is known how long
-// it gets, nothing is kept.
-func inflate(data []byte, most int64) ([]byte, error) {
+// inflate inflates a deflated data set (PS3.5, A.5), or its beginning. It does so twice: before it is known how long it gets,
+// nothing is kept.
+func inflate(data []byte, limits Limits) ([]byte, error) {
+	most := limits.Inflated
 	r := flate.NewReader(bytes.NewReader(data))
 	defer r.Close()
 	n, err := io.Copy(io.Discard, io.LimitReader(r, most+1))
 	switch {
+	case n > most && limits.Until > 0:
+		n = most
 	case err != nil:
 		return nil, fmt.Errorf("%w: deflated data: %w", ErrDamaged, err)
 	case n > most:

@@ -39,6 +39,9 @@ type Limits struct {
 	Elements int
 	// Inflated is how many bytes a deflated data set may have: 256 MiB.
 	Inflated int64
+	// Until, if not 0, ends the data set before the first element with this tag or a later one. Of a deflated data set,
+	// no more than Inflated bytes are then inflated, and there may be more.
+	Until Tag
 }
 
 func (l Limits) withDefaults() Limits {
@@ -68,7 +71,7 @@ func ParseDataset(data []byte, syntax string, limits Limits) (*Dataset, error) {
 	limits = limits.withDefaults()
 	if syntax == DeflatedLittleEndian {
 		var err error
-		if data, err = inflate(data, limits.Inflated); err != nil {
+		if data, err = inflate(data, limits); err != nil {
 			return nil, err
 		}
 	}
@@ -127,11 +130,16 @@ func (p *parser) all() (*Dataset, error) {
 	return d, nil
 }
 
+// until tells whether the element comes before which the data set is to end.
+func (p *parser) until(end int64) bool {
+	return p.limits.Until > 0 && !p.meta && end-p.at >= 8 && p.tag() >= p.limits.Until
+}
+
 // elements parses elements up to end or, where delimited, to an item delimiter.
 func (p *parser) elements(d *Dataset, end int64, depth int, delimited bool) error {
 	first := p.open
 	for p.at < end {
-		if depth == 0 && (p.at >= p.tail || p.meta && end-p.at >= 8 && p.tag().Group() != 2) {
+		if depth == 0 && (p.at >= p.tail || p.until(end) || p.meta && end-p.at >= 8 && p.tag().Group() != 2) {
 			break // zeros after the data set fill a file up
 		}
 		at := p.at

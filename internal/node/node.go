@@ -4,9 +4,13 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/node/target"
@@ -20,11 +24,13 @@ type Node struct {
 	targets []target.Target
 	kinds   []string // that some target wants, each once
 	version string
+	log     *slog.Logger
+	lines   rate.Sometimes
 }
 
-// New makes a node. The version is this program's.
-func New(box *outbox.Outbox, targets []target.Target, version string) *Node {
-	n := &Node{box: box, targets: targets, version: version}
+// New makes a node. The version is this program's. The log gets a line now and then while nothing can be put into the outbox.
+func New(box *outbox.Outbox, targets []target.Target, version string, log *slog.Logger) *Node {
+	n := &Node{box: box, targets: targets, version: version, log: log, lines: rate.Sometimes{First: 1, Interval: 10 * time.Second}}
 	for _, t := range targets {
 		for _, k := range t.Kinds {
 			if !slices.Contains(n.kinds, k) {
@@ -57,7 +63,11 @@ func (n *Node) Deliver(_ context.Context, r Result) error {
 			items = append(items, outbox.Item{Target: t.Name, Kind: k, MediaType: o.MediaType, Object: object(o, in), Data: o.Body})
 		}
 	}
-	return n.box.Put(items...)
+	err := n.box.Put(items...)
+	if err != nil {
+		n.lines.Do(func() { n.log.Error("results cannot be put into the outbox; their films are not taken", "error", err) })
+	}
+	return err
 }
 
 // Input is what result objects of a result are made of.

@@ -3,6 +3,7 @@ package node
 import (
 	"errors"
 	"image"
+	"log/slog"
 	"slices"
 	"testing"
 	"time"
@@ -70,7 +71,7 @@ func waiting(t *testing.T, dir string) (all []string) {
 
 func TestEachTargetGetsTheKindsThatItWants(t *testing.T) {
 	b, dir := box(t, outbox.Options{})
-	n := New(b, targets(t, "pacs:sr,sc=dicom://PACS@pacs", "web:sr=https://pacs/dicom-web", "ris:hl7=mllp://ris", "ehr:fhir=fhir+https://ehr/r4"), "1.2.3")
+	n := New(b, targets(t, "pacs:sr,sc=dicom://PACS@pacs", "web:sr=https://pacs/dicom-web", "ris:hl7=mllp://ris", "ehr:fhir=fhir+https://ehr/r4"), "1.2.3", slog.New(slog.DiscardHandler))
 	if !n.Pictures() {
 		t.Error("a secondary capture needs a picture")
 	}
@@ -95,14 +96,14 @@ func TestEachTargetGetsTheKindsThatItWants(t *testing.T) {
 	if got := waiting(t, dir); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if New(b, targets(t, "pacs:sr=dicom://PACS@pacs"), "1.2.3").Pictures() {
+	if New(b, targets(t, "pacs:sr=dicom://PACS@pacs"), "1.2.3", slog.New(slog.DiscardHandler)).Pictures() {
 		t.Error("a report alone needs no picture")
 	}
 }
 
 func TestAResultIsPutWholeOrNotAtAll(t *testing.T) {
 	b, dir := box(t, outbox.Options{MaxItems: 3})
-	n := New(b, targets(t, "pacs:sr,sc=dicom://PACS@pacs"), "1.2.3")
+	n := New(b, targets(t, "pacs:sr,sc=dicom://PACS@pacs"), "1.2.3", slog.New(slog.DiscardHandler))
 	if err := n.Deliver(t.Context(), result(t, 1)); err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ func readDICOM(data []byte, limits Limits) (header, error) {
 	if limits.Bits > 0 {
 		return header{}, fmt.Errorf("%w: bits=%d, but a DICOM object says itself how many bits its samples have", ErrDepth, limits.Bits)
 	}
-	f, err := film.Open(data, film.Limits{Inflated: bytesPerPixel * int64(limits.MaxPixels)})
+	f, err := film.Open(data)
 	if err != nil {
 		return header{}, filmError(err)
 	}

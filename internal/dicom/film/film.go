@@ -37,34 +37,42 @@ func fail(kind error, format string, args ...any) error {
 	return &Error{kind, fmt.Sprintf(format, args...)}
 }
 
-// Limits bound what is opened. The zero value stands for the defaults.
-type Limits struct {
-	// Inflated is how many bytes a deflated data set may have: 256 MiB.
-	Inflated int64
-}
-
 // Film is a radiograph as a DICOM object.
 type Film struct {
 	// Syntax is the UID of its transfer syntax.
 	Syntax string
-	// Dataset is all of the object; values alias the file's bytes. It has patient data.
+	// Dataset is all of the object or, of a deflated one, what comes before its pixels. Values alias the file's bytes. It has
+	// patient data.
 	Dataset *dicom.Dataset
 
-	image imageModule
-	frame frame
-	says  says
+	deflated []byte // the file, where the pixels are still to be inflated
+	image    imageModule
+	frame    frame
+	says     says
 }
 
-// maxElements is how many elements a film may have. Films have some hundreds.
-const maxElements = 1 << 14
+const (
+	// maxElements is how many elements a film may have. Films have some hundreds.
+	maxElements = 1 << 14
+	// maxHead is how many bytes may come before a deflated film's pixels, and behind them.
+	maxHead = 1 << 20
+)
 
-// Open reads the headers of a DICOM file with one film. Pixels are not decoded. Errors wrap one of this package's.
-func Open(data []byte, limits Limits) (*Film, error) {
-	file, err := dicom.Parse(data, dicom.Limits{Elements: maxElements, Inflated: limits.Inflated})
+// Open reads the headers of a DICOM file with one film. It costs little: pixels are not decoded, nor inflated. Errors wrap one
+// of this package's.
+func Open(data []byte) (*Film, error) {
+	limits := dicom.Limits{Elements: maxElements}
+	if deflated(data) {
+		limits.Inflated, limits.Until = maxHead, dicom.FloatPixelData
+	}
+	file, err := dicom.Parse(data, limits)
 	if err != nil {
 		return nil, fail(ErrDamaged, "%v", err)
 	}
 	f := &Film{Syntax: file.Syntax, Dataset: file.Dataset}
+	if limits.Until > 0 {
+		f.deflated = data
+	}
 	if err := f.checkKind(file.Meta.String(dicom.MediaStorageSOPClassUID)); err != nil {
 		return nil, err
 	}
@@ -74,13 +82,21 @@ func Open(data []byte, limits Limits) (*Film, error) {
 	return f, nil
 }
 
+// deflated tells files whose data set is deflated. Its first eight bytes show that an element begins, and that is enough.
+func deflated(data []byte) bool {
+	file, err := dicom.Parse(data, dicom.Limits{Inflated: 8, Until: 1})
+	return err == nil && file.Syntax == dicom.DeflatedLittleEndian
+}
+
 // openImage reads what the object says of its picture.
 func (f *Film) openImage() (err error) {
 	if f.image, err = readImageModule(f.Dataset); err != nil {
 		return err
 	}
-	if f.frame, err = f.openFrame(); err != nil {
-		return err
+	if f.deflated == nil {
+		if f.frame, err = f.openFrame(f.Dataset.Get(dicom.PixelData)); err != nil {
+			return err
+		}
 	}
 	f.says = f.read()
 	return nil

@@ -44,7 +44,7 @@ func made(t testing.TB, syntax string, change func(d *dicom.Dataset)) []byte {
 
 func opened(t testing.TB, change func(d *dicom.Dataset)) *Film {
 	t.Helper()
-	f, err := Open(made(t, dicom.ExplicitLittleEndian, change), Limits{})
+	f, err := Open(made(t, dicom.ExplicitLittleEndian, change))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,12 +92,12 @@ func TestRefusesByName(t *testing.T) {
 		"more rows":       {whole(dicom.Rows, 60000), ErrDamaged, "take 1920000"},
 		"rows missing":    {func(d *dicom.Dataset) { d.Delete(dicom.Rows) }, ErrDamaged, "(0028,0010) Rows is missing"},
 	} {
-		_, err := Open(made(t, dicom.ExplicitLittleEndian, c.change), Limits{})
+		_, err := Open(made(t, dicom.ExplicitLittleEndian, c.change))
 		if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %v: %s", name, err, c.kind, c.want)
 		}
 	}
-	if _, err := Open([]byte("no film at all"), Limits{}); !errors.Is(err, ErrDamaged) {
+	if _, err := Open([]byte("no film at all")); !errors.Is(err, ErrDamaged) {
 		t.Error(err)
 	}
 }
@@ -109,22 +109,22 @@ func TestRefusesSyntaxesByUIDAndName(t *testing.T) {
 	} {
 		f := opened(t, nil)
 		f.Syntax = uid
-		_, err := f.openFrame()
+		_, err := f.openFrame(f.Dataset.Get(dicom.PixelData))
 		if !errors.Is(err, ErrUnsupported) || !strings.Contains(err.Error(), uid) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", uid, err)
 		}
 	}
 	f := opened(t, nil)
 	f.Syntax = dicom.JPEGLossless
-	if _, err := f.openFrame(); !errors.Is(err, ErrDamaged) {
+	if _, err := f.openFrame(f.Dataset.Get(dicom.PixelData)); !errors.Is(err, ErrDamaged) {
 		t.Errorf("native pixels in a compressed syntax: %v", err)
 	}
 	f.Dataset.Set(dicom.Element{Tag: dicom.PixelData, VR: dicom.OB, Fragments: [][]byte{nil, {1, 2}}})
-	if _, err := f.openFrame(); !errors.Is(err, ErrDamaged) {
+	if _, err := f.openFrame(f.Dataset.Get(dicom.PixelData)); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a fragment of nonsense: %v", err)
 	}
 	f.Syntax = dicom.ExplicitLittleEndian
-	if _, err := f.openFrame(); !errors.Is(err, ErrDamaged) {
+	if _, err := f.openFrame(f.Dataset.Get(dicom.PixelData)); !errors.Is(err, ErrDamaged) {
 		t.Errorf("fragments in a native syntax: %v", err)
 	}
 }
@@ -371,7 +371,7 @@ func TestDecodeStopsWithTheContext(t *testing.T) {
 		if !strings.HasSuffix(name, ".dcm") {
 			continue
 		}
-		f, err := Open(data, Limits{})
+		f, err := Open(data)
 		if err != nil {
 			continue // of the goldens' own test
 		}

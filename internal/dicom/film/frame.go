@@ -19,9 +19,12 @@ type frame struct {
 }
 
 // openFrame finds the one frame and checks it against the image module.
-func (f *Film) openFrame() (frame, error) {
+func (f *Film) openFrame(e *dicom.Element) (frame, error) {
 	var fr frame
-	m, e := f.image, f.Dataset.Get(dicom.PixelData)
+	m := f.image
+	if e == nil {
+		return fr, fail(ErrDamaged, "there is no %v: the object holds no picture", dicom.PixelData)
+	}
 	if !dicom.Encapsulated(f.Syntax) {
 		if e.Fragments != nil {
 			return fr, fail(ErrDamaged, "pixels are encapsulated, which transfer syntax %s does not have", dicom.NamedUID(f.Syntax))
@@ -52,6 +55,18 @@ func (f *Film) openFrame() (frame, error) {
 	}
 	return fr, fr.check(m)
 }
+
+// inflate finds the frame of a deflated film. It takes the memory that Memory tells.
+func (f *Film) inflate() (frame, error) {
+	file, err := dicom.Parse(f.deflated, dicom.Limits{Elements: maxElements, Inflated: f.inflatedBytes()})
+	if err != nil {
+		return frame{}, fail(ErrDamaged, "%v", err)
+	}
+	return f.openFrame(file.Dataset.Get(dicom.PixelData))
+}
+
+// inflatedBytes is how long the data set of a deflated film may be.
+func (f *Film) inflatedBytes() int64 { return f.image.bytes() + 2*maxHead }
 
 // check holds a compressed frame against the image module. Fewer or more bits than BitsStored says are tolerated as long as
 // they fit the cell: the sample is then cut out of it as out of a native one.

@@ -15,7 +15,7 @@ func FuzzFilm(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		film, err := Open(data, Limits{Inflated: 1 << 20})
+		film, err := Open(data)
 		if err != nil {
 			mustBeOurs(t, err)
 			return

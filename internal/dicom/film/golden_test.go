@@ -53,7 +53,7 @@ func TestGreysArePydicoms(t *testing.T) {
 		name = strings.TrimSuffix(name, ".dcm")
 		n++
 		t.Run(name, func(t *testing.T) {
-			f, err := Open(data, Limits{})
+			f, err := Open(data)
 			if err != nil {
 				t.Fatal(err)
 			}

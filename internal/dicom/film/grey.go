@@ -204,7 +204,13 @@ func (f *Film) Decode(ctx context.Context) (*Shown, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := f.frame.samples(ctx, f.image)
+	fr := f.frame
+	if f.deflated != nil {
+		if fr, err = f.inflate(); err != nil {
+			return nil, err
+		}
+	}
+	c, err := fr.samples(ctx, f.image)
 	if err != nil {
 		return nil, err
 	}
@@ -215,8 +221,8 @@ func (f *Film) Decode(ctx context.Context) (*Shown, error) {
 	window := t.choose(counts)
 	greys := t.greys(window)
 	t.judge(counts, greys, f.image.pixels())
-	if f.frame.more > 0 {
-		t.warn("damaged: %v holds %d bytes more than the picture; the picture may not be the one that was sent", dicom.PixelData, f.frame.more)
+	if fr.more > 0 {
+		t.warn("damaged: %v holds %d bytes more than the picture; the picture may not be the one that was sent", dicom.PixelData, fr.more)
 	}
 	picture, err := c.paint(ctx, counts, greys)
 	return &Shown{picture, window, t.inverted, t.warnings}, err

@@ -34,8 +34,6 @@ func readImageModule(d *dicom.Dataset) (imageModule, error) {
 	switch {
 	case d.Has(dicom.FloatPixelData) || d.Has(dicom.DoubleFloatPixelData):
 		return m, fail(ErrUnsupported, "pixels that are floating-point numbers; send whole numbers of 8 to 16 bits")
-	case d.Get(dicom.PixelData) == nil:
-		return m, fail(ErrDamaged, "there is no %v: the object holds no picture", dicom.PixelData)
 	}
 	number := func(tag dicom.Tag, to *int) error {
 		n, ok := d.Int(tag)

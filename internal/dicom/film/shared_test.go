@@ -38,7 +38,7 @@ func TestRealFilms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f, err := Open(data, Limits{})
+			f, err := Open(data)
 			if want.Refused != "" {
 				if err == nil || !strings.Contains(err.Error(), want.Refused) {
 					t.Errorf("%v, want %s", err, want.Refused)
