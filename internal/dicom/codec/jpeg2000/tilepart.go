@@ -15,9 +15,8 @@ type tilePart struct {
 	open                 bool // it has no length, and there is no EOC marker that ends it
 }
 
-// tilePartBytes is what tile-parts take for each byte of a codestream: they have at least 14, and the packet headers of the
-// main header are copied.
-const tilePartBytes = 2 + 1
+// tilePartSize is what a tilePart takes. It stands for at least 14 bytes of the codestream.
+const tilePartSize = 24
 
 // tileParts finds all tile-parts, and sorts them by tile. Packed is their packet headers, if the main header has them.
 func (h *header) tileParts(data []byte) (parts []tilePart, packed []byte, err error) {
