@@ -46,6 +46,23 @@ func TestEveryTruncationIsAnError(t *testing.T) {
 	}
 }
 
+// TestCutsBetweenTilePartsAreFound cuts a stream where a tile-part ends, without an EOC marker, and whose tile-parts do not
+// say how many there are.
+func TestCutsBetweenTilePartsAreFound(t *testing.T) {
+	data := bytes.Clone(goldenNamed(t, "tile-parts"))
+	at := bytes.Index(data, []byte{markerSOT >> 8, markerSOT & 0xFF})
+	for cuts := 0; be16(data[at:]) == markerSOT; cuts++ {
+		if _, err := attempt(data[:at]); !errors.Is(err, codec.ErrDamaged) {
+			t.Errorf("cut %d: %v", cuts, err)
+		}
+		data[at+11] = 0
+		at += int(be32(data[at+6:]))
+	}
+	if _, err := attempt(data[:at]); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestDamageIsFoundOrDecoded changes bytes. What comes of it is a picture or an error that says why there is none.
 func TestDamageIsFoundOrDecoded(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))

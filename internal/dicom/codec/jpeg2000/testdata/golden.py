@@ -22,7 +22,7 @@ except ImportError:
     av = None
 
 
-def picture(width, height, components, bits, signed, seed):
+def picture(width, height, components, bits, signed, seed, noise=0.5):
     """Smooth shapes with edges and some noise over the whole range of bits."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[0:height, 0:width]
@@ -32,7 +32,7 @@ def picture(width, height, components, bits, signed, seed):
         p[(x - width / 2) ** 2 + (y - height / 3) ** 2 < (width / 5) ** 2] = 0.96 - 0.2 * c
         p[height - 5:, : width // 4] = 0
         p = p * (2**bits - 1)
-        p += rng.normal(0, 0.5, p.shape)
+        p += rng.normal(0, noise, p.shape)
         planes.append(np.clip(np.rint(p), 0, 2**bits - 1).astype(np.int64) - (2 ** (bits - 1) if signed else 0))
     return np.stack(planes, -1)
 
@@ -218,6 +218,8 @@ CASES = [
     ("grey12", SMALL, 1, 12, False, "-n 4", None),
     ("grey16", SMALL, 1, 16, False, "", None),
     ("grey2", SMALL, 1, 2, False, "-n 2", None),
+    ("film12", (128, 128), 1, 12, False, "-n 6", None),
+    ("film15", (128, 128), 1, 15, False, "-n 6", None),
     ("grey15", LARGE, 1, 15, False, "", None),
     ("signed8", SMALL, 1, 8, True, "-n 3", None),
     ("signed12", SMALL, 1, 12, True, "-n 3", None),
@@ -284,7 +286,9 @@ CASES = [
 def main():
     lines, confirmed = [], 0
     for i, (name, (width, height), components, bits, signed, options, change) in enumerate(CASES):
-        image = picture(width, height, components, bits, signed, i)
+        # The noise of films makes as many bytes of a sample as real ones have.
+        noise = {"film12": 18, "film15": 150}.get(name, 0.5)
+        image = picture(width, height, components, bits, signed, i, noise)
         stream = encode(image, bits, signed, options.split())
         if change:
             stream = change(stream)
