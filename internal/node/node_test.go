@@ -22,7 +22,7 @@ func ptr[T any](v T) *T { return &v }
 // result is one of a film.
 func result(t *testing.T, n int) Result {
 	t.Helper()
-	f, err := film.Open(testfilm.File(n, 64, 64), film.Limits{})
+	f, err := film.Open(testfilm.File(n, 64, 64))
 	if err != nil {
 		t.Fatal(err)
 	}
