@@ -138,7 +138,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 			o.err = u.err
 			continue
 		}
-		header, err := pipeline.Inspect(q.model.Model, u.data, s.config.Limits, q.options)
+		header, err := s.inspect(u, q)
 		if err != nil {
 			o.err = err
 			continue

@@ -10,7 +10,6 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/spikeray/spikeray/internal/dicom"
-	"github.com/spikeray/spikeray/internal/dicom/film"
 	"github.com/spikeray/spikeray/internal/dicomweb"
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -111,7 +110,6 @@ func (s *Server) readRelated(w http.ResponseWriter, r *http.Request, held *lease
 type object struct {
 	class, instance string // its UIDs, "" where they are unknown
 	syntax          string
-	film            *film.Film
 	doubtful        bool // it says of itself that it is not what the model is for
 	result          node.Result
 	err             error
@@ -122,22 +120,23 @@ func (o *object) open(s *Server, u *upload, q question, study string) {
 	if u.err != nil {
 		return
 	}
-	header, err := pipeline.Inspect(q.model.Model, u.data, s.config.Limits, q.options)
+	header, err := s.inspect(*u, q)
 	if err == nil && header.Film == nil {
-		err = refuse(unsupportedFormat, "%s: only DICOM objects can be stored", header.Format)
+		err = errNoFilm
 	}
 	if err != nil {
 		u.err = err
 		o.name(u.data, s.config.MaxRequestBytes)
 		return
 	}
-	o.film = header.Film
-	o.class, o.instance, o.syntax = o.film.SOPClass(), o.film.SOPInstance(), o.film.Syntax
-	o.doubtful = q.options.Gate != pipeline.GateOff && len(o.film.Doubts()) > 0
+	u.header = &header
+	film := header.Film
+	o.class, o.instance, o.syntax = film.SOPClass(), film.SOPInstance(), film.Syntax
+	o.doubtful = q.options.Gate != pipeline.GateOff && len(film.Doubts()) > 0
 	switch {
 	case !isUID(o.class) || !isUID(o.instance):
 		u.err = errNoUID
-	case study != "" && o.film.Study() != study:
+	case study != "" && film.Study() != study:
 		u.err = errOtherStudy
 	}
 	if s.config.Delivery.Pictures() {
