@@ -1,7 +1,7 @@
 # The image that holds the Go toolchain; deploy/test-image.sh puts a local one in its place.
 ARG GO_IMAGE=golang:1.26
 # The program's version, as internal/telemetry has it, and the commit: the label and what the program says are the same.
-ARG VERSION=2.0.0
+ARG VERSION=2.1.0
 ARG REVISION=
 
 FROM ${GO_IMAGE} AS build

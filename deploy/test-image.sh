@@ -13,7 +13,7 @@ set -euo pipefail
 [[ $EUID -eq 0 ]] || fail "run this as root: it enters the container's network"
 picture=${1:-$(first_example)}
 [[ -f $picture ]] || fail "no such picture: $picture"
-max_bytes=25000000
+max_bytes=27000000
 image=localhost/spikeray:test-$$
 stand_in=localhost/spikeray-go:test-$$
 container=spikeray-test-$$

@@ -37,8 +37,8 @@ def main():
             status, text = node.storescu(one[0])
             row("C-STORE of a film", f"storescu ends with {status}", "0", status == 0)
             wait_for(lambda: by_dimse.objects(SR) and by_dimse.objects(SC) and by_web.objects(SR), 30, None)
-            got = len(by_dimse.objects(SR)), len(by_dimse.objects(SC)), len(by_web.objects(SR))
-            row("results in Orthanc", f"SR {got[0]}, SC {got[1]} by C-STORE; SR {got[2]} by STOW-RS", "one each", got == (1, 1, 1))
+            got = len(by_dimse.objects(SR)), len(by_dimse.objects(SC)), len(by_web.objects(SR)), by_web.count()
+            row("results in Orthanc", f"SR {got[0]}, SC {got[1]} by C-STORE; SR {got[2]} of {got[3]} by STOW-RS", "one each, and no other", got == (1, 1, 1, 1))
             for name, path in ("SR", by_dimse.file(by_dimse.objects(SR)[0])), ("SC", by_dimse.file(by_dimse.objects(SC)[0])), \
                     ("SR by STOW-RS", by_web.file(by_web.objects(SR)[0])):
                 read(name, path)

@@ -106,7 +106,8 @@ def main():
         wait_for(lambda: modality.sent, 30, "no film got through")
         pid = node.server.pid
 
-        for seed in range(2000):
+        begun = time.time()
+        for seed in range(6000):
             try:
                 with connect(node.dicom) as c:
                     c.sendall(garbage(seed))
@@ -114,8 +115,10 @@ def main():
                     c.recv(4096)
             except OSError:
                 pass
+        while time.time() < begun + 3:
+            time.sleep(0.1)
         told, good = modality.told()
-        row("2000 broken conversations", told, "none failed", good)
+        row("6000 broken conversations", told, "none failed", good)
 
         held = []
         for i in range(300):
@@ -130,7 +133,7 @@ def main():
         row(f"{len(held)} associations begun and left from one address", told, "none failed, or refused as busy", good or "failed" in told)
         for c in held:
             c.close()
-        time.sleep(1)
+        time.sleep(3)
         modality.told()
 
         begun, refused = time.time(), 0

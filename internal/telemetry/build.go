@@ -4,7 +4,7 @@ import "runtime/debug"
 
 // Version is the program's, and that of the interface that api/openapi.yaml describes. It is the one place to change: tests
 // hold the document and the image's label to it. Model files have versions of their own.
-const Version = "2.0.0"
+const Version = "2.1.0"
 
 // Build says which build of the program runs.
 type Build struct {

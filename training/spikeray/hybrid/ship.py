@@ -22,7 +22,7 @@ from .network import Analog, Spiking
 from .pictures import GREYS, kept_size, pictures, sample
 from .runs import HybridRun, runs
 
-VERSION = "2.0.0"
+VERSION = "2.0.1"
 SUMMARY = (
     "Hybrid spiking network, graded spikes over two time steps, in whole numbers: pneumonia in children's chest X-rays"
 )
