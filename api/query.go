@@ -19,7 +19,7 @@ type question struct {
 }
 
 // parameters are all that a prediction takes.
-var parameters = []string{"model", "threshold", "operating_point", "prevalence", "steps", "bits", "report"}
+var parameters = []string{"model", "threshold", "operating_point", "prevalence", "steps", "bits", "echo", "report"}
 
 // readQuery reads a prediction's parameters. One that is not known, not well
 // formed, given twice or does not apply to the model is refused.
@@ -68,6 +68,16 @@ func (s *Server) readQuery(rawQuery string) (question, error) {
 			return q, refuse(invalidParameter, "bits must be a whole number from 8 to 16")
 		}
 		q.options.Bits = bits
+	}
+	if values.Has("echo") {
+		switch echo, err := strconv.ParseBool(values.Get("echo")); {
+		case err != nil:
+			return q, refuse(invalidParameter, "echo must be true or false")
+		case echo && !s.config.Echo:
+			return q, refuse(invalidParameter, "echo=true is only for servers that were started with --dicom-echo")
+		default:
+			q.options.Echo = echo
+		}
 	}
 	if values.Has("steps") {
 		most := q.model.MaxSteps()

@@ -52,6 +52,8 @@ type serveCommand struct {
 
 	TrustedOrigin []string `placeholder:"ORIGIN" help:"Web site whose pages may send pictures from a browser, such as https://example.org; * is any. Otherwise only the service's own pages may, and others are answered with 403."`
 
+	DICOMEcho bool `name:"dicom-echo" help:"Allow requests with echo=true, whose answers have the UIDs of a DICOM film's study, series and instance. Whoever has the archive finds the patient by them."`
+
 	LogFormat string     `default:"text" enum:"text,json" help:"Format of the logs on standard error: ${enum}."`
 	LogLevel  slog.Level `default:"info" help:"Lowest level that is logged: debug, info, warn, error."`
 
@@ -284,6 +286,7 @@ func (c *serveCommand) config(plan memory.Plan) (api.Config, error) {
 	return api.Config{
 		Queue:           queue,
 		Gate:            c.Gate,
+		Echo:            c.DICOMEcho,
 		Standard:        pipeline.Standard{Threshold: c.Threshold, OperatingPoint: c.OperatingPoint},
 		Limits:          c.limits(),
 		MaxImageBytes:   int64(c.MaxBytes),

@@ -53,6 +53,7 @@ var wiring = map[string]struct {
 	"idle-timeout":      {"51s", nil, func(s served) (any, any) { return s.server.IdleTimeout, 51 * time.Second }},
 	"drain-delay":       {"6s", nil, func(s served) (any, any) { return s.server.DrainDelay, 6 * time.Second }},
 	"shutdown-timeout":  {"7s", nil, func(s served) (any, any) { return s.server.ShutdownTimeout, 7 * time.Second }},
+	"dicom-echo":        {"true", nil, func(s served) (any, any) { return s.server.Echo, true }},
 	"trusted-origin":    {"https://a.example", nil, func(s served) (any, any) { return fmt.Sprint(s.server.TrustedOrigins), "[https://a.example]" }},
 	"send": {"pacs:sr,sc=dicom://PACS@pacs:104", nil, func(s served) (any, any) {
 		targets, err := s.command.targets()

@@ -114,7 +114,7 @@ func (e *Entry) Answer(p Prediction) Answer {
 		Prevalence:     p.Prevalence,
 		Gate:           p.GateAnswer(),
 		Input:          InputAnswer{p.Input.Format, p.Input.Width, p.Input.Height, p.Warnings},
-		DICOM:          newDICOM(p.Film),
+		DICOM:          newDICOM(p.Film, p.Identifiers),
 		Notice:         e.Notice(),
 	}
 	if p.Probabilities != nil { // for fewer steps, the place has none

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dicom/film"
 	"github.com/spikeray/spikeray/pkg/model"
 )
@@ -68,6 +69,25 @@ type DICOMAnswer struct {
 	Inverted       bool         `json:"inverted"`
 	Orientation    int          `json:"orientation"`
 	Lossy          bool         `json:"lossy"`
+	Identifiers    *Identifiers `json:"identifiers"`
+}
+
+// Identifiers name a film among others. Whoever has its archive finds the patient by them.
+type Identifiers struct {
+	Study    *string `json:"study_instance_uid"`
+	Series   *string `json:"series_instance_uid"`
+	Instance *string `json:"sop_instance_uid"`
+}
+
+// newIdentifiers takes over what is a UID: another text may be anything.
+func newIdentifiers(f *film.Film) *Identifiers {
+	uid := func(s string) *string {
+		if !dicom.ValidUID(s) {
+			return nil
+		}
+		return &s
+	}
+	return &Identifiers{Study: uid(f.Study()), Series: uid(f.Series()), Instance: uid(f.SOPInstance())}
 }
 
 // WindowAnswer says which values became the greys from black to white. Center and Width are null for a look-up table.
@@ -77,7 +97,7 @@ type WindowAnswer struct {
 	Width    *float64 `json:"width"`
 }
 
-func newDICOM(f *film.Facts) *DICOMAnswer {
+func newDICOM(f *film.Facts, ids *Identifiers) *DICOMAnswer {
 	if f == nil {
 		return nil
 	}
@@ -85,7 +105,7 @@ func newDICOM(f *film.Facts) *DICOMAnswer {
 		SOPClass: f.SOPClass, TransferSyntax: f.TransferSyntax, Modality: f.Modality,
 		BodyPart: nonEmpty(f.BodyPart), ViewPosition: nonEmpty(f.ViewPosition), Photometric: f.Photometric, Intent: nonEmpty(f.Intent),
 		AgeYears: f.Age, Inverted: f.Inverted, Orientation: f.Orientation, Lossy: f.Lossy,
-		Window: WindowAnswer{Function: f.Window.Function},
+		Window: WindowAnswer{Function: f.Window.Function}, Identifiers: ids,
 	}
 	if w := f.Window; w.Function != film.LUT {
 		a.Window.Center, a.Window.Width = &w.Center, &w.Width

@@ -54,6 +54,8 @@ type Options struct {
 	// Bits is how many bits of the picture's samples are significant, from 8 to 16; 0 leaves it to the file. See
 	// [radiograph.Limits].
 	Bits int
+	// Echo puts the identifiers of a DICOM film into its answer.
+	Echo bool
 	// Decoded, if not nil, is shown the picture once it is decoded. It must not keep it.
 	Decoded func(*radiograph.Picture)
 }

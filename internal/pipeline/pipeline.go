@@ -58,6 +58,8 @@ type Prediction struct {
 	Input Input
 	// Film is what may be told of a DICOM film, nil for other pictures.
 	Film *film.Facts
+	// Identifiers are those of a DICOM film, nil where nobody asked for them.
+	Identifiers *Identifiers
 	// Doubts are the codes of what a DICOM film says against its being what the model was made for: "view", "body-part"
 	// and "age". Like Gate, they are there also when the error is a [*RefusedError].
 	Doubts []string
@@ -124,6 +126,9 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 	if header.Film != nil {
 		facts := header.Film.Facts(picture.Shown)
 		out.Film = &facts
+		if opt.Echo {
+			out.Identifiers = newIdentifiers(header.Film)
+		}
 	}
 	if opt.Decoded != nil {
 		opt.Decoded(picture)

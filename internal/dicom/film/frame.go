@@ -87,7 +87,7 @@ func (fr *frame) check(m imageModule) error {
 
 // samples gives the cells of a frame, the first of each row's first.
 func (fr *frame) samples(ctx context.Context, m imageModule) (cells, error) {
-	c := cells{image: m, native: fr.data, shift: m.high + 1 - m.stored, mask: m.values() - 1}
+	c := cells{image: m, native: fr.data, shift: m.high + 1 - m.stored, mask: uint16(m.values() - 1)}
 	if fr.decoder == nil {
 		return c, nil
 	}
@@ -110,28 +110,32 @@ func codecError(err error) error {
 
 // cells are a picture's samples in the cells that they are stored in.
 type cells struct {
-	image       imageModule
-	native      []byte
-	decoded     []uint16 // nil for native ones
-	shift, mask int
+	image   imageModule
+	native  []byte
+	decoded []uint16 // nil for native ones
+	shift   int
+	mask    uint16
 }
 
 // row gives the bits of each sample of a row.
 func (c *cells) row(y int, to []uint16) {
 	n := c.image.columns
+	to = to[:n]
+	shift, mask := c.shift&15, c.mask
 	switch {
 	case c.decoded != nil:
 		for x, v := range c.decoded[y*n:][:n] {
-			to[x] = uint16(int(v) >> c.shift & c.mask)
+			to[x] = v >> shift & mask
 		}
 	case c.image.allocated == 8:
 		for x, v := range c.native[y*n:][:n] {
-			to[x] = uint16(int(v) >> c.shift & c.mask)
+			to[x] = uint16(v) >> shift & mask
 		}
 	default:
 		row := c.native[2*y*n:][:2*n]
-		for x := range to[:n] {
-			to[x] = uint16(int(binary.LittleEndian.Uint16(row[2*x:])) >> c.shift & c.mask)
+		for x := range to {
+			to[x] = binary.LittleEndian.Uint16(row) >> shift & mask
+			row = row[2:]
 		}
 	}
 }

@@ -2,6 +2,7 @@ package film
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"image"
 	"math"
@@ -143,7 +144,7 @@ func (t *transformation) of(v float64, w Window) float64 {
 }
 
 // choose is the window that applies to samples of which there are so many each.
-func (t *transformation) choose(counts []uint32) Window {
+func (t *transformation) choose(counts *histogram) Window {
 	switch {
 	case t.interest != nil:
 		return Window{Function: LUT}
@@ -167,10 +168,13 @@ func (t *transformation) choose(counts []uint32) Window {
 	return between(Data, low, high)
 }
 
+// histogram counts samples by their bits. It has room for any of 16 bits, which spares a check for each.
+type histogram [1 << 16]uint32
+
 // greys is the grey of each sample, by its bits.
-func (t *transformation) greys(w Window) []uint16 {
-	greys := make([]uint16, t.image.values())
-	for bits := range greys {
+func (t *transformation) greys(w Window) *[1 << 16]uint16 {
+	greys := new([1 << 16]uint16)
+	for bits := range t.image.values() {
 		sample := t.image.value(bits)
 		if t.padded(sample) {
 			continue // black
@@ -229,8 +233,8 @@ func (f *Film) Decode(ctx context.Context) (*Shown, error) {
 }
 
 // count counts the samples by their bits.
-func (c *cells) count(ctx context.Context) ([]uint32, error) {
-	counts := make([]uint32, c.image.values())
+func (c *cells) count(ctx context.Context) (*histogram, error) {
+	counts := new(histogram)
 	row := make([]uint16, c.image.columns)
 	for y := range c.image.rows {
 		if y%64 == 0 && ctx.Err() != nil {
@@ -245,7 +249,7 @@ func (c *cells) count(ctx context.Context) ([]uint32, error) {
 }
 
 // paint makes the picture.
-func (c *cells) paint(ctx context.Context, counts []uint32, greys []uint16) (image.Image, error) {
+func (c *cells) paint(ctx context.Context, counts *histogram, greys *[1 << 16]uint16) (image.Image, error) {
 	if levels := levels(counts, greys); levels != nil {
 		out := pixels.Gray(c.image.columns, c.image.rows)
 		return out, c.each(ctx, func(y int, row []uint16) {
@@ -258,9 +262,9 @@ func (c *cells) paint(ctx context.Context, counts []uint32, greys []uint16) (ima
 	out := pixels.Gray16(c.image.columns, c.image.rows)
 	return out, c.each(ctx, func(y int, row []uint16) {
 		to := out.Pix[y*out.Stride:][:2*len(row)]
-		for x, bits := range row {
-			grey := greys[bits]
-			to[2*x], to[2*x+1] = uint8(grey>>8), uint8(grey)
+		for _, bits := range row {
+			binary.BigEndian.PutUint16(to, greys[bits])
+			to = to[2:]
 		}
 	})
 }
@@ -279,8 +283,8 @@ func (c *cells) each(ctx context.Context, do func(y int, row []uint16)) error {
 }
 
 // levels is the greys in 8 bits, nil where a grey that occurs is none of those.
-func levels(counts []uint32, greys []uint16) []uint8 {
-	levels := make([]uint8, len(greys))
+func levels(counts *histogram, greys *[1 << 16]uint16) *[1 << 16]uint8 {
+	levels := new([1 << 16]uint8)
 	for bits, grey := range greys {
 		if counts[bits] > 0 && grey%257 != 0 {
 			return nil
@@ -291,7 +295,7 @@ func levels(counts []uint32, greys []uint16) []uint8 {
 }
 
 // judge warns about pictures that the window leaves little of, and about padding.
-func (t *transformation) judge(counts []uint32, greys []uint16, total int64) {
+func (t *transformation) judge(counts *histogram, greys *[1 << 16]uint16, total int64) {
 	var padded, black, bright int64
 	for bits, n := range counts {
 		switch {

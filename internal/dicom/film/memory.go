@@ -3,7 +3,7 @@ package film
 const (
 	sampleBytes = 2 // of a decoded sample, and of a pixel of the picture
 	tableBytes  = 1 << 20
-	sampleWork  = 8 // nanoseconds that it takes to count, look up and write one
+	sampleWork  = 5 // nanoseconds that it takes to count, look up and write one
 	inflateWork = 8 // nanoseconds that it takes to inflate a byte, twice
 )
 

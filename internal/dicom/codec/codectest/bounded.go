@@ -30,7 +30,7 @@ func KnownError(t *testing.T, err error) {
 // very many samples are left out.
 func Bounded(t *testing.T, h codec.Header, decode func(to []uint16) error) {
 	t.Helper()
-	if h.Width < 1 || h.Height < 1 || h.Components < 1 || h.Bits < 1 || h.Bits > 16 || h.Memory < 0 || h.Work < 1 || h.LeastBytes < 0 {
+	if min(h.Width, h.Height, h.Components, h.Bits) < 1 || h.Bits > 16 || h.Memory < 0 || h.Work < 1 || h.LeastBytes < 0 {
 		t.Fatalf("a header that cannot be: %+v", h)
 	}
 	if int64(h.Width)*int64(h.Height)*int64(h.Components) > most {

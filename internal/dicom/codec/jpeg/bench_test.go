@@ -60,12 +60,11 @@ func encoded(samples []uint16, selection int) []byte {
 			}
 		}
 	}
-	// A row of samples less its predictions is what becomes the row when it is predicted again.
 	above := []uint16(nil)
 	for y := range filmHeight {
 		row := samples[y*filmWidth:][:filmWidth]
 		for x := range row {
-			p := int(row[x])
+			var p int
 			switch {
 			case y == 0 && x == 0:
 				p = 1 << (filmBits - 1)

@@ -29,6 +29,7 @@ func Inspect(data []byte) (codec.Header, error) {
 }
 
 // Decode decodes a stream into to, which must have as many elements as Inspect says: [Height][Width][Components].
+// Encoders that extend the sign of negative lossless samples beyond Header.Bits get it back, up to bit 15.
 //
 // It stops when ctx ends, with its cause. Other errors wrap codec.ErrDamaged or codec.ErrUnsupported, and to then holds
 // nothing of use.

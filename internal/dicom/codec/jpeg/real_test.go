@@ -23,9 +23,15 @@ func TestRealPairs(t *testing.T) {
 	}
 }
 
+var syntaxes = []string{dicom.JPEGBaseline, dicom.JPEGExtended, dicom.JPEGLossless, dicom.JPEGLosslessSV1}
+
+// TestFrames compares real pictures that other encoders encoded with what other decoders find in them.
+func TestFrames(t *testing.T) {
+	codectest.CheckFrames(t, syntaxes, func(frame []byte, _, _, _, _ int) []uint16 { return decoded(t, frame) })
+}
+
 // TestRealDigests compares real streams with what other decoders find in them.
 func TestRealDigests(t *testing.T) {
-	syntaxes := []string{dicom.JPEGBaseline, dicom.JPEGExtended, dicom.JPEGLossless, dicom.JPEGLosslessSV1}
 	count := 0
 	for name, truth := range codectest.Truths(t) {
 		if !slices.Contains(syntaxes, truth.Syntax) {

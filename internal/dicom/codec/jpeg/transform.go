@@ -91,7 +91,8 @@ func (t *transform) block(b *block, to target, x, y, width, height int) {
 	var work [64]int
 	for i := range columnsUpTo[b.last&63] {
 		c, w := b.coefficient[i&7:][:57], work[i&7:][:57]
-		e0, e1, e2, e3, o0, o1, o2, o3 := inverse8(int(c[0]), int(c[8]), int(c[16]), int(c[24]), int(c[32]), int(c[40]), int(c[48]), int(c[56]))
+		e0, e1, e2, e3, o0, o1, o2, o3 := inverse8(
+			int(c[0]), int(c[8]), int(c[16]), int(c[24]), int(c[32]), int(c[40]), int(c[48]), int(c[56]))
 		round, shift := t.columnRound, uint(t.columnShift)&63
 		w[0], w[56] = (e0+o0+round)>>shift, (e0-o0+round)>>shift
 		w[8], w[48] = (e1+o1+round)>>shift, (e1-o1+round)>>shift

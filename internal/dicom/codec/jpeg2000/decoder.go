@@ -29,7 +29,7 @@ func (d *decoder) stop() error {
 // tile decodes a tile.
 func (d *decoder) tile(index int64, p *params, s *source) error {
 	t := &d.state
-	limit := int64(fixedMemory) + stateShare*int64(len(d.to)) - 1<<20 // a part is the block decoder's
+	limit := d.header.stateLimit()
 	bytes, err := t.build(&d.header.size, p, index, limit)
 	if err != nil {
 		return err

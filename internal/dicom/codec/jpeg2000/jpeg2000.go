@@ -15,12 +15,14 @@ import (
 )
 
 const (
-	// fixedMemory is what decoding takes for any picture: a block decoder, and code-blocks of a small picture.
-	fixedMemory = 4 << 20
-	// stateShare is how many bytes precincts, code-blocks and their chunks may take for each sample, beside fixedMemory.
-	stateShare = 2
+	// fixedMemory is what decoding takes for any picture: a block decoder, and the code-blocks of a small one.
+	fixedMemory = 8 << 20
+	// blockDecoderMemory is the part of it that the block decoder takes at most, with its segments.
+	blockDecoderMemory = 1 << 19
 	// tileBytes is the least length of a tile: the SOT marker segment and the SOD marker of a tile-part.
 	tileBytes = 12 + 2
+	// maxTileParts is how many tile-parts a tile can have.
+	maxTileParts = 256
 )
 
 // Inspect reads the main header of a codestream or JP2 file. Errors wrap codec.ErrDamaged or codec.ErrUnsupported.
@@ -59,10 +61,32 @@ func (h *header) describe(bytes int) codec.Header {
 	return codec.Header{
 		Width: h.width, Height: h.height, Components: h.size.components, Bits: h.bits, Signed: h.signed,
 		LeastBytes: int64(h.first) + tileBytes*h.tilesAcross*h.tilesDown,
-		Memory: 4*planes*width*height + 4*(width+strip*height) + fixedMemory + stateShare*samples +
-			tilePartBytes*int64(bytes),
+		Memory: 4*planes*width*height + 4*(width+strip*height) + blockDecoderMemory + h.stateLimit() +
+			h.tilePartMemory(int64(bytes)),
 		Work: 60*samples + 130*int64(bytes),
 	}
+}
+
+// stateLimit is how many bytes the precincts, code-blocks and chunks of a tile may take. They may take several times what
+// the main header lets expect, for tiles may have other code-blocks, but at most twice what the samples take.
+func (h *header) stateLimit() int64 {
+	width, height := h.tileRoom()
+	smallest := 12
+	for i := range h.size.components {
+		c := &h.params.components[i].coding
+		for r := range c.levels + 1 {
+			x, y := c.blockExponents(r)
+			smallest = min(smallest, x+y)
+		}
+	}
+	samples := int64(h.width) * int64(h.height) * int64(h.size.components)
+	expected := width * height * int64(h.size.components) >> smallest * (precinctSize + blockSize)
+	return fixedMemory - blockDecoderMemory + min(4*samples, 4*expected)
+}
+
+// tilePartMemory is the most that the list of tile-parts and copies of packed packet headers take.
+func (h *header) tilePartMemory(bytes int64) int64 {
+	return min(2*bytes, tilePartSize*maxTileParts*h.tilesAcross*h.tilesDown) + 2*bytes/3
 }
 
 // tileRoom is the most samples a tile has across and down.

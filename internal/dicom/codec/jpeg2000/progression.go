@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// packets reads the packets of a tile in their order, B.12, until there are none. A tile may end early, as its layers may
-// be cut off, but not within a packet, and each precinct of the lowest resolution must have a packet.
+// packets reads the packets of a tile in their order, B.12, until there are none. A tile may end early, as layers or
+// resolutions may be cut off, but not within a packet, and not so that a part of the picture has less than the rest.
 func (t *tile) packets(p *params, s *source, budget int64) error {
 	changes := p.changes
 	if len(changes) == 0 {
@@ -35,9 +35,22 @@ func (t *tile) packets(p *params, s *source, budget int64) error {
 	if missing && s.open {
 		return damaged("the last tile-part is cut short")
 	}
-	for i := range t.precincts {
-		if q := &t.precincts[i]; q.next == 0 && q.resolution == 0 {
-			return damaged("a tile without packets of its lowest resolution")
+	return t.even()
+}
+
+// even tells whether all precincts of a component's resolution have a packet, or none, which those of the lowest must have.
+func (t *tile) even() error {
+	for i := range t.components {
+		for j, r := range t.components[i].resolutions {
+			n, have := int(r.across*r.down), 0
+			for _, p := range t.precincts[r.first : r.first+n] {
+				if p.next > 0 {
+					have++
+				}
+			}
+			if have < n && (have > 0 || j == 0) {
+				return damaged("packets of %d of %d precincts of resolution %d of a tile", have, n, j)
+			}
 		}
 	}
 	return nil

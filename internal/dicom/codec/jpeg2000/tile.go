@@ -73,12 +73,12 @@ type chunk struct {
 	passes       uint8
 }
 
-// What these take at most, with the room that lists have to grow, and what they grow out of.
+// What these take at most, in lists that grow by a quarter when they must. A tag tree has hardly more than two nodes for
+// each leaf.
 const (
-	precinctSize = 2 * 72
-	blockSize    = 2 * 20
-	nodeSize     = 2 * 4
-	chunkSize    = 3 * 16
+	precinctSize = 72 * 5 / 4
+	blockSize    = 20*5/4 + 2*2*4*5/4
+	chunkSize    = 16 + 16*5/4
 )
 
 // build makes the geometry of the tile at a place, and returns the bytes it takes. It is an error if those are more than
@@ -109,14 +109,13 @@ func (t *tile) build(s *size, p *params, index, limit int64) (int64, error) {
 			}
 		}
 	}
-	// A tag tree has at most three nodes for each leaf.
-	bytes := precincts*(precinctSize+nodeSize) + blocks*(blockSize+2*3*nodeSize)
+	bytes := precincts*precinctSize + blocks*blockSize
 	if bytes > limit {
 		return 0, unsupported("%d code-blocks in %d precincts of a tile: too small for so large a picture", blocks, precincts)
 	}
 	t.precincts = room(t.precincts, int(precincts))
 	t.blocks = room(t.blocks, int(blocks))
-	t.nodes = room(t.nodes, int(2*3*blocks))
+	t.nodes = room(t.nodes, int(2*2*blocks))
 	for i := range t.components {
 		c := &t.components[i]
 		for j := range c.resolutions {
@@ -129,7 +128,7 @@ func (t *tile) build(s *size, p *params, index, limit int64) (int64, error) {
 // room is an empty slice that can take n elements.
 func room[T any](s []T, n int) []T {
 	if cap(s) < n {
-		return make([]T, 0, max(n, 2*cap(s)))
+		return make([]T, 0, max(n, cap(s)/4*5))
 	}
 	return s[:0]
 }
@@ -146,8 +145,8 @@ func (c *tileComponent) build(bits int) error {
 			r.across = ceilShift(r.x1, r.px) - r.x0>>r.px
 			r.down = ceilShift(r.y1, r.py) - r.y0>>r.py
 		}
-		half := min(i, 1) // sub-bands above the lowest resolution have half its samples
-		r.blockX, r.blockY = min(int(c.blockX), r.px-half), min(int(c.blockY), r.py-half)
+		r.blockX, r.blockY = c.blockExponents(i)
+		half := min(i, 1)
 		r.bandCount = 1 + 2*half
 		for j := range r.bands[:r.bandCount] {
 			b := &r.bands[j]
@@ -158,6 +157,13 @@ func (c *tileComponent) build(bits int) error {
 		}
 	}
 	return nil
+}
+
+// blockExponents is the size of the code-blocks of a resolution, equation B-17. A precinct of those above the lowest has
+// half its samples across and down of each sub-band.
+func (c *coding) blockExponents(resolution int) (x, y int) {
+	precinct, half := int(c.precincts[resolution]), min(resolution, 1)
+	return min(int(c.blockX), precinct&15-half), min(int(c.blockY), precinct>>4-half)
 }
 
 // place says where sub-band j of resolution i lies and how it is quantized.

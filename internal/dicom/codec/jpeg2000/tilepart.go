@@ -12,22 +12,25 @@ type tilePart struct {
 	packedFrom, packedTo uint32 // its packet headers, if the main header has them
 	tile                 uint16
 	part, count          uint8
-	open                 bool // it has no length, and there is no EOC marker that ends it
+	open                 bool // the codestream has no EOC marker, so that more may have followed
 }
 
-// tilePartBytes is what tile-parts take for each byte of a codestream: they have at least 14, and the packet headers of the
-// main header are copied.
-const tilePartBytes = 2 + 1
+// tilePartSize is what a tilePart takes. It stands for at least 14 bytes of the codestream.
+const tilePartSize = 24
 
 // tileParts finds all tile-parts, and sorts them by tile. Packed is their packet headers, if the main header has them.
 func (h *header) tileParts(data []byte) (parts []tilePart, packed []byte, err error) {
 	n := 0
-	if err := h.eachTilePart(data, func(tilePart) { n++ }); err != nil {
+	ended, err := h.eachTilePart(data, func(tilePart) { n++ })
+	if err != nil {
 		return nil, nil, err
 	}
 	parts = make([]tilePart, 0, n)
-	if err := h.eachTilePart(data, func(p tilePart) { parts = append(parts, p) }); err != nil {
+	if _, err := h.eachTilePart(data, func(p tilePart) { parts = append(parts, p) }); err != nil {
 		return nil, nil, err
+	}
+	for i := range parts {
+		parts[i].open = !ended
 	}
 	if h.packed != nil {
 		packed = slices.Concat(h.packed...)
@@ -39,37 +42,42 @@ func (h *header) tileParts(data []byte) (parts []tilePart, packed []byte, err er
 	return parts, packed, complete(parts, int(h.tilesAcross*h.tilesDown))
 }
 
-// eachTilePart calls f for each tile-part in the order of the codestream.
-func (h *header) eachTilePart(data []byte, f func(tilePart)) error {
+// eachTilePart calls f for each tile-part in the order of the codestream, and tells whether an EOC marker ends it. Streams
+// without one are read too, if they are complete.
+func (h *header) eachTilePart(data []byte, f func(tilePart)) (ended bool, err error) {
 	tiles := h.tilesAcross * h.tilesDown
 	for at := h.first; ; {
-		if len(data)-at < 2 || be16(data[at:]) == markerEOC || at > h.first && len(bytes.Trim(data[at:], "\x00")) == 0 {
-			return nil // streams without an EOC marker, which are complete, are read too
+		rest := data[at:]
+		if len(rest) >= 2 && be16(rest) == markerEOC {
+			return true, nil
 		}
-		if len(data)-at < 12 || be16(data[at:]) != markerSOT || be16(data[at+2:]) != 10 {
-			return damaged("there is no tile-part at byte %d, where one should begin", at)
+		if len(rest) < 2 || at > h.first && len(bytes.TrimLeft(rest, "\x00")) == 0 {
+			return false, nil
 		}
-		p := tilePart{tile: uint16(be16(data[at+4:])), part: data[at+10], count: data[at+11], header: uint32(at + 12)}
-		length, end := be32(data[at+6:]), len(data)
+		if len(rest) < 12 || be16(rest) != markerSOT || be16(rest[2:]) != 10 {
+			return false, damaged("there is no tile-part at byte %d, where one should begin", at)
+		}
+		p := tilePart{tile: uint16(be16(rest[4:])), part: rest[10], count: rest[11], header: uint32(at + 12)}
+		if int64(p.tile) >= tiles {
+			return false, damaged("the tile-part at byte %d is of tile %d of %d", at, p.tile, tiles)
+		}
+		length := be32(rest[6:])
 		if length == 0 {
 			// It is the last one and reaches to the EOC marker, behind which may be padding.
-			last := bytes.LastIndex(data[at+12:], []byte{markerEOC >> 8, markerEOC & 0xFF})
-			if p.open = last < 0; !p.open {
-				end = at + 12 + last
+			end := bytes.LastIndex(rest[12:], []byte{markerEOC >> 8, markerEOC & 0xFF})
+			if ended = end >= 0; !ended {
+				end = len(rest) - 12
 			}
-		} else if length < 14 || length > int64(len(data)-at) {
-			return damaged("the tile-part at byte %d has a length of %d, with %d bytes left", at, length, len(data)-at)
-		} else {
-			end = at + int(length)
+			p.end = uint32(at + 12 + end)
+			f(p)
+			return ended, nil
 		}
-		if int64(p.tile) >= tiles {
-			return damaged("the tile-part at byte %d is of tile %d of %d", at, p.tile, tiles)
+		if length < tileBytes || length > int64(len(rest)) {
+			return false, damaged("the tile-part at byte %d has a length of %d, with %d bytes left", at, length, len(rest))
 		}
-		p.end = uint32(end)
+		at += int(length)
+		p.end = uint32(at)
 		f(p)
-		if at = end; length == 0 {
-			return nil
-		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/spikeray/spikeray/internal/dicom/codec"
 )
@@ -147,15 +146,15 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestEveryPrefix cuts streams short at every byte.
-func TestEveryPrefix(t *testing.T) {
-	for _, name := range []string{"grey8", "grey12_near10", "colour8_3_none", "colour8_3_line", "colour16_3_sample", "flat", "restart", "preset_reset65535"} {
+// TestPrefixes cuts streams short, long ones at every few bytes but for the last hundred.
+func TestPrefixes(t *testing.T) {
+	for _, name := range []string{"grey8", "grey12_near10", "colour8_3_none", "colour8_3_line", "colour16_3_sample", "restart_line", "restart", "preset_reset65535"} {
 		data := stream(t, name)
 		want, err := decode(data)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for n := range len(data) {
+		for n := 0; n < len(data); n += 1 + len(data)/400*min(1, (len(data)-n)/100) {
 			got, err := decode(data[:n])
 			switch {
 			case err != nil && !errors.Is(err, codec.ErrDamaged):
@@ -202,7 +201,7 @@ func TestBomb(t *testing.T) {
 }
 
 func TestContextEnds(t *testing.T) {
-	const width, height = 1000, 1000
+	const width, height = 1000, 100
 	e := encoder{width: width, height: height, count: 1, bits: 12}
 	data := e.encode(synthetic(width, height, 1, 4095, 60, 1))
 	cause := errors.New("the client went away")
@@ -215,11 +214,33 @@ func TestContextEnds(t *testing.T) {
 	if i := slices.IndexFunc(to, func(v uint16) bool { return v != 0 }); i >= 0 {
 		t.Errorf("decoded sample %d after the end", i)
 	}
-	ctx, cancel = context.WithCancelCause(context.Background())
-	time.AfterFunc(3*time.Millisecond, func() { cancel(cause) })
-	if err := Decode(ctx, data, to); err != nil && !errors.Is(err, cause) {
-		t.Error(err)
+
+	// It is asked every 17 lines, and ends when asked for the third time.
+	last := &endsLater{Context: context.Background(), looks: 2, err: cause}
+	if err := Decode(last, data, to); !errors.Is(err, cause) {
+		t.Errorf("%v, want %v", err, cause)
 	}
+	begun := func(line int) bool {
+		return slices.ContainsFunc(to[line*width:][:width], func(v uint16) bool { return v != 0 })
+	}
+	if !begun(0) || !begun(33) || begun(34) || last.looks != 0 {
+		t.Errorf("it did not stop before line 34")
+	}
+}
+
+// endsLater is a context that ends once it was asked so many times.
+type endsLater struct {
+	context.Context
+	looks int
+	err   error
+}
+
+func (c *endsLater) Err() error {
+	if c.looks == 0 {
+		return c.err
+	}
+	c.looks--
+	return nil
 }
 
 func TestMemory(t *testing.T) {

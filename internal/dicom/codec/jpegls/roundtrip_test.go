@@ -167,7 +167,7 @@ func plainly(data []byte) (samples []uint16, ok bool) {
 func TestLineIsWhatItHasWrittenOut(t *testing.T) {
 	compared := 0
 	for _, g := range goldens(t) {
-		if _, ok := plainly(g.stream); !ok {
+		if _, ok := plainly(g.stream); !ok || g.Width > 1000 {
 			continue
 		}
 		compared++

@@ -74,6 +74,13 @@ func TestReal(t *testing.T) {
 	}
 }
 
+// TestFrames compares real pictures that other encoders encoded with what other decoders find in them.
+func TestFrames(t *testing.T) {
+	codectest.CheckFrames(t, []string{dicom.RLELossless}, func(frame []byte, width, height, components, bits int) []uint16 {
+		return decoded(t, frame, width, height, components, bits/8)
+	})
+}
+
 // frame puts segments behind a header.
 func frame(segments ...string) []byte {
 	header := make([]byte, headerBytes)
