@@ -2,6 +2,7 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -58,7 +59,11 @@ type state struct {
 	size     int64
 	modified time.Time
 	since    time.Time
+	tries    int // that were in vain
 }
+
+// mostInVain is after how many files in a row that are postponed a round ends: others would be too.
+const mostInVain = 3
 
 // Refusal says that a file cannot be taken.
 type Refusal struct {
@@ -124,7 +129,8 @@ func (f *Folder) Run(ctx context.Context) {
 	}
 }
 
-// round takes the files that are ready. It ends at the first that is postponed, since others would be too.
+// round takes the files that are ready. Those that were postponed before come last, so that they keep no other one back. Its
+// error is that of the last file that was postponed.
 func (f *Folder) round(ctx context.Context) error {
 	entries, err := os.ReadDir(f.Dir)
 	if err != nil {
@@ -140,9 +146,9 @@ func (f *Folder) round(ctx context.Context) error {
 		if err != nil {
 			continue // it has gone
 		}
-		s := state{info.Size(), info.ModTime(), now}
+		s := state{size: info.Size(), modified: info.ModTime(), since: now}
 		if before, ok := f.seen[e.Name()]; ok && before.size == s.size && before.modified.Equal(s.modified) {
-			if s.since = before.since; now.Sub(s.since) >= f.Look {
+			if s.since, s.tries = before.since, before.tries; now.Sub(s.since) >= f.Look {
 				ready = append(ready, e.Name())
 			}
 		}
@@ -150,21 +156,35 @@ func (f *Folder) round(ctx context.Context) error {
 	}
 	f.seen = there
 	slices.SortFunc(ready, func(a, b string) int { // the oldest first
+		if n := cmp.Compare(there[a].tries, there[b].tries); n != 0 {
+			return n
+		}
 		if n := there[a].modified.Compare(there[b].modified); n != 0 {
 			return n
 		}
 		return strings.Compare(a, b)
 	})
+	var last error
+	inVain := 0
 	for _, name := range ready {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err := f.take(ctx, name); err != nil {
-			return err
+		if err := f.take(ctx, name); err == nil {
+			delete(f.seen, name)
+			inVain = 0
+			continue
+		} else {
+			last = err
 		}
-		delete(f.seen, name)
+		s := f.seen[name]
+		s.tries++
+		f.seen[name] = s
+		if inVain++; inVain == mostInVain {
+			break
+		}
 	}
-	return nil
+	return last
 }
 
 // skipped tells names of files that are hidden or not whole.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -190,6 +191,25 @@ func TestFilesThatCannotBeTakenNowStay(t *testing.T) {
 	stop = f.start(t) // a new start
 	defer stop()
 	until(t, "it is taken", func() bool { return len(f.names(t, Done)) == 1 && len(f.all()) == 1 })
+}
+
+// TestAFileThatIsNeverTakenKeepsNoOtherBack has files at the head that are postponed each time, as after an error inside.
+func TestAFileThatIsNeverTakenKeepsNoOtherBack(t *testing.T) {
+	f := watched(t)
+	f.Longest = 20 * time.Millisecond
+	f.answers["poison"] = errors.New("an error inside")
+	for i := range 2 * mostInVain {
+		f.put(t, fmt.Sprintf("0%d.dcm", i), "poison")
+	}
+	for i := range 5 {
+		f.put(t, fmt.Sprintf("1%d.dcm", i), "good")
+	}
+	stop := f.start(t)
+	defer stop()
+	until(t, "the good ones are taken", func() bool { return len(f.names(t, Done)) == 5 })
+	if got := len(f.names(t, ".")); got != 2*mostInVain+2 {
+		t.Errorf("%d files are left", got)
+	}
 }
 
 func TestAFolderThatIsNoneIsSaid(t *testing.T) {
