@@ -29,22 +29,29 @@ func (s *Server) Take(ctx context.Context, remote string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	return s.config.Delivery.Deliver(ctx, r)
+	return s.deliver(ctx, r)
 }
+
+// deliver hands a result to the delivery. Whatever keeps it from being put on its way is an error that may be gone later, but
+// for a film that cannot be reported on. It is not told: the delivery does that itself, as it knows what is in its errors.
+func (s *Server) deliver(ctx context.Context, r node.Result) error {
+	err := s.config.Delivery.Deliver(ctx, r)
+	if k, _ := problemOf(err); err == nil || k != internalError {
+		return err
+	}
+	return errNotDelivered
+}
+
+// errNoFilm is the error of [Server.Take] for what is no DICOM object.
+var errNoFilm = refuse(unsupportedFormat, "only films that are DICOM objects can be taken here")
 
 // film answers one film by the default model.
 func (s *Server) film(ctx context.Context, who caller, id string, data []byte) (node.Result, error) {
 	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}}
+	q.others = errNoFilm
 	r := node.Result{ID: pictureID(id, 0)}
 	if s.config.Delivery.Pictures() {
 		q.options.Decoded = func(p *radiograph.Picture) { r.Picture = drawn(p) }
-	}
-	header, err := pipeline.Inspect(q.model.Model, data, s.config.Limits, q.options)
-	switch {
-	case err != nil:
-		return r, err
-	case header.Film == nil:
-		return r, refuse(unsupportedFormat, "%s: only DICOM objects can be taken here", header.Format)
 	}
 	outcomes, err := s.work(ctx, who, q, []upload{{data: data}})
 	if err != nil {
@@ -56,8 +63,13 @@ func (s *Server) film(ctx context.Context, who caller, id string, data []byte) (
 	if o.err != nil {
 		return r, o.err
 	}
-	r.Film, r.Answer, r.At = header.Film, q.model.Answer(o.prediction), time.Now()
+	answered(&r, q.model, o)
 	return r, nil
+}
+
+// answered completes the result of a picture that was answered.
+func answered(r *node.Result, m *pipeline.Entry, o outcome) {
+	r.Film, r.Answer, r.Positive, r.At = o.film, m.Answer(o.prediction), m.Description().Positive, time.Now()
 }
 
 // Status is the HTTP status of an error of [Server.Take], and its text for whoever sent the film.

@@ -7,8 +7,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/spikeray/spikeray/internal/dicom/film"
 	"github.com/spikeray/spikeray/internal/memory"
+	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/report"
 	"github.com/spikeray/spikeray/internal/telemetry"
 )
 
@@ -43,6 +46,7 @@ type listDocument struct {
 type outcome struct {
 	prediction    pipeline.Prediction
 	waited, total time.Duration
+	film          *film.Film // nil for a picture that did not come as DICOM
 	err           error
 }
 
@@ -59,8 +63,16 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if q.report == "" {
+		q.report = accepted(r.Header["Accept"])
+	}
+	if ofFilms(q.report) {
+		q.others = report.ErrNoFilm
+	}
 	x := exchangeOf(r.Context())
 	x.model = q.model.Name()
+	var result node.Result
+	q.draw(&result)
 
 	uploads, held, err := s.receive(w, r)
 	defer held.release()
@@ -68,6 +80,9 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	x.pictures = len(uploads)
+	if q.report != "" && len(uploads) > 1 {
+		return refuse(malformedRequest, "a report is of one picture, and the form has %d", len(uploads))
+	}
 
 	ctx, cancel := context.WithTimeoutCause(r.Context(), s.config.PredictTimeout, errPredictTimeout)
 	defer cancel()
@@ -88,6 +103,11 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 	if len(outcomes) == 1 {
 		if outcomes[0].err != nil {
 			return outcomes[0].err
+		}
+		if q.report != "" {
+			result.ID = pictureID(x.id, 0)
+			answered(&result, q.model, outcomes[0])
+			return s.writeReport(w, q.report, result)
 		}
 		writeJSON(w, http.StatusOK, newPrediction(pictureID(x.id, 0), uploads[0].part, q.model, outcomes[0]))
 		return nil
@@ -118,9 +138,13 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 			o.err = u.err
 			continue
 		}
-		header, err := pipeline.Inspect(q.model.Model, u.data, s.config.Limits, q.options)
+		header, err := s.inspect(u, q)
 		if err != nil {
 			o.err = err
+			continue
+		}
+		if o.film = header.Film; o.film == nil && q.others != nil {
+			o.err = q.others
 			continue
 		}
 		places = append(places, i)

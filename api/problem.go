@@ -10,8 +10,10 @@ import (
 	"strconv"
 
 	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/outbox"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
+	"github.com/spikeray/spikeray/internal/report"
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
@@ -49,6 +51,7 @@ var (
 	notARadiograph    = kind{"not-a-radiograph", 422, "The picture cannot be a radiograph"}
 	sampleDepth       = kind{"sample-depth", 422, "The number of significant bits of the picture's samples is unknown or does not match"}
 	gateRefused       = kind{"gate-refused", 422, "The picture is not of the kind that the model is for"}
+	notReportable     = kind{"not-reportable", 422, "No result object can be made of the picture"}
 	overloaded        = kind{"overloaded", 503, "The server is overloaded"}
 	draining          = kind{"draining", 503, "The server is shutting down"}
 	boardUnavailable  = kind{"board-unavailable", 503, "The board that runs the model does not answer"}
@@ -131,6 +134,10 @@ func problemOf(err error) (kind, string) {
 		return invalidParameter, err.Error()
 	case errors.Is(err, pipeline.ErrUnknownModel):
 		return unknownModel, "no model has that name; /v1/models lists the models"
+	case errors.Is(err, report.ErrNoFilm), errors.Is(err, report.ErrFilm):
+		return notReportable, err.Error()
+	case errors.Is(err, outbox.ErrFull):
+		return overloaded, "the outbox is full: results wait for systems that are away"
 	case errors.Is(err, ErrQueueFull), errors.Is(err, errUploadMemory), errors.Is(err, errConnections),
 		errors.Is(err, errPredictTimeout), errors.Is(err, errNotDelivered):
 		return overloaded, err.Error()
@@ -166,7 +173,7 @@ func rejection(err error) string {
 		return "connections"
 	case errors.Is(err, errPredictTimeout):
 		return "timeout"
-	case errors.Is(err, errNotDelivered):
+	case errors.Is(err, errNotDelivered), errors.Is(err, outbox.ErrFull):
 		return "delivery"
 	case errors.As(err, new(*board.Error)):
 		return "board"

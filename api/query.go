@@ -13,10 +13,13 @@ import (
 type question struct {
 	model   *pipeline.Entry
 	options pipeline.Options
+	report  string // the kind of result object to answer with, "" for JSON
+	// others is why a picture that did not come as DICOM is not answered, nil where it is.
+	others error
 }
 
 // parameters are all that a prediction takes.
-var parameters = []string{"model", "threshold", "operating_point", "prevalence", "steps", "bits", "echo"}
+var parameters = []string{"model", "threshold", "operating_point", "prevalence", "steps", "bits", "echo", "report"}
 
 // readQuery reads a prediction's parameters. One that is not known, not well
 // formed, given twice or does not apply to the model is refused.
@@ -52,6 +55,11 @@ func (s *Server) readQuery(rawQuery string) (question, error) {
 	if values.Has("operating_point") {
 		if q.options.OperatingPoint = values.Get("operating_point"); q.options.OperatingPoint == "" {
 			return q, refuse(invalidParameter, "operating_point must be a name")
+		}
+	}
+	if values.Has("report") {
+		if err := q.reported(values.Get("report")); err != nil {
+			return q, err
 		}
 	}
 	if values.Has("bits") {

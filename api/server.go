@@ -49,6 +49,8 @@ type Config struct {
 	Standard pipeline.Standard
 	// Board reports the state of the board that runs the default model; nil for the simulator.
 	Board Board
+	// Version is this program's, for result objects.
+	Version string
 	// Delivery takes the results of films that systems of a hospital send; nil where none are taken.
 	Delivery node.Delivery
 	// Echo allows requests for the identifiers of DICOM films in their answers.

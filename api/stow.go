@@ -6,12 +6,10 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
 	"github.com/spikeray/spikeray/internal/dicom"
-	"github.com/spikeray/spikeray/internal/dicom/film"
 	"github.com/spikeray/spikeray/internal/dicomweb"
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -78,7 +76,8 @@ func (s *Server) store(w http.ResponseWriter, r *http.Request) error {
 		s.see(q.model, o)
 		objects[i].err = o.err
 		if o.err == nil {
-			objects[i].deliver(ctx, s.config.Delivery, q, o)
+			answered(&objects[i].result, q.model, o)
+			objects[i].err = s.deliver(ctx, objects[i].result)
 		}
 	}
 	return respond(w, objects)
@@ -111,7 +110,6 @@ func (s *Server) readRelated(w http.ResponseWriter, r *http.Request, held *lease
 type object struct {
 	class, instance string // its UIDs, "" where they are unknown
 	syntax          string
-	film            *film.Film
 	doubtful        bool // it says of itself that it is not what the model is for
 	result          node.Result
 	err             error
@@ -122,22 +120,23 @@ func (o *object) open(s *Server, u *upload, q question, study string) {
 	if u.err != nil {
 		return
 	}
-	header, err := pipeline.Inspect(q.model.Model, u.data, s.config.Limits, q.options)
+	header, err := s.inspect(*u, q)
 	if err == nil && header.Film == nil {
-		err = refuse(unsupportedFormat, "%s: only DICOM objects can be stored", header.Format)
+		err = errNoFilm
 	}
 	if err != nil {
 		u.err = err
 		o.name(u.data, s.config.MaxRequestBytes)
 		return
 	}
-	o.film = header.Film
-	o.class, o.instance, o.syntax = o.film.SOPClass(), o.film.SOPInstance(), o.film.Syntax
-	o.doubtful = q.options.Gate != pipeline.GateOff && len(o.film.Doubts()) > 0
+	u.header = &header
+	film := header.Film
+	o.class, o.instance, o.syntax = film.SOPClass(), film.SOPInstance(), film.Syntax
+	o.doubtful = q.options.Gate != pipeline.GateOff && len(film.Doubts()) > 0
 	switch {
 	case !isUID(o.class) || !isUID(o.instance):
 		u.err = errNoUID
-	case study != "" && o.film.Study() != study:
+	case study != "" && film.Study() != study:
 		u.err = errOtherStudy
 	}
 	if s.config.Delivery.Pictures() {
@@ -153,15 +152,6 @@ func (o *object) name(data []byte, inflated int64) {
 	}
 	o.syntax = f.Syntax
 	o.class, o.instance = f.Dataset.String(dicom.SOPClassUID), f.Dataset.String(dicom.SOPInstanceUID)
-}
-
-// deliver hands the result of a film that was answered to the delivery.
-func (o *object) deliver(ctx context.Context, to node.Delivery, q question, answered outcome) {
-	o.result.Film, o.result.Answer, o.result.At = o.film, q.model.Answer(answered.prediction), time.Now()
-	o.err = to.Deliver(ctx, o.result)
-	if k, _ := problemOf(o.err); o.err != nil && k == internalError {
-		o.err = errNotDelivered // it may be later, whatever it was
-	}
 }
 
 // respond answers what became of the objects. Where nothing was stored, and all of it may be later, that is the problem.

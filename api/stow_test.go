@@ -21,11 +21,12 @@ import (
 	"github.com/spikeray/spikeray/internal/dicomweb"
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/testfilm"
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
-// outbox is a delivery that keeps what it gets.
-type outbox struct {
+// kept is a delivery that keeps what it gets.
+type kept struct {
 	mu       sync.Mutex
 	results  []node.Result // whose films are gone: their bytes are used again
 	uids     []string
@@ -33,7 +34,7 @@ type outbox struct {
 	pictures bool
 }
 
-func (o *outbox) Deliver(_ context.Context, r node.Result) error {
+func (o *kept) Deliver(_ context.Context, r node.Result) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.fail != nil {
@@ -47,35 +48,15 @@ func (o *outbox) Deliver(_ context.Context, r node.Result) error {
 	return nil
 }
 
-func (o *outbox) Pictures() bool { return o.pictures }
+func (o *kept) Pictures() bool { return o.pictures }
 
 const testStudy = "1.2.826.0.1.3680043.8.498.77"
 
-// chestFilm is a film as an object, with planted names.
+// chestFilm is a film of the study.
 func chestFilm(t testing.TB, number int, change func(*dicom.Dataset)) []byte {
 	t.Helper()
-	picture := testmodel.Picture(64, 48, uint64(number))
-	d := new(dicom.Dataset)
-	d.SetStrings(dicom.SpecificCharacterSet, "ISO_IR 192")
-	d.SetStrings(dicom.SOPClassUID, dicom.CRImage)
-	d.SetStrings(dicom.SOPInstanceUID, fmt.Sprintf("1.2.826.0.1.3680043.8.498.%d", number))
+	d := testfilm.Dataset(number, 64, 48)
 	d.SetStrings(dicom.StudyInstanceUID, testStudy)
-	d.SetStrings(dicom.SeriesInstanceUID, "1.2.826.0.1.3680043.8.498.78")
-	d.SetStrings(dicom.Modality, "CR")
-	d.SetStrings(dicom.PatientName, "PLANTED^NAME")
-	d.SetStrings(dicom.PatientID, "PLANTED-ID")
-	d.SetStrings(dicom.PatientAge, "003Y")
-	d.SetStrings(dicom.BodyPartExamined, "CHEST")
-	d.SetStrings(dicom.ViewPosition, "PA")
-	d.SetInts(dicom.SamplesPerPixel, 1)
-	d.SetStrings(dicom.PhotometricInterpretation, "MONOCHROME2")
-	d.SetInts(dicom.Rows, 48)
-	d.SetInts(dicom.Columns, 64)
-	d.SetInts(dicom.BitsAllocated, 8)
-	d.SetInts(dicom.BitsStored, 8)
-	d.SetInts(dicom.HighBit, 7)
-	d.SetInts(dicom.PixelRepresentation, 0)
-	d.SetBytes(dicom.PixelData, dicom.OB, picture.Pix)
 	if change != nil {
 		change(d)
 	}
@@ -145,13 +126,11 @@ func readTold(t testing.TB, a answer) (out told) {
 	return out
 }
 
-func uidOf(number int) string { return fmt.Sprintf("1.2.826.0.1.3680043.8.498.%d", number) }
-
 func TestStoredFilmsAreAnsweredAndDelivered(t *testing.T) {
-	box := &outbox{pictures: true}
+	box := &kept{pictures: true}
 	s := start(t, func(c *Config) { c.Delivery = box; c.Queue = NewQueue(2, 16) })
 	a := s.store("", chestFilm(t, 1, nil), chestFilm(t, 2, nil), chestFilm(t, 3, nil))
-	if got := readTold(t, a); a.status != 200 || !slices.Equal(got.stored, []string{uidOf(1), uidOf(2), uidOf(3)}) {
+	if got := readTold(t, a); a.status != 200 || !slices.Equal(got.stored, []string{testfilm.UID(1), testfilm.UID(2), testfilm.UID(3)}) {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	if len(box.results) != 3 {
@@ -163,7 +142,7 @@ func TestStoredFilmsAreAnsweredAndDelivered(t *testing.T) {
 	for i, r := range box.results {
 		var alone decided
 		s.post("", testmodel.PNG(64, 48, uint64(i+1))).decode(t, &alone)
-		if box.uids[i] != uidOf(i+1) || *r.Answer.Probability != alone.Probability || r.At.IsZero() {
+		if box.uids[i] != testfilm.UID(i+1) || *r.Answer.Probability != alone.Probability || r.At.IsZero() {
 			t.Errorf("%d: %s is %v, as PNG %v", i, box.uids[i], *r.Answer.Probability, alone.Probability)
 		}
 		if r.Picture == nil || !bytes.Equal(r.Picture.Pix, testmodel.Picture(64, 48, uint64(i+1)).Pix) {
@@ -179,8 +158,8 @@ func TestStoredFilmsAreAnsweredAndDelivered(t *testing.T) {
 }
 
 func TestEveryStoredFilmFailsForItself(t *testing.T) {
-	box := &outbox{fail: func(r node.Result) error {
-		if r.Film.SOPInstance() == uidOf(9) {
+	box := &kept{fail: func(r node.Result) error {
+		if r.Film.SOPInstance() == testfilm.UID(9) {
 			return errors.New("disk full, PLANTED^NAME")
 		}
 		return nil
@@ -212,9 +191,9 @@ func TestEveryStoredFilmFailsForItself(t *testing.T) {
 		chestFilm(t, 13, set(dicom.SOPInstanceUID, "x\"<PLANTED")),
 	)
 	got := readTold(t, a)
-	want := map[string]int{uidOf(2): dicomweb.Mismatch, uidOf(3): dicomweb.SOPClassNotSupported, uidOf(4): dicomweb.Mismatch, uidOf(5): dicomweb.CannotUnderstand,
-		uidOf(7): dicomweb.Mismatch, uidOf(8): dicomweb.TransferSyntaxUnsupported, uidOf(9): dicomweb.OutOfResources}
-	if a.status != 202 || !slices.Equal(got.stored, []string{uidOf(1)}) || !slices.Equal(got.warned, []string{uidOf(6)}) {
+	want := map[string]int{testfilm.UID(2): dicomweb.Mismatch, testfilm.UID(3): dicomweb.SOPClassNotSupported, testfilm.UID(4): dicomweb.Mismatch, testfilm.UID(5): dicomweb.CannotUnderstand,
+		testfilm.UID(7): dicomweb.Mismatch, testfilm.UID(8): dicomweb.TransferSyntaxUnsupported, testfilm.UID(9): dicomweb.OutOfResources}
+	if a.status != 202 || !slices.Equal(got.stored, []string{testfilm.UID(1)}) || !slices.Equal(got.warned, []string{testfilm.UID(6)}) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	for uid, reason := range want {
@@ -232,15 +211,22 @@ func TestEveryStoredFilmFailsForItself(t *testing.T) {
 	if a := s.store("", chestFilm(t, 9, nil)); a.status != 503 || a.problem(t) != "overloaded" {
 		t.Errorf("none delivered: %d %s", a.status, a.body)
 	}
-	for _, secret := range []string{"PLANTED", testStudy, uidOf(9)} {
-		if strings.Contains(s.logs.String(), secret) || strings.Contains(string(a.body), "PLANTED") {
-			t.Errorf("%s is told", secret)
+	for _, secret := range append(testfilm.Planted, testStudy) {
+		if strings.Contains(s.logs.String(), secret) {
+			t.Errorf("%s is in the log", secret)
+		}
+		if strings.Contains(string(s.get("/metrics").body), secret) {
+			t.Errorf("%s is in the metrics", secret)
+		}
+		// The answer names objects by their UIDs, and has nothing else of them.
+		if strings.Contains(string(a.body), secret) && secret != "2.25.1122334455" {
+			t.Errorf("%s is in the answer", secret)
 		}
 	}
 }
 
 func TestStoreRefusesWhatIsNoStoreRequest(t *testing.T) {
-	s := start(t, func(c *Config) { c.Delivery = &outbox{}; c.MaxImages, c.MaxRequestBytes = 2, 128<<10 })
+	s := start(t, func(c *Config) { c.Delivery = &kept{}; c.MaxImages, c.MaxRequestBytes = 2, 128<<10 })
 	film := chestFilm(t, 1, nil)
 	body := relatedBody(film)
 	for name, c := range map[string]struct {
@@ -283,7 +269,7 @@ func TestStoreRefusesWhatIsNoStoreRequest(t *testing.T) {
 }
 
 func TestStoreTakesChunksAndClientsThatDoNotQuote(t *testing.T) {
-	box := &outbox{}
+	box := &kept{}
 	s := start(t, func(c *Config) { c.Delivery = box })
 	for i, contentType := range []string{
 		"multipart/related; type=application/dicom; boundary=b", `Multipart/Related;boundary="b";type="application/dicom; transfer-syntax=1.2.840.10008.1.2.1"`,
@@ -304,7 +290,7 @@ func TestStoreTakesChunksAndClientsThatDoNotQuote(t *testing.T) {
 }
 
 func TestStoreIsAllOrNothingWhereTheQueueIsFull(t *testing.T) {
-	box := &outbox{}
+	box := &kept{}
 	s := start(t, func(c *Config) { c.Delivery, c.Queue = box, NewQueue(1, 2) })
 	release := s.fillQueue()
 	a := s.store("", chestFilm(t, 1, nil), chestFilm(t, 2, nil))
@@ -327,7 +313,7 @@ func TestStoreIsThereOnlyWithADelivery(t *testing.T) {
 }
 
 func TestStoreIsRefusedWhileDraining(t *testing.T) {
-	s := start(t, func(c *Config) { c.Delivery = &outbox{} })
+	s := start(t, func(c *Config) { c.Delivery = &kept{} })
 	s.server.predictions.shut()
 	if a := s.store("", chestFilm(t, 1, nil)); a.status != 503 || a.problem(t) != "draining" {
 		t.Errorf("%d %s", a.status, a.body)
@@ -336,17 +322,17 @@ func TestStoreIsRefusedWhileDraining(t *testing.T) {
 
 // A film that the gate refuses is not stored.
 func TestStoreGoesByTheGate(t *testing.T) {
-	box := &outbox{}
+	box := &kept{}
 	s := start(t, func(c *Config) { c.Delivery, c.Gate = box, pipeline.GateRefuse })
 	a := s.store("", chestFilm(t, 1, func(d *dicom.Dataset) { d.SetStrings(dicom.BodyPartExamined, "HAND") }))
-	if got := readTold(t, a); a.status != 409 || got.failed[uidOf(1)] != dicomweb.Mismatch || len(box.results) != 0 {
+	if got := readTold(t, a); a.status != 409 || got.failed[testfilm.UID(1)] != dicomweb.Mismatch || len(box.results) != 0 {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
 
 // This package's client and server understand each other.
 func TestClientStoresAtThisServer(t *testing.T) {
-	box := &outbox{}
+	box := &kept{}
 	s := start(t, func(c *Config) { c.Delivery = box })
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
@@ -372,7 +358,7 @@ func (s *service) provokeStore(see func(method, path string, a answer)) {
 	s.t.Helper()
 	film := chestFilm(s.t, 1, nil)
 	lateral := chestFilm(s.t, 2, func(d *dicom.Dataset) { d.SetStrings(dicom.ViewPosition, "LL") })
-	s.server.config.Delivery = &outbox{}
+	s.server.config.Delivery = &kept{}
 	for path, end := range map[string]string{"/dicom-web/studies": "", "/dicom-web/studies/{study}": "/" + testStudy} {
 		post := func(query, header, value string, parts ...[]byte) {
 			s.t.Helper()

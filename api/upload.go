@@ -20,6 +20,16 @@ type upload struct {
 	part *partDocument // of a form, nil for a raw body
 	// decoded is called with the picture, if it is set, instead of what the question says.
 	decoded func(*radiograph.Picture)
+	// header is set for a picture that was inspected already.
+	header *radiograph.Header
+}
+
+// inspect reads the picture's headers.
+func (s *Server) inspect(u upload, q question) (radiograph.Header, error) {
+	if u.header != nil {
+		return *u.header, nil
+	}
+	return pipeline.Inspect(q.model.Model, u.data, s.config.Limits, q.options)
 }
 
 // options are those of a question for this picture.

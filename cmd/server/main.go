@@ -53,6 +53,7 @@ type commands struct {
 	Evaluate    evaluateCommand    `cmd:"" help:"Score a model on a folder of pictures whose classes are known."`
 	Calibrate   calibrateCommand   `cmd:"" help:"Calibrate a model on your site's own pictures, whose classes are known."`
 	Model       modelCommand       `cmd:"" help:"List, show and check models."`
+	Outbox      outboxCommand      `cmd:"" help:"List, retry and drop results that wait to be delivered."`
 	Board       boardCommand       `cmd:"" help:"Test a board."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Check that a running server is alive; for a container's HEALTHCHECK."`
 	Version     versionCommand     `cmd:"" help:"Print the program's version."`

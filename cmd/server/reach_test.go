@@ -96,6 +96,10 @@ func boardFlagReaches(f func(*commands) *boardFlag) reaches {
 	}
 }
 
+func outboxReaches(f func(*commands) *outboxFlag) reaches {
+	return reaches{"outbox": {"o", nil, func(c *commands) (any, any) { return f(c).Outbox, "o" }}}
+}
+
 // wiringOf has the flags of the commands beside serve, by the command's name and what must follow it.
 var wiringOf = map[string]struct {
 	args  []string
@@ -144,6 +148,10 @@ var wiringOf = map[string]struct {
 			"json":                {"true", nil, func(c *commands) (any, any) { return c.Board.Selftest.JSON, true }},
 		},
 	)},
+	"outbox list": {nil, outboxReaches(func(c *commands) *outboxFlag { return &c.Outbox.List.outboxFlag }).and(
+		reaches{"json": {"true", nil, func(c *commands) (any, any) { return c.Outbox.List.JSON, true }}})},
+	"outbox retry": {[]string{"x"}, outboxReaches(func(c *commands) *outboxFlag { return &c.Outbox.Retry.outboxFlag })},
+	"outbox drop":  {[]string{"x"}, outboxReaches(func(c *commands) *outboxFlag { return &c.Outbox.Drop.outboxFlag })},
 	"healthcheck": {nil, reaches{
 		"addr":    {"127.0.0.1:9", nil, func(c *commands) (any, any) { return c.Healthcheck.Addr, "127.0.0.1:9" }},
 		"timeout": {"7s", nil, func(c *commands) (any, any) { return c.Healthcheck.Timeout, 7 * time.Second }},

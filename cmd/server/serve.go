@@ -32,6 +32,7 @@ type serveCommand struct {
 	decisionFlags
 	gateFlag
 	pictureFlags
+	hospitalFlags
 
 	Workers         int           `default:"${workers}" help:"How many pictures are processed at the same time. The default is the number of cores."`
 	Queue           int           `default:"64" help:"How many pictures may wait for a worker. Further ones are answered with 503."`
@@ -77,7 +78,7 @@ func (c *serveCommand) Validate(parsed *kong.Context) error {
 	if c.PredictTimeout <= 0 || c.ReadTimeout <= 0 || c.IdleTimeout <= 0 || c.ShutdownTimeout <= 0 || c.DrainDelay < 0 {
 		return errors.New("--predict-timeout, --read-timeout, --idle-timeout and --shutdown-timeout must be above 0, and --drain-delay at least 0")
 	}
-	if err := errors.Join(c.boardFlags.Validate(), c.decisionFlags.Validate(), c.fit()); err != nil {
+	if err := errors.Join(c.boardFlags.Validate(), c.decisionFlags.Validate(), c.fit(), c.hospitalFlags.validate(c.set)); err != nil {
 		return err
 	}
 	// The wait for the board may take as long as a run; then comes the run, and a quarter for the board to stop it.
@@ -187,7 +188,15 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if err != nil {
 		return err
 	}
-	config.Models, config.Metrics, config.Log = models, metrics, log
+	config.Models, config.Metrics, config.Log, config.Version = models, metrics, log, build.Version
+	hospital, err := c.openHospital(plan, metrics, log, build.Version)
+	if err != nil {
+		return err
+	}
+	if hospital != nil {
+		config.Delivery = hospital.node
+		defer func() { err = errors.Join(err, hospital.close()) }()
+	}
 	if supervisor != nil {
 		config.Board = supervisor
 	}
@@ -212,7 +221,14 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 		"backend", first.Backend(), "kernel", first.Kernel(), "addr", listener.Addr().String(),
 		"workers", c.Workers, "queue", c.Queue,
 		"memory", plan.Bytes, "memory_source", plan.Source, "picture_memory", plan.Pictures, "upload_memory", plan.Uploads, "build", build.Version)
-	if err := server.Serve(ctx, listener); err != nil {
+	if hospital != nil {
+		hospital.start(ctx, server, c.ShutdownTimeout)
+	}
+	err = server.Serve(ctx, listener)
+	if hospital != nil {
+		hospital.stop()
+	}
+	if err != nil {
 		return err
 	}
 	log.Info("stopped")
@@ -253,6 +269,9 @@ func (c *serveCommand) plan() (memory.Plan, error) {
 		}
 		plan.Pictures += plan.Uploads - int64(c.MaxUploadMemory)
 		plan.Uploads = int64(c.MaxUploadMemory)
+	}
+	if c.DICOMListen != "" {
+		plan.Associate()
 	}
 	return plan, nil
 }

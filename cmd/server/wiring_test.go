@@ -9,6 +9,7 @@ import (
 
 	"github.com/spikeray/spikeray/api"
 	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/dimse"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
 )
@@ -19,6 +20,7 @@ type served struct {
 	plan    memory.Plan
 	server  api.Config
 	board   board.Options
+	dicom   *dimse.Server
 }
 
 // wiring has, for every flag of serve, a value other than its default and what that value reaches.
@@ -53,8 +55,29 @@ var wiring = map[string]struct {
 	"shutdown-timeout":  {"7s", nil, func(s served) (any, any) { return s.server.ShutdownTimeout, 7 * time.Second }},
 	"dicom-echo":        {"true", nil, func(s served) (any, any) { return s.server.Echo, true }},
 	"trusted-origin":    {"https://a.example", nil, func(s served) (any, any) { return fmt.Sprint(s.server.TrustedOrigins), "[https://a.example]" }},
-	"log-format":        {"json", nil, func(s served) (any, any) { return s.command.LogFormat, "json" }},
-	"log-level":         {"error", nil, func(s served) (any, any) { return s.command.LogLevel, slog.LevelError }},
+	"send": {"pacs:sr,sc=dicom://PACS@pacs:104", nil, func(s served) (any, any) {
+		targets, err := s.command.targets()
+		return fmt.Sprint(targets, err), "[pacs:sr,sc=dicom://PACS@pacs:104] <nil>"
+	}},
+	"send-credentials":        {"c.txt", onSend, func(s served) (any, any) { return s.command.SendCredentials, "c.txt" }},
+	"send-ca":                 {"a.pem", onSend, func(s served) (any, any) { return s.command.SendCA, "a.pem" }},
+	"send-cert":               {"c.pem", onSend, func(s served) (any, any) { return s.command.SendCert, "c.pem" }},
+	"send-key":                {"k.pem", onSend, func(s served) (any, any) { return s.command.SendKey, "k.pem" }},
+	"outbox":                  {"o", onSend, func(s served) (any, any) { return s.command.Outbox, "o" }},
+	"outbox-limit":            {"5M", onSend, func(s served) (any, any) { return s.command.outboxOptions().MaxBytes, int64(5 << 20) }},
+	"watch":                   {"w", onSend, func(s served) (any, any) { return s.command.Watch, "w" }},
+	"dicom-listen":            {":104", onSend, func(s served) (any, any) { return s.command.DICOMListen, ":104" }},
+	"dicom-ae-title":          {"XRAY", onDICOM, func(s served) (any, any) { return s.dicom.AETitle, "XRAY" }},
+	"dicom-caller":            {"CR1@10.1.0.0/16;CR2", onDICOM, func(s served) (any, any) { return fmt.Sprint(s.dicom.Callers), "[{CR1 [10.1.0.0/16]} {CR2 []}]" }},
+	"dicom-tls-cert":          {"c.pem", onDICOM, func(s served) (any, any) { return s.command.DICOMTLSCert, "c.pem" }},
+	"dicom-tls-key":           {"k.pem", onDICOM, func(s served) (any, any) { return s.command.DICOMTLSKey, "k.pem" }},
+	"dicom-tls-client-ca":     {"a.pem", onDICOM, func(s served) (any, any) { return s.command.DICOMTLSClientCA, "a.pem" }},
+	"dicom-associations":      {"5", onDICOM, func(s served) (any, any) { return s.dicom.Limits.Associations, 5 }},
+	"dicom-associations-each": {"6", onDICOM, func(s served) (any, any) { return s.dicom.Limits.PerAddress, 6 }},
+	"dicom-idle-timeout":      {"7s", onDICOM, func(s served) (any, any) { return s.dicom.Limits.Idle, 7 * time.Second }},
+
+	"log-format": {"json", nil, func(s served) (any, any) { return s.command.LogFormat, "json" }},
+	"log-level":  {"error", nil, func(s served) (any, any) { return s.command.LogLevel, slog.LevelError }},
 
 	"board":                  {"loihi", nil, func(s served) (any, any) { return s.board.Name, "loihi" }},
 	"board-option":           {"chip=loihi1", onLoihi, func(s served) (any, any) { return s.command.BoardOption["chip"], "loihi1" }},
@@ -78,6 +101,11 @@ func orNil[T any](p *T) any {
 	}
 	return *p
 }
+
+var (
+	onSend  = []string{"--send=hl7=mllp://ris:2575"}
+	onDICOM = append(onSend, "--dicom-listen=:104")
+)
 
 var onLoihi = []string{"--board=loihi"}
 
@@ -108,6 +136,11 @@ func parseServe(t *testing.T, environment []string, args ...string) served {
 	}
 	if err != nil {
 		t.Fatal(err)
+	}
+	if c.Serve.DICOMListen != "" && c.Serve.DICOMTLSCert+c.Serve.DICOMTLSKey+c.Serve.DICOMTLSClientCA == "" {
+		if s.dicom, err = c.Serve.dimseServer(s.plan.Objects, int64(c.Serve.MaxBytes)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if c.Serve.Board != "" {
 		if s.board, err = c.Serve.boardOptions(); err != nil {
@@ -142,6 +175,43 @@ func TestThePlanOfMemoryReachesTheServer(t *testing.T) {
 	s := parseServe(t, nil, "--memory=700M", "--max-upload-memory=99M")
 	if s.server.Queue.Memory != s.plan.Pictures || s.server.MaxUploadMemory != s.plan.Uploads || s.plan.Uploads != 99<<20 || s.plan.Pictures < 100<<20 {
 		t.Errorf("%d for pictures and %d for uploads, of %+v", s.server.Queue.Memory, s.server.MaxUploadMemory, s.plan)
+	}
+}
+
+func TestObjectsHaveHalfOfTheMemoryForUploads(t *testing.T) {
+	s := parseServe(t, nil, append(onDICOM, "--memory=700M", "--max-upload-memory=80M", "--max-bytes=20M")...)
+	if s.server.MaxUploadMemory != 40<<20 || s.dicom.Limits.Memory != 40<<20 || s.dicom.Limits.Object != 20<<20 {
+		t.Errorf("%d for uploads and %+v for associations", s.server.MaxUploadMemory, s.dicom.Limits)
+	}
+}
+
+func TestHospitalFlagsThatDoNotGoTogether(t *testing.T) {
+	for _, c := range []struct {
+		says string
+		args []string
+	}{
+		{"need --send", []string{"--dicom-listen=:104"}},
+		{"need --send", []string{"--watch=w"}},
+		{"needs --send", []string{"--outbox=o"}},
+		{"needs --send", []string{"--send-ca=a.pem"}},
+		{"needs --dicom-listen", append(onSend, "--dicom-caller=A")},
+		{"neither in the other", append(onSend, "--outbox=w/o", "--watch=w")},
+		{"is given twice", []string{"--send=sr=dicom://A@h;sc=dicom://A@h"}},
+		{"no way to deliver", []string{"--send=sr=ftp://h"}},
+		{"cannot be sent by dicom", []string{"--send=hl7=dicom://A@h"}},
+		{"needs its AE title", []string{"--send=sr=dicom://h"}},
+		{"--send-credentials", []string{"--send=sr=https://user:secret@h/dicom-web"}},
+		{"no IP address", append(onDICOM, "--dicom-caller=A@nowhere")},
+		{"AETITLE[@ADDRESS]", append(onDICOM, "--dicom-caller=SEVENTEENLETTERSX")},
+		{"at least 1", append(onDICOM, "--dicom-associations=0")},
+	} {
+		r := spikeray(t, nil, append([]string{"serve"}, c.args...)...)
+		if r.status != 2 || !strings.Contains(r.err, c.says) || strings.Contains(r.err, "secret") {
+			t.Errorf("%q: %+v, expected %q", c.args, r, c.says)
+		}
+	}
+	if r := spikeray(t, nil, append([]string{"serve", "--addr=127.0.0.1:0"}, onSend...)...); r.status != 1 || !strings.Contains(r.err, "--send needs --outbox") {
+		t.Errorf("%+v", r)
 	}
 }
 

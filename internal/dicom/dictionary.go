@@ -49,6 +49,7 @@ const (
 	AcquisitionTime                             Tag = 0x00080032
 	ContentTime                                 Tag = 0x00080033
 	AccessionNumber                             Tag = 0x00080050
+	IssuerOfAccessionNumberSequence             Tag = 0x00080051
 	QueryRetrieveLevel                          Tag = 0x00080052
 	InstanceAvailability                        Tag = 0x00080056
 	FailedSOPInstanceUIDList                    Tag = 0x00080058
@@ -66,7 +67,11 @@ const (
 	CodeMeaning                                 Tag = 0x00080104
 	MappingResource                             Tag = 0x00080105
 	ContextGroupVersion                         Tag = 0x00080106
+	CodingSchemeUID                             Tag = 0x0008010C
 	ContextIdentifier                           Tag = 0x0008010F
+	CodingSchemeIdentificationSequence          Tag = 0x00080110
+	CodingSchemeName                            Tag = 0x00080115
+	CodingSchemeResponsibleOrganization         Tag = 0x00080116
 	LongCodeValue                               Tag = 0x00080119
 	URNCodeValue                                Tag = 0x00080120
 	TimezoneOffsetFromUTC                       Tag = 0x00080201
@@ -103,6 +108,7 @@ const (
 	PatientName                                 Tag = 0x00100010
 	PatientID                                   Tag = 0x00100020
 	IssuerOfPatientID                           Tag = 0x00100021
+	IssuerOfPatientIDQualifiersSequence         Tag = 0x00100024
 	PatientBirthDate                            Tag = 0x00100030
 	PatientBirthTime                            Tag = 0x00100032
 	PatientSex                                  Tag = 0x00100040
@@ -114,6 +120,7 @@ const (
 	PatientComments                             Tag = 0x00104000
 	PatientIdentityRemoved                      Tag = 0x00120062
 	DeidentificationMethod                      Tag = 0x00120063
+	DeidentificationMethodCodeSequence          Tag = 0x00120064
 	BodyPartExamined                            Tag = 0x00180015
 	KVP                                         Tag = 0x00180060
 	DeviceSerialNumber                          Tag = 0x00181000
@@ -198,6 +205,9 @@ const (
 	RequestedProcedureCodeSequence              Tag = 0x00321064
 	ScheduledProcedureStepDescription           Tag = 0x00400007
 	ScheduledProcedureStepID                    Tag = 0x00400009
+	LocalNamespaceEntityID                      Tag = 0x00400031
+	UniversalEntityID                           Tag = 0x00400032
+	UniversalEntityIDType                       Tag = 0x00400033
 	RequestAttributesSequence                   Tag = 0x00400275
 	MeasurementUnitsCodeSequence                Tag = 0x004008EA
 	RequestedProcedureID                        Tag = 0x00401001
@@ -313,6 +323,7 @@ var dictionary = map[Tag]struct {
 	AcquisitionTime:                          {TM, "AcquisitionTime"},
 	ContentTime:                              {TM, "ContentTime"},
 	AccessionNumber:                          {SH, "AccessionNumber"},
+	IssuerOfAccessionNumberSequence:          {SQ, "IssuerOfAccessionNumberSequence"},
 	QueryRetrieveLevel:                       {CS, "QueryRetrieveLevel"},
 	InstanceAvailability:                     {CS, "InstanceAvailability"},
 	FailedSOPInstanceUIDList:                 {UI, "FailedSOPInstanceUIDList"},
@@ -330,7 +341,11 @@ var dictionary = map[Tag]struct {
 	CodeMeaning:                              {LO, "CodeMeaning"},
 	MappingResource:                          {CS, "MappingResource"},
 	ContextGroupVersion:                      {DT, "ContextGroupVersion"},
+	CodingSchemeUID:                          {UI, "CodingSchemeUID"},
 	ContextIdentifier:                        {CS, "ContextIdentifier"},
+	CodingSchemeIdentificationSequence:       {SQ, "CodingSchemeIdentificationSequence"},
+	CodingSchemeName:                         {ST, "CodingSchemeName"},
+	CodingSchemeResponsibleOrganization:      {ST, "CodingSchemeResponsibleOrganization"},
 	LongCodeValue:                            {UC, "LongCodeValue"},
 	URNCodeValue:                             {UR, "URNCodeValue"},
 	TimezoneOffsetFromUTC:                    {SH, "TimezoneOffsetFromUTC"},
@@ -367,6 +382,7 @@ var dictionary = map[Tag]struct {
 	PatientName:                              {PN, "PatientName"},
 	PatientID:                                {LO, "PatientID"},
 	IssuerOfPatientID:                        {LO, "IssuerOfPatientID"},
+	IssuerOfPatientIDQualifiersSequence:      {SQ, "IssuerOfPatientIDQualifiersSequence"},
 	PatientBirthDate:                         {DA, "PatientBirthDate"},
 	PatientBirthTime:                         {TM, "PatientBirthTime"},
 	PatientSex:                               {CS, "PatientSex"},
@@ -378,6 +394,7 @@ var dictionary = map[Tag]struct {
 	PatientComments:                          {LT, "PatientComments"},
 	PatientIdentityRemoved:                   {CS, "PatientIdentityRemoved"},
 	DeidentificationMethod:                   {LO, "DeidentificationMethod"},
+	DeidentificationMethodCodeSequence:       {SQ, "DeidentificationMethodCodeSequence"},
 	BodyPartExamined:                         {CS, "BodyPartExamined"},
 	KVP:                                      {DS, "KVP"},
 	DeviceSerialNumber:                       {LO, "DeviceSerialNumber"},
@@ -462,6 +479,9 @@ var dictionary = map[Tag]struct {
 	RequestedProcedureCodeSequence:              {SQ, "RequestedProcedureCodeSequence"},
 	ScheduledProcedureStepDescription:           {LO, "ScheduledProcedureStepDescription"},
 	ScheduledProcedureStepID:                    {SH, "ScheduledProcedureStepID"},
+	LocalNamespaceEntityID:                      {UT, "LocalNamespaceEntityID"},
+	UniversalEntityID:                           {UT, "UniversalEntityID"},
+	UniversalEntityIDType:                       {CS, "UniversalEntityIDType"},
 	RequestAttributesSequence:                   {SQ, "RequestAttributesSequence"},
 	MeasurementUnitsCodeSequence:                {SQ, "MeasurementUnitsCodeSequence"},
 	RequestedProcedureID:                        {SH, "RequestedProcedureID"},

@@ -28,11 +28,14 @@ func Boundary(contentType string) (string, error) {
 		return "", fmt.Errorf("%w: multipart/related must be of type %q", ErrMediaType, MediaType)
 	}
 	boundary := parameters["boundary"]
-	if boundary == "" || len(boundary) > 70 { // RFC 2046, 5.1.1
-		return "", fmt.Errorf("%w: multipart/related must have a boundary of 1 to 70 characters", ErrMalformed)
+	if boundary == "" || len(boundary) > maxBoundary {
+		return "", fmt.Errorf("%w: multipart/related must have a boundary of 1 to %d characters", ErrMalformed, maxBoundary)
 	}
 	return boundary, nil
 }
+
+// maxBoundary bounds a boundary. RFC 2046, 5.1.1 allows 70 characters; Orthanc sends 73.
+const maxBoundary = 200
 
 // IsMediaType tells whether a Content-Type, of a part or in a parameter, is that of DICOM files, in whatever transfer syntax.
 func IsMediaType(contentType string) bool {

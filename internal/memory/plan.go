@@ -26,6 +26,8 @@ type Plan struct {
 	Go int64
 	// Uploads is for bodies being received, and kept until they are answered.
 	Uploads int64
+	// Objects is for objects that arrive over DICOM associations, 0 where there are none.
+	Objects int64
 	// Pictures is for decoded pixels, the state of their decoders and the networks' workspaces.
 	Pictures int64
 }
@@ -69,4 +71,10 @@ func (p *Plan) Apply() {
 		p.Go = min(p.Go, set)
 		p.share()
 	}
+}
+
+// Associate gives half of what uploads have to objects that arrive over DICOM associations.
+func (p *Plan) Associate() {
+	p.Objects = p.Uploads / 2
+	p.Uploads -= p.Objects
 }

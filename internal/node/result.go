@@ -15,6 +15,8 @@ import (
 type Result struct {
 	Film   *film.Film
 	Answer pipeline.Answer
+	// Positive is the model's positive label.
+	Positive string
 	// ID names the prediction, as in answers over HTTP.
 	ID string
 	// At is when it was answered.

@@ -41,6 +41,13 @@ func used() *Metrics {
 	b.Canary(true)
 	m.Degradable("net", "busy", "timeout")
 	m.Degraded("net", "timeout")
+	m.Outbox(func() OutboxState {
+		return OutboxState{Targets: []OutboxTarget{{Target: "pacs", Items: 3, Failed: 1}}, Damaged: 2, Bytes: 100, Limit: 1000}
+	}, []string{"pacs"}, []string{"delivered", "failed"}).Tried("pacs", "failed")
+	i := m.Intake(map[string][]string{"dimse": {"0000"}}, []string{"released", "aborted"})
+	i.Film("dimse", "A700")
+	i.Association("released")
+	m.Associations(func() int { return 2 }, func() int64 { return 10 }, func() int64 { return 20 })
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
 		m.Stage(s, 3*time.Millisecond)
 	}
@@ -64,7 +71,7 @@ func TestCountersTellWhatHappened(t *testing.T) {
 # TYPE spikeray_predictions_total counter
 spikeray_predictions_total{label="NORMAL",model="net"} 0
 spikeray_predictions_total{label="PNEUMONIA",model="net"} 1
-# HELP spikeray_gate_flagged_total Pictures that a model's gate did not accept, by model and reason; the reason is the most probable of the gate's other labels.
+# HELP spikeray_gate_flagged_total Pictures that a model's gate did not accept, by model and reason: the most probable of the gate's other labels; or, for a DICOM film that the gate accepted and that says of itself that it is of another kind, view, body-part or age.
 # TYPE spikeray_gate_flagged_total counter
 spikeray_gate_flagged_total{model="net",reason="other"} 0
 spikeray_gate_flagged_total{model="net",reason="rotated"} 1
@@ -89,6 +96,23 @@ spikeray_board_state{board="loihi",state="quarantined"} 1
 # TYPE spikeray_degraded_answers_total counter
 spikeray_degraded_answers_total{model="net",reason="busy"} 0
 spikeray_degraded_answers_total{model="net",reason="timeout"} 1
+# HELP spikeray_outbox_items Results that wait to be delivered, by target.
+# TYPE spikeray_outbox_items gauge
+spikeray_outbox_items{target="pacs"} 3
+# HELP spikeray_outbox_failed_items Results that their target does not take, by target; they are kept until somebody has them tried again or drops them.
+# TYPE spikeray_outbox_failed_items gauge
+spikeray_outbox_failed_items{target="pacs"} 1
+# HELP spikeray_outbox_oldest_seconds How long the oldest result has waited to be delivered, by target; 0 for none.
+# TYPE spikeray_outbox_oldest_seconds gauge
+spikeray_outbox_oldest_seconds{target="pacs"} 0
+# HELP spikeray_outbox_deliveries_total Tries to deliver a result, by target and outcome: delivered, retried (it is tried again later) or failed (the target does not take it).
+# TYPE spikeray_outbox_deliveries_total counter
+spikeray_outbox_deliveries_total{outcome="delivered",target="pacs"} 0
+spikeray_outbox_deliveries_total{outcome="failed",target="pacs"} 1
+# HELP spikeray_dicom_associations_total DICOM associations and connections that ended, by how they did.
+# TYPE spikeray_dicom_associations_total counter
+spikeray_dicom_associations_total{ending="aborted"} 0
+spikeray_dicom_associations_total{ending="released"} 1
 # HELP spikeray_queue_depth Pictures waiting for a worker.
 # TYPE spikeray_queue_depth gauge
 spikeray_queue_depth 3
@@ -98,7 +122,9 @@ spikeray_model_info{backend="simulator",default="true",digest="sha256:00",kernel
 `
 	err := testutil.GatherAndCompare(m.Registry(), strings.NewReader(want), "spikeray_predictions_total", "spikeray_gate_flagged_total",
 		"spikeray_spikes_total", "spikeray_synaptic_operations_total", "spikeray_queue_depth", "spikeray_model_info",
-		"spikeray_board_canaries_total", "spikeray_board_failures_total", "spikeray_board_state", "spikeray_degraded_answers_total")
+		"spikeray_board_canaries_total", "spikeray_board_failures_total", "spikeray_board_state", "spikeray_degraded_answers_total",
+		"spikeray_outbox_items", "spikeray_outbox_failed_items", "spikeray_outbox_oldest_seconds", "spikeray_outbox_deliveries_total",
+		"spikeray_dicom_associations_total")
 	if err != nil {
 		t.Error(err)
 	}

@@ -1,0 +1,70 @@
+// Package testfilm makes small chest films as DICOM objects for tests. What identifies a patient in them is planted, to be
+// looked for where it must not be.
+package testfilm
+
+import (
+	"fmt"
+
+	"github.com/spikeray/spikeray/internal/dicom"
+	"github.com/spikeray/spikeray/internal/testmodel"
+)
+
+// Planted are texts that identify a patient or an examination in each film: names, numbers, dates, UIDs' beginnings and free text.
+var Planted = []string{
+	"PLANTED", "Plantagenet", "4711-0815", "19870605", "20241231", "235958", "2.25.1122334455", "ACCESSION77", "WARD-SIX",
+}
+
+// UID is the SOP instance UID of the film with a number.
+func UID(n int) string { return fmt.Sprintf("2.25.1122334455%d", n) }
+
+// Dataset is a CR film of a size, whose pixels and UID are its number's.
+func Dataset(n, width, height int) *dicom.Dataset {
+	d := &dicom.Dataset{}
+	d.SetStrings(dicom.SOPClassUID, dicom.CRImage)
+	d.SetStrings(dicom.SOPInstanceUID, UID(n))
+	d.SetStrings(dicom.StudyInstanceUID, fmt.Sprintf("2.25.11223344558%d", n))
+	d.SetStrings(dicom.SeriesInstanceUID, fmt.Sprintf("2.25.11223344559%d", n))
+	d.SetStrings(dicom.StudyDate, "20241231")
+	d.SetStrings(dicom.StudyTime, "235958")
+	d.SetStrings(dicom.AccessionNumber, "ACCESSION77")
+	d.SetStrings(dicom.Modality, "CR")
+	d.SetStrings(dicom.ReferringPhysicianName, "PLANTED^DOCTOR")
+	d.SetStrings(dicom.StudyDescription, "PLANTED DESCRIPTION")
+	d.SetStrings(dicom.PatientName, "Plantagenet^PLANTED")
+	d.SetStrings(dicom.PatientID, "4711-0815")
+	d.SetStrings(dicom.PatientBirthDate, "19870605")
+	d.SetStrings(dicom.PatientSex, "O")
+	d.SetStrings(dicom.PatientAge, "003Y")
+	d.SetStrings(dicom.PatientComments, "PLANTED COMMENT")
+	d.SetStrings(dicom.OperatorsName, "PLANTED^OPERATOR")
+	d.SetStrings(dicom.InstitutionName, "WARD-SIX")
+	d.SetStrings(dicom.BodyPartExamined, "CHEST")
+	d.SetStrings(dicom.ViewPosition, "AP")
+	d.SetStrings(dicom.StudyID, "PLANTED")
+	d.SetInts(dicom.InstanceNumber, 1)
+	d.SetStrings(dicom.PatientOrientation, "L", "F")
+	picture := testmodel.Picture(width, height, uint64(n))
+	d.SetInts(dicom.SamplesPerPixel, 1)
+	d.SetStrings(dicom.PhotometricInterpretation, "MONOCHROME2")
+	d.SetInts(dicom.Rows, height)
+	d.SetInts(dicom.Columns, width)
+	d.SetInts(dicom.BitsAllocated, 8)
+	d.SetInts(dicom.BitsStored, 8)
+	d.SetInts(dicom.HighBit, 7)
+	d.SetInts(dicom.PixelRepresentation, 0)
+	pixels := picture.Pix
+	if len(pixels)%2 == 1 {
+		pixels = append(pixels[:len(pixels):len(pixels)], 0)
+	}
+	d.SetBytes(dicom.PixelData, dicom.OW, pixels)
+	return d
+}
+
+// File is the film as a file.
+func File(n, width, height int) []byte {
+	data, err := dicom.EncodeFile(Dataset(n, width, height), dicom.ExplicitLittleEndian)
+	if err != nil {
+		panic(err)
+	}
+	return data
+}
