@@ -81,7 +81,7 @@ def read(name, path):
     status, text = run("dcm2json", path)
     row(f"{name}: dcm2json", f"status {status}", "0", status == 0)
     if python("import highdicom, pydicom", path)[0]:
-        row(f"{name}: pydicom and highdicom", "not installed for SPIKERAY_DICOM_PYTHON", "", "skipped")
+        row(f"{name}: pydicom and highdicom", "not installed for SPIKERAY_DICOM_PYTHON", "-", "skipped")
         return
     code = "import sys, pydicom; d = pydicom.dcmread(sys.argv[1]); str(d); "
     if name.startswith("SR"):
@@ -95,6 +95,6 @@ def read(name, path):
 
 
 if lacking := missing("Orthanc", "storescu", "dsrdump", "dciodvfy", "dcm2json"):
-    row("exchange", "not installed: " + ", ".join(lacking), "", "skipped")
+    row("exchange", "not installed: " + ", ".join(lacking), "-", "skipped")
 else:
     main()

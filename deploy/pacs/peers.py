@@ -1,6 +1,7 @@
 """What the rows of deploy/test-pacs.sh share: films, Orthanc as the archive, and a spikeray that takes films and sends results to it."""
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -23,8 +24,14 @@ PLANTED = re.compile(rb"PLANTED|20210115|20240229|310047233461482150733651893251
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    """A port that nothing listens on, of those that no outgoing connection takes before it is used."""
+    while True:
+        port = random.randrange(20000, 32000)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+            return port
+        except OSError:
+            pass
 
 
 def run(*command, **options):

@@ -2,7 +2,7 @@
 import signal
 import time
 
-from peers import SR, Node, Orthanc, films, row, wait_for
+from peers import SR, films, missing, row, wait_for, Node, Orthanc
 
 N = 60
 
@@ -34,4 +34,7 @@ def main():
     archive.stop()
 
 
-main()
+if lacking := missing("Orthanc", "storescu"):
+    row("restart", "not installed: " + ", ".join(lacking), "-", "skipped")
+else:
+    main()

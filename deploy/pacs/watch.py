@@ -3,7 +3,7 @@ import os
 import tempfile
 import time
 
-from peers import SCRATCH, SR, Node, Orthanc, films, row, wait_for
+from peers import SCRATCH, SR, films, missing, row, wait_for, Node, Orthanc
 
 
 def main():
@@ -34,4 +34,7 @@ def main():
     archive.stop()
 
 
-main()
+if lacking := missing("Orthanc", "storescu"):
+    row("watch", "not installed: " + ", ".join(lacking), "-", "skipped")
+else:
+    main()
