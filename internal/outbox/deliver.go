@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -14,7 +15,7 @@ import (
 
 // Sender delivers items to a target. It returns nil once the target has the item for good, a [*Refusal] when the target answered
 // and did not take this item, and any other error when the target could not be asked. The error's text is logged, so it must have
-// no patient data and no credentials.
+// no patient data and no credentials. A sender that is an [io.Closer] is closed when nothing more is delivered.
 type Sender interface {
 	Send(ctx context.Context, item Item) error
 }
@@ -122,6 +123,9 @@ type worker struct {
 }
 
 func (w *worker) run(ctx context.Context) {
+	if c, ok := w.sender.(io.Closer); ok {
+		defer c.Close()
+	}
 	for ctx.Err() == nil {
 		e, wait := w.box.take(w.target)
 		if e != nil {

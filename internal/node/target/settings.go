@@ -32,9 +32,9 @@ func (t Target) Sender(s Settings) outbox.Sender {
 	}
 	switch t.url.Scheme {
 	case "dicom":
-		return dicomSender{peer(t.url, s.CallingAE, nil)}
+		return newDICOMSender(t.url, s.CallingAE, nil)
 	case "dicoms":
-		return dicomSender{peer(t.url, s.CallingAE, secure)}
+		return newDICOMSender(t.url, s.CallingAE, secure)
 	case "mllp":
 		return mllpSender{addr: t.url.Host}
 	case "mllps":

@@ -270,6 +270,68 @@ func TestStatusesOfCSTORE(t *testing.T) {
 	}
 }
 
+func TestOneAssociationTakesSeveralResults(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan dimse.Outcome, 10)
+	status := dimse.Success
+	server := func() *dimse.Server {
+		return &dimse.Server{StorageClasses: resultClasses, Hooks: dimse.Hooks{Ended: func(o dimse.Outcome) { ended <- o }},
+			Store: func(context.Context, dimse.Object) (dimse.Status, string) { return status, "" }}
+	}
+	s := server()
+	served := make(chan error, 2)
+	go func() { served <- s.Serve(t.Context(), l) }()
+	d := testfilm.Dataset(1, 8, 8)
+	d.SetStrings(dicom.SOPClassUID, dicom.SecondaryCaptureImage)
+	file, err := dicom.EncodeFile(d, dicom.ExplicitLittleEndian)
+	if err != nil {
+		t.Fatal(err)
+	}
+	it := outbox.Item{Kind: "sc", Data: file}
+	to := parsed(t, "sc=dicom://PACS@"+l.Addr().String(), Settings{CallingAE: "SPIKERAY"})
+	for _, status = range []dimse.Status{dimse.Success, dimse.OutOfResources, dimse.Success} {
+		want := "taken"
+		if status != dimse.Success {
+			want = "later"
+		}
+		if err := to.Send(t.Context(), it); what(err) != want || len(ended) != 0 {
+			t.Errorf("%v: %v, %d associations have ended", status, err, len(ended))
+		}
+	}
+	if got := <-ended; got != dimse.Released { // by itself
+		t.Errorf("%s", got)
+	}
+	if err := to.Send(t.Context(), it); err != nil {
+		t.Error(err)
+	}
+	if err := s.Shutdown(t.Context()); err != nil { // the peer is started anew while an association is open
+		t.Fatal(err)
+	}
+	<-served
+	<-ended
+	if l, err = net.Listen("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	s = server()
+	go func() { served <- s.Serve(context.Background(), l) }()
+	if err := to.Send(t.Context(), it); err != nil {
+		t.Error(err)
+	}
+	if err := to.(io.Closer).Close(); err != nil {
+		t.Error(err)
+	}
+	if got := <-ended; got != dimse.Released {
+		t.Errorf("%s", got)
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	<-served
+}
+
 func TestConnectionsAreSecured(t *testing.T) {
 	authority, certificate, key := certificates(t)
 	secure, err := ServerTLS(certificate, key, authority)

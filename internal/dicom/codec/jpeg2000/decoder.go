@@ -34,7 +34,7 @@ func (d *decoder) tile(index int64, p *params, s *source) error {
 	if err != nil {
 		return err
 	}
-	if err := t.packets(p, s, limit-bytes); err != nil {
+	if err := t.packets(p, s, limit-bytes, d.stop); err != nil {
 		return err
 	}
 	first := 0
@@ -174,7 +174,7 @@ func (d *blockDecoder) floats(to []float32, stride, height int, step float32) {
 		for x := range row {
 			v := from[4*x]
 			sign := int32(v) >> 31
-			row[x] = float32((int32(v&(1<<31-1))^sign)-sign) * step
+			row[x] = float32(float32((int32(v&(1<<31-1))^sign)-sign) * step)
 		}
 	}
 }

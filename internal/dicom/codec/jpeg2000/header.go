@@ -1,7 +1,5 @@
 package jpeg2000
 
-import "bytes"
-
 // Markers, table A.2.
 const (
 	markerSOC = 0xFF4F
@@ -153,32 +151,3 @@ func appendPacked(list [][]byte, segment []byte) ([][]byte, error) {
 func be16(b []byte) int { return int(b[0])<<8 | int(b[1]) }
 
 func be32(b []byte) int64 { return int64(be16(b))<<16 | int64(be16(b[2:])) }
-
-// codestream finds the codestream in a JP2 file, annex I, or is data if it is one.
-func codestream(data []byte) ([]byte, error) {
-	if !bytes.HasPrefix(data, []byte("\x00\x00\x00\x0CjP  \r\n\x87\n")) {
-		return data, nil
-	}
-	for rest := data; len(rest) >= 8; {
-		head, length, kind := 8, be32(rest), string(rest[4:8])
-		if length == 1 && len(rest) >= 16 {
-			head, length = 16, be32(rest[8:])<<32|be32(rest[12:])
-		}
-		if length == 0 || kind == "jp2c" && length > int64(len(rest)) {
-			length = int64(len(rest)) // the last box, or one whose end the codestream tells better
-		}
-		if length < int64(head) || length > int64(len(rest)) {
-			return nil, damaged("box %q of a JP2 file has a length of %d", kind, length)
-		}
-		switch box := rest[head:length]; kind {
-		case "jp2c":
-			return box, nil
-		case "jp2h":
-			if bytes.Contains(box, []byte("pclr")) {
-				return nil, unsupported("a JP2 file with a palette")
-			}
-		}
-		rest = rest[length:]
-	}
-	return nil, damaged("a JP2 file without a codestream")
-}

@@ -187,6 +187,45 @@ func TestDecodeStopsWithItsContext(t *testing.T) {
 	}
 }
 
+// countdown is a context that ends when it was asked so many times.
+type countdown struct {
+	context.Context
+	asked, end int
+}
+
+func (c *countdown) Err() error {
+	if c.asked++; c.asked > c.end {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestDecodeAsksItsContextOften counts how often it does: for each code-block, some rows and columns, and some packets.
+func TestDecodeAsksItsContextOften(t *testing.T) {
+	for name, c := range map[string]struct {
+		data  []byte
+		least int
+	}{
+		"film": {film(t, "film12", 4), 16 * (16 + 8 + 8)}, "packets": {bomb(100, 65535, 0, 0xFF, orderLRCP, 65535), 200},
+		"irreversible": {goldenNamed(t, "lossy97"), 16},
+	} {
+		h, err := Inspect(c.data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, ctx := make([]uint16, h.Samples()), &countdown{context.Background(), 0, 1 << 30}
+		if err := Decode(ctx, c.data, to); err != nil || ctx.asked < c.least {
+			t.Errorf("%s: asked %d times, of at least %d, %v", name, ctx.asked, c.least, err)
+		}
+		for end := range 10 {
+			end = ctx.asked * end / 10
+			if err := Decode(&countdown{context.Background(), 0, end}, c.data, to); err == nil {
+				t.Errorf("%s: decoded, although its context ended at question %d", name, end)
+			}
+		}
+	}
+}
+
 // bomb is a stream of a picture of side x side samples, of so many layers, with the smallest precincts, and packets that
 // are so many zeros.
 func bomb(side uint32, layers uint16, levels, precinct, order byte, packets int) []byte {

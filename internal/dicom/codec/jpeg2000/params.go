@@ -90,19 +90,19 @@ type fields struct {
 	short bool
 }
 
-func (f *fields) u8() int { return f.uint(1) }
+func (f *fields) u8() int { return int(f.uint(1)) }
 
-func (f *fields) u16() int { return f.uint(2) }
+func (f *fields) u16() int { return int(f.uint(2)) }
 
-func (f *fields) u32() int64 { return int64(f.uint(4)) }
+func (f *fields) u32() int64 { return f.uint(4) }
 
-func (f *fields) uint(n int) (v int) {
+func (f *fields) uint(n int) (v int64) {
 	if len(f.data) < n {
 		f.short, f.data = true, nil
 		return 0
 	}
 	for _, b := range f.data[:n] {
-		v = v<<8 | int(b)
+		v = v<<8 | int64(b)
 	}
 	f.data = f.data[n:]
 	return v

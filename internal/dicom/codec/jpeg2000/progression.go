@@ -7,20 +7,28 @@ import (
 
 // packets reads the packets of a tile in their order, B.12, until there are none. A tile may end early, as layers or
 // resolutions may be cut off, but not within a packet, and not so that a part of the picture has less than the rest.
-func (t *tile) packets(p *params, s *source, budget int64) error {
+func (t *tile) packets(p *params, s *source, budget int64, stop func() error) error {
 	changes := p.changes
 	if len(changes) == 0 {
 		changes = []progression{{
 			order: p.order, afterResolution: maxLevels + 1, afterComponent: len(t.components), afterLayer: p.layers,
 		}}
 	}
-	missing := false
+	missing, count := false, 0
 	for i := range changes {
 		c := &changes[i]
+		if err := stop(); err != nil {
+			return err
+		}
 		t.sort(c)
 		more, err := t.volume(c, min(c.afterLayer, p.layers), func(at uint32) (bool, error) {
 			if !s.more() {
 				return false, nil
+			}
+			if count++; count%256 == 0 {
+				if err := stop(); err != nil {
+					return false, err
+				}
 			}
 			return true, t.packet(&t.precincts[at], p, s, &budget)
 		})
@@ -41,10 +49,11 @@ func (t *tile) packets(p *params, s *source, budget int64) error {
 // even tells whether all precincts of a component's resolution have a packet, or none, which those of the lowest must have.
 func (t *tile) even() error {
 	for i := range t.components {
-		for j, r := range t.components[i].resolutions {
+		for j := range t.components[i].resolutions {
+			r := &t.components[i].resolutions[j]
 			n, have := int(r.across*r.down), 0
-			for _, p := range t.precincts[r.first : r.first+n] {
-				if p.next > 0 {
+			for k := range t.precincts[r.first : r.first+n] {
+				if t.precincts[r.first+k].next > 0 {
 					have++
 				}
 			}

@@ -1,7 +1,7 @@
 package jpeg2000
 
-// The lifting steps of table F.4. Scales are those of the widely used OpenJPEG, in single precision: its step of the high-pass samples
-// is without the gain of the sub-band, and this scale has it. It is 0.003 % less than 2/K.
+// The lifting steps of table F.4, and scales in the single precision of OpenJPEG, the decoder that most have. Its step of
+// high-pass samples lacks the gain of the sub-band, which scaleHigh has; it is 0.003 % less than 2/K.
 const (
 	alpha     float32 = -1.586134342
 	beta      float32 = -0.052980118
@@ -39,10 +39,10 @@ func inverse97(plane []float32, v level, l *lines[float32], stop func() error) e
 // row97 transforms a row, with a line of the same length as memory.
 func row97(row, line []float32, low, odd int) {
 	for i, v := range row[:low] {
-		line[2*i+odd] = v * scaleLow
+		line[2*i+odd] = float32(v * scaleLow)
 	}
 	for i, v := range row[low:] {
-		line[2*i+1-odd] = v * scaleHigh
+		line[2*i+1-odd] = float32(v * scaleHigh)
 	}
 	lift97(line, odd, delta)
 	lift97(line, 1-odd, gamma)
@@ -73,7 +73,7 @@ func columns97(plane []float32, lines [][strip]float32, count int, v level) {
 			factor = scaleLow
 		}
 		for k := range lines[i] {
-			lines[i][k] *= factor
+			lines[i][k] = float32(lines[i][k] * factor)
 		}
 	}
 	liftColumns97(lines, v.oddY, delta)
