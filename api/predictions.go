@@ -209,8 +209,11 @@ func (s *Server) count(name string, o outcome) {
 			metrics.Stage(stage, took)
 		}
 	}
-	if p.Gate != nil && !p.Gate.Accepted {
+	switch {
+	case p.Gate != nil && !p.Gate.Accepted:
 		metrics.Flagged(name, p.Gate.Reason)
+	case len(p.Doubts) > 0:
+		metrics.Flagged(name, p.Doubts[0])
 	}
 	if o.err != nil {
 		k, _ := problemOf(o.err)

@@ -116,7 +116,7 @@ func NewMetrics(build Build) *Metrics {
 		}, []string{"model", "problem"}),
 		flagged: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spikeray_gate_flagged_total",
-			Help: "Pictures that a model's gate did not accept, by model and reason; the reason is the most probable of the gate's other labels.",
+			Help: "Pictures that a model's gate did not accept, by model and reason: the most probable of the gate's other labels; or, for a DICOM film that the gate accepted and that says of itself that it is of another kind, view, body-part or age.",
 		}, []string{"model", "reason"}),
 		probability: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:                            "spikeray_prediction_probability_ratio",

@@ -71,7 +71,7 @@ func TestCountersTellWhatHappened(t *testing.T) {
 # TYPE spikeray_predictions_total counter
 spikeray_predictions_total{label="NORMAL",model="net"} 0
 spikeray_predictions_total{label="PNEUMONIA",model="net"} 1
-# HELP spikeray_gate_flagged_total Pictures that a model's gate did not accept, by model and reason; the reason is the most probable of the gate's other labels.
+# HELP spikeray_gate_flagged_total Pictures that a model's gate did not accept, by model and reason: the most probable of the gate's other labels; or, for a DICOM film that the gate accepted and that says of itself that it is of another kind, view, body-part or age.
 # TYPE spikeray_gate_flagged_total counter
 spikeray_gate_flagged_total{model="net",reason="other"} 0
 spikeray_gate_flagged_total{model="net",reason="rotated"} 1
