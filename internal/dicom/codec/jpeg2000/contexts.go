@@ -1,6 +1,6 @@
 package jpeg2000
 
-// The contexts of table D.7's arithmetic decoder: zero coding has 0 to 8, sign coding 9 to 13, magnitude refinement 14 to 16.
+// The contexts: zero coding has 0 to 8, sign coding 9 to 13, magnitude refinement 14 to 16 (tables D.1, D.3 and D.4).
 const (
 	firstSign       = 9
 	firstRefinement = 14

@@ -303,5 +303,22 @@ func TestMemoryIsAsAnnounced(t *testing.T) {
 		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(h.Memory) {
 			t.Errorf("%s: allocated %d bytes, announced %d", g.name, n, h.Memory)
 		}
+		if declared := 2 * int64(h.Samples()); h.Memory > 4*declared+9<<20+3*int64(len(g.data)) {
+			t.Errorf("%s: announced %d bytes for %d of samples", g.name, h.Memory, declared)
+		}
+	}
+}
+
+// TestRegionsAreUnshifted moves what is above the background back, H.1, and leaves the background, which has fewer bits.
+func TestRegionsAreUnshifted(t *testing.T) {
+	const negative = 1 << 31
+	d := blockDecoder{samples: []uint32{0, 2 * 5, 2*7 + 1 | negative, 2 * 8, (2*3 + 1) << 3, (2*5+1)<<3 | negative}}
+	d.unshift(3)
+	want := []uint32{0, 2 * 5, 2*7 + 1 | negative, 2, 2*3 + 1, 2*5 + 1 | negative}
+	if !slices.Equal(d.samples, want) {
+		t.Errorf("%x, want %x", d.samples, want)
+	}
+	if d.unshift(40); !slices.Equal(d.samples, want) {
+		t.Error("a shift of more than all bit-planes changed samples")
 	}
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Encodes films as JPEG 2000 by OpenJPEG and GDCM, and has OpenJPEG decode them, for TestFilms.
+"""Encodes films as JPEG 2000 by OpenJPEG, GDCM and FFmpeg, and has OpenJPEG decode them, for TestFilms.
 
     python3 films.py FILMS FOLDER        # FILMS is a folder of uncompressed or other DICOM files
     SPIKERAY_JPEG2000_FILMS=FOLDER go test -run TestFilms ./internal/dicom/codec/jpeg2000
 
-Needs opj_compress, gdcmconv, numpy, pydicom with pylibjpeg and pyjpegls, and imagecodecs. FOLDER gets golden.txt, in the
+Needs opj_compress, gdcmconv, numpy, pydicom with pylibjpeg and pyjpegls, imagecodecs and PyAV. FOLDER gets golden.txt, in the
 format of golden.py. Files that are JPEG 2000 already are taken as they are.
 """
 import glob
@@ -12,7 +12,9 @@ import hashlib
 import os
 import subprocess
 import sys
+from fractions import Fraction
 
+import av
 import imagecodecs
 import numpy as np
 import pydicom
@@ -55,6 +57,15 @@ def by_gdcm(path, options):
     return next(generate_frames(ds.PixelData, number_of_frames=1))
 
 
+def by_ffmpeg(a, options):
+    kind = "gray" if a.itemsize == 1 else "gray16le"
+    encoder = av.CodecContext.create("jpeg2000", "w")
+    encoder.height, encoder.width = a.shape
+    encoder.pix_fmt, encoder.time_base, encoder.options = kind, Fraction(1, 25), options
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(a), format=kind)
+    return b"".join(bytes(p) for p in encoder.encode(frame) + encoder.encode(None))
+
+
 for path in sorted(glob.glob(os.path.join(films, "*.dcm"))):
     base = os.path.splitext(os.path.basename(path))[0][:40]
     ds = pydicom.dcmread(path)
@@ -73,6 +84,12 @@ for path in sorted(glob.glob(os.path.join(films, "*.dcm"))):
         add(base + ".90-tiles.j2k", by_openjpeg(base, a, bits, ["-t", "500,300", "-r", "20,5,1"]), bits, False, a)
         add(base + ".91.j2k", by_openjpeg(base, a, bits, ["-I", "-r", "10"]), bits, False)
         add(base + ".91-53.j2k", by_openjpeg(base, a, bits, ["-r", "15"]), bits, False)
+        depth = 8 * a.itemsize
+        marks = {"pred": "dwt53", "sop": "1", "eph": "1", "prog": "rpcl", "format": "j2k"}
+        tiles = {"pred": "dwt53", "tile_width": "512", "tile_height": "300", "prog": "cprl"}
+        add(base + ".90-ffmpeg.j2k", by_ffmpeg(a, marks), depth, False, a)
+        add(base + ".90-ffmpeg-tiles.jp2", by_ffmpeg(a, tiles), depth, False, a)
+        add(base + ".91-ffmpeg.jp2", by_ffmpeg(a, {"pred": "dwt97int", "prog": "rlcp"}), depth, False)
     if bits != ds.BitsAllocated and ds.PixelRepresentation:
         continue
     for kind, options in (("90", []), ("91", ["--irreversible"])):

@@ -185,6 +185,13 @@ def changed_order(stream):
     return join(head + b"\xff\x5f" + u16(2 + 14) + volume(1, 0) + volume(4, 2), parts)
 
 
+def derived_steps(stream):
+    """The steps of all sub-bands follow from that of the lowest, which is what it was. The picture is another for it."""
+    head, parts = split(stream)
+    a, b = segment(head, b"\xff\x5c")
+    return join(head[:a] + b"\xff\x5c\x00\x05" + bytes([head[a + 4] & 0xE0 | 1]) + head[a + 5:a + 7] + head[b:], parts)
+
+
 def component_headers(stream):
     """COC and QCC say what COD and QCD said, which then say something else."""
     head, parts = split(stream)
@@ -278,6 +285,7 @@ CASES = [
     ("interleaved", SMALL, 1, 12, False, "-t 24,35 -n 3 -TP R", interleaved),
     ("open", SMALL, 1, 12, False, "-t 24,35 -n 3", last_open),
     ("cut-layers", SMALL, 1, 12, False, "-n 3 -r 20,10,5,1 -SOP", fewer_packets),
+    ("lossy97-derived", SMALL, 1, 12, False, "-I -GuardBits 4", derived_steps),
     ("changed-order", SMALL, 1, 12, False, "-n 3 -r 20,10,5,1 -SOP", changed_order),
     ("component-headers", SMALL, 3, 8, False, "-n 3 -b 32,32 -mct 0", component_headers),
 ]
