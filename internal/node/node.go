@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/semaphore"
 	"golang.org/x/time/rate"
 
 	"github.com/spikeray/spikeray/internal/dicom"
@@ -26,11 +27,18 @@ type Node struct {
 	version string
 	log     *slog.Logger
 	lines   rate.Sometimes
+	making  *semaphore.Weighted
 }
+
+// atOnce is how many results objects are made of at a time: those of one take some megabytes until they are in the outbox.
+const atOnce = 4
 
 // New makes a node. The version is this program's. The log gets a line now and then while nothing can be put into the outbox.
 func New(box *outbox.Outbox, targets []target.Target, version string, log *slog.Logger) *Node {
-	n := &Node{box: box, targets: targets, version: version, log: log, lines: rate.Sometimes{First: 1, Interval: 10 * time.Second}}
+	n := &Node{
+		box: box, targets: targets, version: version, log: log,
+		lines: rate.Sometimes{First: 1, Interval: 10 * time.Second}, making: semaphore.NewWeighted(atOnce),
+	}
 	for _, t := range targets {
 		for _, k := range t.Kinds {
 			if !slices.Contains(n.kinds, k) {
@@ -45,8 +53,12 @@ func New(box *outbox.Outbox, targets []target.Target, version string, log *slog.
 func (n *Node) Pictures() bool { return slices.ContainsFunc(n.kinds, report.NeedsPicture) }
 
 // Deliver makes the objects and puts them all into the outbox. Its errors are those of [report.Make], which say that the film
-// cannot be reported on, and of [outbox.Outbox.Put].
-func (n *Node) Deliver(_ context.Context, r Result) error {
+// cannot be reported on, those of [outbox.Outbox.Put], and the context's cause.
+func (n *Node) Deliver(ctx context.Context, r Result) error {
+	if err := n.making.Acquire(ctx, 1); err != nil {
+		return context.Cause(ctx)
+	}
+	defer n.making.Release(1)
 	in := Input(r, n.version)
 	made := make(map[string]report.Object, len(n.kinds))
 	for _, k := range n.kinds {

@@ -300,75 +300,6 @@ func TestAwayTargetsAreTriedMoreAndMoreSeldom(t *testing.T) {
 	})
 }
 
-func TestWhatATargetDoesNotTakeIsKeptAndBlocksNothing(t *testing.T) {
-	dir := t.TempDir()
-	b := open(t, dir, Options{})
-	refused := map[string]error{
-		"data of 1": &Refusal{Reason: "the class is not supported", Permanent: true},
-		"data of 2": &Refusal{Reason: "out of resources"},
-	}
-	p := &peer{answer: func(data string) error { return refused[data] }}
-	outcomes := map[Outcome]int{}
-	var mu sync.Mutex
-	d := Delivery{Senders: map[string]Sender{"pacs": p}, First: time.Millisecond, Longest: 20 * time.Millisecond, Look: 5 * time.Millisecond,
-		Tried: func(target string, o Outcome) { mu.Lock(); defer mu.Unlock(); outcomes[o]++ }}
-	for i := range 5 {
-		put(t, b, item("pacs", fmt.Sprint(i)))
-	}
-	stop := run(b, d)
-	defer stop()
-	until(t, "the others are delivered", func() bool { return len(p.all()) == 3 })
-	until(t, "one failed", func() bool { s := b.State().Targets[0]; return s.Items == 1 && s.Failed == 1 })
-	list, err := List(dir)
-	if err != nil || len(list) != 2 || list[0].State != StateWaiting || list[1].State != StateFailed || list[1].Reason != "the class is not supported" ||
-		list[1].Target != "pacs" || list[1].Kind != "sr" || list[1].Item != keyOf("pacs", "1").String() {
-		t.Errorf("%v, %+v", err, list)
-	}
-	p.mu.Lock()
-	clear(refused)
-	p.mu.Unlock()
-	until(t, "what was refused for now is delivered", func() bool { return len(p.all()) == 4 })
-	if err := Retry(dir, list[1].Item); err != nil {
-		t.Error(err)
-	}
-	until(t, "what failed is delivered on demand", func() bool { s := b.State(); return len(p.all()) == 5 && s.Targets[0].Failed == 0 && s.Bytes == 0 })
-	mu.Lock()
-	defer mu.Unlock()
-	if outcomes[Delivered] != 5 || outcomes[Failed] != 1 || outcomes[Retried] == 0 {
-		t.Errorf("%v", outcomes)
-	}
-	if err := Retry(dir, list[1].Item); err == nil {
-		t.Error("what was delivered can be tried again")
-	}
-	if err := Retry(dir, "../queue/x"); err == nil || Drop(dir, "../lock") == nil || Drop(dir, list[1].Item) == nil {
-		t.Error("names are not looked at")
-	}
-}
-
-func TestAnItemThatFailedIsTriedAgainWhenItsFilmIsSentAgain(t *testing.T) {
-	dir := t.TempDir()
-	b := open(t, dir, Options{})
-	refuse := true
-	p := &peer{answer: func(string) error {
-		if refuse {
-			return &Refusal{Reason: "no", Permanent: true}
-		}
-		return nil
-	}}
-	put(t, b, item("pacs", "1"))
-	stop := run(b, Delivery{Senders: map[string]Sender{"pacs": p}})
-	defer stop()
-	until(t, "it failed", func() bool { return b.State().Targets[0].Failed == 1 })
-	p.mu.Lock()
-	refuse = false
-	p.mu.Unlock()
-	put(t, b, item("pacs", "1"))
-	until(t, "it is delivered", func() bool { s := b.State(); return len(p.all()) == 1 && s.Targets[0].Failed == 0 && s.Bytes == 0 })
-	if list, err := List(dir); err != nil || len(list) != 0 {
-		t.Errorf("%v, %+v", err, list)
-	}
-}
-
 func TestADroppedItemIsGone(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, dir, Options{})
@@ -385,54 +316,6 @@ func TestADroppedItemIsGone(t *testing.T) {
 	until(t, "nothing waits", func() bool { return b.State().Targets[0].Items == 0 })
 	if got := p.all(); !slices.Equal(got, []string{"data of 1"}) {
 		t.Errorf("%q", got)
-	}
-}
-
-func TestDamagedFilesArePutAside(t *testing.T) {
-	for name, spoil := range map[string]func([]byte) []byte{
-		"empty":             func([]byte) []byte { return nil },
-		"cut in the header": func(b []byte) []byte { return b[:30] },
-		"cut in the data":   func(b []byte) []byte { return b[:len(b)-6] },
-		"longer":            func(b []byte) []byte { return append(b, 0) },
-		"another header":    func(b []byte) []byte { b[fixed+3] ^= 1; return b },
-		"other data":        func(b []byte) []byte { b[len(b)-7] ^= 1; return b },
-		"zeros":             func(b []byte) []byte { clear(b); return b },
-		"a huge length":     func(b []byte) []byte { b[len(magic)+4] = 0x7f; return b },
-	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			b, err := Open(dir, Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			put(t, b, item("pacs", "1"), item("pacs", "2"))
-			path := b.path(queueDir, keyOf("pacs", "1"))
-			if err := b.Close(); err != nil {
-				t.Fatal(err)
-			}
-			data, err := os.ReadFile(path)
-			if err == nil {
-				err = os.WriteFile(path, spoil(data), 0o600)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			b = open(t, dir, Options{})
-			p := &peer{}
-			stop := run(b, Delivery{Senders: map[string]Sender{"pacs": p}})
-			until(t, "the other is delivered", func() bool { return len(p.all()) == 1 && b.State().Damaged == 1 })
-			stop()
-			if got := p.all(); got[0] != "data of 2" {
-				t.Errorf("%q", got)
-			}
-			if list, err := List(dir); err != nil || len(list) != 1 || list[0].State != StateDamaged {
-				t.Errorf("%v, %+v", err, list)
-			}
-			put(t, b, item("pacs", "1")) // sent again
-			if s := b.State(); s.Targets[0].Items != 1 {
-				t.Errorf("%+v", s)
-			}
-		})
 	}
 }
 
@@ -470,57 +353,6 @@ func TestWhatIsBeingSentIsFinished(t *testing.T) {
 type sendFunc func(context.Context, Item) error
 
 func (f sendFunc) Send(ctx context.Context, it Item) error { return f(ctx, it) }
-
-func TestTheMemoryOfDeliveriesIsBounded(t *testing.T) {
-	dir := t.TempDir()
-	d, err := openDelivered(dir, 80)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key := func(i int) Key { return keyOf("pacs", fmt.Sprint(i)) }
-	const n = 500
-	check := func() {
-		t.Helper()
-		for i := range n {
-			if d.has(key(i)) != (i >= n-80+(n-80)%10) {
-				t.Fatalf("%d of %d: %v", i, n, d.has(key(i)))
-			}
-		}
-	}
-	for i := range n {
-		if err := d.add(key(i)); err != nil {
-			t.Fatal(err)
-		}
-		if !d.has(key(i)) {
-			t.Fatal(i)
-		}
-	}
-	check()
-	_ = d.file.Close()
-	if d, err = openDelivered(dir, 80); err != nil {
-		t.Fatal(err)
-	}
-	check()
-	// A torn record is passed over and written over.
-	if err := os.Truncate(filepath.Join(dir, d.name(d.number)), d.length-5); err != nil {
-		t.Fatal(err)
-	}
-	_ = d.file.Close()
-	if d, err = openDelivered(dir, 80); err != nil || d.has(key(n-1)) || !d.has(key(n-2)) {
-		t.Fatal(err, d.has(key(n-1)), d.has(key(n-2)))
-	}
-	if err := d.add(key(n)); err != nil {
-		t.Fatal(err)
-	}
-	_ = d.file.Close()
-	if d, err = openDelivered(dir, 80); err != nil || !d.has(key(n)) {
-		t.Fatal(err)
-	}
-	_ = d.file.Close()
-	if files, _ := os.ReadDir(dir); len(files) > segments {
-		t.Errorf("%d files", len(files))
-	}
-}
 
 // FuzzFiles reads what may lie in a directory.
 func FuzzFiles(f *testing.F) {

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spikeray/spikeray/internal/dicom"
+	"github.com/spikeray/spikeray/internal/dimse"
+	"github.com/spikeray/spikeray/internal/node/target"
+	"github.com/spikeray/spikeray/internal/testfilm"
+)
+
+// TestAssociationsAreSecuredBothWays has a film come and its report go over TLS, each side with a certificate.
+func TestAssociationsAreSecuredBothWays(t *testing.T) {
+	dir := t.TempDir()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate := write(t, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), dir, "cert.pem")
+	key := write(t, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}), dir, "key.pem")
+	secure, err := target.ServerTLS(certificate, key, certificate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	reports := make(chan string, 10)
+	archive := &dimse.Server{TLS: secure, StorageClasses: []string{dicom.Comprehensive3DSR}, Store: func(_ context.Context, o dimse.Object) (dimse.Status, string) {
+		reports <- o.CallingAE
+		return dimse.Success, ""
+	}}
+	go func() { _ = archive.Serve(t.Context(), l) }()
+
+	addr := freeAddr(t)
+	serve(t, nil, "--addr=127.0.0.1:0", "--outbox="+filepath.Join(dir, "outbox"), "--dicom-listen="+addr, "--dicom-ae-title=XRAY",
+		"--dicom-tls-cert="+certificate, "--dicom-tls-key="+key, "--dicom-tls-client-ca="+certificate,
+		"--send=sr=dicoms://PACS@"+l.Addr().String(), "--send-ca="+certificate, "--send-cert="+certificate, "--send-key="+key)
+	both, err := target.TLS(certificate, certificate, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(config *tls.Config) error {
+		return dimse.Store(t.Context(), dimse.Peer{Addr: addr, CalledAE: "XRAY", CallingAE: "CR1", TLS: config, Timeout: 5 * time.Second},
+			&dicom.File{Syntax: dicom.ExplicitLittleEndian, Dataset: testfilm.Dataset(1, 64, 64)})
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if err = send(both); err == nil || time.Now().After(end) {
+			break
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case calling := <-reports:
+		if calling != "XRAY" {
+			t.Errorf("the report is from %s", calling)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("no report came")
+	}
+	anonymous, err := target.TLS(certificate, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, config := range map[string]*tls.Config{"without TLS": nil, "without a certificate": anonymous} {
+		if send(config) == nil {
+			t.Errorf("a caller %s is let in", name)
+		}
+	}
+	for _, args := range [][]string{
+		{"--dicom-listen=127.0.0.1:0", "--dicom-tls-cert=" + certificate}, {"--dicom-listen=127.0.0.1:0", "--dicom-tls-client-ca=" + certificate},
+		{"--send-cert=" + certificate}, {"--send-ca=" + key}, {"--send-credentials=" + key}, {"--watch=" + key},
+	} {
+		r := spikeray(t, nil, append([]string{"serve", "--addr=127.0.0.1:0", "--outbox=" + filepath.Join(dir, "other"), "--send=hl7=mllp://127.0.0.1:9"}, args...)...)
+		flag, _, _ := strings.Cut(args[len(args)-1], "=")
+		if r.status != 1 || !strings.Contains(r.err, flag) {
+			t.Errorf("%q: %+v", args, r)
+		}
+	}
+}
