@@ -161,6 +161,20 @@ var mutants = []mutant{
 	{"oip: tensors shorter than their shape", "internal/oip/tensor.go", `case size != int64(want):`, `case size > int64(want):`, in("internal/oip")},
 	{"strictjson: keys that stand twice are taken", "internal/strictjson/strictjson.go", `case seen[key]:`, `case seen[key] && key == "":`, in("pkg/model", "internal/site")},
 	{"selfdigest: a changed file is taken", "internal/selfdigest/selfdigest.go", `got != said {`, `len(got) != len(said) {`, in("internal/selfdigest")},
+
+	// Films, and what becomes of their results.
+	{"cmd/server: results are delivered nowhere", "cmd/server/serve.go", `config.Delivery = hospital.node`, `_ = hospital.node`, in("cmd/server")},
+	{"film: padding is shown", "internal/dicom/film/grey.go", "\t\tif t.padded(sample) {\n\t\t\tcontinue // black", "\t\tif false {\n\t\t\tcontinue // black", in("internal/dicom/film")},
+	{"film: MONOCHROME1 is shown as MONOCHROME2", "internal/dicom/film/grey.go", `t.inverted = t.image.white0`, `t.inverted = false`, in("internal/dicom/film")},
+	{"film: windows begin half a value off", "internal/dicom/film/window.go", `center, width = center-0.5, width-1`, `width--`, in("internal/dicom/film")},
+	{"film: an age below is an age that is right", "internal/pipeline/film.go", `years >= d.Ages[0] && years <= d.Ages[1]`, `years <= d.Ages[1]`, in("internal/pipeline")},
+	{"pipeline: a film's doubts do not refuse", "internal/pipeline/film.go", `if mode == GateRefuse {`, `if mode == GateRefuse && doubt.Code != "view" {`, in("internal/pipeline", "api")},
+	{"dimse: anybody may call", "internal/dimse/negotiate.go", `case !s.mayCall(request.calling, from):`, `case false:`, in("internal/dimse")},
+	{"dimse: called by any title", "internal/dimse/negotiate.go", `s.AETitle != "" && request.called != s.AETitle`, `s.AETitle != "" && request.called == ""`, in("internal/dimse")},
+	{"api: a film is refused for good while the queue is full", "api/dimse.go", `case Temporary(err):`, `case false:`, in("api")},
+	{"outbox: what was delivered is delivered again", "internal/outbox/put.go", `b.isWaiting(key) || b.done.has(key) ||`, `b.isWaiting(key) ||`, in("internal/outbox")},
+	{"outbox: a refusal for good is tried again", "internal/outbox/deliver.go", `refused.Permanent:`, `refused.Permanent && refused.Reason == "":`, in("internal/outbox")},
+	{"report: another threshold makes the same object", "internal/report/identity.go", "parts[5] = strconv.FormatFloat(*a.Threshold, 'g', -1, 64)", "parts[5] = strconv.Itoa(0)", in("internal/report")},
 }
 
 func in(packages ...string) []string { return packages }

@@ -167,10 +167,10 @@ def main():
 
         modality.on = False
         modality.join(30)
-        wait_for(lambda: node.metric("spikeray_dicom_associations") == 0, 90, None)
-        count = len(os.listdir(f"/proc/{pid}/fd"))
-        row("afterwards", f"{resident(pid)} MiB resident, {count} descriptors, {node.metric('go_goroutines'):.0f} goroutines, {node.metric('spikeray_dicom_associations'):.0f} associations",
-            "below 300 MiB, 40, 60, 0", resident(pid) < 300 and count < 40 and node.metric("go_goroutines") < 60)
+        wait_for(lambda: node.metric("spikeray_dicom_associations_open") == 0, 90, None)
+        count, left = len(os.listdir(f"/proc/{pid}/fd")), node.metric("spikeray_dicom_associations_open")
+        row("afterwards", f"{resident(pid)} MiB resident, {count} descriptors, {node.metric('go_goroutines'):.0f} goroutines, {left:.0f} associations",
+            "below 300 MiB, 40, 60, 0", resident(pid) < 300 and count < 40 and node.metric("go_goroutines") < 60 and left == 0)
     archive.stop()
 
 

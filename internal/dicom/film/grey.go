@@ -94,7 +94,7 @@ func (t *transformation) value(sample int) float64 {
 	if t.modality != nil {
 		return t.modality.of(float64(sample))
 	}
-	return float64(sample)*t.slope + t.intercept
+	return float64(float64(sample)*t.slope) + t.intercept // not fused, so the same on every processor
 }
 
 // readPolarity reads whether the smallest value is white. The shape of the presentation LUT says the same once more (PS3.3,

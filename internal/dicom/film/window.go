@@ -1,9 +1,8 @@
 package film
 
 import (
-	"math"
-
 	"github.com/spikeray/spikeray/internal/dicom"
+	"github.com/spikeray/spikeray/internal/kernel"
 )
 
 // Functions that a window can have (PS3.3, C.11.2.1.3), and what stands in for a window.
@@ -56,7 +55,7 @@ func (w Window) of(v float64) float64 {
 	center, width := w.Center, w.Width
 	switch w.Function {
 	case Sigmoid:
-		return 1 / (1 + math.Exp(-4*(v-center)/width))
+		return kernel.Sigmoid(4 * (v - center) / width)
 	case Full, Data:
 		return min(max((v-(center-width/2))/width, 0), 1)
 	case Linear:
