@@ -39,7 +39,7 @@ func (s *Server) store(w http.ResponseWriter, r *http.Request) error {
 	}
 	study := chi.URLParam(r, "study")
 	switch {
-	case study != "" && !dicom.ValidUID(study):
+	case study != "" && !isUID(study):
 		return refuse(invalidParameter, "the study must be a UID: numbers and dots, at most 64 characters")
 	case r.URL.RawQuery != "":
 		return refuse(invalidParameter, "storing takes no query parameters")

@@ -155,6 +155,11 @@ func TestStoredFilmsAreAnsweredAndDelivered(t *testing.T) {
 	if a := s.store("/"+testStudy, chestFilm(t, 4, nil)); a.status != 200 || len(readTold(t, a).stored) != 1 {
 		t.Errorf("%d %s", a.status, a.body)
 	}
+	const zeros = "1.2.03.004" // numbers with leading zeros are no UIDs, and there are systems that make them
+	a = s.store("/"+zeros, chestFilm(t, 5, func(d *dicom.Dataset) { d.SetStrings(dicom.StudyInstanceUID, zeros) }))
+	if a.status != 200 || len(readTold(t, a).stored) != 1 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
 }
 
 func TestEveryStoredFilmFailsForItself(t *testing.T) {

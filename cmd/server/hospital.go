@@ -154,7 +154,7 @@ func (f *hospitalFlags) dimseServer(memory, object int64) (*dimse.Server, error)
 		Callers: callers,
 		Limits: dimse.Limits{
 			Associations: f.DICOMAssociations, PerAddress: f.DICOMAssociationsEach, Idle: f.DICOMIdleTimeout,
-			Memory: memory, Object: min(object, memory/2), // an object is joined before it is answered
+			Memory: memory, Object: min(object, dimse.LargestObject(memory)),
 		},
 	}
 	if f.DICOMTLSCert+f.DICOMTLSKey+f.DICOMTLSClientCA != "" {

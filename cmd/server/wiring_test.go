@@ -1,14 +1,18 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/spikeray/spikeray/api"
 	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dimse"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -179,9 +183,29 @@ func TestThePlanOfMemoryReachesTheServer(t *testing.T) {
 }
 
 func TestObjectsHaveHalfOfTheMemoryForUploads(t *testing.T) {
-	s := parseServe(t, nil, append(onDICOM, "--memory=700M", "--max-upload-memory=80M", "--max-bytes=20M")...)
-	if s.server.MaxUploadMemory != 40<<20 || s.dicom.Limits.Memory != 40<<20 || s.dicom.Limits.Object != 20<<20 {
+	s := parseServe(t, nil, append(onDICOM, "--memory=700M", "--max-upload-memory=80M", "--max-bytes=10M")...)
+	if s.server.MaxUploadMemory != 40<<20 || s.dicom.Limits.Memory != 40<<20 || s.dicom.Limits.Object != 10<<20 {
 		t.Errorf("%d for uploads and %+v for associations", s.server.MaxUploadMemory, s.dicom.Limits)
+	}
+}
+
+func TestAssociationsAreServedWithAnyMemory(t *testing.T) {
+	for _, memory := range []string{"128M", "256M", "512M", "700M", "1G", "8G"} {
+		s := parseServe(t, nil, append(onDICOM, "--memory="+memory)...)
+		s.dicom.Store = func(context.Context, dimse.Object) (dimse.Status, string) { return dimse.Success, "" }
+		s.dicom.StorageClasses = []string{dicom.CRImage}
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended, end := context.WithCancel(t.Context())
+		end()
+		if err := s.dicom.Serve(ended, l); !errors.Is(err, context.Canceled) {
+			t.Errorf("with %s: %v", memory, err)
+		}
+		if s.dicom.Limits.Object < 2<<20 {
+			t.Errorf("with %s objects may have %d bytes", memory, s.dicom.Limits.Object)
+		}
 	}
 }
 

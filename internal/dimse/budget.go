@@ -59,7 +59,7 @@ const (
 
 func (i *intake) take(from io.Reader, n int64) error {
 	if i.refused == Success && i.size+n > i.limit {
-		i.refuse(OutOfResources)
+		i.refuse(CannotUnderstand) // it would be too large at any other time as well
 	}
 	for n > 0 && i.refused == Success {
 		if k := len(i.parts); k == 0 || len(i.parts[k-1]) == cap(i.parts[k-1]) {

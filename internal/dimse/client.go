@@ -77,6 +77,7 @@ func Dial(ctx context.Context, peer Peer, contexts ...Context) (*Association, er
 	if err != nil {
 		return nil, fmt.Errorf("dimse: %w", err)
 	}
+	conn = quickly(conn)
 	if peer.TLS != nil {
 		config := peer.TLS.Clone()
 		if config.ServerName == "" {

@@ -228,7 +228,7 @@ func TestRefusedRequestsLeaveTheAssociation(t *testing.T) {
 		"an empty data set": {3, storeRequest(1), data(part(3, isLast, nil)), CannotUnderstand},
 		"no instance": {3, command{field: commandStore, class: dicom.SecondaryCaptureImage, data: true},
 			data(part(3, isLast, make([]byte, 50))), CannotUnderstand},
-		"too large":          {3, storeRequest(1), long(200_000), OutOfResources},
+		"too large":          {3, storeRequest(1), long(200_000), CannotUnderstand},
 		"as large as may be": {3, storeRequest(1), long(100_000), Success},
 	} {
 		c.request.id = 4

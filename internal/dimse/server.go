@@ -105,6 +105,10 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
+// LargestObject is the most that [Limits].Object may be with such a Memory: a data set is held twice for a moment, when the
+// parts that it came in are joined. It may be below 0, where the memory is too little for any.
+func LargestObject(memory int64) int64 { return memory/2 - largePart }
+
 func def[T int | int64 | uint32 | time.Duration](v *T, value T) {
 	if *v <= 0 {
 		*v = value
@@ -172,7 +176,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	switch limits := s.Limits; {
 	case s.Store == nil && len(s.StorageClasses) > 0:
 		return errors.New("dimse: a server with storage classes needs a Store")
-	case limits.Memory < 2*(limits.Object+largePart):
+	case limits.Object > LargestObject(limits.Memory):
 		return fmt.Errorf("dimse: a memory of %d bytes is too little for objects of %d, which are held twice for a moment",
 			limits.Memory, limits.Object)
 	}
