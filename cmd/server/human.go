@@ -187,7 +187,11 @@ func notesOf(line row, each *pipeline.Anytime) (notes []string) {
 	}
 	a := line.Answer
 	if g := a.Gate; g != nil && !g.Accepted {
-		notes = append(notes, "looks "+strings.ReplaceAll(*g.Reason, "_", " ")+", the answer may mean nothing")
+		looks := strings.ReplaceAll(*g.Reason, "_", " ")
+		if looks == "other" { // than any kind of chest radiograph that the gate knows
+			looks = "like something else"
+		}
+		notes = append(notes, "looks "+looks+", the answer may mean nothing")
 	}
 	if a.Degraded != nil {
 		notes = append(notes, fmt.Sprintf("from the %s, the board failed (%s)", a.Backend.Name, *a.Degraded))

@@ -124,6 +124,7 @@ var wiringOf = map[string]struct {
 		boardReaches(func(c *commands) *boardFlags { return &c.Evaluate.boardFlags }),
 		reaches{
 			"rows":      {"true", []string{"--json"}, func(c *commands) (any, any) { return c.Evaluate.Rows, true }},
+			"report":    {"r.html", nil, func(c *commands) (any, any) { return c.Evaluate.Report, "r.html" }},
 			"bootstrap": {"17", nil, func(c *commands) (any, any) { return c.Evaluate.Bootstrap, 17 }},
 		},
 	)},
