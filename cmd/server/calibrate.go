@@ -66,7 +66,7 @@ func (c *calibrateCommand) Validate() error {
 
 // Run fits the model to the pictures and writes the calibration. It fails if one of them could not be read.
 func (c *calibrateCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) error {
-	if err := c.writable(); err != nil {
+	if err := creatable("--out", c.Out); err != nil {
 		return err
 	}
 	m, err := pipeline.OpenModel(ctx, c.Model, on)
@@ -116,15 +116,15 @@ func (c *calibrateCommand) Run(ctx context.Context, std *streams, on model.Decod
 	return err
 }
 
-// writable refuses a file that is there, before the work.
-func (c *calibrateCommand) writable() error {
-	if _, err := os.Lstat(c.Out); err == nil {
-		return fmt.Errorf("--out: %s already exists: remove it or choose another name", c.Out)
+// creatable refuses a flag's file that is there, before the work.
+func creatable(flag, path string) error {
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s: %s already exists: remove it or choose another name", flag, path)
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("--out: %w", err)
+		return fmt.Errorf("%s: %w", flag, err)
 	}
-	if info, err := os.Stat(filepath.Dir(c.Out)); err != nil || !info.IsDir() {
-		return fmt.Errorf("--out: %s is not a folder", filepath.Dir(c.Out))
+	if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+		return fmt.Errorf("%s: %s is not a folder", flag, filepath.Dir(path))
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/spikeray/spikeray/internal/evaluate"
+	"github.com/spikeray/spikeray/internal/evaluate/page"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/pkg/model"
 )
@@ -29,6 +30,7 @@ type evaluateCommand struct {
 	formatFlags
 	Rows      bool   `help:"With --json, print an object for each picture before the report. The report stays the last line."`
 	Bootstrap int    `default:"1000" help:"Number of bootstrap samples for the 95% intervals; 0 for no intervals. Samples are drawn by picture, not by patient."`
+	Report    string `placeholder:"FILE" help:"Also write a report for people: one HTML file without scripts or outside requests, with ROC curve, reliability, confusion and the worst mistakes by file name. The file must not exist yet."`
 	Folder    string `arg:"" type:"existingdir" help:"Folder with the sub-folders NORMAL and PNEUMONIA. With --json the report is printed as JSON; with --csv the pictures are, and the report goes to standard error."`
 }
 
@@ -77,6 +79,11 @@ func (c *evaluateCommand) Validate() error {
 // Run scores the model on the folder's pictures and fails if one of them
 // could not be read.
 func (c *evaluateCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) (err error) {
+	if c.Report != "" {
+		if err := creatable("--report", c.Report); err != nil {
+			return err
+		}
+	}
 	m, err := c.openModel(ctx, std, on)
 	if err != nil {
 		return err
@@ -106,7 +113,7 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams, on model.Decode
 	if d.Gate != nil && c.Gate != pipeline.GateOff {
 		out.Gate = &gated{Mode: c.Gate, Reasons: map[string]int{}}
 	}
-	cases, err := c.predict(ctx, std, m, files.pictures, &out)
+	cases, seen, err := c.predict(ctx, std, m, files.pictures, &out)
 	if err != nil {
 		return err
 	}
@@ -122,6 +129,11 @@ func (c *evaluateCommand) Run(ctx context.Context, std *streams, on model.Decode
 	}
 	if out.Report, err = evaluate.Score(cases, threshold, c.Bootstrap, evaluate.DefaultSeed, points(decision)...); err != nil {
 		return err
+	}
+	if c.Report != "" {
+		if err := c.writeReport(m, out, seen); err != nil {
+			return err
+		}
 	}
 	if err := c.print(std, out); err != nil {
 		return err
@@ -155,7 +167,7 @@ func bothClasses(cases []evaluate.Case, out *evaluated) error {
 
 // predict answers the files in parallel; the cases are in the files' order. What
 // the gate flags, what no board answered and what could not be read is put down in out.
-func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *fileModel, files []labelled, out *evaluated) ([]evaluate.Case, error) {
+func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *fileModel, files []labelled, out *evaluated) ([]evaluate.Case, sights, error) {
 	type answer struct {
 		pipeline.Prediction
 		err error
@@ -168,6 +180,7 @@ func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *fileMode
 		return answer{p, err}
 	}
 	var cases []evaluate.Case
+	var seen sights
 	print, flush := c.printer(std)
 	progress := newCounter(std.progress, len(files))
 	var printing error
@@ -183,7 +196,9 @@ func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *fileMode
 		}
 		progress.step()
 		out.Gate.count(a.Prediction)
+		file := c.within(files[i].path)
 		if refused := (*pipeline.RefusedError)(nil); errors.As(a.err, &refused) {
+			seen.refused = append(seen.refused, page.File{File: file, Reason: shown(a.err.Error())})
 			return
 		}
 		if a.err != nil {
@@ -197,12 +212,16 @@ func (c *evaluateCommand) predict(ctx context.Context, std *streams, m *fileMode
 			out.Steps = &a.Steps
 		}
 		cases = append(cases, evaluate.Case{Positive: files[i].class == pneumonia, Probability: a.Probability, Raw: a.RawProbability})
+		if c.Report == "" {
+			return
+		}
+		seen.add(file, files[i].class == pneumonia, m.Answer(a.Prediction))
 	})
 	progress.clear()
 	if printing == nil {
 		printing = flush()
 	}
-	return cases, errors.Join(ctx.Err(), printing)
+	return cases, seen, errors.Join(ctx.Err(), printing)
 }
 
 // printer gives what prints a picture's row, and what is to be called after the last.

@@ -75,6 +75,8 @@ type streams struct {
 	// progress is the terminal on which progress is shown, nil for none.
 	progress      io.Writer
 	outIsTerminal bool
+	columns       int  // of the terminal that out is, 0 for none
+	colour        bool // out shows colours
 }
 
 // processStreams are the process's own.
@@ -82,6 +84,10 @@ func processStreams() *streams {
 	std := &streams{in: os.Stdin, out: os.Stdout, err: os.Stderr, outIsTerminal: term.IsTerminal(int(os.Stdout.Fd()))}
 	if term.IsTerminal(int(os.Stderr.Fd())) {
 		std.progress = os.Stderr
+	}
+	if std.outIsTerminal {
+		std.columns, _, _ = term.GetSize(int(os.Stdout.Fd()))
+		std.colour = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" // no-color.org
 	}
 	return std
 }
@@ -99,7 +105,9 @@ func run(ctx context.Context, args []string, std *streams) int {
 	out, errs := &printable{w: std.out}, &printable{w: std.err}
 	defer out.end()
 	defer errs.end()
-	std = &streams{std.in, out, errs, std.progress, std.outIsTerminal}
+	own := *std
+	own.out, own.err = out, errs
+	std = &own
 	var c commands
 	exit := -1
 	parser := newParser(&c,

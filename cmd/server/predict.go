@@ -16,6 +16,7 @@ import (
 type predictCommand struct {
 	fileFlags
 	formatFlags
+	Human      bool     `help:"Print a table for people: aligned columns, the answer after each time step as bars, and what to look at in plain words. --json has the warnings in full."`
 	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from. Also prints the probability at that prevalence, and the operating point's PPV and NPV there."`
 	Files      []path   `arg:"" name:"file" help:"Pictures, or folders, which are searched with all their sub-folders; - is standard input."`
 }
@@ -36,6 +37,9 @@ func (f formatFlags) Validate() error {
 
 // Validate is called by kong once the flags are read.
 func (c *predictCommand) Validate() error {
+	if c.Human && (c.JSON || c.CSV) {
+		return errors.New("give --human, --json or --csv, only one of them: --human is for people, the others are for programs")
+	}
 	return errors.Join(c.answerFlags.Validate(), c.boardFlags.Validate(), c.formatFlags.Validate())
 }
 
@@ -57,22 +61,24 @@ func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeO
 	if err != nil {
 		return err
 	}
-	print, flush := c.printer(std)
-	var progress *counter
-	if !std.outIsTerminal { // there, the lines are the progress
-		progress = newCounter(std.progress, len(files))
-	} else {
-		progress = newCounter(nil, len(files))
+	print, flush, err := c.printer(std, m, files)
+	if err != nil {
+		return err
+	}
+	progress := newCounter(std.progress, len(files))
+	if std.outIsTerminal && len(files) == 1 { // its line is the progress
+		progress = newCounter(nil, 1)
 	}
 	answered, failed := 0, 0
 	var printing error
-	work := func(i int) row {
-		line := row{File: files[i].path, Model: m.Reference()}
+	work := func(i int) fileAnswer {
+		line := fileAnswer{row: row{File: files[i].path, Model: m.Reference()}}
 		p, err := c.predict(ctx, std, m, files[i])
 		line.fill(m.Entry, p, err)
+		line.each = p.EachStep
 		return line
 	}
-	pipeline.InOrder(len(files), runtime.GOMAXPROCS(0), work, func(_ int, line row) {
+	pipeline.InOrder(len(files), runtime.GOMAXPROCS(0), work, func(_ int, line fileAnswer) {
 		switch {
 		case line.Answer != nil:
 			answered++
@@ -114,7 +120,7 @@ func (c *predictCommand) predict(ctx context.Context, std *streams, m *fileModel
 
 func (c *predictCommand) options() pipeline.Options {
 	o := c.answerFlags.options()
-	o.Prevalence = c.Prevalence
+	o.Prevalence, o.EachStep = c.Prevalence, c.Human
 	return o
 }
 
@@ -128,18 +134,30 @@ func count(files []path, name path) int {
 	return n
 }
 
+// fileAnswer is a row and what only people are told.
+type fileAnswer struct {
+	row
+	each *pipeline.Anytime
+}
+
 // printer gives what prints a line, and what is to be called after the last.
-func (c *predictCommand) printer(std *streams) (print func(row) error, flush func() error) {
+func (c *predictCommand) printer(std *streams, m *fileModel, files []source) (print func(fileAnswer) error, flush func() error, err error) {
 	none := func() error { return nil }
 	switch {
+	case c.Human:
+		p, err := c.newPeople(std, m, files)
+		if err != nil {
+			return nil, nil, err
+		}
+		return func(t fileAnswer) error { return p.row(t.row, t.each) }, p.end, nil
 	case c.JSON:
 		encoder := json.NewEncoder(std.out)
-		return func(r row) error { return encoder.Encode(r) }, none
+		return func(t fileAnswer) error { return encoder.Encode(t.row) }, none, nil
 	case c.CSV:
 		table := newTable(std.out, false)
-		return table.write, table.flush
+		return func(t fileAnswer) error { return table.write(t.row) }, table.flush, nil
 	}
-	return func(r row) error { return printLine(std, r) }, none
+	return func(t fileAnswer) error { return printLine(std, t.row) }, none, nil
 }
 
 // printLine prints an answer for people.

@@ -111,7 +111,10 @@ var wiringOf = map[string]struct {
 		answerReaches(func(c *commands) pipeline.Options { return c.Predict.options() }),
 		formatReaches(func(c *commands) *formatFlags { return &c.Predict.formatFlags }),
 		boardReaches(func(c *commands) *boardFlags { return &c.Predict.boardFlags }),
-		reaches{"prevalence": {"0.125", nil, func(c *commands) (any, any) { return orNil(c.Predict.options().Prevalence), 0.125 }}},
+		reaches{
+			"prevalence": {"0.125", nil, func(c *commands) (any, any) { return orNil(c.Predict.options().Prevalence), 0.125 }},
+			"human":      {"true", nil, func(c *commands) (any, any) { return c.Predict.options().EachStep, true }},
+		},
 	)},
 	"evaluate": {[]string{"."}, modelReaches(func(c *commands) *modelFlag { return &c.Evaluate.modelFlag }).and(
 		calibrationReaches(func(c *commands) *calibrationFlag { return &c.Evaluate.calibrationFlag }),
@@ -121,6 +124,7 @@ var wiringOf = map[string]struct {
 		boardReaches(func(c *commands) *boardFlags { return &c.Evaluate.boardFlags }),
 		reaches{
 			"rows":      {"true", []string{"--json"}, func(c *commands) (any, any) { return c.Evaluate.Rows, true }},
+			"report":    {"r.html", nil, func(c *commands) (any, any) { return c.Evaluate.Report, "r.html" }},
 			"bootstrap": {"17", nil, func(c *commands) (any, any) { return c.Evaluate.Bootstrap, 17 }},
 		},
 	)},

@@ -56,6 +56,8 @@ type Options struct {
 	Bits int
 	// Echo puts the identifiers of a DICOM film into its answer.
 	Echo bool
+	// EachStep asks for [Prediction.EachStep].
+	EachStep bool
 	// Decoded, if not nil, is shown the picture once it is decoded. It must not keep it.
 	Decoded func(*radiograph.Picture)
 }

@@ -70,6 +70,8 @@ type Prediction struct {
 	Warnings []string
 	// Steps is the number of time steps simulated.
 	Steps int
+	// EachStep has the answers after each step, if the options ask for them; nil for a model without steps.
+	EachStep *Anytime
 	// Spikes is nil for a network without neurons.
 	Spikes *model.SpikeStats
 	// Backend is the one that gave the spikes, and Degraded, if not empty, what kept
@@ -157,7 +159,9 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 		out.Timing.Infer = lap()
 		return out, err
 	}
-	result, err := m.Infer(ctx, pixels, model.Options{Steps: opt.Steps})
+	ask := model.Options{Steps: opt.Steps}
+	steps := opt.watch(description, &ask)
+	result, err := m.Infer(ctx, pixels, ask)
 	out.Timing.Infer = lap()
 	if err != nil {
 		return out, err
@@ -182,6 +186,7 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 	}
 	out.Warnings = append(out.Warnings, result.Warnings...)
 	out.Steps = result.Steps
+	out.EachStep = steps.answers()
 	out.Spikes = result.Spikes
 	out.Backend = m.Backend()
 	if a := result.Account; a != nil {
