@@ -241,9 +241,13 @@ func readBounded(r io.Reader, announced, limit int64, held *lease) ([]byte, erro
 	}
 	for {
 		if len(buf) == cap(buf) {
-			wanted := min(2*int64(cap(buf)), limit+1)
+			wanted := limit + 1
 			if all := announced + 1; int64(cap(buf)) < all { // one more, to see the end without growing
 				wanted = min(wanted, all)
+			}
+			// Halves of the whole, so that the last two buffers, which are held at the same time, are one and a half of it.
+			for half := (wanted + 1) / 2; half > int64(cap(buf)); half = (wanted + 1) / 2 {
+				wanted = half
 			}
 			if buf, err = held.buffer(wanted, buf); err != nil {
 				return nil, err

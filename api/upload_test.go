@@ -67,3 +67,20 @@ func TestABufferIsUsedAgainAndNeverByTwo(t *testing.T) {
 		t.Errorf("%d buffers for a hundred uploads, one after the other", len(seen))
 	}
 }
+
+// TestTheMemoryForUploadsHoldsTheLongestBody: the longest is two thirds of it, see fitUploads in cmd/server. While a body grows,
+// two buffers are held.
+func TestTheMemoryForUploadsHoldsTheLongestBody(t *testing.T) {
+	const memory = 21 << 20
+	const limit = (memory - 2) / 3 * 2
+	for sent := int64(1<<20 - 3); sent <= limit; sent += 997_001 {
+		for _, n := range []int64{sent, limit - 1, limit} {
+			for _, announced := range []int64{n, -1} {
+				held := newBudget(memory).lease(caller{}, &inflow{})
+				if data, err := readBounded(bytes.NewReader(make([]byte, n)), announced, limit, held); err != nil || int64(len(data)) != n {
+					t.Errorf("%d bytes, announced as %d: %v", n, announced, err)
+				}
+			}
+		}
+	}
+}

@@ -112,7 +112,7 @@ func (c *serveCommand) fit() error {
 func (c *serveCommand) fitUploads(memory int64) error {
 	return errors.Join(
 		c.giveWay("max-request-bytes", &c.MaxRequestBytes, size(memory), "the memory for uploads"),
-		c.giveWay("max-bytes", &c.MaxBytes, size(memory/3*2), "two thirds of the memory for uploads"), // a buffer is copied as it grows
+		c.giveWay("max-bytes", &c.MaxBytes, size((memory-2)/3*2), "two thirds of the memory for uploads"), // a buffer is copied as it grows, and a byte more shows the end
 	)
 }
 
