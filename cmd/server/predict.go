@@ -17,6 +17,7 @@ type predictCommand struct {
 	fileFlags
 	formatFlags
 	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from. Also prints the probability at that prevalence, and the operating point's PPV and NPV there."`
+	explainFlags
 	Files      []path   `arg:"" name:"file" help:"Pictures, or folders, which are searched with all their sub-folders; - is standard input."`
 }
 
@@ -57,6 +58,9 @@ func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeO
 	if err != nil {
 		return err
 	}
+	if err := c.makeFolder(); err != nil {
+		return err
+	}
 	print, flush := c.printer(std)
 	var progress *counter
 	if !std.outIsTerminal { // there, the lines are the progress
@@ -68,7 +72,7 @@ func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeO
 	var printing error
 	work := func(i int) row {
 		line := row{File: files[i].path, Model: m.Reference()}
-		p, err := c.predict(ctx, std, m, files[i])
+		p, err := c.predict(ctx, std, m, files[i], i)
 		line.fill(m.Entry, p, err)
 		return line
 	}
@@ -105,11 +109,21 @@ func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeO
 	return nil
 }
 
-func (c *predictCommand) predict(ctx context.Context, std *streams, m *fileModel, file source) (pipeline.Prediction, error) {
+func (c *predictCommand) predict(ctx context.Context, std *streams, m *fileModel, file source, i int) (pipeline.Prediction, error) {
 	if err := errors.Join(ctx.Err(), file.err); err != nil {
 		return pipeline.Prediction{}, err
 	}
-	return m.predict(ctx, std, file.path, c.options())
+	options := c.options()
+	if c.Explain == "" {
+		return m.predict(ctx, std, file.path, options)
+	}
+	var picture []uint8
+	options.Prepared = func(pixels []uint8) { picture = slices.Clone(pixels) }
+	p, err := m.predict(ctx, std, file.path, options)
+	if err == nil {
+		err = c.explain(ctx, m.Entry, p, picture, explained{file.path, i, options.Steps})
+	}
+	return p, err
 }
 
 func (c *predictCommand) options() pipeline.Options {
