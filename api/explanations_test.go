@@ -50,7 +50,9 @@ func TestAnExplanationHasThePredictionsAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := start(t, func(c *Config) { c.Models = pipeline.NewCatalogue(append([]*pipeline.Entry{shipped}, entries(t).All()...)...) })
+	s := start(t, func(c *Config) {
+		c.Models = pipeline.NewCatalogue(append([]*pipeline.Entry{shipped}, entries(t).All()...)...)
+	})
 	for name, picture := range map[string][]byte{"png": testmodel.PNG(300, 280, 2), "dicom": testfilm.File(1, 200, 220)} {
 		for _, query := range []string{"?positions=16", "?positions=16&steps=1&operating_point=screening", "?model=tiny-rows", "?model=tiny-early&steps=3&fill=mean"} {
 			a := s.explain(query, picture)

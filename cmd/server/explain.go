@@ -51,9 +51,14 @@ func (e explained) folder() string {
 	return fmt.Sprintf("%04d-%s", e.index+1, name[:min(len(name), 80)])
 }
 
+// evidence are the options for an answer after so many steps.
+func (f explainFlags) evidence(steps int) evidence.Options {
+	return evidence.Options{Positions: f.Positions, Fill: f.Fill, Steps: steps, Raster: true}
+}
+
 // explain writes the evidence of an answer.
 func (f explainFlags) explain(ctx context.Context, m *pipeline.Entry, p pipeline.Prediction, picture []uint8, file explained) error {
-	e, err := evidence.Explain(ctx, m.Model, picture, evidence.Options{Positions: f.Positions, Fill: f.Fill, Steps: file.steps, Raster: true})
+	e, err := evidence.Explain(ctx, m.Model, picture, f.evidence(file.steps))
 	if err != nil {
 		return fmt.Errorf("explain: %w", err)
 	}

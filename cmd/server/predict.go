@@ -18,7 +18,7 @@ type predictCommand struct {
 	formatFlags
 	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from. Also prints the probability at that prevalence, and the operating point's PPV and NPV there."`
 	explainFlags
-	Files      []path   `arg:"" name:"file" help:"Pictures, or folders, which are searched with all their sub-folders; - is standard input."`
+	Files []path `arg:"" name:"file" help:"Pictures, or folders, which are searched with all their sub-folders; - is standard input."`
 }
 
 // formatFlags choose how answers are printed.

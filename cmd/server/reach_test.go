@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spikeray/spikeray/internal/evidence"
 	"github.com/spikeray/spikeray/internal/pipeline"
 )
 
@@ -111,7 +112,12 @@ var wiringOf = map[string]struct {
 		answerReaches(func(c *commands) pipeline.Options { return c.Predict.options() }),
 		formatReaches(func(c *commands) *formatFlags { return &c.Predict.formatFlags }),
 		boardReaches(func(c *commands) *boardFlags { return &c.Predict.boardFlags }),
-		reaches{"prevalence": {"0.125", nil, func(c *commands) (any, any) { return orNil(c.Predict.options().Prevalence), 0.125 }}},
+		reaches{
+			"prevalence": {"0.125", nil, func(c *commands) (any, any) { return orNil(c.Predict.options().Prevalence), 0.125 }},
+			"explain":    {"d", nil, func(c *commands) (any, any) { return c.Predict.evidence(2).Raster && c.Predict.Explain == "d", true }},
+			"positions":  {"225", nil, func(c *commands) (any, any) { return c.Predict.evidence(2).Positions, 225 }},
+			"fill":       {"blur", nil, func(c *commands) (any, any) { return c.Predict.evidence(2).Fill, evidence.FillBlur }},
+		},
 	)},
 	"evaluate": {[]string{"."}, modelReaches(func(c *commands) *modelFlag { return &c.Evaluate.modelFlag }).and(
 		calibrationReaches(func(c *commands) *calibrationFlag { return &c.Evaluate.calibrationFlag }),

@@ -107,7 +107,7 @@ func Explain(ctx context.Context, m *model.Model, picture []uint8, opt Options) 
 			return nil
 		}
 	} else {
-		e.leaveOut("anytime", "the model's time axis is not steps: there is no answer before the last row")
+		e.leaveOut("anytime", "the model's time axis is not steps: it has one answer, at the end")
 	}
 	result, err := m.Infer(ctx, picture, ask)
 	if err != nil {
