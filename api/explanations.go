@@ -38,7 +38,9 @@ var (
 )
 
 // explanationParameters are all that an explanation takes.
-var explanationParameters = []string{"model", "threshold", "operating_point", "prevalence", "steps", "bits", "positions", "fill", "opacity", "format"}
+var explanationParameters = []string{
+	"model", "threshold", "operating_point", "prevalence", "steps", "bits", "positions", "fill", "opacity", "format",
+}
 
 // readExplanation reads an explanation's parameters by the rules of [Server.readQuery].
 func (s *Server) readExplanation(r *http.Request) (question, error) {
@@ -55,12 +57,14 @@ func (s *Server) readExplanation(r *http.Request) (question, error) {
 		return q, refuse(invalidParameter, "fill must be blur, mean or both")
 	}
 	if values.Has("positions") {
-		if q.explain.Positions, err = strconv.Atoi(values.Get("positions")); err != nil || !slices.Contains(evidence.Positions, q.explain.Positions) {
+		q.explain.Positions, err = strconv.Atoi(values.Get("positions"))
+		if err != nil || !slices.Contains(evidence.Positions, q.explain.Positions) {
 			return q, refuse(invalidParameter, "positions must be one of %v", evidence.Positions)
 		}
 	}
 	if values.Has("opacity") {
-		if q.explain.Opacity, err = strconv.ParseFloat(values.Get("opacity"), 64); err != nil || !(q.explain.Opacity > 0 && q.explain.Opacity <= 1) {
+		q.explain.Opacity, err = strconv.ParseFloat(values.Get("opacity"), 64)
+		if err != nil || !(q.explain.Opacity > 0 && q.explain.Opacity <= 1) {
 			return q, refuse(invalidParameter, "opacity must be a number above 0 and at most 1")
 		}
 	}
@@ -137,13 +141,13 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) error {
 		s.count(q.model.Name(), o)
 		return o.err
 	}
+	// A client that reads slowly keeps it for long: the evidence, and its form in the answer.
+	n := 3 * o.evidence.Bytes()
+	if err := held.take(n); err != nil {
+		return err
+	}
+	defer held.give(n)
 	if q.explain.Raster {
-		// A client that reads slowly keeps it for long.
-		n := 2 * o.evidence.RasterBytes()
-		if err := held.take(n); err != nil {
-			return err
-		}
-		defer held.give(n)
 		return writeRaster(w, q.format, o.evidence)
 	}
 	writeJSON(w, http.StatusOK, explanationDocument{

@@ -148,15 +148,19 @@ func TestRastersAreAnsweredOnDemand(t *testing.T) {
 	}
 }
 
-// TestARasterIsTakenFromTheMemoryOfUploads, since a slow reader keeps it for as long.
-func TestARasterIsTakenFromTheMemoryOfUploads(t *testing.T) {
+// TestEvidenceIsTakenFromTheMemoryOfUploads, since a slow reader keeps it for as long.
+func TestEvidenceIsTakenFromTheMemoryOfUploads(t *testing.T) {
 	picture := testmodel.PNG(20, 20, 1)
-	s := start(t, func(c *Config) { c.MaxUploadMemory = 40 << 10 }) // above the smallest buffer, but not with twice the raster
+	s := start(t, func(c *Config) { c.MaxUploadMemory = 44 << 10 }) // above the smallest buffer, but not with the raster
 	if a := s.explain("?format=npz&model=tiny-steps", picture); a.status != 503 {
 		t.Errorf("%d %.80s", a.status, a.body)
 	}
 	if a := s.explain("?model=tiny-steps&positions=16", picture); a.status != 200 {
 		t.Errorf("without: %d %.80s", a.status, a.body)
+	}
+	tight := start(t, func(c *Config) { c.MaxUploadMemory = 33 << 10 }) // not even with the drawings
+	if a := tight.explain("?model=tiny-steps&positions=16", picture); a.status != 503 {
+		t.Errorf("drawings: %d %.80s", a.status, a.body)
 	}
 }
 

@@ -23,7 +23,8 @@ type Activation struct {
 func (e *Evidence) activate(m *model.Model, counts spike.Train, r *model.Result) {
 	a, ok := m.Additive()
 	if !ok {
-		e.leaveOut("activation", "the model's read-out is not a mean of spikes over steps and places with one dense layer behind it, for two labels: its answer does not add up by places")
+		e.leaveOut("activation", "the model's read-out is not a mean of spikes over steps and places with one dense layer behind it, "+
+			"for two labels: its answer does not add up by places")
 		return
 	}
 	out := &Activation{Layer: a.Layer, LogOdds: r.LogOdds, Bias: a.Bias, Sum: grid(a.Shape.H, a.Shape.W)}

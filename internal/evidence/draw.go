@@ -22,8 +22,8 @@ type Picture struct {
 // mapPictures is how many pictures there are at most.
 const mapPictures = 7
 
-// The palette goes from blue (against the positive label) over light grey to vermillion (for it). Both ends are of the palette of Okabe
-// and Ito ("Color Universal Design", 2008), which people of any colour vision tell apart.
+// The palette goes from blue (against the positive label) over light grey to vermillion (for it). Both ends are of the palette
+// of Okabe and Ito ("Color Universal Design", 2008), which people of any colour vision tell apart.
 var (
 	against = [3]float64{0, 114, 178}
 	neutral = [3]float64{240, 240, 240}
@@ -54,7 +54,8 @@ func (e *Evidence) draw(m *model.Model, picture []uint8, opacity float64) {
 			paint(over.Pix[4*i:], [3]float64{shade, shade, shade}, end, opacity*strength)
 			paint(alone.Pix[4*i:], neutral, end, strength)
 		}
-		e.Pictures = append(e.Pictures, Picture{Name: name + "_overlay", Scale: most, PNG: encode(over)}, Picture{Name: name + "_map", Scale: most, PNG: encode(alone)})
+		e.Pictures = append(e.Pictures,
+			Picture{Name: name + "_overlay", Scale: most, PNG: encode(over)}, Picture{Name: name + "_map", Scale: most, PNG: encode(alone)})
 	}
 	if a := e.Activation; a != nil {
 		add("activation", spread(a.Sum, p.Width, p.Height, len(a.Sum[0]), len(a.Sum), 1))
@@ -75,8 +76,8 @@ func paint(to []uint8, from, end [3]float64, share float64) {
 	copy(to, []uint8{c[0], c[1], c[2], 255})
 }
 
-// spread lays a map over a picture's pixels. The picture is divided into units, and a cell covers span of them each way; a pixel has the
-// mean of the cells over it.
+// spread lays a map over a picture's pixels. The picture is divided into units, and a cell covers span of them each way; a pixel
+// has the mean of the cells over it.
 func spread(cells [][]float64, width, height, columns, rows, span int) []float64 {
 	out, over := make([]float64, width*height), make([]float64, width*height)
 	for y, row := range cells {

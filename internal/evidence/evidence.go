@@ -14,7 +14,8 @@ import (
 )
 
 // Notice is said wherever evidence is shown.
-const Notice = "Evidence of what the network used, never localisation of disease: a strong cell is not a finding, and a weak one does not clear a region. Research only."
+const Notice = "Evidence of what the network used, never localisation of disease: a strong cell is not a finding, " +
+	"and a weak one does not clear a region. Research only."
 
 // ErrOptions is wrapped by the errors of [Options.Check].
 var ErrOptions = errors.New("options do not fit an explanation")

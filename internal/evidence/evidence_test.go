@@ -266,12 +266,15 @@ func TestCostIsCountedBeforehand(t *testing.T) {
 		t.Errorf("on a board: %d runs", got)
 	}
 	e := explain(t, m, picture(m, 1), Options{Raster: true, Positions: 16})
-	held := e.RasterBytes()
-	if held != rasterBytes(m) {
-		t.Errorf("%d bytes of spikes, announced %d", held, rasterBytes(m))
+	if e.RasterBytes() != rasterBytes(m) {
+		t.Errorf("%d bytes of spikes, announced %d", e.RasterBytes(), rasterBytes(m))
 	}
+	held := e.RasterBytes()
 	for _, p := range e.Pictures {
 		held += int64(len(p.PNG))
+	}
+	if e.Bytes() != held {
+		t.Errorf("says that it has %d bytes, has %d", e.Bytes(), held)
 	}
 	if len(e.Pictures) != mapPictures || held > Memory(m) {
 		t.Errorf("%d pictures, %d bytes; %d pictures and %d bytes are announced", len(e.Pictures), held, mapPictures, Memory(m))

@@ -3,7 +3,6 @@ package evidence
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
@@ -45,7 +44,8 @@ func window(positions int) (units, span int) {
 // Understanding Convolutional Networks", 2014, section 4.2). The grey window of the model is set anew for each hidden picture.
 type Occlusion struct {
 	Positions int `json:"positions"`
-	// Width and Height are those of the hidden window, in pixels of the prepared picture.
+	// Width and Height are those of the hidden window, in pixels of the prepared picture; some are one pixel larger where they
+	// do not divide it.
 	Width  int     `json:"width"`
 	Height int     `json:"height"`
 	Fills  []Drops `json:"fills"`
@@ -68,7 +68,8 @@ func occlusionReason(m *model.Model, opt Options) string {
 	case len(m.Description().Labels) != 2:
 		return "the model has more than two labels, and no log-odds"
 	case m.Backend() != spike.Simulator{}.Name():
-		return fmt.Sprintf("the model runs on the board %s, which would be kept busy for a run at each position; ask a model on the simulator", m.Backend())
+		return fmt.Sprintf("the model runs on the board %s, which would be kept busy for a run at each position; "+
+			"ask a model on the simulator", m.Backend())
 	case p.Width < units || p.Height < units:
 		return fmt.Sprintf("the prepared picture of %dx%d pixels is too small for %d positions", p.Width, p.Height, opt.Positions)
 	}
@@ -83,8 +84,9 @@ func (e *Evidence) occlude(ctx context.Context, m *model.Model, picture []uint8,
 	p := m.Description().Preparation
 	units, span := window(opt.Positions)
 	side := units - span + 1
-	out := &Occlusion{Positions: opt.Positions, units: units, span: span,
-		Width: int(math.Round(float64(p.Width*span) / float64(units))), Height: int(math.Round(float64(p.Height*span) / float64(units)))}
+	out := &Occlusion{
+		Positions: opt.Positions, units: units, span: span, Width: p.Width * span / units, Height: p.Height * span / units,
+	}
 	hidden := make([]uint8, len(picture))
 	for _, fill := range opt.Fill.each() {
 		with, drops := filling(fill, picture, p.Width, p.Height), grid(side, side)

@@ -50,7 +50,10 @@ func (e *Evidence) count(m *model.Model, rec *spike.Recorder, r *model.Result) {
 	out := &Spikes{Total: r.Spikes.Total, Rate: r.Spikes.Rate, SynapticOperations: r.Spikes.SynapticOperations, Layers: []Layer{}}
 	for _, l := range rec.Layers {
 		s := l.Raster.Shape
-		layer := Layer{Name: l.Name, Height: s.H, Width: s.W, Channels: s.C, Steps: l.Spikes, Sparsity: l.Sparsity(), SynapticOperations: l.SynapticOperations}
+		layer := Layer{
+			Name: l.Name, Height: s.H, Width: s.W, Channels: s.C, Steps: l.Spikes, Sparsity: l.Sparsity(),
+			SynapticOperations: l.SynapticOperations,
+		}
 		total := uint64(0)
 		for _, n := range l.Spikes {
 			total += n
