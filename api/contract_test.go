@@ -101,8 +101,21 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	crossSite.Header.Set("Origin", "https://other.example")
 	see("POST", predictions, s.do(crossSite))
 	see("POST", predictions, s.slowUpload())
+	const explanations = "/v1/explanations"
+	see("POST", explanations, s.explain("", picture))
+	see("POST", explanations, s.explain("?threshold=2", picture))
+	see("POST", explanations, s.explain("?model=none", picture))
+	see("POST", explanations, s.explain("", make([]byte, 2<<20)))
+	see("POST", explanations, s.explain("", []byte("GIF89a")))
+	see("POST", explanations, s.explain("", testmodel.PNG(1, 1, 1)))
+	see("POST", explanations, s.explain("?model=tiny-broken", picture))
+	crossSite = request(t, http.MethodPost, s.url+explanations, bytes.NewReader(picture))
+	crossSite.Header.Set("Origin", "https://other.example")
+	see("POST", explanations, s.do(crossSite))
+	see("POST", explanations, s.slowUploadTo(explanations, "image/png"))
 	release := s.fillQueue()
 	see("POST", predictions, s.post("", picture))
+	see("POST", explanations, s.explain("", picture))
 	release()
 
 	for path, url := range map[string]string{
@@ -116,6 +129,7 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 		see("GET", path, s.do(request(t, http.MethodDelete, s.url+url, nil)))
 	}
 	see("POST", predictions, s.do(request(t, http.MethodGet, s.url+predictions, nil)))
+	see("POST", explanations, s.do(request(t, http.MethodGet, s.url+explanations, nil)))
 	see("GET", "/v1/models/{name}", s.get("/v1/models/none"))
 	see("GET", "/v1/models/{name}/drift", s.get("/v1/models/none/drift"))
 	s.provokeStore(see)

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/spikeray/spikeray/internal/dicom/film"
+	"github.com/spikeray/spikeray/internal/evidence"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -48,6 +50,9 @@ type outcome struct {
 	waited, total time.Duration
 	film          *film.Film // nil for a picture that did not come as DICOM
 	err           error
+
+	evidence  *evidence.Evidence // nil unless it was asked for
+	explained time.Duration      // how long making it took
 }
 
 func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
@@ -152,19 +157,32 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 			o.waited = waited
 			defer func() { o.total = time.Since(read) }()
 			var err error
-			o.prediction, err = pipeline.PredictInspected(ctx, q.model.Model, u.data, header, u.options(q))
-			if err == nil {
-				inference.learn(o.prediction.Timing.Prepare + o.prediction.Timing.Infer)
+			options := u.options(q)
+			var picture []uint8
+			if q.explain != nil {
+				options.Prepared = func(pixels []uint8) { picture = slices.Clone(pixels) }
+			}
+			o.prediction, err = pipeline.PredictInspected(ctx, q.model.Model, u.data, header, options)
+			if err != nil {
+				return err
+			}
+			inference.learn(o.prediction.Timing.Prepare + o.prediction.Timing.Infer)
+			if q.explain != nil {
+				err = o.explain(ctx, q, picture)
 			}
 			return err
 		}
-		tasks = append(tasks, Task{
+		task := Task{
 			Run:    run,
 			Work:   time.Duration(header.Work) + inference.value(),
 			Size:   time.Duration(header.Work),
 			Memory: header.Memory + memory.Task,
 			caller: who,
-		})
+		}
+		if q.explain != nil {
+			q.explaining(&task, inference.value())
+		}
+		tasks = append(tasks, task)
 	}
 	if len(tasks) == 0 {
 		return outcomes, nil

@@ -52,6 +52,7 @@ var (
 	sampleDepth       = kind{"sample-depth", 422, "The number of significant bits of the picture's samples is unknown or does not match"}
 	gateRefused       = kind{"gate-refused", 422, "The picture is not of the kind that the model is for"}
 	notReportable     = kind{"not-reportable", 422, "No result object can be made of the picture"}
+	notExplainable    = kind{"not-explainable", 422, "The model has nothing to tell in this form"}
 	overloaded        = kind{"overloaded", 503, "The server is overloaded"}
 	draining          = kind{"draining", 503, "The server is shutting down"}
 	boardUnavailable  = kind{"board-unavailable", 503, "The board that runs the model does not answer"}

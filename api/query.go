@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/spikeray/spikeray/internal/evidence"
 	"github.com/spikeray/spikeray/internal/pipeline"
 )
 
@@ -16,6 +17,9 @@ type question struct {
 	report  string // the kind of result object to answer with, "" for JSON
 	// others is why a picture that did not come as DICOM is not answered, nil where it is.
 	others error
+	// explain is set where the answer is to be explained, and format is how: see [formats].
+	explain *evidence.Options
+	format  string
 }
 
 // parameters are all that a prediction takes.
@@ -24,19 +28,34 @@ var parameters = []string{"model", "threshold", "operating_point", "prevalence",
 // readQuery reads a prediction's parameters. One that is not known, not well
 // formed, given twice or does not apply to the model is refused.
 func (s *Server) readQuery(rawQuery string) (question, error) {
-	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}}
+	values, err := readValues(rawQuery, parameters)
+	if err != nil {
+		return question{}, err
+	}
+	return s.ask(values)
+}
+
+// readValues reads a query of which each parameter is known and given once.
+func readValues(rawQuery string, known []string) (url.Values, error) {
 	values, err := url.ParseQuery(rawQuery)
 	if err != nil {
-		return q, refuse(invalidParameter, "the query is malformed")
+		return nil, refuse(invalidParameter, "the query is malformed")
 	}
 	for name, given := range values {
-		if !slices.Contains(parameters, name) {
-			return q, refuse(invalidParameter, "unknown parameter, must be one of %s", strings.Join(parameters, ", "))
+		if !slices.Contains(known, name) {
+			return nil, refuse(invalidParameter, "unknown parameter, must be one of %s", strings.Join(known, ", "))
 		}
 		if len(given) != 1 {
-			return q, refuse(invalidParameter, "%s is given more than once", name)
+			return nil, refuse(invalidParameter, "%s is given more than once", name)
 		}
 	}
+	return values, nil
+}
+
+// ask makes a question of a query's parameters.
+func (s *Server) ask(values url.Values) (question, error) {
+	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}}
+	var err error
 	if values.Has("model") {
 		if q.model, err = s.config.Models.Get(values.Get("model")); err != nil {
 			return q, err

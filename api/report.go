@@ -20,7 +20,10 @@ var reportOf = map[string]string{report.MediaDICOM: report.KindSR, report.MediaF
 
 // accepted is the kind of result object that an Accept header prefers to JSON (RFC 9110, 12.5.1), "" for JSON. Types that
 // are not known are passed over, and */* is JSON.
-func accepted(header []string) string {
+func accepted(header []string) string { return preferred(header, reportOf) }
+
+// preferred is accepted for other kinds of answers beside JSON.
+func preferred(header []string, kinds map[string]string) string {
 	if len(header) == 0 || len(header) == 1 && header[0] == "*/*" {
 		return ""
 	}
@@ -37,7 +40,7 @@ func accepted(header []string) string {
 					continue
 				}
 			}
-			switch k := reportOf[media]; {
+			switch k := kinds[media]; {
 			case media == mediaJSON, media == "*/*", media == "application/*":
 				asJSON = max(asJSON, weight)
 			case k != "" && weight > best:

@@ -201,6 +201,7 @@ func (s *Server) routes() *chi.Mux {
 	r.MethodNotAllowed(s.methodNotAllowed)
 
 	r.Post("/v1/predictions", s.handle(s.predict))
+	r.Post("/v1/explanations", s.handle(s.explain))
 	r.Post("/dicom-web/studies", s.handle(s.store))
 	r.Post("/dicom-web/studies/{study}", s.handle(s.store))
 	r.Get("/v1/models", s.handle(s.listModels))

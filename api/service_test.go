@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -221,6 +222,9 @@ var openDocument = sync.OnceValues(func() (validator.Validator, error) {
 	return v, nil
 })
 
+// taking are the routes that take pictures and also answer 404, for a model.
+var taking = []string{"/v1/predictions", "/v1/explanations"}
+
 // holdAgainstDocument fails the test if the answer is not one that openapi.yaml
 // promises for the request.
 func holdAgainstDocument(t testing.TB, r *http.Request, response *http.Response) {
@@ -233,11 +237,11 @@ func holdAgainstDocument(t testing.TB, r *http.Request, response *http.Response)
 	as := &http.Request{Method: r.Method, URL: r.URL.JoinPath(), Header: r.Header}
 	as.URL.RawPath = "" // the validator reads it before Path
 	switch {
-	case response.StatusCode == http.StatusMethodNotAllowed && (r.URL.Path == "/v1/predictions" || strings.HasPrefix(r.URL.Path, "/dicom-web/")):
+	case response.StatusCode == http.StatusMethodNotAllowed && (slices.Contains(taking, r.URL.Path) || strings.HasPrefix(r.URL.Path, "/dicom-web/")):
 		as.Method = http.MethodPost
 	case response.StatusCode == http.StatusMethodNotAllowed:
 		as.Method = http.MethodGet
-	case response.StatusCode == http.StatusNotFound && r.URL.Path != "/v1/predictions":
+	case response.StatusCode == http.StatusNotFound && !slices.Contains(taking, r.URL.Path):
 		as.Method = http.MethodGet
 		as.URL.Path = "/v1/models/any"
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/pkg/model"
 )
@@ -18,7 +20,8 @@ type predictCommand struct {
 	formatFlags
 	Human      bool     `help:"Print a table for people: aligned columns, the answer after each time step as bars, and what to look at in plain words. --json has the warnings in full."`
 	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from. Also prints the probability at that prevalence, and the operating point's PPV and NPV there."`
-	Files      []path   `arg:"" name:"file" help:"Pictures, or folders, which are searched with all their sub-folders; - is standard input."`
+	explainFlags
+	Files []path `arg:"" name:"file" help:"Pictures, or folders, which are searched with all their sub-folders; - is standard input."`
 }
 
 // formatFlags choose how answers are printed.
@@ -36,7 +39,13 @@ func (f formatFlags) Validate() error {
 }
 
 // Validate is called by kong once the flags are read.
-func (c *predictCommand) Validate() error {
+func (c *predictCommand) Validate(parsed *kong.Context) error {
+	given := givenFlags(parsed)
+	for _, name := range []string{"positions", "fill"} {
+		if given[name] != "" && c.Explain == "" {
+			return fmt.Errorf("%s needs --explain", given[name])
+		}
+	}
 	if c.Human && (c.JSON || c.CSV) {
 		return errors.New("give --human, --json or --csv, only one of them: --human is for people, the others are for programs")
 	}
@@ -61,6 +70,9 @@ func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeO
 	if err != nil {
 		return err
 	}
+	if err := c.makeFolder(); err != nil {
+		return err
+	}
 	print, flush, err := c.printer(std, m, files)
 	if err != nil {
 		return err
@@ -73,7 +85,7 @@ func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeO
 	var printing error
 	work := func(i int) fileAnswer {
 		line := fileAnswer{row: row{File: files[i].path, Model: m.Reference()}}
-		p, err := c.predict(ctx, std, m, files[i])
+		p, err := c.predict(ctx, std, m, files[i], i)
 		line.fill(m.Entry, p, err)
 		line.each = p.EachStep
 		return line
@@ -111,11 +123,21 @@ func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeO
 	return nil
 }
 
-func (c *predictCommand) predict(ctx context.Context, std *streams, m *fileModel, file source) (pipeline.Prediction, error) {
+func (c *predictCommand) predict(ctx context.Context, std *streams, m *fileModel, file source, i int) (pipeline.Prediction, error) {
 	if err := errors.Join(ctx.Err(), file.err); err != nil {
 		return pipeline.Prediction{}, err
 	}
-	return m.predict(ctx, std, file.path, c.options())
+	options := c.options()
+	if c.Explain == "" {
+		return m.predict(ctx, std, file.path, options)
+	}
+	var picture []uint8
+	options.Prepared = func(pixels []uint8) { picture = slices.Clone(pixels) }
+	p, err := m.predict(ctx, std, file.path, options)
+	if err == nil {
+		err = c.explain(ctx, m.Entry, p, picture, explained{file.path, i, options.Steps})
+	}
+	return p, err
 }
 
 func (c *predictCommand) options() pipeline.Options {

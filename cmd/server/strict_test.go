@@ -28,6 +28,8 @@ func TestWhatWouldBeIgnoredIsRefused(t *testing.T) {
 		{"predict --json --csv x.png", "give --json or --csv, not both"},
 		{"predict --steps=0 x.png", "--steps must be above 0, not 0"},
 		{"evaluate --bits=0 .", "--bits must be 8 to 16, not 0"},
+		{"predict --positions=16 x.png", "--positions needs --explain"},
+		{"predict --fill=blur x.png", "--fill needs --explain"},
 		{"evaluate --rows .", "--rows needs --json"},
 		{"serve --board-timeout=1s", "--board-timeout needs --board"},
 		{"predict --board-queue=3 x.png", "--board-queue needs --board"},

@@ -60,6 +60,8 @@ type Options struct {
 	EachStep bool
 	// Decoded, if not nil, is shown the picture once it is decoded. It must not keep it.
 	Decoded func(*radiograph.Picture)
+	// Prepared, if not nil, is shown the picture as the model takes it, before its grey window. It must not keep it.
+	Prepared func(pixels []uint8)
 }
 
 // Check returns an error that wraps [ErrOptions] or [model.ErrSteps] if an option

@@ -151,6 +151,10 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 		return out, err
 	}
 
+	if opt.Prepared != nil {
+		opt.Prepared(pixels)
+	}
+
 	out.Warnings = append([]string{}, picture.Warnings...)
 	if err := out.askFilm(description, header.Film, opt.Gate); err != nil {
 		return out, err

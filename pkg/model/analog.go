@@ -2,6 +2,7 @@ package model
 
 import (
 	"github.com/spikeray/spikeray/internal/kernel"
+	"github.com/spikeray/spikeray/pkg/spike"
 )
 
 // analog is a chain of layers without spikes: the front of a network up to its first neurons, and its read-out.
@@ -24,6 +25,7 @@ type analogOp struct {
 	relu       bool
 	pool       *kernel.Window
 	parameters int
+	behindMean *spike.Weights // of a dense layer right behind a mean over all places: see [Model.Additive]
 }
 
 func (o *analogOp) weighted() bool { return o.float32 != nil || o.int8 != nil }

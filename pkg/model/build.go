@@ -171,6 +171,9 @@ func (b *builder) chain(layers []placed, in kernel.Shape, bytes bool) (*analog, 
 		if err != nil {
 			return nil, err
 		}
+		if n := len(chain.ops); n == 0 || chain.ops[n-1].kind != "global_average_pool2d" {
+			op.behindMean = nil // the kernel has its own, which may be large
+		}
 		bytes = bytes && op.kind == "flatten"
 		chain.add(op)
 		in = op.out
@@ -358,6 +361,9 @@ func (b *builder) analog(i int, l *Layer, in kernel.Shape, bytes bool) (op analo
 		return op, err
 	}
 	op.parameters = weights.Len()
+	if l.Type == "dense" {
+		op.behindMean = &weights
+	}
 	switch {
 	case weights.Int8 != nil:
 		op.int8, err = b.tier.NewInt8Conv(op.window, weights.Int8, weights.Scale, weights.Bias)

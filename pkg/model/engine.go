@@ -71,9 +71,15 @@ func (e *engine) newRoom() *room {
 	return r
 }
 
-// infer runs a picture of the network's size for a number of steps, 0 for all; onStep, if not nil, is given the logits after
-// each, which are its own only while it runs.
-func (e *engine) infer(ctx context.Context, picture []uint8, steps int, rec *spike.Recorder, onStep func(int, []float32) error) (*reading, error) {
+// observers are told of an inference what its answer does not say. Each may be nil.
+type observers struct {
+	recorder *spike.Recorder
+	counts   *spike.Train               // set to the spikes that the read-out took
+	onStep   func(int, []float32) error // given the logits after each step, which are its own only while it runs
+}
+
+// infer runs a picture of the network's size for a number of steps, 0 for all.
+func (e *engine) infer(ctx context.Context, picture []uint8, steps int, see observers) (*reading, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -95,9 +101,12 @@ func (e *engine) infer(ctx context.Context, picture []uint8, steps int, rec *spi
 	if steps == 0 {
 		steps = max(1, n.steps)
 	}
-	stats, account, err := e.spikes(ctx, r, picture, steps, rec, onStep)
+	stats, account, err := e.spikes(ctx, r, picture, steps, see)
 	if err != nil {
 		return nil, err
+	}
+	if see.counts != nil {
+		*see.counts = spike.Train{Axis: n.axis, Shape: n.bodyOut, Counts: slices.Clone(r.out[:steps*n.bodyOut.Len()])}
 	}
 	e.sum(r, 0, steps)
 	out := &reading{logits: slices.Clone(e.readout(r, steps)), steps: steps, account: account}
@@ -112,8 +121,8 @@ func (e *engine) infer(ctx context.Context, picture []uint8, steps int, rec *spi
 }
 
 // spikes encodes the picture and runs the body for so many passes: steps, or 1 along rows. The body's spikes are in r.out.
-func (e *engine) spikes(ctx context.Context, r *room, picture []uint8, steps int, rec *spike.Recorder, onStep func(int, []float32) error) (spike.Stats, *hw.Account, error) {
-	n := e.net
+func (e *engine) spikes(ctx context.Context, r *room, picture []uint8, steps int, see observers) (spike.Stats, *hw.Account, error) {
+	n, rec := e.net, see.recorder
 	var stats spike.Stats
 	size := n.body.Input.Len()
 	if steps > 1 && rec == nil && n.encoder.Streams() {
@@ -127,10 +136,10 @@ func (e *engine) spikes(ctx context.Context, r *room, picture []uint8, steps int
 		}
 	}
 	opt := spike.RunOptions{Recorder: rec}
-	if onStep != nil {
+	if see.onStep != nil {
 		opt.OnStep = func(t int, _ []uint8) error {
 			e.sum(r, t, t+1)
-			return onStep(t+1, e.readout(r, t+1))
+			return see.onStep(t+1, e.readout(r, t+1))
 		}
 	}
 	in := spike.Train{Axis: n.axis, Shape: n.body.Input, Counts: r.in[:steps*size]}

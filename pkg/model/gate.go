@@ -69,7 +69,7 @@ func (m *Model) Gate(ctx context.Context, picture []uint8) (*GateResult, error) 
 			return nil, err
 		}
 	}
-	r, err := m.gate.infer(ctx, picture, 0, nil, nil)
+	r, err := m.gate.infer(ctx, picture, 0, observers{})
 	if err != nil {
 		return nil, err
 	}

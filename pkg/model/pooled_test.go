@@ -39,10 +39,10 @@ func TestPoolingOfCountsHasTheBitsOfValues(t *testing.T) {
 		for steps := 0; steps <= m.MaxSteps(); steps++ {
 			var found [2][][]float32
 			for i, e := range []*engine{m.own, slow} {
-				r, err := e.infer(t.Context(), picture, steps, nil, func(_ int, logits []float32) error {
+				r, err := e.infer(t.Context(), picture, steps, observers{onStep: func(_ int, logits []float32) error {
 					found[i] = append(found[i], slices.Clone(logits))
 					return nil
-				})
+				}})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -1,0 +1,85 @@
+package evidence
+
+import (
+	"fmt"
+
+	"github.com/spikeray/spikeray/pkg/model"
+	"github.com/spikeray/spikeray/pkg/spike"
+)
+
+// Spikes are the counts behind an answer.
+type Spikes struct {
+	Total              uint64  `json:"total"`
+	Rate               float64 `json:"rate"` // spikes a neuron and step
+	SynapticOperations uint64  `json:"synaptic_operations"`
+	Layers             []Layer `json:"layers"`
+}
+
+// Layer is what one layer of neurons did.
+type Layer struct {
+	Name     string `json:"name"`
+	Height   int    `json:"height"`
+	Width    int    `json:"width"`
+	Channels int    `json:"channels"`
+	// Steps are the spikes of each step.
+	Steps              []uint64 `json:"steps"`
+	Rate               float64  `json:"rate"`     // spikes a neuron and step
+	Sparsity           float64  `json:"sparsity"` // the share of neurons that do not fire in a step
+	SynapticOperations uint64   `json:"synaptic_operations"`
+	// ByChannel are the spikes [T][C]; nil where no raster was kept.
+	ByChannel [][]uint64 `json:"by_channel"`
+}
+
+// maxRaster bounds the bytes of the spikes of all layers at all steps.
+const maxRaster = 8 << 20
+
+// rasterBytes is how many there are for a picture of the model, shown for all steps.
+func rasterBytes(m *model.Model) int64 {
+	var n int64
+	for _, l := range m.SpikingLayers() {
+		n += int64(max(1, m.MaxSteps())) * int64(l.Shape.Len())
+	}
+	return n
+}
+
+func (e *Evidence) count(m *model.Model, rec *spike.Recorder, r *model.Result) {
+	if r.Spikes == nil {
+		e.leaveOut("spikes", "the model has no spiking neurons")
+		return
+	}
+	out := &Spikes{Total: r.Spikes.Total, Rate: r.Spikes.Rate, SynapticOperations: r.Spikes.SynapticOperations, Layers: []Layer{}}
+	for _, l := range rec.Layers {
+		s := l.Raster.Shape
+		layer := Layer{
+			Name: l.Name, Height: s.H, Width: s.W, Channels: s.C, Steps: l.Spikes, Sparsity: l.Sparsity(),
+			SynapticOperations: l.SynapticOperations,
+		}
+		total := uint64(0)
+		for _, n := range l.Spikes {
+			total += n
+		}
+		layer.Rate = float64(total) / float64(max(1, l.NeuronSteps))
+		if l.Raster.Counts != nil {
+			layer.ByChannel = byChannel(l.Raster)
+		}
+		out.Layers = append(out.Layers, layer)
+	}
+	e.Spikes = out
+	if told, all := len(out.Layers), len(m.SpikingLayers()); told < all {
+		e.leaveOut("spikes", fmt.Sprintf("the board tells the spikes of %d of %d layers", told, all))
+	}
+	if n := rasterBytes(m); n > maxRaster {
+		e.leaveOut("raster", fmt.Sprintf("the spikes of all neurons are %d bytes, more than %d", n, maxRaster))
+	}
+}
+
+func byChannel(t spike.Train) [][]uint64 {
+	out := make([][]uint64, t.Steps())
+	for step := range out {
+		out[step] = make([]uint64, t.Shape.C)
+		for i, n := range t.Step(step) {
+			out[step][i%t.Shape.C] += uint64(n)
+		}
+	}
+	return out
+}
