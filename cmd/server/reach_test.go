@@ -116,8 +116,8 @@ var wiringOf = map[string]struct {
 			"prevalence": {"0.125", nil, func(c *commands) (any, any) { return orNil(c.Predict.options().Prevalence), 0.125 }},
 			"human":      {"true", nil, func(c *commands) (any, any) { return c.Predict.options().EachStep, true }},
 			"explain":    {"d", nil, func(c *commands) (any, any) { return c.Predict.evidence(2).Raster && c.Predict.Explain == "d", true }},
-			"positions":  {"225", nil, func(c *commands) (any, any) { return c.Predict.evidence(2).Positions, 225 }},
-			"fill":       {"blur", nil, func(c *commands) (any, any) { return c.Predict.evidence(2).Fill, evidence.FillBlur }},
+			"positions":  {"225", []string{"--explain=d"}, func(c *commands) (any, any) { return c.Predict.evidence(2).Positions, 225 }},
+			"fill":       {"blur", []string{"--explain=d"}, func(c *commands) (any, any) { return c.Predict.evidence(2).Fill, evidence.FillBlur }},
 		},
 	)},
 	"evaluate": {[]string{"."}, modelReaches(func(c *commands) *modelFlag { return &c.Evaluate.modelFlag }).and(

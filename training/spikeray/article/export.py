@@ -14,7 +14,9 @@ from ..keras_files import describe
 from ..keras_files.record import Record, UnsupportedError, bare
 
 
-def export(checkpoint, out, name, version, run=None, summary=None, reduced_decoding=False, population=None, ages=None) -> bytes:
+def export(
+    checkpoint, out, name, version, run=None, summary=None, reduced_decoding=False, population=None, ages=None
+) -> bytes:
     """Writes the model file of a checkpoint; gives back its bytes.
 
     run: the run's run.json, by default the one beside the checkpoint; without one, provenance names the data alone.

@@ -24,8 +24,8 @@ def write(
     """Writes the model file of (records, input shape (H, W, 1)), as `article.export.records_of` gives them.
 
     labels: in the order of the read-out's units; one sigmoid is the probability of the second. positive: one of them,
-    by default the second. scale, offset: the network is fed pixels / scale + offset. population: whom it is made for. ages: from which
-    to which age, in whole years.
+    by default the second. scale, offset: the network is fed pixels / scale + offset. population: whom it is made for.
+    ages: from which to which age, in whole years.
     """
     records, (height, width, channels) = records_and_shape
     if channels != 1:
