@@ -25,7 +25,7 @@ var mutants = []mutant{
 	{"cmd/server: --board-check=0 checks all", "cmd/server/board.go", "\t\to.Check = -1", "\t\to.Check = 0", in("cmd/server TestZeroIsNeverForABoard")},
 	{"cmd/server: --board-timeout dropped from selftest", "cmd/server/selftest.go", `= c.BoardTimeout, c.BoardStartTimeout`, `= 0, c.BoardStartTimeout`, in("cmd/server TestSelftestWaitsNoLongerThanItIsTold")},
 	{"cmd/server: --tiff is --webp", "cmd/server/flags.go", `TIFF: f.TIFF`, `TIFF: f.WebP`, in("cmd/server TestEveryFlagAndVariableOfServeReachesItsField")},
-	{"cmd/server: --prevalence dropped from predict", "cmd/server/predict.go", `o.Prevalence = c.Prevalence`, ``, in("cmd/server TestPredictTellsPointPrevalenceAndGate")},
+	{"cmd/server: --prevalence dropped from predict", "cmd/server/predict.go", `o.Prevalence, o.EachStep = c.Prevalence, c.Human`, `o.EachStep = c.Human`, in("cmd/server TestPredictTellsPointPrevalenceAndGate")},
 	{"cmd/server: --steps dropped from files", "cmd/server/flags.go", `o.Steps = *f.Steps`, ``, in("cmd/server TestEveryFlagAndVariableOfTheOtherCommandsReachesItsField")},
 	{"cmd/server: --prevalence dropped from calibrate", "cmd/server/calibrate.go", `request.Prevalence = *c.Prevalence`, ``, in("cmd/server TestCalibrateHeedsBitsAndPrevalence")},
 	{"cmd/server: --bits dropped from calibrate", "cmd/server/calibrate.go", `options.Bits = *c.Bits`, ``, in("cmd/server TestCalibrateHeedsBitsAndPrevalence")},
