@@ -82,7 +82,7 @@ class Orthanc:
 
     def start(self):
         with open(os.path.join(self.folder, "log"), "ab") as log:
-            self.process = subprocess.Popen(["Orthanc", self.config], stdout=log, stderr=log)
+            self.process = subprocess.Popen(["Orthanc", "--verbose", self.config], stdout=log, stderr=log)
         wait_for(lambda: self.rest("/system"), 60, "Orthanc does not start")
         return self
 
@@ -118,7 +118,7 @@ class Orthanc:
     def again(self):
         """How often an object came that was there already, by Orthanc's log."""
         with open(os.path.join(self.folder, "log"), errors="replace") as log:
-            return sum("Already stored" in line or "already stored" in line for line in log)
+            return sum(line.rstrip().endswith("] Already stored") for line in log)
 
 
 class Node:
