@@ -253,3 +253,39 @@ func TestEightBitsStayWhatTheyAre(t *testing.T) {
 		}
 	}
 }
+
+// TestARescaleBeyondAllNumbersIsNotUsed holds such films against the same film without one.
+func TestARescaleBeyondAllNumbersIsNotUsed(t *testing.T) {
+	want := digest(mustDecode(t, opened(t, nil)).Image)
+	for _, c := range [][2]string{{"1e308", "0"}, {"1e308", "-1e308"}, {"1e300", "1e308"}, {"1e-20", "1"}} {
+		shown := mustDecode(t, opened(t, func(d *dicom.Dataset) {
+			d.SetStrings(dicom.RescaleSlope, c[0])
+			d.SetStrings(dicom.RescaleIntercept, c[1])
+		}))
+		if w := shown.Window; digest(shown.Image) != want || w != between(Full, 0, 255) || !coded(shown.Warnings, "window") {
+			t.Errorf("%v: %+v, %q", c, w, shown.Warnings)
+		}
+	}
+}
+
+// TestFragmentsThatAreJoinedAreCounted cuts the stream of a film in two.
+func TestFragmentsThatAreJoinedAreCounted(t *testing.T) {
+	file, err := dicom.Parse(goldens(t)["jpeg-lossless.dcm"], dicom.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &Film{Syntax: file.Syntax, Dataset: file.Dataset}
+	if err := f.openImage(); err != nil {
+		t.Fatal(err)
+	}
+	whole := f.Memory()
+	pixels := f.Dataset.Get(dicom.PixelData)
+	stream := pixels.Fragments[1]
+	pixels.Fragments = [][]byte{nil, stream[:100], stream[100:]}
+	if err := f.openImage(); err != nil {
+		t.Fatal(err)
+	}
+	if more := f.Memory() - whole; more != int64(len(stream)) {
+		t.Errorf("%d bytes more for two fragments of %d bytes in all", more, len(stream))
+	}
+}
