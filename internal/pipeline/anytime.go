@@ -32,7 +32,7 @@ func (o Options) watch(d *model.Description, to *model.Options) *anytime {
 	}
 	a := &anytime{d: d, results: make([]*model.Result, steps)}
 	to.OnAnswer = func(step int, result *model.Result) error {
-		a.results[step-1] = result // once more if the simulator takes over from a board
+		a.results[step-1] = result
 		return nil
 	}
 	return a
