@@ -109,8 +109,8 @@ func appendHeader(to []byte, tag Tag, length uint32) []byte {
 func EncodeFile(d *Dataset, syntax string) ([]byte, error) {
 	var meta Dataset
 	meta.SetBytes(FileMetaInformationVersion, OB, []byte{0, 1})
-	meta.Set(Element{Tag: MediaStorageSOPClassUID, VR: UI, Value: padUID(d.String(SOPClassUID))})
-	meta.Set(Element{Tag: MediaStorageSOPInstanceUID, VR: UI, Value: padUID(d.String(SOPInstanceUID))})
+	meta.SetStrings(MediaStorageSOPClassUID, d.String(SOPClassUID))
+	meta.SetStrings(MediaStorageSOPInstanceUID, d.String(SOPInstanceUID))
 	meta.SetStrings(TransferSyntaxUID, syntax)
 	meta.SetStrings(ImplementationClassUID, ImplementationUID)
 	meta.SetStrings(ImplementationVersionName, ImplementationName)
@@ -133,12 +133,4 @@ func EncodeFile(d *Dataset, syntax string) ([]byte, error) {
 		return nil, err
 	}
 	return append(to, body...), nil
-}
-
-func padUID(uid string) []byte {
-	value := []byte(uid)
-	if len(value)%2 == 1 {
-		value = append(value, 0)
-	}
-	return value
 }

@@ -63,7 +63,7 @@ func decodeISO2022(value []byte, initial *codedSet, name bool) string {
 				g0, g1 = nil, initial
 			}
 			b.WriteByte(c)
-		case g1 == nil || g1 == utf8Set:
+		case g1 == nil:
 			// What an undeclared byte is, nobody says.
 			b.WriteRune(latin1.rune(c))
 		case g1.two && len(value) >= 2:

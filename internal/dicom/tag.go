@@ -23,6 +23,3 @@ func (t Tag) String() string {
 	}
 	return number
 }
-
-// Keyword is the tag's name in the standard (PS3.6), "" for one that is not in this package's dictionary.
-func (t Tag) Keyword() string { return dictionary[t].keyword }

@@ -25,8 +25,6 @@ const (
 	DXImageForProcessing   = "1.2.840.10008.5.1.4.1.1.1.1.1"
 	SecondaryCaptureImage  = "1.2.840.10008.5.1.4.1.1.7"
 	Comprehensive3DSR      = "1.2.840.10008.5.1.4.1.1.88.34"
-	EnhancedSR             = "1.2.840.10008.5.1.4.1.1.88.22"
-	ComprehensiveSR        = "1.2.840.10008.5.1.4.1.1.88.33"
 	MediaStorageDirectory  = "1.2.840.10008.1.3.10"
 	ApplicationContext     = "1.2.840.10008.3.1.1.1"
 	ImplementationUID      = "2.25.257979422494633516146613415163228126013" // of this implementation, made once at random
@@ -78,8 +76,6 @@ var uidNames = map[string]string{
 	DXImageForPresentation: "Digital X-Ray Image Storage - For Presentation",
 	DXImageForProcessing:   "Digital X-Ray Image Storage - For Processing",
 	SecondaryCaptureImage:  "Secondary Capture Image Storage",
-	EnhancedSR:             "Enhanced SR Storage",
-	ComprehensiveSR:        "Comprehensive SR Storage",
 	Comprehensive3DSR:      "Comprehensive 3D SR Storage",
 	MediaStorageDirectory:  "Media Storage Directory Storage",
 
@@ -105,6 +101,8 @@ var uidNames = map[string]string{
 	"1.2.840.10008.5.1.4.1.1.77.1.2": "VL Microscopic Image Storage",
 	"1.2.840.10008.5.1.4.1.1.77.1.4": "VL Photographic Image Storage",
 	"1.2.840.10008.5.1.4.1.1.88.11":  "Basic Text SR Storage",
+	"1.2.840.10008.5.1.4.1.1.88.22":  "Enhanced SR Storage",
+	"1.2.840.10008.5.1.4.1.1.88.33":  "Comprehensive SR Storage",
 	"1.2.840.10008.5.1.4.1.1.88.59":  "Key Object Selection Document Storage",
 	"1.2.840.10008.5.1.4.1.1.88.67":  "X-Ray Radiation Dose SR Storage",
 	"1.2.840.10008.5.1.4.1.1.104.1":  "Encapsulated PDF Storage",

@@ -74,9 +74,3 @@ var byLetters = func() map[[2]byte]*representation {
 	}
 	return all
 }()
-
-// Known tells whether the standard has this representation.
-func (v VR) Known() bool {
-	_, ok := kinds[v]
-	return ok
-}

@@ -36,7 +36,7 @@ func decodeDICOM(ctx context.Context, _ []byte, h header) (decoded, error) {
 }
 
 var filmErrors = map[error]error{
-	film.ErrDamaged: ErrNotPicture, film.ErrTooLarge: ErrTooLarge, film.ErrUnsupported: ErrUnknownFormat, film.ErrNotRadiograph: ErrNotRadiograph,
+	film.ErrDamaged: ErrNotPicture, film.ErrUnsupported: ErrUnknownFormat, film.ErrNotRadiograph: ErrNotRadiograph,
 }
 
 // filmError says in this package's terms what is wrong with an object.

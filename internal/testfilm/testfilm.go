@@ -19,15 +19,13 @@ func UID(n int) string { return fmt.Sprintf("2.25.1122334455%d", n) }
 
 // Dataset is a CR film of a size, whose pixels and UID are its number's.
 func Dataset(n, width, height int) *dicom.Dataset {
-	d := &dicom.Dataset{}
-	d.SetStrings(dicom.SOPClassUID, dicom.CRImage)
+	d := testmodel.Dataset(testmodel.Picture(width, height, uint64(n)))
 	d.SetStrings(dicom.SOPInstanceUID, UID(n))
 	d.SetStrings(dicom.StudyInstanceUID, fmt.Sprintf("2.25.11223344558%d", n))
 	d.SetStrings(dicom.SeriesInstanceUID, fmt.Sprintf("2.25.11223344559%d", n))
 	d.SetStrings(dicom.StudyDate, "20241231")
 	d.SetStrings(dicom.StudyTime, "235958")
 	d.SetStrings(dicom.AccessionNumber, "ACCESSION77")
-	d.SetStrings(dicom.Modality, "CR")
 	d.SetStrings(dicom.ReferringPhysicianName, "PLANTED^DOCTOR")
 	d.SetStrings(dicom.StudyDescription, "PLANTED DESCRIPTION")
 	d.SetStrings(dicom.PatientName, "Plantagenet^PLANTED")
@@ -43,20 +41,6 @@ func Dataset(n, width, height int) *dicom.Dataset {
 	d.SetStrings(dicom.StudyID, "PLANTED")
 	d.SetInts(dicom.InstanceNumber, 1)
 	d.SetStrings(dicom.PatientOrientation, "L", "F")
-	picture := testmodel.Picture(width, height, uint64(n))
-	d.SetInts(dicom.SamplesPerPixel, 1)
-	d.SetStrings(dicom.PhotometricInterpretation, "MONOCHROME2")
-	d.SetInts(dicom.Rows, height)
-	d.SetInts(dicom.Columns, width)
-	d.SetInts(dicom.BitsAllocated, 8)
-	d.SetInts(dicom.BitsStored, 8)
-	d.SetInts(dicom.HighBit, 7)
-	d.SetInts(dicom.PixelRepresentation, 0)
-	pixels := picture.Pix
-	if len(pixels)%2 == 1 {
-		pixels = append(pixels[:len(pixels):len(pixels)], 0)
-	}
-	d.SetBytes(dicom.PixelData, dicom.OW, pixels)
 	return d
 }
 

@@ -14,6 +14,19 @@ func Film(picture *image.Gray, change func(*dicom.Dataset)) []byte {
 
 // FilmIn is [Film] in another transfer syntax of little endian.
 func FilmIn(syntax string, picture *image.Gray, change func(*dicom.Dataset)) []byte {
+	d := Dataset(picture)
+	if change != nil {
+		change(d)
+	}
+	file, err := dicom.EncodeFile(d, syntax)
+	if err != nil {
+		panic(err)
+	}
+	return file
+}
+
+// Dataset is a picture as the data set of a CR film of 8 bits.
+func Dataset(picture *image.Gray) *dicom.Dataset {
 	d := new(dicom.Dataset)
 	d.SetStrings(dicom.SOPClassUID, dicom.CRImage)
 	d.SetStrings(dicom.SOPInstanceUID, "2.25.3")
@@ -27,12 +40,5 @@ func FilmIn(syntax string, picture *image.Gray, change func(*dicom.Dataset)) []b
 		d.SetInts(tag, n)
 	}
 	d.SetBytes(dicom.PixelData, dicom.OB, picture.Pix)
-	if change != nil {
-		change(d)
-	}
-	file, err := dicom.EncodeFile(d, syntax)
-	if err != nil {
-		panic(err)
-	}
-	return file
+	return d
 }

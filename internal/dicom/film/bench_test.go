@@ -14,7 +14,7 @@ func BenchmarkDecode(b *testing.B) {
 	for i := range width * height {
 		cells = binary.LittleEndian.AppendUint16(cells, uint16(i*7%4096))
 	}
-	file := made(b, dicom.ExplicitLittleEndian, func(d *dicom.Dataset) {
+	file := made(func(d *dicom.Dataset) {
 		for tag, n := range map[dicom.Tag]int{dicom.Rows: height, dicom.Columns: width, dicom.BitsAllocated: 16, dicom.BitsStored: 12, dicom.HighBit: 11} {
 			d.SetInts(tag, n)
 		}

@@ -9,13 +9,11 @@ import (
 	"github.com/spikeray/spikeray/internal/dicom"
 )
 
-// What can be wrong with an object, for errors.Is; the errors are of type [*Error]. They name tags, UIDs of transfer syntaxes and classes, the modality and
-// the numbers of the image module, and never another value of the object.
+// What can be wrong with an object, for errors.Is; the errors are of type [*Error]. They name tags, UIDs of transfer syntaxes
+// and classes, the modality and the numbers of the image module, and never another value of the object.
 var (
 	// ErrDamaged reports an object that is damaged, cut short, contradicts itself or holds no picture.
 	ErrDamaged = errors.New("not a picture")
-	// ErrTooLarge reports an object that takes more memory than is allowed.
-	ErrTooLarge = errors.New("too large")
 	// ErrUnsupported reports pixels in a form that is not read here.
 	ErrUnsupported = errors.New("not supported")
 	// ErrNotRadiograph reports an object that is sound but of another kind.

@@ -10,41 +10,21 @@ import (
 	"testing"
 
 	"github.com/spikeray/spikeray/internal/dicom"
+	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
 // made is a film of 32 x 24 pixels in 8 bits, changed as a test wants it.
-func made(t testing.TB, syntax string, change func(d *dicom.Dataset)) []byte {
-	t.Helper()
-	d := new(dicom.Dataset)
-	d.SetStrings(dicom.SOPClassUID, dicom.CRImage)
-	d.SetStrings(dicom.SOPInstanceUID, "2.25.7")
-	d.SetStrings(dicom.StudyInstanceUID, "2.25.8")
-	d.SetStrings(dicom.SeriesInstanceUID, "2.25.9")
-	d.SetStrings(dicom.Modality, "CR")
-	d.SetStrings(dicom.PhotometricInterpretation, "MONOCHROME2")
-	for tag, n := range map[dicom.Tag]int{
-		dicom.SamplesPerPixel: 1, dicom.Rows: 24, dicom.Columns: 32, dicom.BitsAllocated: 8, dicom.BitsStored: 8, dicom.HighBit: 7, dicom.PixelRepresentation: 0,
-	} {
-		d.SetInts(tag, n)
+func made(change func(d *dicom.Dataset)) []byte {
+	picture := image.NewGray(image.Rect(0, 0, 32, 24))
+	for i := range picture.Pix {
+		picture.Pix[i] = byte(i % 251)
 	}
-	pixels := make([]byte, 24*32)
-	for i := range pixels {
-		pixels[i] = byte(i % 251)
-	}
-	d.SetBytes(dicom.PixelData, dicom.OB, pixels)
-	if change != nil {
-		change(d)
-	}
-	file, err := dicom.EncodeFile(d, syntax)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return file
+	return testmodel.Film(picture, change)
 }
 
 func opened(t testing.TB, change func(d *dicom.Dataset)) *Film {
 	t.Helper()
-	f, err := Open(made(t, dicom.ExplicitLittleEndian, change))
+	f, err := Open(made(change))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +72,7 @@ func TestRefusesByName(t *testing.T) {
 		"more rows":       {whole(dicom.Rows, 60000), ErrDamaged, "take 1920000"},
 		"rows missing":    {func(d *dicom.Dataset) { d.Delete(dicom.Rows) }, ErrDamaged, "(0028,0010) Rows is missing"},
 	} {
-		_, err := Open(made(t, dicom.ExplicitLittleEndian, c.change))
+		_, err := Open(made(c.change))
 		if !errors.Is(err, c.kind) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %v: %s", name, err, c.kind, c.want)
 		}
@@ -251,5 +231,41 @@ func TestEightBitsStayWhatTheyAre(t *testing.T) {
 		if v != byte(i%251) {
 			t.Fatalf("pixel %d is %d", i, v)
 		}
+	}
+}
+
+// TestARescaleBeyondAllNumbersIsNotUsed holds such films against the same film without one.
+func TestARescaleBeyondAllNumbersIsNotUsed(t *testing.T) {
+	want := digest(mustDecode(t, opened(t, nil)).Image)
+	for _, c := range [][2]string{{"1e308", "0"}, {"1e308", "-1e308"}, {"1e300", "1e308"}, {"1e-20", "1"}} {
+		shown := mustDecode(t, opened(t, func(d *dicom.Dataset) {
+			d.SetStrings(dicom.RescaleSlope, c[0])
+			d.SetStrings(dicom.RescaleIntercept, c[1])
+		}))
+		if w := shown.Window; digest(shown.Image) != want || w != between(Full, 0, 255) || !coded(shown.Warnings, "window") {
+			t.Errorf("%v: %+v, %q", c, w, shown.Warnings)
+		}
+	}
+}
+
+// TestFragmentsThatAreJoinedAreCounted cuts the stream of a film in two.
+func TestFragmentsThatAreJoinedAreCounted(t *testing.T) {
+	file, err := dicom.Parse(goldens(t)["jpeg-lossless.dcm"], dicom.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &Film{Syntax: file.Syntax, Dataset: file.Dataset}
+	if err := f.openImage(); err != nil {
+		t.Fatal(err)
+	}
+	whole := f.Memory()
+	pixels := f.Dataset.Get(dicom.PixelData)
+	stream := pixels.Fragments[1]
+	pixels.Fragments = [][]byte{nil, stream[:100], stream[100:]}
+	if err := f.openImage(); err != nil {
+		t.Fatal(err)
+	}
+	if more := f.Memory() - whole; more != int64(len(stream)) {
+		t.Errorf("%d bytes more for two fragments of %d bytes in all", more, len(stream))
 	}
 }

@@ -15,6 +15,7 @@ type frame struct {
 	data    []byte // native pixels in little endian, or a compressed stream
 	decoder *decoder
 	header  codec.Header // of compressed streams
+	joined  int64        // bytes that a stream of several fragments takes once more
 	more    int64        // bytes behind the pixels that do not belong there
 }
 
@@ -48,6 +49,7 @@ func (f *Film) openFrame(e *dicom.Element) (frame, error) {
 	// All fragments are of the one frame, whatever the offset table says.
 	if fr.data = e.Fragments[1]; len(e.Fragments) > 2 {
 		fr.data = bytes.Join(e.Fragments[1:], nil)
+		fr.joined = int64(len(fr.data))
 	}
 	var err error
 	if fr.header, err = fr.decoder.inspect(fr.data, m); err != nil {

@@ -69,6 +69,10 @@ func (t *transformation) readRescale(d *dicom.Dataset) {
 		return
 	}
 	t.slope, t.intercept = slope, intercept
+	if low, high := t.extent(); low == high || math.IsInf(high-low, 0) || math.IsInf(low+high, 0) {
+		t.slope, t.intercept = 1, 0
+		t.warn("window: %v or %v is too large or too small to tell the samples apart; they were not used", dicom.RescaleSlope, dicom.RescaleIntercept)
+	}
 }
 
 // negative tells whether values of the modality may be below 0.

@@ -11,7 +11,7 @@ const (
 func (f *Film) Memory() int64 {
 	m := sampleBytes*f.image.pixels() + tableBytes
 	if f.frame.decoder != nil {
-		m += sampleBytes*f.image.pixels() + f.frame.header.Memory
+		m += sampleBytes*f.image.pixels() + f.frame.header.Memory + f.frame.joined
 	}
 	if f.deflated != nil {
 		m += f.inflatedBytes()
