@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/spikeray/spikeray/internal/dicom/codec/codectest"
 )
 
 // radiograph is a picture the size of a film, smooth but for noise, with a frame of one value like a film's collimation.
@@ -28,7 +30,7 @@ func radiograph(width, height, bits int) []uint16 {
 }
 
 func BenchmarkFilm(b *testing.B) {
-	data := fragments(b, film(b, "RG1_JLSN.dcm"))
+	data := codectest.Frame(b, codectest.Real(b, "chest/RG1_JLSN.dcm"))
 	to := make([]uint16, 1955*1841)
 	b.SetBytes(int64(2 * len(to)))
 	for b.Loop() {
