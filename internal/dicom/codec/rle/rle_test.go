@@ -183,11 +183,5 @@ func BenchmarkDecode(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	to := make([]uint16, h.Samples())
-	b.SetBytes(int64(2 * len(to)))
-	for b.Loop() {
-		if err := Decode(context.Background(), data, h, to); err != nil {
-			b.Fatal(err)
-		}
-	}
+	codectest.Benchmark(b, h.Samples(), func(to []uint16) error { return Decode(context.Background(), data, h, to) })
 }
