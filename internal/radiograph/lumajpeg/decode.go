@@ -6,6 +6,8 @@ import (
 	"image"
 	"sync"
 	"unsafe"
+
+	"github.com/spikeray/spikeray/internal/dct"
 )
 
 // Picture is the grey of a decoded file.
@@ -186,7 +188,7 @@ func (d *decoder) latch(s *scan) error {
 		p.steps = d.tables.quantizers[c.quantizer]
 		p.latched = true
 		for k, step := range p.steps.step {
-			p.targets[k] = target(step)<<8 | target(zigzag[k])
+			p.targets[k] = target(step)<<8 | target(dct.Zigzag[k])
 		}
 		limit := min(brightest+int64(p.steps.step[0]), 2*brightest)
 		p.brightest = limit * limit

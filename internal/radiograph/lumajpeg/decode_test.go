@@ -16,6 +16,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spikeray/spikeray/internal/dct"
 	"github.com/spikeray/spikeray/internal/radiograph/pixels"
 )
 
@@ -122,7 +123,7 @@ func TestReducedIsTheMean(t *testing.T) {
 		b.coefficient[0] = int16(random.IntN(800) - 400)
 		b.last = random.IntN(64)
 		for k := 1; k <= b.last; k++ {
-			b.coefficient[zigzag[k]] = int16(random.IntN(80) - 40)
+			b.coefficient[dct.Zigzag[k]] = int16(random.IntN(80) - 40)
 		}
 		exact := inverse(&b)
 		for _, reduce := range []int{1, 2, 4, 8} {

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/spikeray/spikeray/internal/dct"
 	"golang.org/x/sys/cpu"
 )
 
@@ -76,7 +77,7 @@ func TestAVX2IsGeneric(t *testing.T) {
 		var pattern [64]float64
 		b := &block{last: random.IntN(64)}
 		for k := range b.last + 1 {
-			pattern[zigzag[k]] = random.NormFloat64()
+			pattern[dct.Zigzag[k]] = random.NormFloat64()
 		}
 		gain := math.Exp(-8 * random.Float64())
 		for i, c := range loudest(&pattern).coefficient {
@@ -130,7 +131,7 @@ func BenchmarkTransform(b *testing.B) {
 	random := rand.New(rand.NewPCG(5, 6))
 	blk := block{last: 20}
 	for k := range blk.last + 1 {
-		blk.coefficient[zigzag[k]] = int16(random.IntN(80) - 40)
+		blk.coefficient[dct.Zigzag[k]] = int16(random.IntN(80) - 40)
 	}
 	var dst [64]byte
 	for _, v := range []struct {

@@ -1,5 +1,7 @@
 package lumajpeg
 
+import "github.com/spikeray/spikeray/internal/dct"
+
 // A reduced block is made of the means of its squares of samples, straight from
 // the coefficients. The mean of two neighbours of the 8-sample transform
 //
@@ -46,7 +48,7 @@ func transform4(dst []byte, stride int, b *block) {
 		return
 	}
 	var work [32]int32
-	for x := range columnsUpTo[b.last&63] {
+	for x := range dct.ColumnsUpTo[b.last&63] {
 		c := b.coefficient[x&7:][:57]
 		e0, e1, o0, o1 := inverse4(int32(c[0]), int32(c[8]), int32(c[16]), int32(c[24]), int32(c[40]), int32(c[48]), int32(c[56]))
 		w := work[x&7:][:25]
@@ -69,7 +71,7 @@ func transform2(dst []byte, stride int, b *block) {
 	}
 	c := &b.coefficient
 	var upper, lower [8]int32
-	for x := 0; x < columnsUpTo[b.last&63]; x += 1 + x&1 {
+	for x := 0; x < dct.ColumnsUpTo[b.last&63]; x += 1 + x&1 {
 		mean := int32(c[x&7]) << constBits
 		o := int32(c[8+x&7])*pair1 - int32(c[24+x&7])*pair3 + int32(c[40+x&7])*pair5 - int32(c[56+x&7])*pair7
 		upper[x&7], lower[x&7] = (mean+o+columnRound)>>columnShift, (mean-o+columnRound)>>columnShift

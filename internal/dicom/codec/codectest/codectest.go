@@ -2,7 +2,6 @@
 package codectest
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -11,8 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-
-	"github.com/spikeray/spikeray/internal/dicom"
 )
 
 // Golden is a stream and what other decoders find in it.
@@ -28,20 +25,6 @@ type Golden struct {
 func Goldens(t testing.TB) (list []Golden) {
 	t.Helper()
 	load(t, filepath.Join("testdata", "golden.json"), &list)
-	return list
-}
-
-// Truth is what other decoders find in a real file.
-type Truth struct {
-	Syntax   string
-	Decoders []string
-	Digest   string
-}
-
-// Truths are those of the compressed files of shared/data/dicom, by their names in it. real.py wrote them.
-func Truths(t testing.TB) (list map[string]Truth) {
-	t.Helper()
-	load(t, filepath.Join("..", "codectest", "real.json"), &list)
 	return list
 }
 
@@ -95,61 +78,6 @@ func CheckFrames(t *testing.T, syntaxes []string, decode func(frame []byte, widt
 	if count == 0 {
 		t.Error("no frames")
 	}
-}
-
-// Real reads a file of shared/data/dicom, which lies beside a checkout or beside the folder that it is in, and is never part
-// of it. It skips the test if there is none.
-func Real(t testing.TB, name string) *dicom.Dataset {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; filepath.Dir(dir) != dir; dir = filepath.Dir(dir) {
-		folder := filepath.Join(dir, "shared", "data", "dicom")
-		if _, err := os.Stat(folder); err != nil {
-			continue
-		}
-		data, err := os.ReadFile(filepath.Join(folder, filepath.FromSlash(name)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		f, err := dicom.Parse(data, dicom.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return f.Dataset
-	}
-	t.Skip("no real pictures here: ../shared/data/dicom is absent")
-	return nil
-}
-
-// Frame is the compressed frame of a data set that has one, its fragments joined.
-func Frame(t testing.TB, d *dicom.Dataset) []byte {
-	t.Helper()
-	e := d.Get(dicom.PixelData)
-	if e == nil || len(e.Fragments) < 2 {
-		t.Fatal("no compressed pixel data")
-	}
-	return bytes.Join(e.Fragments[1:], nil)
-}
-
-// Native are the samples of a data set that is not compressed, in little endian.
-func Native(t testing.TB, d *dicom.Dataset) []uint16 {
-	t.Helper()
-	value := d.Get(dicom.PixelData).Value
-	if bits, _ := d.Int(dicom.BitsAllocated); bits == 8 {
-		samples := make([]uint16, len(value))
-		for i, b := range value {
-			samples[i] = uint16(b)
-		}
-		return samples
-	}
-	samples := make([]uint16, len(value)/2)
-	for i := range samples {
-		samples[i] = binary.LittleEndian.Uint16(value[2*i:])
-	}
-	return samples
 }
 
 // Digest is the SHA-256 of samples as 16 bits in little endian, in hexadecimal digits.

@@ -11,6 +11,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/spikeray/spikeray/internal/dicom/codec/codectest"
 )
 
 const filmWidth, filmHeight, filmBits = 1841, 1955, 15
@@ -94,15 +96,7 @@ func benchmark(b *testing.B, data []byte, want []uint16) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	to := make([]uint16, h.Samples())
-	b.SetBytes(int64(2 * len(to)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := Decode(context.Background(), data, to); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(to)), "ns/sample")
+	to := codectest.Benchmark(b, h.Samples(), func(to []uint16) error { return Decode(context.Background(), data, to) })
 	if want != nil && !slices.Equal(to, want) {
 		b.Fatal("samples differ")
 	}

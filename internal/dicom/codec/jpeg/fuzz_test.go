@@ -37,5 +37,5 @@ func try(t *testing.T, data []byte) {
 		codectest.KnownError(t, err)
 		return
 	}
-	codectest.Bounded(t, h, func(to []uint16) error { return Decode(context.Background(), data, to) })
+	codectest.Bounded(t, data, h, func(to []uint16) error { return Decode(context.Background(), data, to) })
 }

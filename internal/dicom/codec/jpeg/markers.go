@@ -3,6 +3,8 @@ package jpeg
 import (
 	"bytes"
 	"encoding/binary"
+
+	"github.com/spikeray/spikeray/internal/dct"
 )
 
 // Markers (T.81, table B.1).
@@ -145,14 +147,6 @@ func linesAfter(data []byte) int {
 	}
 }
 
-// zigzag is where a coefficient lies in its block, by its place in the stream (T.81, figure A.6).
-var zigzag = [64]uint8{
-	0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5,
-	12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6, 7, 14, 21, 28,
-	35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51,
-	58, 59, 52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
-}
-
 // quantisationTables reads a DQT segment (T.81, B.2.4.1).
 func (d *decoder) quantisationTables(body []byte) error {
 	for len(body) > 0 {
@@ -170,7 +164,7 @@ func (d *decoder) quantisationTables(body []byte) error {
 			if v == 0 {
 				return damaged("quantisation table %d has a 0", name)
 			}
-			table[zigzag[k]] = v
+			table[dct.Zigzag[k]] = v
 		}
 		body = body[1+size:]
 	}

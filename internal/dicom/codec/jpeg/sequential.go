@@ -1,5 +1,7 @@
 package jpeg
 
+import "github.com/spikeray/spikeray/internal/dct"
+
 // block is a block of coefficients, dequantised.
 type block struct {
 	coefficient [64]int32
@@ -93,7 +95,7 @@ func (s *scan) block(c *scanned, mean *int32, b *block) bool {
 		if k += run; k > 63 {
 			return false
 		}
-		place := zigzag[k] & 63
+		place := dct.Zigzag[k] & 63
 		b.coefficient[place] = value * int32(c.quantisation[place])
 		b.last = k
 	}

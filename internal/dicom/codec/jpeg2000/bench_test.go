@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"testing"
+
+	"github.com/spikeray/spikeray/internal/dicom/codec/codectest"
 )
 
 // film is a picture of a square of tiles that are all the one of a stream.
@@ -46,14 +48,7 @@ func BenchmarkFilm(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			to := make([]uint16, h.Samples())
-			b.SetBytes(int64(2 * len(to)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := Decode(context.Background(), data, to); err != nil {
-					b.Fatal(err)
-				}
-			}
+			codectest.Benchmark(b, h.Samples(), func(to []uint16) error { return Decode(context.Background(), data, to) })
 		})
 	}
 }

@@ -3,16 +3,15 @@ package jpeg2000
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dicom/codec"
+	"github.com/spikeray/spikeray/internal/dicom/codec/codectest"
 )
 
 // golden is a line of testdata/golden.txt.
@@ -67,14 +66,6 @@ func goldenNamed(t testing.TB, name string) []byte {
 	return nil
 }
 
-func digest(samples []uint16) string {
-	sum := sha256.New()
-	if err := binary.Write(sum, binary.LittleEndian, samples); err != nil {
-		panic(err)
-	}
-	return hex.EncodeToString(sum.Sum(nil))
-}
-
 // decoded decodes a stream that must be sound.
 func decoded(t testing.TB, data []byte) (codec.Header, []uint16) {
 	t.Helper()
@@ -91,6 +82,25 @@ func decoded(t testing.TB, data []byte) (codec.Header, []uint16) {
 
 func TestSamplesAreThoseOfOpenJPEG(t *testing.T) {
 	compare(t, goldens(t))
+}
+
+// TestReal compares real pictures with what other decoders find in them, and their headers with what DICOM says.
+func TestReal(t *testing.T) {
+	syntaxes := []string{dicom.JPEG2000Lossless, dicom.JPEG2000}
+	codectest.CheckReal(t, syntaxes, 2, func(d *dicom.Dataset, frame []byte) []uint16 {
+		h, samples := decoded(t, frame)
+		for tag, v := range map[dicom.Tag]int{
+			dicom.Columns: h.Width, dicom.Rows: h.Height, dicom.SamplesPerPixel: h.Components, dicom.BitsStored: h.Bits,
+		} {
+			if want, _ := d.Int(tag); v != want {
+				t.Errorf("%s is %d, the codestream says %d", tag, want, v)
+			}
+		}
+		if r, _ := d.Int(dicom.PixelRepresentation); h.Signed != (r == 1) {
+			t.Errorf("signed: %t, with a pixel representation of %d", h.Signed, r)
+		}
+		return samples
+	})
 }
 
 // TestFilms compares the streams of a folder that testdata/films.py made.
@@ -114,7 +124,7 @@ func compare(t *testing.T, list []golden) {
 			if h != g.header {
 				t.Errorf("header %+v, want %+v", h, g.header)
 			}
-			if got := digest(samples); got != g.digest {
+			if got := codectest.Digest(samples); got != g.digest {
 				t.Errorf("digest %s, want %s", got, g.digest)
 			}
 		})

@@ -6,6 +6,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/spikeray/spikeray/internal/dicom/codec/codectest"
 )
 
 // radiograph is a picture the size of a film, smooth but for noise, with a frame of one value like a film's collimation.
@@ -28,14 +30,8 @@ func radiograph(width, height, bits int) []uint16 {
 }
 
 func BenchmarkFilm(b *testing.B) {
-	data := fragments(b, film(b, "RG1_JLSN.dcm"))
-	to := make([]uint16, 1955*1841)
-	b.SetBytes(int64(2 * len(to)))
-	for b.Loop() {
-		if err := Decode(context.Background(), data, to); err != nil {
-			b.Fatal(err)
-		}
-	}
+	data := codectest.Frame(b, codectest.Real(b, "chest/RG1_JLSN.dcm"))
+	codectest.Benchmark(b, 1955*1841, func(to []uint16) error { return Decode(context.Background(), data, to) })
 }
 
 func BenchmarkDecode(b *testing.B) {
@@ -46,14 +42,8 @@ func BenchmarkDecode(b *testing.B) {
 			e.width, e.height, e.count = width, height, max(e.count, 1)
 			picture := radiograph(width*e.count, height, e.bits)
 			data := e.encode(picture)
-			to := make([]uint16, len(picture))
-			b.SetBytes(int64(2 * len(picture)))
+			codectest.Benchmark(b, len(picture), func(to []uint16) error { return Decode(context.Background(), data, to) })
 			b.ReportMetric(8*float64(len(data))/float64(len(picture)), "bits/sample")
-			for b.Loop() {
-				if err := Decode(context.Background(), data, to); err != nil {
-					b.Fatal(err)
-				}
-			}
 		})
 	}
 }

@@ -2,15 +2,14 @@ package jpegls
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dicom/codec"
+	"github.com/spikeray/spikeray/internal/dicom/codec/codectest"
 )
 
 // golden is a stream of testdata/golden.py, and what CharLS says of it.
@@ -67,19 +66,22 @@ func decode(data []byte) ([]uint16, error) {
 	return to, Decode(context.Background(), data, to)
 }
 
-func digest(samples []uint16) string {
-	b := make([]byte, 0, 2*len(samples))
-	for _, v := range samples {
-		b = binary.LittleEndian.AppendUint16(b, v)
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
-}
-
 func TestGoldens(t *testing.T) {
 	for _, g := range goldens(t) {
 		g.check(t)
 	}
+}
+
+// TestReal compares a real film with what other decoders find in it, and with the same film that is not compressed.
+func TestReal(t *testing.T) {
+	syntaxes := []string{dicom.JPEGLSLossless, dicom.JPEGLSNearLossless}
+	codectest.CheckReal(t, syntaxes, 1, func(_ *dicom.Dataset, frame []byte) []uint16 {
+		samples, err := decode(frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return samples
+	})
 }
 
 // TestFilms is TestGoldens for the streams that testdata/films.py makes of real films.
@@ -119,7 +121,7 @@ func (g *golden) check(t *testing.T) {
 		t.Errorf("%s: %v", g.Name, err)
 		return
 	}
-	if got := digest(samples); got != g.SHA256 {
+	if codectest.Digest(samples) != g.SHA256 {
 		t.Errorf("%s: other samples than CharLS decodes", g.Name)
 	}
 }
