@@ -31,6 +31,7 @@ type hospital struct {
 	log      *slog.Logger
 
 	running   sync.WaitGroup // what takes films
+	failed    error          // why no more associations are accepted, once nothing is running
 	delivered sync.WaitGroup
 	stopTake  context.CancelFunc
 	stopSend  context.CancelFunc
@@ -131,8 +132,22 @@ func words[T ~string](list []T) []string {
 	return all
 }
 
-// start begins to deliver, and to take films for the server until ctx ends.
-func (h *hospital) start(ctx context.Context, server *api.Server, patience time.Duration) {
+// serve has the server serve, and what takes films and delivers results beside it. Where associations are no longer accepted all
+// of it ends: whoever looks after the process starts it again.
+func (h *hospital) serve(ctx context.Context, server *api.Server, l net.Listener, patience time.Duration) error {
+	if h == nil {
+		return server.Serve(ctx, l)
+	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	h.start(ctx, end, server, patience)
+	err := server.Serve(ctx, l)
+	h.stop()
+	return errors.Join(err, h.failed)
+}
+
+// start begins to deliver, and to take films for the server until ctx ends. It calls end where associations are no longer accepted.
+func (h *hospital) start(ctx context.Context, end func(), server *api.Server, patience time.Duration) {
 	take, stopTake := context.WithCancel(ctx)
 	send, stopSend := context.WithCancel(context.WithoutCancel(ctx))
 	h.stopTake, h.stopSend = stopTake, stopSend
@@ -149,6 +164,8 @@ func (h *hospital) start(ctx context.Context, server *api.Server, patience time.
 		h.running.Go(func() {
 			if err := h.dicom.Serve(context.WithoutCancel(ctx), h.listener); err != nil {
 				h.log.Error("no more DICOM associations are accepted", "error", err)
+				h.failed = fmt.Errorf("--dicom-listen: %w", err)
+				end()
 			}
 		})
 		h.running.Go(func() {

@@ -221,14 +221,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 		"backend", first.Backend(), "kernel", first.Kernel(), "addr", listener.Addr().String(),
 		"workers", c.Workers, "queue", c.Queue,
 		"memory", plan.Bytes, "memory_source", plan.Source, "picture_memory", plan.Pictures, "upload_memory", plan.Uploads, "build", build.Version)
-	if hospital != nil {
-		hospital.start(ctx, server, c.ShutdownTimeout)
-	}
-	err = server.Serve(ctx, listener)
-	if hospital != nil {
-		hospital.stop()
-	}
-	if err != nil {
+	if err := hospital.serve(ctx, server, listener, c.ShutdownTimeout); err != nil {
 		return err
 	}
 	log.Info("stopped")
