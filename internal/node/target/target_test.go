@@ -18,6 +18,7 @@ import (
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dimse"
 	"github.com/spikeray/spikeray/internal/outbox"
+	"github.com/spikeray/spikeray/internal/testcert"
 	"github.com/spikeray/spikeray/internal/testfilm"
 )
 
@@ -293,7 +294,8 @@ func TestOneAssociationTakesSeveralResults(t *testing.T) {
 }
 
 func TestConnectionsAreSecured(t *testing.T) {
-	authority, certificate, key := certificates(t)
+	c := testcert.New(t)
+	authority, certificate, key := c.Cert, c.Cert, c.Key
 	secure, err := ServerTLS(certificate, key, authority)
 	if err != nil {
 		t.Fatal(err)
