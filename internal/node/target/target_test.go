@@ -346,6 +346,11 @@ func TestConnectionsAreSecured(t *testing.T) {
 	if _, err := ServerTLS("", "", authority); err == nil {
 		t.Error("a server without a certificate")
 	}
+	for _, authorities := range []string{"gone", key} {
+		if _, err := ServerTLS(certificate, key, authorities); err == nil {
+			t.Errorf("clients' authorities of %s are taken", authorities)
+		}
+	}
 }
 
 func TestFoldersGetWholeFiles(t *testing.T) {
