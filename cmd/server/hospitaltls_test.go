@@ -2,13 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"path/filepath"
 	"strings"
@@ -18,31 +12,15 @@ import (
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dimse"
 	"github.com/spikeray/spikeray/internal/node/target"
+	"github.com/spikeray/spikeray/internal/testcert"
 	"github.com/spikeray/spikeray/internal/testfilm"
 )
 
 // TestAssociationsAreSecuredBothWays has a film come and its report go over TLS, each side with a certificate.
 func TestAssociationsAreSecuredBothWays(t *testing.T) {
 	dir := t.TempDir()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate := write(t, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), dir, "cert.pem")
-	key := write(t, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: raw}), dir, "key.pem")
+	made := testcert.New(t)
+	certificate, key := made.Cert, made.Key
 	secure, err := target.ServerTLS(certificate, key, certificate)
 	if err != nil {
 		t.Fatal(err)

@@ -59,7 +59,7 @@ func (c outboxListCommand) Run(std *streams) error {
 		if !l.At.IsZero() {
 			age = time.Since(l.At).Round(time.Second).String()
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d bytes\t%s\t%s\n", l.Item, l.State, l.Kind, l.Target, l.Bytes, age, l.Reason)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d bytes\t%s\t%d tries\t%s\n", l.Item, l.State, l.Kind, l.Target, l.Bytes, age, l.Tries, l.Reason)
 	}
 	return w.Flush()
 }

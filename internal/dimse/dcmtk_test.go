@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spikeray/spikeray/internal/dicom"
+	"github.com/spikeray/spikeray/internal/testcert"
 )
 
 // tool finds a program of another implementation, without which a test is skipped.
@@ -344,8 +345,8 @@ func TestStorescpFails(t *testing.T) {
 }
 
 func TestTLSWithDCMTK(t *testing.T) {
-	certificate, pool := certified(t)
-	key, cert := pemFiles(t, certificate)
+	c := testcert.New(t)
+	certificate, pool, key, cert := c.TLS, c.Pool, c.Key, c.Cert
 	peer, dir := storescp(t, "+tls", key, cert, "+cf", cert)
 	peer.TLS = &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{certificate}}
 	if err := Store(context.Background(), peer, file(picture(dicom.SecondaryCaptureImage))); err != nil {

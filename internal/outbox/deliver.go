@@ -197,11 +197,11 @@ func (w *worker) deliver(ctx context.Context, e *entry) {
 		w.d.Log.Error("a target does not take an item; it is kept, see spikeray outbox list",
 			"target", w.target.name, "item", e.key.String(), "kind", e.kind, "reason", refused.Reason)
 		if err := b.fail(e, refused.Reason); err != nil {
-			w.d.Log.Error("an item that failed cannot be put aside", "target", w.target.name, "error", err)
+			w.d.Log.Error("an item that failed is not put aside as it should be", "target", w.target.name, "item", e.key.String(), "error", err)
 		}
 		w.d.Tried(w.target.name, Failed)
 	default:
-		wait, tries := b.later(e, w.d, refused != nil)
+		wait, tries := b.later(e, w.d, err.Error(), refused != nil)
 		w.d.Log.Warn("an item could not be delivered; it is tried again", "target", w.target.name, "item", e.key.String(),
 			"kind", e.kind, "reason", err, "tries", tries, "wait", wait.String())
 		w.d.Tried(w.target.name, Retried)
@@ -234,7 +234,7 @@ func (b *Outbox) delivered(e *entry) error {
 	e.to.tries, e.to.next = 0, time.Time{}
 	err := b.done.add(e.key)
 	b.remove(e)
-	return errors.Join(err, removed(os.Remove(b.path(queueDir, e.key))))
+	return errors.Join(err, removeFiles(b.path(queueDir, e.key)))
 }
 
 // gone lets go of an entry whose file is not there any more.
@@ -242,6 +242,7 @@ func (b *Outbox) gone(e *entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.remove(e)
+	_ = os.Remove(b.path(queueDir, e.key) + note) // an item that was put again meanwhile may have the file itself
 }
 
 // damage puts an entry's file aside.
@@ -252,24 +253,24 @@ func (b *Outbox) damage(e *entry) {
 	_ = b.putAside(queueDir, e.key)
 }
 
-// reason is the ending of the file beside one that failed which says why.
-const reason = ".txt"
-
-// fail keeps an item for a person.
+// fail keeps an item for a person. It does so whether or not the reason can be noted.
 func (b *Outbox) fail(e *entry, why string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e.to.tries, e.to.next = 0, time.Time{} // the target answered
-	path := b.path(failedDir, e.key)
-	err := os.WriteFile(path+reason, []byte(why+"\n"), 0o600)
-	if err := errors.Join(err, os.Rename(b.path(queueDir, e.key), path), syncDir(filepath.Join(b.dir, failedDir))); err != nil {
+	from, path := b.path(queueDir, e.key), b.path(failedDir, e.key)
+	noting := b.tried(e, why)
+	if noting == nil {
+		noting = os.Rename(from+note, path+note)
+	}
+	if err := os.Rename(from, path); err != nil {
 		e.taken = false
 		e.next = time.Now().Add(idle)
-		return err
+		return errors.Join(noting, err)
 	}
 	b.remove(e)
 	b.keep(e)
-	return nil
+	return errors.Join(noting, syncDir(filepath.Join(b.dir, failedDir)))
 }
 
 // keep counts an entry among those that failed.
@@ -282,11 +283,11 @@ func (b *Outbox) keep(e *entry) {
 
 // later has an item tried again, after a wait that grows with its own failures. One that was refused lets others go first, but
 // with every failure in a row the target waits longer too.
-func (b *Outbox) later(e *entry, d Delivery, refused bool) (time.Duration, int) {
+func (b *Outbox) later(e *entry, d Delivery, why string, refused bool) (time.Duration, int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e.taken = false
-	e.tries++
+	_ = b.tried(e, why) // the log has it too
 	e.to.tries++
 	wait, now := d.wait(e.to.tries), time.Now()
 	e.to.next = now.Add(wait)

@@ -1,7 +1,10 @@
 package outbox
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -28,7 +31,8 @@ func TestWhatATargetDoesNotTakeIsKeptAndBlocksNothing(t *testing.T) {
 	until(t, "one failed", func() bool { s := b.State().Targets[0]; return s.Items == 1 && s.Failed == 1 })
 	list, err := List(dir)
 	if err != nil || len(list) != 2 || list[0].State != StateWaiting || list[1].State != StateFailed || list[1].Reason != "the class is not supported" ||
-		list[1].Target != "pacs" || list[1].Kind != "sr" || list[1].Item != keyOf("pacs", "1").String() {
+		list[1].Target != "pacs" || list[1].Kind != "sr" || list[1].Item != keyOf("pacs", "1").String() ||
+		list[0].Reason != "out of resources" || list[0].Tries == 0 || list[1].Tries != 1 {
 		t.Errorf("%v, %+v", err, list)
 	}
 	p.mu.Lock()
@@ -39,6 +43,7 @@ func TestWhatATargetDoesNotTakeIsKeptAndBlocksNothing(t *testing.T) {
 		t.Error(err)
 	}
 	until(t, "what failed is delivered on demand", func() bool { s := b.State(); return len(p.all()) == 5 && s.Targets[0].Failed == 0 && s.Bytes == 0 })
+	until(t, "nothing is left of it", func() bool { return left(t, dir) == 0 })
 	mu.Lock()
 	defer mu.Unlock()
 	if outcomes[Delivered] != 5 || outcomes[Failed] != 1 || outcomes[Retried] == 0 {
@@ -49,6 +54,77 @@ func TestWhatATargetDoesNotTakeIsKeptAndBlocksNothing(t *testing.T) {
 	}
 	if err := Retry(dir, "../queue/x"); err == nil || Drop(dir, "../lock") == nil || Drop(dir, list[1].Item) == nil {
 		t.Error("names are not looked at")
+	}
+}
+
+// left is how many files there are of items.
+func left(t *testing.T, dir string) (n int) {
+	t.Helper()
+	for _, s := range stateDirs {
+		files, err := os.ReadDir(filepath.Join(dir, s.dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += len(files)
+	}
+	return n
+}
+
+func TestTriesAreCountedOverRestarts(t *testing.T) {
+	dir := t.TempDir()
+	d := Delivery{First: time.Millisecond, Longest: time.Millisecond, Senders: map[string]Sender{
+		"pacs": &peer{answer: func(string) error { return errors.New("away") }},
+	}}
+	tries := func() int {
+		list, err := List(dir)
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%v, %+v", err, list)
+		}
+		if n := list[0].Tries; n > 0 && list[0].Reason != "away" {
+			t.Fatalf("%+v", list[0])
+		}
+		return list[0].Tries
+	}
+	before := 0
+	for range 3 {
+		b, err := Open(dir, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		put(t, b, item("pacs", "1"))
+		stop := run(b, d)
+		until(t, "it is tried again", func() bool { return tries() > before+1 })
+		stop()
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+		before = tries()
+	}
+	if err := Drop(dir, keyOf("pacs", "1").String()); err != nil || left(t, dir) != 0 {
+		t.Errorf("%v, %d files are left", err, left(t, dir))
+	}
+	alone := filepath.Join(dir, queueDir, keyOf("pacs", "2").String()+note)
+	if err := os.WriteFile(alone, []byte(`{"tries":9}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open(t, dir, Options{})
+	if n := left(t, dir); n != 0 {
+		t.Errorf("%d files are left of no item", n)
+	}
+}
+
+func TestAnItemFailsEvenIfItsReasonCannotBeNoted(t *testing.T) {
+	dir := t.TempDir()
+	b := open(t, dir, Options{})
+	put(t, b, item("pacs", "1"))
+	if err := os.Mkdir(b.path(queueDir, keyOf("pacs", "1"))+note, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	stop := run(b, Delivery{Senders: map[string]Sender{"pacs": &peer{answer: func(string) error { return &Refusal{Reason: "no", Permanent: true} }}}})
+	defer stop()
+	until(t, "it failed", func() bool { s := b.State().Targets[0]; return s.Failed == 1 && s.Items == 0 })
+	if list, err := List(dir); err != nil || len(list) != 1 || list[0].State != StateFailed || list[0].Reason != "" {
+		t.Errorf("%v, %+v", err, list)
 	}
 }
 

@@ -12,9 +12,8 @@ import (
 // TargetState is what is on its way to one target.
 type TargetState struct {
 	Target string
-	// Items wait and take Bytes; Oldest is when the oldest of them was put, zero for none.
+	// Items wait; Oldest is when the oldest of them was put, zero for none.
 	Items  int
-	Bytes  int64
 	Oldest time.Time
 	// Failed are those that the target does not take.
 	Failed int
@@ -37,9 +36,6 @@ func (b *Outbox) State() State {
 	s := State{Damaged: b.damaged.files, Bytes: b.bytes + b.damaged.bytes, MaxBytes: b.options.MaxBytes}
 	for _, t := range b.targets {
 		one := TargetState{Target: t.name, Items: len(t.queue), Failed: t.failed}
-		for _, e := range t.queue {
-			one.Bytes += e.size
-		}
 		if len(t.queue) > 0 {
 			one.Oldest = t.queue[0].at
 		}

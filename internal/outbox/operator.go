@@ -18,7 +18,9 @@ type Listed struct {
 	Kind   string    `json:"kind,omitempty"`
 	At     time.Time `json:"at,omitzero"`
 	Bytes  int64     `json:"bytes"`
-	Reason string    `json:"reason,omitempty"` // of one that failed
+	// Tries were in vain so far, and Reason is that of the last of them.
+	Tries  int    `json:"tries,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
 // States are those of a Listed.
@@ -84,9 +86,8 @@ func listed(path string) (Listed, error) {
 	} else if !errors.Is(err, errDamaged) {
 		return l, err
 	}
-	if why, err := os.ReadFile(path + reason); err == nil {
-		l.Reason = strings.TrimSpace(string(why))
-	}
+	n := readNote(path)
+	l.Tries, l.Reason = n.Tries, n.Reason
 	return l, nil
 }
 
@@ -99,7 +100,7 @@ func Retry(dir, item string) error {
 	if err := os.Rename(from, filepath.Join(dir, queueDir, item)); err != nil {
 		return fmt.Errorf("there is no item of that name that failed: %w", err)
 	}
-	return errors.Join(removed(os.Remove(from+reason)), syncDir(filepath.Join(dir, queueDir)), syncDir(filepath.Join(dir, failedDir)))
+	return errors.Join(removed(os.Remove(from+note)), syncDir(filepath.Join(dir, queueDir)), syncDir(filepath.Join(dir, failedDir)))
 }
 
 // Drop removes a file, in whatever state it is. What is being sent at that moment may be delivered all the same.
@@ -111,7 +112,7 @@ func Drop(dir, item string) error {
 		path := filepath.Join(dir, s.dir, item)
 		switch err := os.Remove(path); {
 		case err == nil:
-			return errors.Join(removed(os.Remove(path+reason)), syncDir(filepath.Join(dir, s.dir)))
+			return errors.Join(removed(os.Remove(path+note)), syncDir(filepath.Join(dir, s.dir)))
 		case !errors.Is(err, os.ErrNotExist):
 			return err
 		}

@@ -27,7 +27,7 @@ var (
 
 // Options are the limits of an outbox. The zero value of a field stands for the default beside it.
 type Options struct {
-	// MaxBytes and MaxItems bound all files, those that failed too: 1 GiB and 100,000.
+	// MaxBytes and MaxItems bound the files of all items, those that failed too: 1 GiB and 100,000.
 	MaxBytes int64
 	MaxItems int
 	// Remember is how many delivered items are remembered, so that they are not delivered again: 500,000.
@@ -151,6 +151,13 @@ func (b *Outbox) load() error {
 				if err := b.admit(name, key); err != nil {
 					return err
 				}
+			case strings.HasSuffix(f.Name(), note):
+				// A file comes before what is noted beside it. One without its file is of no use.
+				if _, err := os.Lstat(strings.TrimSuffix(path, note)); errors.Is(err, os.ErrNotExist) {
+					if err := removed(os.Remove(path)); err != nil {
+						return err
+					}
+				}
 			}
 		}
 	}
@@ -184,7 +191,7 @@ func byAge(a, c *entry) int {
 func (b *Outbox) admit(dir string, key Key) error {
 	path := b.path(dir, key)
 	if dir == queueDir && b.done.has(key) { // the process ended before it was removed
-		return removed(os.Remove(path))
+		return removeFiles(path)
 	}
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -204,7 +211,7 @@ func (b *Outbox) admit(dir string, key Key) error {
 	if dir == failedDir {
 		if b.waiting[key] != nil { // the process ended while it was put again
 			b.bytes -= e.size
-			return removed(os.Remove(path))
+			return removeFiles(path)
 		}
 		b.failed[key] = e
 		e.to.failed++
@@ -233,7 +240,7 @@ func (b *Outbox) putAside(dir string, key Key) error {
 	if err := os.Rename(b.path(dir, key), b.path(damagedDir, key)); err != nil {
 		return removed(err)
 	}
-	return b.countDamaged()
+	return errors.Join(removed(os.Remove(b.path(dir, key)+note)), b.countDamaged())
 }
 
 // removed is an error other than that a file is not there.

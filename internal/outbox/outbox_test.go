@@ -107,7 +107,7 @@ func TestItemsArriveInTheirOrderAndOnce(t *testing.T) {
 	}
 	s := b.State()
 	if len(s.Targets) != 2 || s.Targets[0].Target != "archive" || s.Targets[0].Items != 20 || s.Targets[1].Items != 20 ||
-		time.Since(s.Targets[0].Oldest) > time.Minute || s.Bytes != s.Targets[0].Bytes+s.Targets[1].Bytes || s.Bytes < 40*int64(len(want[0])) {
+		time.Since(s.Targets[0].Oldest) > time.Minute || s.Bytes < 40*int64(len(want[0])) {
 		t.Errorf("%+v", s)
 	}
 	pacs, archive := &peer{}, &peer{}

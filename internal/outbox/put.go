@@ -133,8 +133,7 @@ func (b *Outbox) write(fresh []written) (err error) {
 func (b *Outbox) revive(key Key) {
 	if e := b.failed[key]; e != nil {
 		b.dropFailed(e)
-		path := b.path(failedDir, key)
-		_ = errors.Join(removed(os.Remove(path)), removed(os.Remove(path+reason))) // what stays is found at the next start
+		_ = removeFiles(b.path(failedDir, key)) // what stays is found at the next start
 	}
 }
 

@@ -75,15 +75,12 @@ func httpClient(secure *tls.Config) *http.Client {
 func TLS(authorities, certificate, key string) (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if authorities != "" {
-		pem, err := os.ReadFile(authorities)
-		if err != nil {
-			return nil, err
-		}
+		var err error
 		if config.RootCAs, err = x509.SystemCertPool(); err != nil {
 			config.RootCAs = x509.NewCertPool()
 		}
-		if !config.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s has no certificate in PEM", authorities)
+		if err = addAuthorities(config.RootCAs, authorities); err != nil {
+			return nil, err
 		}
 	}
 	if (certificate == "") != (key == "") {
@@ -97,6 +94,15 @@ func TLS(authorities, certificate, key string) (*tls.Config, error) {
 		config.Certificates = []tls.Certificate{pair}
 	}
 	return config, nil
+}
+
+// addAuthorities adds the certificates of a file in PEM to a pool.
+func addAuthorities(pool *x509.CertPool, path string) error {
+	pem, err := os.ReadFile(path)
+	if err == nil && !pool.AppendCertsFromPEM(pem) {
+		err = fmt.Errorf("%s has no certificate in PEM", path)
+	}
+	return err
 }
 
 // maxCredentials bounds a file of credentials.
@@ -143,18 +149,10 @@ func ServerTLS(certificate, key, clients string) (*tls.Config, error) {
 	if certificate == "" {
 		return nil, errors.New("a secured server needs a certificate and its key")
 	}
-	config, err := TLS(clients, certificate, key)
-	if err != nil {
-		return nil, err
+	config, err := TLS("", certificate, key)
+	if err != nil || clients == "" {
+		return config, err
 	}
-	config.RootCAs = nil
-	if clients != "" {
-		pem, err := os.ReadFile(clients)
-		if err != nil {
-			return nil, err
-		}
-		config.ClientCAs, config.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
-		config.ClientCAs.AppendCertsFromPEM(pem)
-	}
-	return config, nil
+	config.ClientCAs, config.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
+	return config, addAuthorities(config.ClientCAs, clients)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dimse"
 	"github.com/spikeray/spikeray/internal/outbox"
+	"github.com/spikeray/spikeray/internal/testcert"
 	"github.com/spikeray/spikeray/internal/testfilm"
 )
 
@@ -293,7 +294,8 @@ func TestOneAssociationTakesSeveralResults(t *testing.T) {
 }
 
 func TestConnectionsAreSecured(t *testing.T) {
-	authority, certificate, key := certificates(t)
+	c := testcert.New(t)
+	authority, certificate, key := c.Cert, c.Cert, c.Key
 	secure, err := ServerTLS(certificate, key, authority)
 	if err != nil {
 		t.Fatal(err)
@@ -343,6 +345,11 @@ func TestConnectionsAreSecured(t *testing.T) {
 	}
 	if _, err := ServerTLS("", "", authority); err == nil {
 		t.Error("a server without a certificate")
+	}
+	for _, authorities := range []string{"gone", key} {
+		if _, err := ServerTLS(certificate, key, authorities); err == nil {
+			t.Errorf("clients' authorities of %s are taken", authorities)
+		}
 	}
 }
 
