@@ -103,7 +103,7 @@ func Explain(ctx context.Context, m *model.Model, picture []uint8, opt Options) 
 		}
 	}
 	if m.MaxSteps() > 0 {
-		ask.OnAnswer = func(step int, a *model.Result) error {
+		ask.OnStep = func(step int, a *model.Result) error {
 			e.Anytime = append(e.Anytime, Answer{step, number(a.LogOdds), a.RawProbability, number(a.Probability)})
 			return nil
 		}

@@ -1,12 +1,6 @@
 package pipeline
 
-import (
-	"math"
-	"slices"
-
-	"github.com/spikeray/spikeray/internal/kernel"
-	"github.com/spikeray/spikeray/pkg/model"
-)
+import "github.com/spikeray/spikeray/pkg/model"
 
 // Anytime is the answer after each time step of one run of the network.
 type Anytime struct {
@@ -17,51 +11,41 @@ type Anytime struct {
 	Calibrated bool
 }
 
-// anytime collects what the network says after each step.
+// anytime collects what the model says after each step.
 type anytime struct {
-	d     *model.Description
-	steps int
-	raw   [][]float64
+	d       *model.Description
+	answers []*model.Result
 }
 
 // watch has the network tell its answer after each step, if the options ask for it and the model has steps.
 func (o Options) watch(d *model.Description, to *model.Options) *anytime {
-	most := d.MaxSteps()
-	if !o.EachStep || most == 0 {
+	if !o.EachStep || d.MaxSteps() == 0 {
 		return nil
 	}
-	a := &anytime{d: d, steps: most}
-	if o.Steps > 0 {
-		a.steps = o.Steps
-	}
-	a.raw = make([][]float64, a.steps)
-	to.OnStep = func(step int, raw []float64) error {
-		a.raw[step-1] = raw // once more if the simulator takes over from a board
+	a := &anytime{d: d}
+	to.OnStep = func(_ int, answer *model.Result) error {
+		a.answers = append(a.answers, answer)
 		return nil
 	}
 	return a
 }
 
-// answers are what was collected, nil if it was not asked for or a back end did not tell its steps.
-func (a *anytime) answers() *Anytime {
-	if a == nil || slices.ContainsFunc(a.raw, func(raw []float64) bool { return raw == nil }) {
+// probabilities are those of the answers that were collected, nil if none were asked for.
+func (a *anytime) probabilities() *Anytime {
+	if a == nil {
 		return nil
 	}
 	out := &Anytime{Calibrated: true}
-	for step := range a.raw {
-		decision := a.d.DecisionAt(step + 1)
+	for i := range a.answers {
+		decision := a.d.DecisionAt(i + 1)
 		out.Calibrated = out.Calibrated && decision != nil && decision.Calibration != nil
 	}
-	positive := slices.Index(a.d.Labels, a.d.Positive)
-	for i, raw := range a.raw {
-		p := raw[positive]
-		if out.Calibrated { // then there are two labels
-			p = kernel.Sigmoid(a.d.DecisionAt(i + 1).Calibration.LogOdds(logarithm(p) - logarithm(raw[1-positive])))
+	for _, answer := range a.answers {
+		p := answer.RawProbability
+		if out.Calibrated {
+			p = answer.Probability
 		}
 		out.Probabilities = append(out.Probabilities, p)
 	}
 	return out
 }
-
-// logarithm is finite for a probability that was rounded to 0, too.
-func logarithm(p float64) float64 { return math.Log(max(p, math.SmallestNonzeroFloat64)) }

@@ -1,7 +1,6 @@
 package pipeline_test
 
 import (
-	"math"
 	"testing"
 
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -45,7 +44,7 @@ func TestTheAnswerAfterEachStepIsThatOfAShorterRun(t *testing.T) {
 				if calibrated {
 					want = short.Probability
 				}
-				if !(math.Abs(got-want) <= 1e-12) {
+				if got != want {
 					t.Errorf("%s, step %d of %d: %v, want %v", name, i+1, last, got, want)
 				}
 			}
