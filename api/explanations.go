@@ -158,7 +158,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// writeRaster answers with the spikes of each neuron. Their files are small: see [evidence.Memory].
+// writeRaster answers with the spikes of each neuron. An NPZ file is made whole, since it is small: see [evidence.Memory].
 func writeRaster(w http.ResponseWriter, format string, e *evidence.Evidence) error {
 	if !e.HasRaster() {
 		return refuse(notExplainable, "%v", evidence.ErrNoRaster)

@@ -66,7 +66,10 @@ type Evidence struct {
 	Anytime    []Answer    `json:"anytime"`
 	Pictures   []Picture   `json:"pictures"`
 	LeftOut    []LeftOut   `json:"left_out"`
-	Notice     string      `json:"notice"`
+	// Degraded is a word for why the simulator gave the spikes in a board's place; nil if it did not. The evidence is of a run of its
+	// own: the board may have failed in that one alone, or only in the one that was answered.
+	Degraded *string `json:"degraded"`
+	Notice   string  `json:"notice"`
 
 	raster []spike.LayerRecord
 }
@@ -103,7 +106,7 @@ func Explain(ctx context.Context, m *model.Model, picture []uint8, opt Options) 
 		}
 	}
 	if m.MaxSteps() > 0 {
-		ask.OnAnswer = func(step int, a *model.Result) error {
+		ask.OnStep = func(step int, a *model.Result) error {
 			e.Anytime = append(e.Anytime, Answer{step, number(a.LogOdds), a.RawProbability, number(a.Probability)})
 			return nil
 		}
@@ -113,6 +116,9 @@ func Explain(ctx context.Context, m *model.Model, picture []uint8, opt Options) 
 	result, err := m.Infer(ctx, picture, ask)
 	if err != nil {
 		return nil, err
+	}
+	if a := result.Account; a != nil && a.Degraded != "" {
+		e.Degraded = &a.Degraded
 	}
 	e.activate(m, counts, result)
 	e.count(m, recorder, result)

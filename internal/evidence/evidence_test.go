@@ -11,6 +11,7 @@ import (
 	"github.com/spikeray/spikeray/internal/testcontext"
 	"github.com/spikeray/spikeray/internal/testmodel"
 	"github.com/spikeray/spikeray/models"
+	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
@@ -221,6 +222,42 @@ func (s silent) Run(ctx context.Context, in, out spike.Train, opt spike.RunOptio
 	return s.Runner.Run(ctx, in, out, opt)
 }
 
+// failed is a board that the simulator stands in for.
+type failed struct{ spike.Simulator }
+
+func (failed) Name() string { return "failed" }
+
+func (b failed) Compile(ctx context.Context, n *spike.Network) (spike.Runner, error) {
+	r, err := b.Simulator.Compile(ctx, n)
+	return accounting{r}, err
+}
+
+type accounting struct{ spike.Runner }
+
+func (a accounting) Account(ctx context.Context, in, out spike.Train, opt spike.RunOptions) (spike.Stats, hw.Account, error) {
+	stats, err := a.Run(ctx, in, out, opt)
+	return stats, hw.Account{Backend: "simulator", Degraded: "timeout"}, err
+}
+
+// TestEvidenceSaysWhoseSpikesItIsOf: a board's or, in its place, the simulator's; and which layers no board told.
+func TestEvidenceSaysWhoseSpikesItIsOf(t *testing.T) {
+	for _, c := range []struct {
+		m        *model.Model
+		degraded string
+	}{{testmodel.ForBoard(t, failed{}), "timeout"}, {testmodel.ForBoard(t, elsewhere{}), ""}, {theDefault(t), ""}} {
+		e := explain(t, c.m, picture(c.m, 1), Options{SpikesOnly: true})
+		if got := e.Degraded; (got != nil) != (c.degraded != "") || got != nil && *got != c.degraded {
+			t.Errorf("on %s: degraded is %v, expected %q", c.m.Backend(), got, c.degraded)
+		}
+	}
+	board := testmodel.ForBoard(t, elsewhere{})
+	e := explain(t, board, picture(board, 1), Options{SpikesOnly: true})
+	all := board.SpikingLayers()
+	if reason := e.LeftOut[len(e.LeftOut)-1].Reason; !strings.HasSuffix(reason, " "+all[len(all)-1].Name) || strings.Contains(reason, all[0].Name) {
+		t.Errorf("%q, of %v", reason, all)
+	}
+}
+
 // TestAnExplanationStopsWhereverItsContextEnds.
 func TestAnExplanationStopsWhereverItsContextEnds(t *testing.T) {
 	m := testmodel.Plain(t) // looks once a run
@@ -266,10 +303,10 @@ func TestCostIsCountedBeforehand(t *testing.T) {
 		t.Errorf("on a board: %d runs", got)
 	}
 	e := explain(t, m, picture(m, 1), Options{Raster: true, Positions: 16})
-	if e.RasterBytes() != rasterBytes(m) {
-		t.Errorf("%d bytes of spikes, announced %d", e.RasterBytes(), rasterBytes(m))
+	if e.rasterSize() != rasterBytes(m) {
+		t.Errorf("%d bytes of spikes, announced %d", e.rasterSize(), rasterBytes(m))
 	}
-	held := e.RasterBytes()
+	held := e.rasterSize()
 	for _, p := range e.Pictures {
 		held += int64(len(p.PNG))
 	}

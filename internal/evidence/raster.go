@@ -24,19 +24,19 @@ var ErrNoRaster = errors.New("there is no raster: " +
 	"the model has no spiking neurons, too many of them, or a board that does not tell their spikes")
 
 // HasRaster tells whether [Evidence.WriteNPZ] and [Evidence.WriteCSV] have something to write.
-func (e *Evidence) HasRaster() bool { return e.RasterBytes() > 0 }
+func (e *Evidence) HasRaster() bool { return e.rasterSize() > 0 }
 
 // Bytes is how many bytes the spikes of all neurons and the drawings take.
 func (e *Evidence) Bytes() int64 {
-	n := e.RasterBytes()
+	n := e.rasterSize()
 	for _, p := range e.Pictures {
 		n += int64(len(p.PNG))
 	}
 	return n
 }
 
-// RasterBytes is how many bytes the spikes of all neurons take.
-func (e *Evidence) RasterBytes() int64 {
+// rasterSize is how many bytes the spikes of all neurons take.
+func (e *Evidence) rasterSize() int64 {
 	n := 0
 	for _, l := range e.raster {
 		n += len(l.Raster.Counts)

@@ -2,6 +2,8 @@ package evidence
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
@@ -65,8 +67,14 @@ func (e *Evidence) count(m *model.Model, rec *spike.Recorder, r *model.Result) {
 		out.Layers = append(out.Layers, layer)
 	}
 	e.Spikes = out
-	if told, all := len(out.Layers), len(m.SpikingLayers()); told < all {
-		e.leaveOut("spikes", fmt.Sprintf("the board tells the spikes of %d of %d layers", told, all))
+	var silent []string
+	for _, l := range m.SpikingLayers() {
+		if !slices.ContainsFunc(out.Layers, func(told Layer) bool { return told.Name == l.Name }) {
+			silent = append(silent, l.Name)
+		}
+	}
+	if len(silent) > 0 {
+		e.leaveOut("spikes", "the board does not tell the spikes of "+strings.Join(silent, ", "))
 	}
 	if n := rasterBytes(m); n > maxRaster {
 		e.leaveOut("raster", fmt.Sprintf("the spikes of all neurons are %d bytes, more than %d", n, maxRaster))

@@ -1,10 +1,6 @@
 package pipeline
 
-import (
-	"slices"
-
-	"github.com/spikeray/spikeray/pkg/model"
-)
+import "github.com/spikeray/spikeray/pkg/model"
 
 // Anytime is the answer after each time step of one run of the network.
 type Anytime struct {
@@ -18,40 +14,36 @@ type Anytime struct {
 // anytime collects what the model says after each step.
 type anytime struct {
 	d       *model.Description
-	results []*model.Result
+	answers []*model.Result
 }
 
-// watch has the model tell its answer after each step, if the options ask for it and the model has steps.
+// watch has the network tell its answer after each step, if the options ask for it and the model has steps.
 func (o Options) watch(d *model.Description, to *model.Options) *anytime {
-	steps := d.MaxSteps()
-	if !o.EachStep || steps == 0 {
+	if !o.EachStep || d.MaxSteps() == 0 {
 		return nil
 	}
-	if o.Steps > 0 {
-		steps = o.Steps
-	}
-	a := &anytime{d: d, results: make([]*model.Result, steps)}
-	to.OnAnswer = func(step int, result *model.Result) error {
-		a.results[step-1] = result
+	a := &anytime{d: d}
+	to.OnStep = func(_ int, answer *model.Result) error {
+		a.answers = append(a.answers, answer)
 		return nil
 	}
 	return a
 }
 
-// answers are what was collected, nil if it was not asked for or a back end did not tell its steps.
-func (a *anytime) answers() *Anytime {
-	if a == nil || slices.Contains(a.results, nil) {
+// probabilities are those of the answers that were collected, nil if none were asked for.
+func (a *anytime) probabilities() *Anytime {
+	if a == nil || len(a.answers) == 0 { // a back end may not tell its steps
 		return nil
 	}
 	out := &Anytime{Calibrated: true}
-	for step := range a.results {
-		decision := a.d.DecisionAt(step + 1)
+	for i := range a.answers {
+		decision := a.d.DecisionAt(i + 1)
 		out.Calibrated = out.Calibrated && decision != nil && decision.Calibration != nil
 	}
-	for _, result := range a.results {
-		p := result.RawProbability
+	for _, answer := range a.answers {
+		p := answer.RawProbability
 		if out.Calibrated {
-			p = result.Probability
+			p = answer.Probability
 		}
 		out.Probabilities = append(out.Probabilities, p)
 	}

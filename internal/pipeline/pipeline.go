@@ -190,7 +190,7 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 	}
 	out.Warnings = append(out.Warnings, result.Warnings...)
 	out.Steps = result.Steps
-	out.EachStep = steps.answers()
+	out.EachStep = steps.probabilities()
 	out.Spikes = result.Spikes
 	out.Backend = m.Backend()
 	if a := result.Account; a != nil {

@@ -132,8 +132,8 @@ func TestGradedSpikesAreCountedByTheirNumber(t *testing.T) {
 	for steps, calibrated := range map[int]bool{1: true, 2: true, 3: false, 4: true} {
 		rec := spike.Recorder{Rasters: []string{"spike2"}}
 		var after []float64
-		r, err := m.Infer(t.Context(), picture(m), model.Options{Steps: steps, Recorder: &rec, OnStep: func(_ int, raw []float64) error {
-			after = append(after, raw[1])
+		r, err := m.Infer(t.Context(), picture(m), model.Options{Steps: steps, Recorder: &rec, OnStep: func(_ int, a *model.Result) error {
+			after = append(after, a.RawProbabilities[1])
 			return nil
 		}})
 		if err != nil {

@@ -106,13 +106,10 @@ type Options struct {
 	Steps int
 	// Recorder, if not nil, records every layer's spikes.
 	Recorder *spike.Recorder
-	// OnStep, if not nil, is called after each step, from 1, with the network's probabilities before any calibration. The
-	// callee may keep the slice. An error ends the inference and is returned. Models without steps do not accept it.
-	OnStep func(step int, raw []float64) error
-	// OnAnswer, if not nil, is called after each step, from 1, with the answer that the model has by then: calibrated where
-	// it has a decision for so many steps, and without Steps, Spikes, Account and Warnings. An error ends the inference and is
-	// returned. Like OnStep, it is only for models with steps.
-	OnAnswer func(step int, answer *Result) error
+	// OnStep, if not nil, is called after each step, from 1, with the answer that the model has by then: calibrated where
+	// it has a decision for so many steps, and without Steps, Spikes, Account and Warnings. The callee may keep the answer. An
+	// error ends the inference and is returned. Models without steps do not accept it.
+	OnStep func(step int, answer *Result) error
 	// Counts, if not nil, is set to the spikes that the read-out took. A model without neurons leaves it alone.
 	Counts *spike.Train
 }
@@ -153,10 +150,14 @@ func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Resul
 	if err := m.checkPicture(picture); err != nil {
 		return nil, err
 	}
-	if opt.Steps < 0 || opt.Steps > m.MaxSteps() || (opt.OnStep != nil || opt.OnAnswer != nil) && m.MaxSteps() == 0 {
+	if opt.Steps < 0 || opt.Steps > m.MaxSteps() || opt.OnStep != nil && m.MaxSteps() == 0 {
 		return nil, fmt.Errorf("%w: %d of %d", ErrSteps, opt.Steps, m.MaxSteps())
 	}
-	r, err := m.own.infer(ctx, picture, opt.Steps, observers{opt.Recorder, opt.Counts, m.onStep(opt)})
+	see := observers{recorder: opt.Recorder, counts: opt.Counts}
+	if opt.OnStep != nil {
+		see.onStep = func(step int, logits []float32) error { return opt.OnStep(step, m.result(logits, step)) }
+	}
+	r, err := m.own.infer(ctx, picture, opt.Steps, see)
 	if err != nil {
 		return nil, err
 	}
@@ -172,24 +173,6 @@ func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Resul
 		res.Warnings = append(res.Warnings, fmt.Sprintf("lost: %d spikes, or packets of them, were lost or late on the way to the board and back", r.account.Link.Lost()))
 	}
 	return res, nil
-}
-
-// onStep is what an engine is to call after each step, nil for nothing.
-func (m *Model) onStep(opt Options) func(int, []float32) error {
-	if opt.OnStep == nil && opt.OnAnswer == nil {
-		return nil
-	}
-	return func(step int, logits []float32) error {
-		if opt.OnStep != nil {
-			if err := opt.OnStep(step, softmax(logits)); err != nil {
-				return err
-			}
-		}
-		if opt.OnAnswer != nil {
-			return opt.OnAnswer(step, m.result(logits, step))
-		}
-		return nil
-	}
 }
 
 func (m *Model) checkPicture(picture []uint8) error {

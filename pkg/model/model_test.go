@@ -28,8 +28,8 @@ func TestAnswerAfterEachStep(t *testing.T) {
 	m := decode(t, small(spike.Steps))
 	p := picture(m)
 	var after [][]float64
-	all, err := m.Infer(t.Context(), p, model.Options{OnStep: func(step int, probabilities []float64) error {
-		if after = append(after, probabilities); step != len(after) {
+	all, err := m.Infer(t.Context(), p, model.Options{OnStep: func(step int, a *model.Result) error {
+		if after = append(after, a.RawProbabilities); step != len(after) {
 			t.Errorf("step %d told as number %d", step, len(after))
 		}
 		return nil
@@ -53,7 +53,7 @@ func TestAnswerAfterEachStep(t *testing.T) {
 
 func TestStepsThatAModelDoesNotHave(t *testing.T) {
 	steps, rows := decode(t, small(spike.Steps)), decode(t, small(spike.Rows))
-	told := func(int, []float64) error { return nil }
+	told := func(int, *model.Result) error { return nil }
 	for _, c := range []struct {
 		m   *model.Model
 		opt model.Options
@@ -68,7 +68,7 @@ func TestInferenceStopsAtAStep(t *testing.T) {
 	m := decode(t, small(spike.Steps))
 	ctx, cancel := context.WithCancel(t.Context())
 	last := 0
-	_, err := m.Infer(ctx, picture(m), model.Options{OnStep: func(step int, _ []float64) error {
+	_, err := m.Infer(ctx, picture(m), model.Options{OnStep: func(step int, _ *model.Result) error {
 		if last = step; step == 2 {
 			cancel()
 		}

@@ -60,8 +60,8 @@ func TestFewerStepsAreReadOutOverThemselves(t *testing.T) {
 	picture := picture(m)
 	rec := spike.Recorder{Rasters: []string{"spike2"}}
 	var told [][]float64
-	if _, err := m.Infer(t.Context(), picture, model.Options{Recorder: &rec, OnStep: func(_ int, raw []float64) error {
-		told = append(told, raw)
+	if _, err := m.Infer(t.Context(), picture, model.Options{Recorder: &rec, OnStep: func(_ int, a *model.Result) error {
+		told = append(told, a.RawProbabilities)
 		return nil
 	}}); err != nil {
 		t.Fatal(err)

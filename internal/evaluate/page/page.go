@@ -17,11 +17,11 @@ import (
 	"github.com/spikeray/spikeray/internal/evaluate"
 )
 
-// Worst is how many of the mistakes are listed.
-const Worst = 30
+// worst is how many of the mistakes are listed.
+const worst = 30
 
-// MaxListed bounds the lists of files that were not scored.
-const MaxListed = 500
+// maxListed bounds the lists of files that were not scored.
+const maxListed = 500
 
 // Case is a picture that was scored.
 type Case struct {
@@ -209,10 +209,10 @@ func (v *view) mistakes() {
 	}
 	slices.SortStableFunc(v.Mistakes, func(a, b Case) int { return cmp.Compare(off(b), off(a)) })
 	v.MistakesAll = len(v.Mistakes)
-	v.Mistakes = v.Mistakes[:min(Worst, len(v.Mistakes))]
+	v.Mistakes = v.Mistakes[:min(worst, len(v.Mistakes))]
 }
 
 func listed(files []File) ([]File, int) {
-	n := min(len(files), MaxListed)
+	n := min(len(files), maxListed)
 	return files[:n], len(files) - n
 }

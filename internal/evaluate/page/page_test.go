@@ -165,7 +165,7 @@ func TestTheWorstMistakesComeFirst(t *testing.T) {
 	page := written(t, d)
 	rows := regexp.MustCompile(`<tr class="mistake"><td class="file"><bdi>(\d+)</bdi></td><td>(\w+)</td><td>(\w+)</td><td class="n">([\d.]+)</td>`).FindAllStringSubmatch(page, -1)
 	wrong := d.Report.Confusion[0][1] + d.Report.Confusion[1][0]
-	if len(rows) != min(wrong, Worst) || len(rows) < 5 {
+	if len(rows) != min(wrong, worst) || len(rows) < 5 {
 		t.Fatalf("%d rows for %d mistakes", len(rows), wrong)
 	}
 	last := 1.0
@@ -187,10 +187,10 @@ func TestTheWorstMistakesComeFirst(t *testing.T) {
 	for i := range d.Cases { // the list is not longer than it may be
 		d.Cases[i].Answer = !d.Cases[i].Positive
 	}
-	for range MaxListed {
+	for range maxListed {
 		d.Unread = append(d.Unread, File{"a", "b"})
 	}
-	if page := written(t, d); strings.Count(page, `<tr class="mistake">`) != Worst || !strings.Contains(page, "And 1 more.") {
+	if page := written(t, d); strings.Count(page, `<tr class="mistake">`) != worst || !strings.Contains(page, "And 1 more.") {
 		t.Error("the lists are not bounded")
 	}
 }

@@ -47,8 +47,8 @@ func TestModelAnswersTheSame(t *testing.T) {
 		var steps [2][][]float64
 		var rec [2]spike.Recorder
 		answer := func(i int, m *model.Model) *model.Result {
-			r, err := m.Infer(t.Context(), picture, model.Options{Recorder: &rec[i], OnStep: func(_ int, p []float64) error {
-				steps[i] = append(steps[i], slices.Clone(p))
+			r, err := m.Infer(t.Context(), picture, model.Options{Recorder: &rec[i], OnStep: func(_ int, a *model.Result) error {
+				steps[i] = append(steps[i], a.RawProbabilities)
 				return nil
 			}})
 			if err != nil {
