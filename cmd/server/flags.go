@@ -73,7 +73,7 @@ func (f pictureFlags) read(std *streams, path string) ([]byte, error) {
 
 // gateFlag says what becomes of pictures that a model's gate does not accept.
 type gateFlag struct {
-	Gate pipeline.GateMode `default:"flag" enum:"flag,refuse,off" placeholder:"MODE" help:"What to do with a picture that the model's gate does not accept, such as a photo or a rotated chest: flag (answer with a warning), refuse (do not answer) or off (do not run the gate). The default is ${default}."`
+	Gate pipeline.GateMode `default:"flag" enum:"flag,refuse,off" placeholder:"MODE" help:"What to do with a picture that the model's gate does not accept, such as a photo or a rotated chest: flag (answer with a warning), refuse (do not answer) or off (do not run the gate). The same holds for a DICOM film that says of itself that it is of another view, body part or age. The default is ${default}."`
 }
 
 // check refuses a mode that the model cannot be held to.

@@ -17,15 +17,15 @@ import (
 
 // hospitalFlags say which systems of a hospital films come from, beside HTTP, and which are to have the results.
 type hospitalFlags struct {
-	Send            []string `sep:";" placeholder:"KINDS=URL" help:"System that gets results of films that systems of the hospital send. KINDS are of sr (DICOM structured report), sc (secondary capture), fhir and hl7, separated by commas. URL is dicom://AETITLE@HOST:PORT or dicoms:// (C-STORE), http:// or https://HOST:PORT/PATH (STOW-RS), fhir+http:// or fhir+https://, mllp:// or mllps://, or file:///FOLDER. A name for metrics may stand before KINDS, as in pacs:sr,sc=dicom://PACS@pacs:104. Separate several with semicolons, or repeat the flag."`
-	SendCredentials string   `placeholder:"FILE" help:"File with the credentials for such systems over HTTP, in lines such as HOST:PORT basic USER:PASSWORD and HOST:PORT bearer TOKEN."`
-	SendCA          string   `name:"send-ca" placeholder:"FILE" help:"Certificates in PEM of authorities that such systems' certificates may be from, beside the system's authorities."`
-	SendCert        string   `placeholder:"FILE" help:"Certificate in PEM that is shown to such systems."`
+	Send            []string `sep:";" placeholder:"KINDS=URL" help:"System that gets the results of films that come by C-STORE, STOW-RS or --watch. KINDS are of sr (DICOM structured report), sc (secondary capture), fhir and hl7, separated by commas. URL is dicom://AETITLE@HOST:PORT or dicoms:// (C-STORE), http:// or https://HOST:PORT/PATH (STOW-RS), fhir+http:// or fhir+https://, mllp:// or mllps://, or file:///FOLDER. A name for metrics may stand before KINDS, as in pacs:sr,sc=dicom://PACS@pacs:104. Separate several with semicolons, or repeat the flag."`
+	SendCredentials string   `placeholder:"FILE" help:"File with the credentials for systems of --send over HTTP, in lines such as HOST:PORT basic USER:PASSWORD and HOST:PORT bearer TOKEN."`
+	SendCA          string   `name:"send-ca" placeholder:"FILE" help:"Certificates in PEM of authorities that certificates of systems of --send may be from, beside the authorities that this machine trusts."`
+	SendCert        string   `placeholder:"FILE" help:"Certificate in PEM that is shown to systems of --send."`
 	SendKey         string   `placeholder:"FILE" help:"Its key in PEM."`
 	Outbox          string   `placeholder:"FOLDER" help:"Folder in which results wait until they are delivered; needed for --send. One server may use it. It has patient data."`
 	OutboxLimit     size     `default:"1G" help:"Most bytes in that folder. When it is full, films are not taken."`
 
-	DICOMListen           string        `name:"dicom-listen" placeholder:"HOST:PORT" help:"Address to listen on for DICOM associations, such as :11112. Films come by C-STORE; C-ECHO is answered too. Objects may take half of the memory for uploads."`
+	DICOMListen           string        `name:"dicom-listen" placeholder:"HOST:PORT" help:"Address to listen on for DICOM associations, such as :11112. Films come by C-STORE; C-ECHO is answered too. Objects on their way in get half of the memory for uploads."`
 	DICOMAETitle          string        `name:"dicom-ae-title" default:"SPIKERAY" placeholder:"TITLE" help:"Own application entity title, which callers must call, and which results are sent with. The default is ${default}."`
 	DICOMCaller           []string      `name:"dicom-caller" sep:";" placeholder:"AETITLE[@ADDRESS]" help:"Who may open associations: an application entity title, and optionally an address or a network such as 10.1.0.0/16; an empty title is any. Separate several with semicolons, or repeat the flag. The default is anybody."`
 	DICOMTLSCert          string        `name:"dicom-tls-cert" placeholder:"FILE" help:"Certificate in PEM with which associations are secured. Then only secured ones are accepted."`
@@ -35,7 +35,7 @@ type hospitalFlags struct {
 	DICOMAssociationsEach int           `name:"dicom-associations-each" default:"16" placeholder:"N" help:"Most associations at a time from one address. The default is ${default}."`
 	DICOMIdleTimeout      time.Duration `name:"dicom-idle-timeout" default:"5m" help:"Longest time that an association may stay idle."`
 
-	Watch string `placeholder:"FOLDER" help:"Folder from which films are taken. Files that were taken are moved to its sub-folder done, and those that cannot be to refused, each with a text that says why."`
+	Watch string `placeholder:"FOLDER" help:"Folder from which films are taken. Files that were taken are moved to its sub-folder done. Files that cannot be taken are moved to refused, each with a text that says why."`
 }
 
 var validAETitle = regexp.MustCompile(`^[A-Za-z0-9_. -]{1,16}$`)

@@ -36,6 +36,7 @@ Without a command it serves; see spikeray serve --help. Every flag can also be s
 
   spikeray --addr :8080                            serve on all interfaces
   curl --data-binary @x.jpeg localhost:8080/v1/predictions
+  curl --data-binary @film.dcm localhost:8080/v1/predictions
   spikeray predict --json *.jpeg                   answer without a server
   spikeray evaluate test/                          test/NORMAL and test/PNEUMONIA`
 
@@ -48,7 +49,7 @@ type commands struct {
 
 	Kernel string `placeholder:"TIER" help:"Processor tier to compute on: ${tiers}. The default is the fastest."`
 
-	Serve       serveCommand       `cmd:"" default:"withargs" help:"Answer over HTTP (the default command)."`
+	Serve       serveCommand       `cmd:"" default:"withargs" help:"Answer over HTTP, and in a hospital's network by DICOM (the default command)."`
 	Predict     predictCommand     `cmd:"" help:"Answer picture files, without a server."`
 	Evaluate    evaluateCommand    `cmd:"" help:"Score a model on a folder of pictures whose classes are known."`
 	Calibrate   calibrateCommand   `cmd:"" help:"Calibrate a model on your site's own pictures, whose classes are known."`

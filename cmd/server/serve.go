@@ -41,7 +41,7 @@ type serveCommand struct {
 	MaxRequestBytes size          `default:"64M" help:"Largest request body. At most the memory for uploads (--max-upload-memory)."`
 	MaxConnections  int           `default:"1024" help:"Largest number of open connections; fewer if the process may not open enough file descriptors. When it is reached, a new connection replaces an idle one or is answered with 503."`
 	Memory          size          `placeholder:"SIZE" help:"Memory that the process may use. The default is the limit of its control group (such as a container's), otherwise the machine's memory. It sets the memory for pictures and, unless GOMEMLIMIT is set, Go's memory limit."`
-	MaxUploadMemory size          `placeholder:"SIZE" help:"Memory for all request bodies together. When it is full, further ones are answered with 503. The default is a share of --memory, at most 256M."`
+	MaxUploadMemory size          `placeholder:"SIZE" help:"Memory for all request bodies together; with --dicom-listen, half of it is for DICOM objects. When it is full, further ones are answered with 503. The default is a share of --memory, at most 256M."`
 
 	PredictTimeout  time.Duration `default:"30s" help:"Longest time from the moment a request has been read to its answer, waiting included. Then the work stops and the answer is 503."`
 	ReadTimeout     time.Duration `default:"60s" help:"Longest time for a client to send a request."`
