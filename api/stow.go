@@ -126,7 +126,7 @@ func (o *object) open(s *Server, u *upload, q question, study string) {
 	}
 	if err != nil {
 		u.err = err
-		o.name(u.data, s.config.MaxRequestBytes)
+		o.name(u.data)
 		return
 	}
 	u.header = &header
@@ -144,9 +144,12 @@ func (o *object) open(s *Server, u *upload, q question, study string) {
 	}
 }
 
-// name finds the UIDs of an object that cannot be taken, as far as it can be read.
-func (o *object) name(data []byte, inflated int64) {
-	f, err := dicom.Parse(data, dicom.Limits{Inflated: inflated})
+// maxNaming is how much of a deflated object is inflated to find its UIDs, which are among its first elements.
+const maxNaming = 64 << 10
+
+// name finds the UIDs of an object that cannot be taken. What is behind them may be damaged, and is not read.
+func (o *object) name(data []byte) {
+	f, err := dicom.Parse(data, dicom.Limits{Inflated: maxNaming, Until: dicom.SOPInstanceUID + 1})
 	if err != nil {
 		return
 	}
