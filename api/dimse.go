@@ -1,11 +1,6 @@
 package api
 
-import (
-	"errors"
-
-	"github.com/spikeray/spikeray/internal/dimse"
-	"github.com/spikeray/spikeray/internal/radiograph"
-)
+import "github.com/spikeray/spikeray/internal/dimse"
 
 // StoreStatus is the status of a C-STORE whose object [Server.Take] answered with err, and a comment without patient data (PS3.4,
 // B.2.3 and PS3.7, C).
@@ -17,7 +12,7 @@ func StoreStatus(err error) (dimse.Status, string) {
 	switch {
 	case Temporary(err):
 		return dimse.OutOfResources, "try again later"
-	case errors.Is(err, radiograph.ErrNotRadiograph), k == notARadiograph:
+	case k == notARadiograph:
 		return dimse.NotMatching, "not a radiograph that is taken"
 	case k == gateRefused:
 		return dimse.NotMatching, "not of the kind that the model is for"

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -101,40 +100,24 @@ func (o *outcome) explain(ctx context.Context, q question, picture []uint8) (err
 // explain answers one picture, and with what the network used for the answer. It counts as no prediction: neither in the metrics of
 // answers nor against the model's reference, where a picture that is also predicted would be there twice.
 func (s *Server) explain(w http.ResponseWriter, r *http.Request) error {
-	if !s.predictions.enter() {
-		return errDraining
-	}
-	defer s.predictions.leave()
-
-	if s.origins != nil && s.origins.Check(r) != nil {
-		return refuse(crossSite, "pages of other web sites may not send pictures here, unless --trusted-origin allows the site")
-	}
 	q, err := s.readExplanation(r)
 	if err != nil {
 		return err
 	}
-	x := exchangeOf(r.Context())
-	x.model = q.model.Name()
-
-	uploads, held, err := s.receive(w, r)
+	uploads, held, err := s.receive(w, r, q, s.readUploads)
 	defer held.release()
 	if err != nil {
 		return err
 	}
-	x.pictures = len(uploads)
 	if len(uploads) > 1 {
 		return refuse(malformedRequest, "an explanation is of one picture, and the form has %d", len(uploads))
 	}
 
-	ctx, cancel := context.WithTimeoutCause(r.Context(), s.config.PredictTimeout, errPredictTimeout)
+	ctx, cancel := s.inTime(r.Context())
 	defer cancel()
-	outcomes, err := s.work(ctx, callerOf(r), q, uploads)
+	outcomes, err := s.outcomes(ctx, r, q, uploads)
 	if err != nil {
 		return err
-	}
-	if r.Context().Err() != nil && errors.Is(context.Cause(r.Context()), context.Canceled) {
-		x.gone = true
-		panic(http.ErrAbortHandler) // as for a prediction
 	}
 	o := outcomes[0]
 	if o.err != nil {
@@ -151,7 +134,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) error {
 		return writeRaster(w, q.format, o.evidence)
 	}
 	writeJSON(w, http.StatusOK, explanationDocument{
-		Prediction: newPrediction(pictureID(x.id, 0), uploads[0].part, q.model, o),
+		Prediction: newPrediction(pictureID(exchangeOf(ctx).id, 0), uploads[0].part, q.model, o),
 		Evidence:   o.evidence,
 		Timing:     explanationTiming{milliseconds(o.explained)},
 	})

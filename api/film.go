@@ -23,7 +23,7 @@ func (s *Server) Take(ctx context.Context, remote string, data []byte) error {
 		return errDraining
 	}
 	defer s.predictions.leave()
-	ctx, cancel := context.WithTimeoutCause(ctx, s.config.PredictTimeout, errPredictTimeout)
+	ctx, cancel := s.inTime(ctx)
 	defer cancel()
 	r, err := s.film(ctx, callerAt(remote), rand.Text(), data)
 	if err != nil {

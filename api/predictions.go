@@ -56,14 +56,6 @@ type outcome struct {
 }
 
 func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
-	if !s.predictions.enter() {
-		return errDraining
-	}
-	defer s.predictions.leave()
-
-	if s.origins != nil && s.origins.Check(r) != nil {
-		return refuse(crossSite, "pages of other web sites may not send pictures here, unless --trusted-origin allows the site")
-	}
 	q, err := s.readQuery(r.URL.RawQuery)
 	if err != nil {
 		return err
@@ -74,32 +66,25 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 	if ofFilms(q.report) {
 		q.others = report.ErrNoFilm
 	}
-	x := exchangeOf(r.Context())
-	x.model = q.model.Name()
 	var result node.Result
 	q.draw(&result)
 
-	uploads, held, err := s.receive(w, r)
+	uploads, held, err := s.receive(w, r, q, s.readUploads)
 	defer held.release()
 	if err != nil {
 		return err
 	}
-	x.pictures = len(uploads)
 	if q.report != "" && len(uploads) > 1 {
 		return refuse(malformedRequest, "a report is of one picture, and the form has %d", len(uploads))
 	}
 
-	ctx, cancel := context.WithTimeoutCause(r.Context(), s.config.PredictTimeout, errPredictTimeout)
+	ctx, cancel := s.inTime(r.Context())
 	defer cancel()
-	outcomes, err := s.work(ctx, callerOf(r), q, uploads)
+	outcomes, err := s.outcomes(ctx, r, q, uploads)
 	if err != nil {
 		return err
 	}
-	if r.Context().Err() != nil && errors.Is(context.Cause(r.Context()), context.Canceled) {
-		x.gone = true
-		// One that has only ended its side of the connection would take an empty answer for a good one.
-		panic(http.ErrAbortHandler)
-	}
+	x := exchangeOf(ctx)
 	for _, o := range outcomes {
 		s.count(q.model.Name(), o)
 		s.see(q.model, o)
@@ -128,6 +113,22 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 	}
 	writeJSON(w, http.StatusOK, list)
 	return nil
+}
+
+// inTime is the context of answering what has been read.
+func (s *Server) inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, s.config.PredictTimeout, errPredictTimeout)
+}
+
+// outcomes is work for a request. It does not return to a handler whose client has gone.
+func (s *Server) outcomes(ctx context.Context, r *http.Request, q question, uploads []upload) ([]outcome, error) {
+	outcomes, err := s.work(ctx, callerOf(r), q, uploads)
+	if err == nil && errors.Is(context.Cause(r.Context()), context.Canceled) {
+		exchangeOf(ctx).gone = true
+		// One that has only ended its side of the connection would take an empty answer for a good one.
+		panic(http.ErrAbortHandler)
+	}
+	return outcomes, err
 }
 
 // work puts the pictures through the queue. Its error is that of all of them.

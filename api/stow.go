@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"mime/multipart"
 	"net/http"
@@ -30,13 +29,6 @@ func (s *Server) store(w http.ResponseWriter, r *http.Request) error {
 	if s.config.Delivery == nil {
 		return refuse(notFound, "this server has no system to deliver results to, so it stores nothing; send films to /v1/predictions")
 	}
-	if !s.predictions.enter() {
-		return errDraining
-	}
-	defer s.predictions.leave()
-	if s.origins != nil && s.origins.Check(r) != nil {
-		return refuse(crossSite, "pages of other web sites may not send pictures here, unless --trusted-origin allows the site")
-	}
 	study := chi.URLParam(r, "study")
 	switch {
 	case study != "" && !isUID(study):
@@ -47,29 +39,21 @@ func (s *Server) store(w http.ResponseWriter, r *http.Request) error {
 		return refuse(notAcceptable, "the answer is %s only", dicomweb.JSON)
 	}
 	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}}
-	x := exchangeOf(r.Context())
-	x.model = q.model.Name()
-	uploads, held, err := s.receiveBy(w, r, s.readRelated)
+	uploads, held, err := s.receive(w, r, q, s.readRelated)
 	defer held.release()
 	if err != nil {
 		return err
 	}
-	x.pictures = len(uploads)
-
-	ctx, cancel := context.WithTimeoutCause(r.Context(), s.config.PredictTimeout, errPredictTimeout)
+	ctx, cancel := s.inTime(r.Context())
 	defer cancel()
 	objects := make([]object, len(uploads))
 	for i := range uploads {
 		objects[i].open(s, &uploads[i], q, study)
-		objects[i].result.ID = pictureID(x.id, i)
+		objects[i].result.ID = pictureID(exchangeOf(ctx).id, i)
 	}
-	outcomes, err := s.work(ctx, callerOf(r), q, uploads)
+	outcomes, err := s.outcomes(ctx, r, q, uploads)
 	if err != nil {
 		return err
-	}
-	if r.Context().Err() != nil && errors.Is(context.Cause(r.Context()), context.Canceled) {
-		x.gone = true
-		panic(http.ErrAbortHandler)
 	}
 	for i, o := range outcomes {
 		s.count(q.model.Name(), o)

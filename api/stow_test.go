@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"compress/flate"
 	"context"
 	"encoding/json"
 	"errors"
@@ -236,10 +237,25 @@ func TestObjectsAreNamedWithoutInflatingThem(t *testing.T) {
 	d := testfilm.Dataset(1, 64, 48)
 	d.SetStrings(dicom.Modality, "CT")
 	d.SetBytes(dicom.PixelData, dicom.OB, make([]byte, 32<<20))
-	data, err := dicom.EncodeFile(d, dicom.DeflatedLittleEndian)
+	set, err := d.Encode(dicom.ExplicitLittleEndian)
 	if err != nil {
 		t.Fatal(err)
 	}
+	var meta dicom.Dataset
+	meta.SetStrings(dicom.TransferSyntaxUID, dicom.DeflatedLittleEndian)
+	head, err := meta.Encode(dicom.ExplicitLittleEndian)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := bytes.NewBuffer(append(append(make([]byte, 128), "DICM"...), head...))
+	w, err := flate.NewWriter(file, flate.BestSpeed)
+	if err == nil {
+		_, err = w.Write(set)
+	}
+	if err != nil || w.Close() != nil {
+		t.Fatal(err)
+	}
+	data := file.Bytes()
 	var o object
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)

@@ -40,14 +40,29 @@ func (u upload) options(q question) pipeline.Options {
 	return q.options
 }
 
-// receive reads the request's pictures at the pace that is asked of it. The lease holds the memory they are in, and must
-// be released, whatever the error.
-func (s *Server) receive(w http.ResponseWriter, r *http.Request) ([]upload, *lease, error) {
-	return s.receiveBy(w, r, s.readUploads)
+// pictures makes a handler one for requests that bring pictures: none is taken once the server drains, and none from pages of
+// other sites.
+func (s *Server) pictures(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		if !s.predictions.enter() {
+			return errDraining
+		}
+		defer s.predictions.leave()
+		if s.origins != nil && s.origins.Check(r) != nil {
+			return refuse(crossSite, "pages of other web sites may not send pictures here, unless --trusted-origin allows the site")
+		}
+		return h(w, r)
+	})
 }
 
-// receiveBy is receive for a body of another form, which read reads.
-func (s *Server) receiveBy(w http.ResponseWriter, r *http.Request, read func(http.ResponseWriter, *http.Request, *lease) ([]upload, error)) ([]upload, *lease, error) {
+// reader reads the pictures of a request's body, one or more.
+type reader func(http.ResponseWriter, *http.Request, *lease) ([]upload, error)
+
+// receive reads the pictures that a question is about, at the pace that is asked of the client. The lease holds the memory
+// they are in, and must be released, whatever the error.
+func (s *Server) receive(w http.ResponseWriter, r *http.Request, q question, read reader) ([]upload, *lease, error) {
+	x := exchangeOf(r.Context())
+	x.model = q.model.Name()
 	flow := &inflow{
 		ReadCloser: r.Body,
 		control:    http.NewResponseController(w),
@@ -62,6 +77,7 @@ func (s *Server) receiveBy(w http.ResponseWriter, r *http.Request, read func(htt
 		err = cut
 	}
 	held.received()
+	x.pictures = len(uploads)
 	return uploads, held, err
 }
 
