@@ -3,7 +3,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -115,11 +114,6 @@ class Orthanc:
             f.write(self.get(f"/instances/{instance}/file"))
         return path
 
-    def again(self):
-        """How often an object came that was there already, by Orthanc's log."""
-        with open(os.path.join(self.folder, "log"), errors="replace") as log:
-            return sum("Already stored" in line or "already stored" in line for line in log)
-
 
 class Node:
     """A spikeray with a DICOM listener that sends its results to the targets."""
@@ -150,8 +144,3 @@ class Node:
     def log(self):
         with open(self.server.log, "rb") as f:
             return f.read()
-
-
-def missing(*commands):
-    """The commands that are not installed, of which a row is then skipped."""
-    return [c for c in commands if not shutil.which(c)]
