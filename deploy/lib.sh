@@ -104,3 +104,39 @@ stop() {
   done
 }
 gone() { ! kill -0 "$1" 2>/dev/null; }
+
+# table_line TRIED FIGURE MUST VERDICT: a line of run_rows.
+table_line() { printf '%-52s %-60s %-44s %s\n' "$@"; }
+
+# run_rows SCRATCH FOLDER SHARED SECONDS [ROW…]: runs scripts of deploy/FOLDER, by their names without .py, or all of them but SHARED,
+# which the others import; each for at most SECONDS, with a folder of its own in SCRATCH and with SCRATCH/spikeray as the server.
+# Prints their lines as a table; false when one failed.
+run_rows() {
+  local scratch=$1 folder=$root/deploy/$2 shared=$3 limit=$4 rows row status failed=0 tried figure must verdict
+  shift 4
+  rows=("$@")
+  if ((${#rows[@]} == 0)); then
+    for row in "$folder"/*.py; do
+      row=$(basename "$row" .py)
+      [[ $row == "$shared" ]] || rows+=("$row")
+    done
+  fi
+  table_line tried figure must ''
+  for row in "${rows[@]}"; do
+    [[ -f $folder/$row.py ]] || fail "no such row: $row"
+    status=0
+    mkdir "$scratch/$row"
+    SPIKERAY_BIN=$scratch/spikeray SPIKERAY_SCRATCH=$scratch/$row PYTHONDONTWRITEBYTECODE=1 timeout "$limit" \
+      python3 "$folder/$row.py" >"$scratch/$row.rows" 2>"$scratch/$row.err" || status=$?
+    while IFS=$'\t' read -r tried figure must verdict; do
+      table_line "$tried" "$figure" "$must" "$verdict"
+      [[ $verdict == failed ]] && failed=1
+    done <"$scratch/$row.rows"
+    if ((status != 0)); then
+      failed=1
+      table_line "$row" "the script ended with status $status" "" failed
+      tail -5 "$scratch/$row.err" >&2
+    fi
+  done
+  return "$failed"
+}

@@ -16,30 +16,5 @@ need python3 python3
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 (cd "$root" && CGO_ENABLED=0 go build -o "$scratch/spikeray" ./cmd/server && CGO_ENABLED=0 go build -o "$scratch/pace" ./deploy/load/pace)
-
-rows=("$@")
-if ((${#rows[@]} == 0)); then
-  for script in "$root"/deploy/load/*.py; do
-    name=$(basename "$script" .py)
-    [[ $name == common ]] || rows+=("$name")
-  done
-fi
-
-failed=0
-printf '%-44s %-52s %-40s %s\n' tried figure limit ''
-for row in "${rows[@]}"; do
-  [[ -f $root/deploy/load/$row.py ]] || fail "no such row: $row"
-  status=0
-  SPIKERAY_BIN=$scratch/spikeray PACE=$scratch/pace SPIKERAY_SCRATCH=$scratch timeout 300 python3 "$root/deploy/load/$row.py" \
-    >"$scratch/$row.rows" 2>"$scratch/$row.err" || status=$?
-  while IFS=$'\t' read -r tried figure limit verdict; do
-    printf '%-44s %-52s %-40s %s\n' "$tried" "$figure" "$limit" "$verdict"
-    [[ $verdict == failed ]] && failed=1
-  done <"$scratch/$row.rows"
-  if ((status != 0)); then
-    failed=1
-    printf '%-44s %-52s %-40s %s\n' "$row" "the script ended with status $status" "" failed
-    tail -5 "$scratch/$row.err" >&2
-  fi
-done
-exit "$failed"
+export PACE=$scratch/pace
+run_rows "$scratch" load common 300 "$@"

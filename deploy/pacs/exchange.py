@@ -1,9 +1,8 @@
 """Films by C-STORE and by STOW; results by C-STORE and by STOW, read back with other people's tools."""
 import http.client
 import os
-import subprocess
 
-from peers import PLANTED, SC, SR, Node, Orthanc, films, missing, row, run, wait_for
+from peers import PLANTED, SC, SR, Node, Orthanc, films, row, run, wait_for
 
 PYTHON = os.environ.get("SPIKERAY_DICOM_PYTHON", "python3")
 
@@ -94,7 +93,4 @@ def read(name, path):
         status == 0 and (text == "1" or not name.startswith("SR")))
 
 
-if lacking := missing("Orthanc", "storescu", "dsrdump", "dciodvfy", "dcm2json"):
-    row("exchange", "not installed: " + ", ".join(lacking), "-", "skipped")
-else:
-    main()
+main()

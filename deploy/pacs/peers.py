@@ -3,7 +3,6 @@ import json
 import os
 import random
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -150,8 +149,3 @@ class Node:
     def log(self):
         with open(self.server.log, "rb") as f:
             return f.read()
-
-
-def missing(*commands):
-    """The commands that are not installed, of which a row is then skipped."""
-    return [c for c in commands if not shutil.which(c)]

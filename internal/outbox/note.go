@@ -34,7 +34,11 @@ func (b *Outbox) tried(e *entry, why string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path+note, text, 0o600)
+	whole := path + note // for List, which may read it at any time
+	if err := os.WriteFile(whole+part, text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(whole+part, whole)
 }
 
 // removeFiles removes an item's file and what is noted beside it, if they are there.
