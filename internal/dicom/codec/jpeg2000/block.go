@@ -1,11 +1,6 @@
 package jpeg2000
 
-import (
-	"fmt"
-	"math/bits"
-
-	"github.com/spikeray/spikeray/internal/dicom/codec"
-)
+import "math/bits"
 
 // Styles of code-blocks, table A.19.
 const (
@@ -69,17 +64,14 @@ func (d *blockDecoder) prepare(width, height int, style uint8, orientation int) 
 	d.contexts.reset()
 }
 
-// decode decodes the passes of a code-block whose first bit-plane is planes-1. Next gives the bytes of its codeword
-// segments, chunk by chunk, with how many passes each is of.
+// decode decodes the passes of a code-block, one or more, whose first bit-plane is planes-1. Chunks gives the bytes of its
+// codeword segments, chunk by chunk, with how many passes each is of.
 func (d *blockDecoder) decode(passes, planes int, style uint8, chunks func() (data []byte, passes int)) error {
-	if passes == 0 {
-		return nil
-	}
 	if planes < 1 || passes > 3*planes-2 {
-		return fmt.Errorf("jpeg2000: a code-block has %d coding passes for %d bit-planes: %w", passes, planes, codec.ErrDamaged)
+		return damaged("a code-block has %d coding passes for %d bit-planes", passes, planes)
 	}
 	if planes > maxPlanes {
-		return fmt.Errorf("jpeg2000: code-blocks of %d bit-planes, more than %d: %w", planes, maxPlanes, codec.ErrUnsupported)
+		return unsupported("code-blocks of %d bit-planes, more than %d", planes, maxPlanes)
 	}
 	for pass := 0; pass < passes; {
 		most := segmentPasses(style, pass)
@@ -88,7 +80,7 @@ func (d *blockDecoder) decode(passes, planes int, style uint8, chunks func() (da
 		for end-pass < most && end < passes {
 			data, n := chunks()
 			if !d.segment.add(data) {
-				return fmt.Errorf("jpeg2000: a code-block of more than %d bytes: %w", 4*maxSegmentWords, codec.ErrDamaged)
+				return damaged("a code-block of more than %d bytes", 4*maxSegmentWords)
 			}
 			end += n
 		}
@@ -141,7 +133,7 @@ func (d *blockDecoder) pass(kind int, plane uint, raw bool, style uint8) error {
 		d.cleanup(plane)
 		if style&styleSymbols != 0 {
 			if symbols := d.uniform()<<3 | d.uniform()<<2 | d.uniform()<<1 | d.uniform(); symbols != 0xA {
-				return fmt.Errorf("jpeg2000: a code-block's segmentation symbol is %X, not A: %w", symbols, codec.ErrDamaged)
+				return damaged("a code-block's segmentation symbol is %X, not A", symbols)
 			}
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -306,6 +307,21 @@ func TestMemoryIsAsAnnounced(t *testing.T) {
 		if declared := 2 * int64(h.Samples()); h.Memory > 4*declared+9<<20+3*int64(len(g.data)) {
 			t.Errorf("%s: announced %d bytes for %d of samples", g.name, h.Memory, declared)
 		}
+	}
+}
+
+// TestSamplesAreRounded rounds to the nearest integer, of two to the even one, and limits what no sample can be.
+func TestSamplesAreRounded(t *testing.T) {
+	for v, want := range map[float32]int32{
+		0: 0, .5: 0, 1.5: 2, -.5: 0, -1.5: -2, 2.51: 3, -70000.75: -70001,
+		1e30: 1 << 20, -1e30: -1 << 20, float32(math.Inf(1)): 1 << 20, float32(math.Inf(-1)): -1 << 20,
+	} {
+		if got := nearest(v); got != want {
+			t.Errorf("%g is rounded to %d, want %d", v, got, want)
+		}
+	}
+	if got := nearest(float32(math.NaN())); got != -1<<20 {
+		t.Errorf("what is no number is rounded to %d", got)
 	}
 }
 

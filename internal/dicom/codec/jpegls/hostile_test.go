@@ -61,6 +61,7 @@ func TestSegmentsThatChangeNothing(t *testing.T) {
 		"no end of image":          plain[:end],
 		"half an end of image":     plain[:end+1],
 		"zeros for the end":        append(slices.Clone(plain[:end]), 0, 0, 0, 0),
+		"many zeros for the end":   append(slices.Clone(plain[:end]), make([]byte, 40)...),
 		"padded end of image":      slices.Insert(slices.Clone(plain), end, 0xff),
 		"bytes after the end":      append(slices.Clone(plain), "\x00junk\xff\xd8\xff"...),
 	} {
@@ -136,6 +137,7 @@ func TestRefusals(t *testing.T) {
 		{"a line too many", changed(t, grey, markerSOF, 4, 48), codec.ErrDamaged, "line 47"},
 		{"a line too few", changed(t, grey, markerSOF, 4, 46), codec.ErrDamaged, "left over after line 45"},
 		{"restart markers that never come", spliced(t, grey, markerSOS, 0xff, 0xdd, 0, 4, 0, 9), codec.ErrDamaged, ""},
+		{"other padding than zeros", append(append(slices.Clone(stream(t, "grey12")[:len(stream(t, "grey12"))-2]), make([]byte, 40)...), 1), codec.ErrDamaged, "left over"},
 		{"another restart marker", changed(t, stream(t, "restart"), markerRST0, -1, markerRST0+1), codec.ErrDamaged, "want restart marker ffd0"},
 		{"restart markers that nothing announces", slices.Delete(stream(t, "restart"), 2, 8), codec.ErrDamaged, ""},
 	} {
