@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"net/http"
 	"net/url"
@@ -23,6 +24,7 @@ import (
 	"github.com/spikeray/spikeray/internal/dicomweb"
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/internal/testfilm"
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
@@ -436,5 +438,14 @@ func TestStoredUIDsAreEscaped(t *testing.T) {
 	body, err := json.Marshal(dicomweb.Response([]dicomweb.Instance{{SOPClass: "1.2", SOPInstance: `"}<script>`}}))
 	if err != nil || !json.Valid(body) || bytes.Contains(body, []byte("<script>")) {
 		t.Errorf("%s, %v", body, err)
+	}
+}
+
+func TestDrawingsHaveSquarePixels(t *testing.T) {
+	for aspect, want := range map[float64]image.Point{1: {200, 100}, 2: {200, 200}, 0.5: {400, 100}, 0.1: {1024, 51}} {
+		p := &radiograph.Picture{Image: testmodel.Picture(200, 100, 1), PixelAspect: aspect}
+		if got := drawn(p); got == nil || got.Rect.Size() != want {
+			t.Errorf("aspect %v: %v, want %v", aspect, got.Rect.Size(), want)
+		}
 	}
 }

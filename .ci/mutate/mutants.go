@@ -41,7 +41,7 @@ var mutants = []mutant{
 	{"api: ?bits= dropped", "api/query.go", `q.options.Bits = bits`, `_ = bits`, in("api TestBitsSayWhatSamplesMean")},
 	{"api: the server's own threshold dropped", "api/query.go", `Gate: s.config.Gate, Standard: s.config.Standard}`, `Gate: s.config.Gate}`, in("api TestFewerStepsAnswerByTheirOwnDecisionOrByNone")},
 	{"api: the server's gate dropped", "api/query.go", `Gate: s.config.Gate, Standard: s.config.Standard}`, `Standard: s.config.Standard}`, in("api TestGateRefusesAPicture")},
-	{"api: predictions take an hour", "api/predictions.go", `r.Context(), s.config.PredictTimeout, errPredictTimeout)`, `r.Context(), time.Hour, errPredictTimeout)`, in("api TestAWaitThatIsTooLongAnswers503")},
+	{"api: predictions take an hour", "api/predictions.go", `ctx, s.config.PredictTimeout, errPredictTimeout)`, `ctx, time.Hour, errPredictTimeout)`, in("api TestAWaitThatIsTooLongAnswers503")},
 	{"api: any number of pictures", "api/upload.go", `if len(uploads) == s.config.MaxImages {`, `if len(uploads) < 0 {`, in("api TestBodiesThatAreNotOnePicture")},
 	{"api: no least rate of uploads", "api/upload.go", `int(s.config.MinUploadRate * int64(uploadWindow/time.Second))`, `0`, in("api TestATrickleIsCutOff")},
 	{"api: uploads may take for ever", "api/upload.go", `end:        time.Now().Add(s.config.ReadTimeout),`, `end:        time.Now().Add(time.Hour),`, in("api TestNothingOfARefusedBodyIsARequest")},
