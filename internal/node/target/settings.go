@@ -61,6 +61,7 @@ func (t Target) Sender(s Settings) outbox.Sender {
 // httpClient is one that goes nowhere else than it is told: what it sends is a patient's.
 func httpClient(secure *tls.Config) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.Proxy = nil // not even by way of one that the environment names
 	transport.TLSClientConfig = secure.Clone()
 	transport.ForceAttemptHTTP2 = true
 	transport.ResponseHeaderTimeout = time.Minute

@@ -394,3 +394,10 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestNoProxyOfTheEnvironmentGetsResults(t *testing.T) {
+	client := httpClient(&tls.Config{})
+	if transport := client.Transport.(*http.Transport); transport.Proxy != nil {
+		t.Error("requests may go by a proxy")
+	}
+}
