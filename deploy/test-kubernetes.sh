@@ -184,7 +184,8 @@ pod=$scratch/pod.yaml
 build_image localhost/spikeray-pod:test-$$
 port=$(free_port)
 render --set image.repository=localhost/spikeray-pod --set image.tag=test-$$ --set image.pullPolicy=Never \
-  --set replicas=1 --show-only templates/pods.yaml | sed "s/\"0.0.0.0:8080\"/\"127.0.0.1:$port\"/; s/containerPort: 8080/containerPort: $port/" >"$pod"
+  --set replicas=1 --show-only templates/pods.yaml |
+  sed "s/\"0.0.0.0:8080\"/\"127.0.0.1:$port\"/; /^ *ports:/d; /containerPort: /d; s/port: http,/port: $port,/" >"$pod" # it shares the host's network
 podman kube play --network host "$pod" >"$scratch/out" 2>&1 || fail "$(cat "$scratch/out")"
 ready() { curl --silent --fail --max-time 5 "http://127.0.0.1:$port/readyz"; }
 until_true 60 ready || fail "not ready: $(podman ps --all 2>&1) $(podman pod logs spikeray-pod 2>&1 | tail)"
