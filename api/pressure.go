@@ -87,24 +87,3 @@ func (p *pressure) arrives(cost, service time.Duration, workers int, crowded boo
 	}
 	return p.overload, steeply
 }
-
-// average is the mean of the last samples of something. It is safe for concurrent use.
-type average struct {
-	mu   sync.Mutex
-	mean time.Duration
-}
-
-func (a *average) learn(took time.Duration) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.mean == 0 {
-		a.mean = took
-	}
-	a.mean += (took - a.mean) / samples
-}
-
-func (a *average) value() time.Duration {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.mean
-}
