@@ -144,8 +144,11 @@ func (r *Repository) good(ctx context.Context, first *shelf) error {
 	if s.shadow != nil {
 		return nil
 	}
-	_, err := r.have(ctx, s, ref.Version, 0)
-	return fmt.Errorf("the shadow: %w", cmp.Or(err, s.wrong, ErrNotFound))
+	err := s.wrong
+	if ref.Version != "" {
+		_, err = r.have(ctx, s, ref.Version, 0)
+	}
+	return fmt.Errorf("the shadow: %w", cmp.Or(err, fmt.Errorf("model %s is %w", ref.Name, ErrNotFound)))
 }
 
 // Hook has the repository tell of changes from now on, and of what there is now.

@@ -332,10 +332,10 @@ func TestWhatAServerMustHaveIsThereOrItDoesNotStart(t *testing.T) {
 		want   string
 	}{
 		"default is nowhere":       {func(o *Options) { o.Default = "none" }, "the default model none is not in the model repository"},
-		"default is broken":        {func(o *Options) { o.Default = "broken" }, "the default model: model broken 1.0.0: file: "},
+		"default is broken":        {func(o *Options) { o.Default = "broken" }, "the default model: model broken 1.0.0: model file: "},
 		"default is not as pinned": {func(o *Options) { o.Default = "pinned" }, "the default model: model pinned 1.2.0: not in the model repository"},
 		"shadow is nowhere":        {func(o *Options) { o.Shadow = Reference{"none", "1.0.0"} }, "the shadow: model none 1.0.0: not in the model repository"},
-		"shadow is broken":         {func(o *Options) { o.Shadow = Reference{"broken", ""} }, "the shadow: model broken 1.0.0: file: "},
+		"shadow is broken":         {func(o *Options) { o.Shadow = Reference{"broken", ""} }, "the shadow: model broken 1.0.0: model file: "},
 		"folder is nowhere":        {func(o *Options) { o.Dir = filepath.Join(o.Dir, "none") }, "no such file"},
 		"a file's name is taken": {func(o *Options) {
 			o.Base = pipeline.NewCatalogue(&pipeline.Entry{Model: testmodel.Gated(t)}, &pipeline.Entry{Model: testmodel.Rows(t)})

@@ -103,7 +103,7 @@ func (r *Repository) arrange(ctx context.Context, s *shelf, least time.Duration)
 		return l != s.serving && l != s.shadow && !slices.Contains(s.more, l)
 	})
 	maps.DeleteFunc(s.failed, func(version string, _ failure) bool { return s.list.versions[version] == (stamp{}) })
-	if was != nil && s.serving != nil && was.version() != s.serving.version() {
+	if r.now.Load() != nil && was != nil && s.serving != nil && was.version() != s.serving.version() {
 		s.previous = was.version()
 	}
 }
