@@ -137,7 +137,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 	var tasks []Task
 	var places []int // the upload of each task
 	read := time.Now()
-	inference := s.inference[q.model.Name()]
+	inference := &q.model.Took
 	for i, u := range uploads {
 		o := &outcomes[i]
 		if u.err != nil {
@@ -167,7 +167,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 			if err != nil {
 				return err
 			}
-			inference.learn(o.prediction.Timing.Prepare + o.prediction.Timing.Infer)
+			inference.Learn(o.prediction.Timing.Prepare + o.prediction.Timing.Infer)
 			if q.explain != nil {
 				err = o.explain(ctx, q, picture)
 			}
@@ -175,13 +175,13 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 		}
 		task := Task{
 			Run:    run,
-			Work:   time.Duration(header.Work) + inference.value(),
+			Work:   time.Duration(header.Work) + inference.Value(),
 			Size:   time.Duration(header.Work),
 			Memory: header.Memory + memory.Task,
 			caller: who,
 		}
 		if q.explain != nil {
-			q.explaining(&task, inference.value())
+			q.explaining(&task, inference.Value())
 		}
 		tasks = append(tasks, task)
 	}

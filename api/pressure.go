@@ -1,9 +1,6 @@
 package api
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 // estimate learns how long tasks take from those that have ended.
 type estimate struct {

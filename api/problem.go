@@ -133,6 +133,8 @@ func problemOf(err error) (kind, string) {
 		return gateRefused, err.Error()
 	case errors.Is(err, model.ErrSteps), errors.Is(err, pipeline.ErrOptions):
 		return invalidParameter, err.Error()
+	case errors.Is(err, pipeline.ErrUnknownVersion):
+		return unknownModel, "that version of the model is not loaded; /v1/models lists the versions"
 	case errors.Is(err, pipeline.ErrUnknownModel):
 		return unknownModel, "no model has that name; /v1/models lists the models"
 	case errors.Is(err, report.ErrNoFilm), errors.Is(err, report.ErrFilm):

@@ -53,4 +53,3 @@ func (e *Entry) Calibrated(c *site.Calibration) (*Entry, error) {
 
 // Name is the model's name, as its description has it.
 func (e *Entry) Name() string { return e.Description().Name }
-

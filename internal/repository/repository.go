@@ -62,7 +62,7 @@ type Hooks struct {
 	// Shadowed is called with the model that answers along from now on, nil for none.
 	Shadowed func(*pipeline.Entry)
 	// Tried is called after each try to load a version; failed is "" where it was loaded.
-	Tried func(name string, failed Kind, took time.Duration)
+	Tried func(failed Kind)
 	// Unread is called when the folder could not be listed.
 	Unread func()
 }

@@ -196,7 +196,7 @@ func TestABadFileLeavesTheOldOneServing(t *testing.T) {
 			putModel(t, dir, "tiny-gated", "1.0.0", 0.1)
 			r, out := open(t, dir, nil)
 			var tried []Kind
-			r.Hook(Hooks{Tried: func(_ string, failed Kind, _ time.Duration) { tried = append(tried, failed) }})
+			r.Hook(Hooks{Tried: func(failed Kind) { tried = append(tried, failed) }})
 			before := r.Catalogue()
 			put(t, dir, "tiny-gated", "2.0.0", modelFile, file)
 			refresh(t, r)

@@ -201,7 +201,7 @@ func (r *Repository) tryLoad(ctx context.Context, s *shelf, version string, now 
 		return nil, errUnsettled
 	case errors.As(err, &failed):
 		s.failed[version] = failure{now, failed, time.Now()}
-		r.tried(s.name, failed.Kind, took)
+		r.tried(failed.Kind)
 		r.opt.Log.Error("a model was not loaded", "model", s.name, "version", version, "kind", failed.Kind, "error", failed.Err)
 		return nil, failed
 	}
@@ -212,14 +212,14 @@ func (r *Repository) tryLoad(ctx context.Context, s *shelf, version string, now 
 	}
 	delete(s.failed, version)
 	s.loaded[version] = l
-	r.tried(s.name, "", took)
+	r.tried("")
 	r.opt.Log.Info("model loaded", "model", s.name, "version", version, "digest", l.entry.Digest(), "checked", l.checked, "seconds", took.Seconds())
 	return l, nil
 }
 
-func (r *Repository) tried(name string, kind Kind, took time.Duration) {
+func (r *Repository) tried(kind Kind) {
 	if r.hooks.Tried != nil {
-		r.hooks.Tried(name, kind, took)
+		r.hooks.Tried(kind)
 	}
 }
 
