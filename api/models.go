@@ -74,12 +74,14 @@ func summary(c *pipeline.Catalogue, e *pipeline.Entry) modelSummary {
 
 func (s *Server) listModels(w http.ResponseWriter, _ *http.Request) error {
 	var list struct {
-		Models []modelSummary `json:"models"`
+		Models     []modelSummary    `json:"models"`
+		Repository []versionDocument `json:"repository,omitempty"`
 	}
 	c := s.config.Models.Catalogue()
 	for _, e := range c.All() {
 		list.Models = append(list.Models, summary(c, e))
 	}
+	list.Repository = s.versions("")
 	writeJSON(w, http.StatusOK, list)
 	return nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
+	"github.com/spikeray/spikeray/internal/repository"
 	"github.com/spikeray/spikeray/internal/telemetry"
 	"github.com/spikeray/spikeray/internal/wire"
 )
@@ -31,9 +32,13 @@ var document []byte
 // Config configures a [Server]. Models, Metrics and Log are required. The zero
 // value of any other field stands for the default named beside it.
 type Config struct {
-	Models  Models
-	Metrics *telemetry.Metrics
-	Log     *slog.Logger
+	Models Models
+	// Repository tells of the models' versions; nil where there is none. Models is then the same.
+	Repository *repository.Repository
+	// ModelControl allows requests to load and unload models of the Repository.
+	ModelControl bool
+	Metrics      *telemetry.Metrics
+	Log          *slog.Logger
 
 	// Queue limits the pictures that are processed or wait. The default has as many
 	// workers as GOMAXPROCS, and 64 places. Its Memory, if set, also limits a single picture.
@@ -186,6 +191,9 @@ func (s *Server) routes() *chi.Mux {
 	r.Get("/v1/models", s.handle(s.listModels))
 	r.Get("/v1/models/{name}", s.handle(s.showModel))
 	r.Get("/v1/models/{name}/drift", s.handle(s.showDrift))
+	r.Post("/v1/models/{name}/load", s.control(s.loadModel))
+	r.Post("/v1/models/{name}/unload", s.control(s.unloadModel))
+	r.Post("/v1/models/{name}/rollback", s.control(s.rollBackModel))
 	r.Get("/healthz", s.live)
 	r.Get("/readyz", s.ready)
 	r.Method(http.MethodGet, "/metrics", s.config.Metrics.Handler())

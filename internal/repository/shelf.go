@@ -230,14 +230,14 @@ func versionOf(l *loaded) string {
 	return l.version()
 }
 
-// before is the version to roll back to, "" for none: the one that served before, else the next older one.
+// before is the version to roll back to, "" for none: the one that served before if it is still there, else the next older one.
 func (s *shelf) before() string {
-	if s.previous != "" {
-		return s.previous
-	}
 	versions := slices.Collect(maps.Keys(s.list.versions))
 	if s.base != nil {
 		versions = append(versions, s.base.version())
+	}
+	if slices.Contains(versions, s.previous) {
+		return s.previous
 	}
 	older := ""
 	for _, version := range versions {
