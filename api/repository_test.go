@@ -95,7 +95,6 @@ func (s *service) provokeModelControl(see func(method, path string, a answer)) {
 	changed("tiny-gated", "rollback", "")
 	changed("tiny-gated", "load", "?version=2.0.0")
 	changed("tiny-gated", "load", "?version=3.0.0")
-	changed("tiny-gated", "unload", "")
 	changed("tiny-rows", "unload", "") // the default
 	putFile(s.t, dir, "tiny-plain", "0.0.9", testmodel.File("tiny-plain", nil))
 	changed("tiny-plain", "load", "?version=0.0.9")
@@ -103,6 +102,7 @@ func (s *service) provokeModelControl(see func(method, path string, a answer)) {
 	changed("tiny-gated", "load", "?version=1.0.0")
 	putFile(s.t, dir, "tiny-gated", "2.0.0", []byte("no model any more"))
 	changed("tiny-gated", "rollback", "")
+	changed("tiny-gated", "unload", "")
 }
 
 func TestTheModelsListTellsOfTheRepository(t *testing.T) {

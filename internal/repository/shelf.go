@@ -236,7 +236,7 @@ func (s *shelf) before() string {
 	if s.base != nil {
 		versions = append(versions, s.base.version())
 	}
-	if slices.Contains(versions, s.previous) {
+	if s.previous != s.serving.version() && slices.Contains(versions, s.previous) {
 		return s.previous
 	}
 	older := ""
