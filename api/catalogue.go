@@ -33,6 +33,9 @@ func (s *Server) Announce(c *pipeline.Catalogue) {
 			metrics.Gate(d.Name, d.Gate.Reasons()...)
 		}
 	}
+	if s.shadow != nil {
+		s.shadow.compare(shadowPair{s.shadow.pair.Load().shadow, c.Default()})
+	}
 	if s.config.Board != nil {
 		metrics.Degradable(c.Default().Name(), board.Words(board.Kinds)...)
 	}

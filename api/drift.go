@@ -22,9 +22,12 @@ func (s *Server) showDrift(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// see puts an answered picture into its model's window. Answers after fewer steps are of another distribution and are left
-// out.
+// see puts an answered picture into its model's window, and has a shadow answer it later. Answers after fewer steps are of another
+// distribution and are left out of the window.
 func (s *Server) see(m *pipeline.Entry, o outcome) {
+	if o.err == nil {
+		o.along.offer(o.prediction)
+	}
 	window, p := m.Window(), o.prediction
 	if window == nil || o.err != nil || m.MaxSteps() > 0 && p.Steps != m.MaxSteps() {
 		return

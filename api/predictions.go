@@ -53,6 +53,8 @@ type outcome struct {
 
 	evidence  *evidence.Evidence // nil unless it was asked for
 	explained time.Duration      // how long making it took
+
+	along *comparison // nil where no shadow answers along
 }
 
 func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
@@ -159,6 +161,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 			defer func() { o.total = time.Since(read) }()
 			var err error
 			options := u.options(q)
+			o.along = s.shadow.sample(ctx, q, u.data, &options)
 			var picture []uint8
 			if q.explain != nil {
 				options.Prepared = func(pixels []uint8) { picture = slices.Clone(pixels) }

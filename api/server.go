@@ -37,6 +37,10 @@ type Config struct {
 	Repository *repository.Repository
 	// ModelControl allows requests to load and unload models of the Repository.
 	ModelControl bool
+	// ShadowShare is the share of the default model's pictures, 0 to 1, that the model of [Server.Accompany] answers along; 0 for no such
+	// model. ShadowMemory limits the bytes of pictures that wait for it; 0 is no limit.
+	ShadowShare  float64
+	ShadowMemory int64
 	Metrics      *telemetry.Metrics
 	Log          *slog.Logger
 
@@ -131,6 +135,7 @@ type Server struct {
 	handler     http.Handler
 	announced   map[string]bool // models with metrics, under announcing
 	announcing  sync.Mutex
+	shadow      *shadow // nil for none
 	draining    atomic.Bool
 	predictions door
 }
@@ -168,6 +173,7 @@ func New(config Config) (*Server, error) {
 		return 0
 	}, s.maxConnections)
 	s.config.Metrics.Uploads(s.uploads.held.Load, func() int64 { return s.uploads.limit })
+	s.shadow = newShadow(s)
 	s.config.Metrics.Models(s.told)
 	s.announced = map[string]bool{}
 	s.Announce(config.Models.Catalogue())

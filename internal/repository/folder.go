@@ -151,8 +151,20 @@ func stampOf(dir string) (s stamp) {
 	return s
 }
 
-// readFile reads a regular file of at most so many bytes.
+// readFile reads a regular file of at most so many bytes. The errors name the file without its folders: they are told to clients.
 func readFile(path string, most int64) ([]byte, error) {
+	data, err := read(path, most)
+	var where *fs.PathError
+	if errors.As(err, &where) {
+		err = where.Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	return data, nil
+}
+
+func read(path string, most int64) ([]byte, error) {
 	// Without O_NONBLOCK, opening a pipe would wait for its other end.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -164,16 +176,16 @@ func readFile(path string, most int64) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file", path)
+		return nil, errors.New("not a regular file")
 	case info.Size() > most:
-		return nil, fmt.Errorf("%s has %d bytes, must be at most %d", path, info.Size(), most)
+		return nil, fmt.Errorf("%d bytes, must be at most %d", info.Size(), most)
 	}
 	data := make([]byte, info.Size()+1) // one more shows that it has grown
 	switch n, err := io.ReadFull(f, data); {
 	case err != io.ErrUnexpectedEOF && err != io.EOF && err != nil:
 		return nil, err
 	case int64(n) != info.Size():
-		return nil, fmt.Errorf("%s changed while it was read", path)
+		return nil, errChanged
 	default:
 		return data[:n], nil
 	}

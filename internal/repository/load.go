@@ -66,20 +66,31 @@ func (r *Repository) read(ctx context.Context, name, version string, backend spi
 	if err != nil {
 		return nil, KindRead, err
 	}
-	on := model.DecodeOptions{Kernel: r.opt.Kernel, Backend: backend}
-	m, err := model.Decode(ctx, file, on)
+	var want *Canary
+	how := CheckBoard // which shows it a canary of its own
+	if backend == nil {
+		var bad *model.FormatError
+		switch want, how, err = canary(ctx, dir, file); {
+		case errors.As(err, &bad):
+			return nil, KindFile, err
+		case err != nil:
+			return nil, KindCheck, err
+		}
+		runtime.GC() // what plain Go needed gives way before the processor's tier takes as much
+	}
+	m, err := model.Decode(ctx, file, model.DecodeOptions{Kernel: r.opt.Kernel, Backend: backend})
 	if err != nil {
 		return nil, KindFile, err
 	}
 	if d := m.Description(); d.Name != name || d.Version != version {
 		return nil, KindFile, fmt.Errorf("the file is model %s %s, expected the model and version of its folder", d.Name, d.Version)
 	}
-	l := &loaded{source: Folder, at: time.Now(), checked: CheckBoard}
-	if backend == nil {
-		if l.checked, err = check(ctx, dir, file, m); err != nil {
+	if want != nil {
+		if err := want.Check(ctx, m); err != nil {
 			return nil, KindCheck, err
 		}
 	}
+	l := &loaded{source: Folder, at: time.Now(), checked: how}
 	card, err := optional(filepath.Join(dir, cardFile), maxCard)
 	if err != nil {
 		return nil, KindRead, err

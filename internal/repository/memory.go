@@ -5,18 +5,22 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"github.com/spikeray/spikeray/internal/memory"
 )
 
-// What a model takes, as multiples of its file's size: [TestCostBoundsWhatAModelTakes] measures both.
+// keepsTimes is what a model keeps, as a multiple of its file's size, and keepsBase what it keeps beside. The layouts of the fastest
+// tiers take most; [TestCostBoundsWhatAModelKeeps] measures it.
 const (
 	keepsTimes = 4
-	takesTimes = 12
-	costBase   = 1 << 20
+	keepsBase  = 1 << 20
 )
 
-// cost is about how many bytes a model keeps whose file has so many, and how many it takes while it is loaded and checked.
+// cost is about how many bytes a model keeps whose file has so many, and how many it takes while it is loaded: also the file, and the
+// memory of an inference.
 func cost(size int64) (keeps, takes int64) {
-	return costBase + keepsTimes*size, costBase + takesTimes*size
+	keeps = keepsBase + keepsTimes*size
+	return keeps, keeps + size + memory.Task
 }
 
 // budget bounds the memory of models, those included that were replaced and still answer a request.

@@ -145,7 +145,7 @@ func (r *Repository) choose(ctx context.Context, s *shelf, least time.Duration) 
 	pinned := s.pin() != ""
 	switch {
 	case chosen != nil:
-	case s.base != nil && !pinned:
+	case s.base != nil && !pinned && r.baseServes(s):
 		chosen = s.base
 	case s.serving != nil && (pinned || r.last(s)):
 		chosen = s.serving
@@ -159,6 +159,11 @@ func (r *Repository) choose(ctx context.Context, s *shelf, least time.Duration) 
 	s.serving = chosen
 }
 
+// baseServes tells that what there is without the folder may serve: not where a place's calibration is for another version of it.
+func (r *Repository) baseServes(s *shelf) bool {
+	return r.opt.Calibrations[s.name] == nil || s.base.entry.Site != nil
+}
+
 // last tells that a model may not vanish: others would answer in its place.
 func (r *Repository) last(s *shelf) bool {
 	return s.name == r.opt.Default || s.name == r.opt.Shadow.Name
@@ -170,7 +175,7 @@ func (r *Repository) have(ctx context.Context, s *shelf, version string, least t
 	now, there := s.list.versions[version]
 	old := s.loaded[version]
 	switch f, failed := s.failed[version]; {
-	case !there && s.base != nil && s.base.version() == version:
+	case !there && s.base != nil && s.base.version() == version && r.baseServes(s):
 		return s.base, nil
 	case !there:
 		return nil, &LoadError{s.name, version, KindRead, ErrNotFound}
@@ -197,7 +202,7 @@ func (r *Repository) tryLoad(ctx context.Context, s *shelf, version string, now 
 	took := time.Since(began)
 	failed := (*LoadError)(nil)
 	switch {
-	case errors.Is(err, errChanged):
+	case err != nil && (errors.Is(err, errChanged) || ctx.Err() != nil):
 		return nil, errUnsettled
 	case errors.As(err, &failed):
 		s.failed[version] = failure{now, failed, time.Now()}
