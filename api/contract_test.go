@@ -133,8 +133,12 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	see("GET", "/v1/models/{name}", s.get("/v1/models/none"))
 	see("GET", "/v1/models/{name}/drift", s.get("/v1/models/none/drift"))
 	s.provokeStore(see)
+	s.provokeModelControl(see)
 	s.server.draining.Store(true)
 	see("GET", "/readyz", s.get("/readyz"))
+	for _, change := range []string{"load", "unload", "rollback"} {
+		see("POST", "/v1/models/{name}/"+change, s.change("tiny-rows", change, ""))
+	}
 
 	promised := documented(t)
 	for answer := range promised {

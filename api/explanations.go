@@ -38,7 +38,7 @@ var (
 
 // explanationParameters are all that an explanation takes.
 var explanationParameters = []string{
-	"model", "threshold", "operating_point", "prevalence", "steps", "bits", "positions", "fill", "opacity", "format",
+	"model", "version", "threshold", "operating_point", "prevalence", "steps", "bits", "positions", "fill", "opacity", "format",
 }
 
 // readExplanation reads an explanation's parameters by the rules of [Server.readQuery].

@@ -210,7 +210,7 @@ func TestAnExplanationIsNoPrediction(t *testing.T) {
 		s.explain("?model=tiny-gated&positions=16", picture)
 	}
 	s.explain("?model=tiny-broken", picture)
-	if n := s.server.drift["tiny-gated"].Report().Window.Pictures; n != 0 {
+	if n := s.drift("tiny-gated").Window.Pictures; n != 0 {
 		t.Errorf("%d pictures are compared with the reference", n)
 	}
 	for _, l := range strings.Split(string(s.get("/metrics").body), "\n") {
@@ -219,7 +219,7 @@ func TestAnExplanationIsNoPrediction(t *testing.T) {
 		}
 	}
 	s.post("?model=tiny-gated", picture)
-	if n := s.server.drift["tiny-gated"].Report().Window.Pictures; n != 1 {
+	if n := s.drift("tiny-gated").Window.Pictures; n != 1 {
 		t.Errorf("a prediction is compared %d times", n)
 	}
 }

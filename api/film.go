@@ -50,7 +50,7 @@ var errNoFilm = refuse(unsupportedFormat, "only films that are DICOM objects can
 
 // film answers one film by the default model.
 func (s *Server) film(ctx context.Context, who caller, id string, data []byte) (node.Result, error) {
-	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}}
+	q := s.question(s.config.Models.Catalogue())
 	q.others = errNoFilm
 	r := node.Result{ID: pictureID(id, 0)}
 	if s.config.Delivery.Pictures() {

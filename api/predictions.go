@@ -53,6 +53,8 @@ type outcome struct {
 
 	evidence  *evidence.Evidence // nil unless it was asked for
 	explained time.Duration      // how long making it took
+
+	along *comparison // nil where no shadow answers along
 }
 
 func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
@@ -137,7 +139,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 	var tasks []Task
 	var places []int // the upload of each task
 	read := time.Now()
-	inference := s.inference[q.model.Name()]
+	inference := &q.model.Took
 	for i, u := range uploads {
 		o := &outcomes[i]
 		if u.err != nil {
@@ -159,6 +161,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 			defer func() { o.total = time.Since(read) }()
 			var err error
 			options := u.options(q)
+			o.along = s.shadow.sample(ctx, q, u.data, &options)
 			var picture []uint8
 			if q.explain != nil {
 				options.Prepared = func(pixels []uint8) { picture = slices.Clone(pixels) }
@@ -167,7 +170,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 			if err != nil {
 				return err
 			}
-			inference.learn(o.prediction.Timing.Prepare + o.prediction.Timing.Infer)
+			inference.Learn(o.prediction.Timing.Prepare + o.prediction.Timing.Infer)
 			if q.explain != nil {
 				err = o.explain(ctx, q, picture)
 			}
@@ -175,13 +178,13 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 		}
 		task := Task{
 			Run:    run,
-			Work:   time.Duration(header.Work) + inference.value(),
+			Work:   time.Duration(header.Work) + inference.Value(),
 			Size:   time.Duration(header.Work),
 			Memory: header.Memory + memory.Task,
 			caller: who,
 		}
 		if q.explain != nil {
-			q.explaining(&task, inference.value())
+			q.explaining(&task, inference.Value())
 		}
 		tasks = append(tasks, task)
 	}

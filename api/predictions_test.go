@@ -23,7 +23,7 @@ import (
 
 func TestPredictionIsThePipelines(t *testing.T) {
 	s := start(t, nil)
-	for _, entry := range s.server.config.Models.All()[:4] {
+	for _, entry := range s.server.config.Models.Catalogue().All()[:4] {
 		// Large enough to be warned of nothing: an empty list is in the answer all the same.
 		picture := testmodel.JPEG(600, 500, 5)
 		want, err := pipeline.Predict(context.Background(), entry.Model, picture, radiograph.Limits{}, pipeline.Options{})

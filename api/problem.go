@@ -39,6 +39,9 @@ var (
 	malformedRequest  = kind{"malformed-request", 400, "The request's body is not valid"}
 	notAPicture       = kind{"not-a-picture", 400, "The data is not a complete picture"}
 	crossSite         = kind{"cross-site", 403, "A page of another web site sent the request"}
+	notPermitted      = kind{"not-permitted", 403, "The server was not started to allow this"}
+	modelHeld         = kind{"model-held", 409, "The model cannot be changed so now"}
+	modelNotLoaded    = kind{"model-not-loaded", 422, "The version of the model cannot be loaded"}
 	unknownModel      = kind{"unknown-model", 404, "No such model"}
 	malformedHTTP     = kind{"malformed-http", 400, "The request is not well-formed HTTP"}
 	headersTooLarge   = kind{"headers-too-large", 431, "The request's header fields are too large"}
@@ -114,6 +117,9 @@ func problemOf(err error) (kind, string) {
 	var network net.Error
 	var byGate *pipeline.RefusedError
 	var lost *board.Error
+	if k, detail, ok := repositoryProblem(err); ok {
+		return k, detail
+	}
 	switch {
 	case errors.As(err, &refused):
 		return refused.kind, refused.detail
@@ -133,6 +139,8 @@ func problemOf(err error) (kind, string) {
 		return gateRefused, err.Error()
 	case errors.Is(err, model.ErrSteps), errors.Is(err, pipeline.ErrOptions):
 		return invalidParameter, err.Error()
+	case errors.Is(err, pipeline.ErrUnknownVersion):
+		return unknownModel, "that version of the model is not loaded; /v1/models lists the versions"
 	case errors.Is(err, pipeline.ErrUnknownModel):
 		return unknownModel, "no model has that name; /v1/models lists the models"
 	case errors.Is(err, report.ErrNoFilm), errors.Is(err, report.ErrFilm):

@@ -23,7 +23,7 @@ type question struct {
 }
 
 // parameters are all that a prediction takes.
-var parameters = []string{"model", "threshold", "operating_point", "prevalence", "steps", "bits", "report", "echo"}
+var parameters = []string{"model", "version", "threshold", "operating_point", "prevalence", "steps", "bits", "report", "echo"}
 
 // readQuery reads a prediction's parameters. One that is not known, not well
 // formed, given twice or does not apply to the model is refused.
@@ -54,12 +54,11 @@ func readValues(rawQuery string, known []string) (url.Values, error) {
 
 // ask makes a question of a query's parameters.
 func (s *Server) ask(values url.Values) (question, error) {
-	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}}
+	models := s.config.Models.Catalogue()
+	q := s.question(models)
 	var err error
-	if values.Has("model") {
-		if q.model, err = s.config.Models.Get(values.Get("model")); err != nil {
-			return q, err
-		}
+	if q.model, err = choose(models, values); err != nil {
+		return q, err
 	}
 	for name, into := range map[string]**float64{"threshold": &q.options.Threshold, "prevalence": &q.options.Prevalence} {
 		if !values.Has(name) {
@@ -110,4 +109,16 @@ func (s *Server) ask(values url.Values) (question, error) {
 		q.options.Steps = steps
 	}
 	return q, q.options.Check(q.model.Description())
+}
+
+// choose is the model that a query names by model and version, the catalogue's default where it names none.
+func choose(models *pipeline.Catalogue, values url.Values) (*pipeline.Entry, error) {
+	name := models.Default().Name()
+	if values.Has("model") {
+		name = values.Get("model")
+	}
+	if values.Has("version") {
+		return models.Version(name, values.Get("version"))
+	}
+	return models.Get(name)
 }

@@ -89,6 +89,7 @@ type Queue struct {
 	pressure pressure
 	backlog  time.Duration // cost of what waits
 	apart    threads       // for an overload, and for a Wait
+	spare    *spareTask    // what runs or waits for a worker that nobody needs
 	closed   bool
 	drained  chan struct{} // closed when closed and nothing is taken
 }
@@ -156,6 +157,7 @@ func (q *Queue) Close(ctx context.Context) error {
 	if !q.closed {
 		q.closed = true
 		q.drain()
+		q.spareNow()
 	}
 	q.mu.Unlock()
 	select {
@@ -292,6 +294,7 @@ func (q *Queue) dispatch() {
 	if !q.crowded() {
 		q.pressure.relieved()
 	}
+	q.spareNow()
 }
 
 // start gives a worker to a ticket. q.mu is held.

@@ -10,18 +10,18 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
-	"github.com/spikeray/spikeray/internal/board"
-	"github.com/spikeray/spikeray/internal/drift"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
+	"github.com/spikeray/spikeray/internal/repository"
 	"github.com/spikeray/spikeray/internal/telemetry"
 	"github.com/spikeray/spikeray/internal/trace"
 	"github.com/spikeray/spikeray/internal/wire"
@@ -33,9 +33,17 @@ var document []byte
 // Config configures a [Server]. Models, Metrics and Log are required. The zero
 // value of any other field stands for the default named beside it.
 type Config struct {
-	Models  *pipeline.Catalogue
-	Metrics *telemetry.Metrics
-	Log     *slog.Logger
+	Models Models
+	// Repository tells of the models' versions; nil where there is none. Models is then the same.
+	Repository *repository.Repository
+	// ModelControl allows requests to load and unload models of the Repository.
+	ModelControl bool
+	// ShadowShare is the share of the default model's pictures, 0 to 1, that the model of [Server.Accompany] answers along; 0 for no such
+	// model. ShadowMemory limits the bytes of pictures that wait for it; 0 is no limit.
+	ShadowShare  float64
+	ShadowMemory int64
+	Metrics      *telemetry.Metrics
+	Log          *slog.Logger
 
 	// Queue limits the pictures that are processed or wait. The default has as many
 	// workers as GOMAXPROCS, and 64 places. Its Memory, if set, also limits a single picture.
@@ -128,8 +136,9 @@ type Server struct {
 	lines       *sampler
 	connections atomic.Pointer[wire.Listener]
 	handler     http.Handler
-	inference   map[string]*average      // by model
-	drift       map[string]*drift.Window // by model; nil for one without a reference
+	announced   map[string]bool // models with metrics, under announcing
+	announcing  sync.Mutex
+	shadow      *shadow // nil for none
 	draining    atomic.Bool
 	predictions door
 }
@@ -141,7 +150,7 @@ func New(config Config) (*Server, error) {
 		return nil, errors.New("api: Models, Metrics and Log are required")
 	}
 	standard := pipeline.Options{Gate: config.Gate, Threshold: config.Standard.Threshold, OperatingPoint: config.Standard.OperatingPoint}
-	if err := standard.Check(config.Models.Default().Description()); err != nil {
+	if err := standard.Check(config.Models.Catalogue().Default().Description()); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
 	s := &Server{config: config.withDefaults()}
@@ -159,8 +168,6 @@ func New(config Config) (*Server, error) {
 	if most := queue.Memory - memory.Task; queue.Memory > 0 && (s.config.Limits.MaxMemory <= 0 || s.config.Limits.MaxMemory > most) {
 		s.config.Limits.MaxMemory = max(most, 1)
 	}
-	s.inference = map[string]*average{}
-	s.drift = map[string]*drift.Window{}
 	s.config.Metrics.Rejections(rejections...)
 	s.config.Metrics.Connections(func() int {
 		if l := s.connections.Load(); l != nil {
@@ -169,27 +176,10 @@ func New(config Config) (*Server, error) {
 		return 0
 	}, s.maxConnections)
 	s.config.Metrics.Uploads(s.uploads.held.Load, func() int64 { return s.uploads.limit })
-	for _, e := range s.config.Models.All() {
-		d := e.Description()
-		s.inference[d.Name] = new(average)
-		if w := drift.NewWindow(d); w != nil {
-			s.drift[d.Name] = w
-			s.config.Metrics.Drift(d.Name, w.Report)
-		}
-		s.config.Metrics.Model(d.Name, d.Version, e.Digest(), e.Backend(), e.Kernel(), e == s.config.Models.Default(), d.Labels)
-		if e.MaxSteps() > 1 {
-			s.config.Metrics.Decidable(d.Name)
-		}
-		if c := e.SiteReference(); c != nil {
-			s.config.Metrics.SiteCalibration(d.Name, c.Place, c.Made, c.Digest, c.Pictures)
-		}
-		if d.Gate != nil {
-			s.config.Metrics.Gate(d.Name, d.Gate.Reasons()...)
-		}
-	}
-	if s.config.Board != nil {
-		s.config.Metrics.Degradable(s.config.Models.Default().Name(), board.Words(board.Kinds)...)
-	}
+	s.shadow = newShadow(s)
+	s.config.Metrics.Models(s.told)
+	s.announced = map[string]bool{}
+	s.Announce(config.Models.Catalogue())
 	s.handler = s.routes()
 	return s, nil
 }
@@ -210,6 +200,9 @@ func (s *Server) routes() *chi.Mux {
 	r.Get("/v1/models", s.handle(s.listModels))
 	r.Get("/v1/models/{name}", s.handle(s.showModel))
 	r.Get("/v1/models/{name}/drift", s.handle(s.showDrift))
+	r.Post("/v1/models/{name}/load", s.control(s.loadModel))
+	r.Post("/v1/models/{name}/unload", s.control(s.unloadModel))
+	r.Post("/v1/models/{name}/rollback", s.control(s.rollBackModel))
 	r.Get("/healthz", s.live)
 	r.Get("/readyz", s.ready)
 	r.Method(http.MethodGet, "/metrics", s.config.Metrics.Handler())

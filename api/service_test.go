@@ -9,6 +9,7 @@ import (
 	"mime/multipart"
 	"net"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -225,6 +226,9 @@ var openDocument = sync.OnceValues(func() (validator.Validator, error) {
 // taking are the routes that take pictures and also answer 404, for a model.
 var taking = []string{"/v1/predictions", "/v1/explanations"}
 
+// ofChange matches the routes that change models.
+var ofChange = regexp.MustCompile("^/v1/models/[^/]+/(load|unload|rollback)$")
+
 // holdAgainstDocument fails the test if the answer is not one that openapi.yaml
 // promises for the request.
 func holdAgainstDocument(t testing.TB, r *http.Request, response *http.Response) {
@@ -237,7 +241,7 @@ func holdAgainstDocument(t testing.TB, r *http.Request, response *http.Response)
 	as := &http.Request{Method: r.Method, URL: r.URL.JoinPath(), Header: r.Header}
 	as.URL.RawPath = "" // the validator reads it before Path
 	switch {
-	case response.StatusCode == http.StatusMethodNotAllowed && (slices.Contains(taking, r.URL.Path) || strings.HasPrefix(r.URL.Path, "/dicom-web/")):
+	case response.StatusCode == http.StatusMethodNotAllowed && (slices.Contains(taking, r.URL.Path) || strings.HasPrefix(r.URL.Path, "/dicom-web/") || ofChange.MatchString(r.URL.Path)):
 		as.Method = http.MethodPost
 	case response.StatusCode == http.StatusMethodNotAllowed:
 		as.Method = http.MethodGet

@@ -20,7 +20,7 @@ func calibrated(t *testing.T) (*service, *site.Calibration) {
 	_, early := sitetest.Made(t, testmodel.Early(t))
 	return start(t, func(c *Config) {
 		var err error
-		if c.Models, err = c.Models.Calibrated(gated, early); err != nil {
+		if c.Models, err = c.Models.Catalogue().Calibrated(gated, early); err != nil {
 			t.Fatal(err)
 		}
 	}), gated

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 	"github.com/spikeray/spikeray/api"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
-	"github.com/spikeray/spikeray/internal/site"
+	"github.com/spikeray/spikeray/internal/repository"
 	"github.com/spikeray/spikeray/internal/telemetry"
 	shipped "github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/model"
@@ -34,6 +35,7 @@ type serveCommand struct {
 	pictureFlags
 	hospitalFlags
 	traceFlags
+	repositoryFlags
 
 	Workers         int           `default:"${workers}" help:"How many pictures are processed at the same time. The default is the number of cores."`
 	Queue           int           `default:"64" help:"How many pictures may wait for a worker. Further ones are answered with 503."`
@@ -79,7 +81,14 @@ func (c *serveCommand) Validate(parsed *kong.Context) error {
 	if c.PredictTimeout <= 0 || c.ReadTimeout <= 0 || c.IdleTimeout <= 0 || c.ShutdownTimeout <= 0 || c.DrainDelay < 0 {
 		return errors.New("--predict-timeout, --read-timeout, --idle-timeout and --shutdown-timeout must be above 0, and --drain-delay at least 0")
 	}
-	if err := errors.Join(c.boardFlags.Validate(), c.decisionFlags.Validate(), c.fit(), c.hospitalFlags.validate(c.set), c.traceFlags.validate(c.set)); err != nil {
+	if err := errors.Join(
+		c.boardFlags.Validate(),
+		c.decisionFlags.Validate(),
+		c.fit(),
+		c.hospitalFlags.validate(c.set),
+		c.traceFlags.validate(c.set),
+		c.repositoryFlags.validate(c.set),
+	); err != nil {
 		return err
 	}
 	// The wait for the board may take as long as a run; then comes the run, and a quarter for the board to stop it.
@@ -157,39 +166,40 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if err != nil {
 		return err
 	}
+	var models atomic.Pointer[repository.Repository]
 	defer onHangup(func() {
-		if supervisor == nil {
-			log.Info("SIGHUP ignored: there is no board to release from quarantine")
-			return
+		if supervisor == nil && c.Models == "" {
+			log.Info("SIGHUP ignored: there is no board to release from quarantine, and no folder of models to look at")
 		}
-		supervisor.Release()
+		if supervisor != nil {
+			supervisor.Release()
+		}
+		if r := models.Load(); r != nil && c.Models != "" {
+			reload(ctx, r, log)
+		}
 	})()
 	defer closeBoard(supervisor, &err)
-	models, err := opened(ctx, supervisor, pipeline.OpenCatalogue, c.Model, (*pipeline.Catalogue).Default, on)
+	plan, err := c.plan()
+	if err != nil {
+		return err
+	}
+	plan.Apply()
+	repo, err := c.openModels(ctx, supervisor, log, plan, on)
 	if ctx.Err() != nil {
 		log.Info("stopped")
 		return nil
 	} else if err != nil {
 		return err
 	}
-	if models, err = c.calibrated(models); err != nil {
-		return err
-	}
-	for _, e := range models.All()[:len(c.Model)] {
-		if err := c.check(e.Description()); err != nil {
-			return err
-		}
-	}
-	plan, err := c.plan()
-	if err != nil {
-		return err
-	}
-	plan.Apply()
 	config, err := c.config(plan)
 	if err != nil {
 		return err
 	}
-	config.Models, config.Metrics, config.Log, config.Version = models, metrics, log, build.Version
+	config.Models, config.Repository, config.ModelControl = repo, repo, c.ModelsAPI
+	if c.Shadow != "" {
+		config.ShadowShare, config.ShadowMemory = c.ShadowShare, plan.Shadow
+	}
+	config.Metrics, config.Log, config.Version = metrics, log, build.Version
 	hospital, err := c.openHospital(plan, metrics, log, build.Version)
 	if err != nil {
 		return err
@@ -213,14 +223,16 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
-	for _, e := range models.All() {
+	defer c.follow(ctx, repo, server, metrics)()
+	models.Store(repo)
+	for _, e := range repo.Catalogue().All() {
 		if s := e.SiteReference(); s != nil {
 			log.Info("calibrated", "model", e.Name(), "place", s.Place, "made", s.Made, "pictures", s.Pictures, "digest", s.Digest)
 		}
 	}
 	debug.FreeOSMemory() // gives back what reading the models took
 	shipped.Release()
-	first := models.Default()
+	first := repo.Catalogue().Default()
 	log.Info("serving",
 		"model", first.Name(), "version", first.Description().Version, "digest", first.Digest(),
 		"backend", first.Backend(), "kernel", first.Kernel(), "addr", listener.Addr().String(),
@@ -231,23 +243,6 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	}
 	log.Info("stopped")
 	return nil
-}
-
-// calibrated puts the places' calibrations in force.
-func (c *serveCommand) calibrated(models *pipeline.Catalogue) (*pipeline.Catalogue, error) {
-	var calibrations []*site.Calibration
-	for _, path := range c.Calibration {
-		calibration, err := pipeline.OpenCalibration(path)
-		if err != nil {
-			return nil, fmt.Errorf("--calibration: %w", err)
-		}
-		calibrations = append(calibrations, calibration)
-	}
-	models, err := models.Calibrated(calibrations...)
-	if err != nil {
-		return nil, fmt.Errorf("--calibration: %w", err)
-	}
-	return models, nil
 }
 
 // plan shares out the memory that the process may take.
@@ -271,6 +266,7 @@ func (c *serveCommand) plan() (memory.Plan, error) {
 	if c.DICOMListen != "" {
 		plan.Associate()
 	}
+	c.give(&plan)
 	return plan, nil
 }
 

@@ -28,6 +28,10 @@ type Plan struct {
 	Uploads int64
 	// Objects is for objects that arrive over DICOM associations, 0 where there are none.
 	Objects int64
+	// Models is for the models of a folder, 0 where there is none.
+	Models int64
+	// Shadow is for what waits to be answered by a shadow model, 0 where there is none.
+	Shadow int64
 	// Pictures is for decoded pixels, the state of their decoders and the networks' workspaces.
 	Pictures int64
 }
@@ -39,6 +43,8 @@ const (
 	MaxUploads = 256 << 20
 	// MaxPictures likewise.
 	MaxPictures = 4 << 30
+	// MaxModels is the most that a plan has for models.
+	MaxModels = 512 << 20
 )
 
 // Share makes a plan of a limit. A process is killed for one byte too many while Go's limit is a
@@ -70,6 +76,14 @@ func (p *Plan) Apply() {
 	if set := debug.SetMemoryLimit(-1); set < math.MaxInt64 {
 		p.Go = min(p.Go, set)
 		p.share()
+		for _, again := range []struct {
+			given bool
+			give  func()
+		}{{p.Objects > 0, p.Associate}, {p.Models > 0, p.Stock}, {p.Shadow > 0, p.Accompany}} {
+			if again.given {
+				again.give()
+			}
+		}
 	}
 }
 
@@ -77,4 +91,16 @@ func (p *Plan) Apply() {
 func (p *Plan) Associate() {
 	p.Objects = p.Uploads / 2
 	p.Uploads -= p.Objects
+}
+
+// Stock gives half of what pictures have to the models of a folder.
+func (p *Plan) Stock() {
+	p.Models = min(p.Pictures/2, MaxModels)
+	p.Pictures -= p.Models
+}
+
+// Accompany gives an eighth of what uploads have to a shadow model.
+func (p *Plan) Accompany() {
+	p.Shadow = p.Uploads / 8
+	p.Uploads -= p.Shadow
 }

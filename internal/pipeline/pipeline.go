@@ -163,12 +163,32 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 		out.Timing.Infer = lap()
 		return out, err
 	}
+	err = out.infer(ctx, m, pixels, opt)
+	out.Timing.Infer = lap()
+	return out, err
+}
+
+// PredictPrepared answers a picture that was prepared for a model with the same preparation, but for its window. The gate is not asked,
+// and Input is empty.
+func PredictPrepared(ctx context.Context, m *model.Model, pixels []uint8, opt Options) (Prediction, error) {
+	out := Prediction{Warnings: []string{}}
+	if err := opt.Check(m.Description()); err != nil {
+		return out, err
+	}
+	lap := stopwatch()
+	err := out.infer(ctx, m, pixels, opt)
+	out.Timing.Infer = lap()
+	return out, err
+}
+
+// infer runs the network on a prepared picture, and decides.
+func (out *Prediction) infer(ctx context.Context, m *model.Model, pixels []uint8, opt Options) error {
+	description := m.Description()
 	ask := model.Options{Steps: opt.Steps}
 	steps := opt.watch(description, &ask)
 	result, err := m.Infer(ctx, pixels, ask)
-	out.Timing.Infer = lap()
 	if err != nil {
-		return out, err
+		return err
 	}
 
 	out.Threshold, out.OperatingPoint = opt.Decide(description)
@@ -201,7 +221,7 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 			out.Board = a
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // askGate shows the prepared picture to the model's gate, if it has one.

@@ -21,7 +21,7 @@ func used() *Metrics {
 	m := NewMetrics(Build{Version: "1.2.3", Revision: "abc", GoVersion: "go1.26"})
 	m.Queue(func() int { return 3 }, func() int { return 64 }, func() int { return 2 }, func() int { return 1 })
 	m.Uploads(func() int64 { return 10 }, func() int64 { return 20 })
-	m.Model("net", "1.0.0", "sha256:00", "simulator", "generic", true, []string{"NORMAL", "PNEUMONIA"})
+	m.Model("net", []string{"NORMAL", "PNEUMONIA"})
 	m.RequestStarted()
 	m.Request("/v1/predictions", "POST", 200)
 	m.Panic()
@@ -30,7 +30,21 @@ func used() *Metrics {
 	m.Decidable("net")
 	m.Undecided("net")
 	m.Predicted("net", "PNEUMONIA", 0.97)
-	m.Drift("net", func() drift.Report { return drifted })
+	m.Models(func() []Model {
+		return []Model{{
+			Name: "net", Version: "1.0.0", Digest: "sha256:00", Backend: "simulator", Kernel: "generic", Default: true,
+			Drift: func() drift.Report { return drifted }, Calibration: &Calibration{"here", "2026-01-02T03:04:05Z", "sha256:11", 200},
+		}}
+	})
+	r := m.Repository(func() RepositoryState {
+		return RepositoryState{Failed: map[string]bool{"net": true, "new": false}, Held: 10, Limit: 20}
+	}, []string{"loaded", "file"})
+	r.Tried("loaded")
+	r.Unread()
+	along := m.Shadow([]string{"busy"})
+	along.Pair("net", "2.0.0", "net", "1.0.0")
+	along.Answered(true, 0.01)
+	along.Skipped("busy")
 	m.Gate("net", "other", "rotated")
 	m.Flagged("net", "rotated")
 	m.Spiked("net", 1000, 50000)
