@@ -23,9 +23,13 @@ func (s *Server) Take(ctx context.Context, remote string, data []byte) error {
 		return errDraining
 	}
 	defer s.predictions.leave()
-	ctx, cancel := s.inTime(ctx)
+	x := &exchange{id: rand.Text(), via: viaDIMSE}
+	if remote == "" {
+		x.via = viaWatch
+	}
+	ctx, cancel := s.inTime(context.WithValue(ctx, exchangeKey{}, x))
 	defer cancel()
-	r, err := s.film(ctx, callerAt(remote), rand.Text(), data)
+	r, err := s.film(ctx, callerAt(remote), x.id, data)
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,8 @@ type exchange struct {
 	problem  string
 	err      error
 	gone     bool
+	via      string      // the way of a film that came by none of the routes
+	header   http.Header // of the answer, nil where there is none
 }
 
 type exchangeKey struct{}
@@ -67,7 +69,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		ended := s.config.Metrics.RequestStarted()
 		defer ended()
 
-		x := &exchange{id: r.Header.Get(requestIDHeader)}
+		x := &exchange{id: r.Header.Get(requestIDHeader), header: w.Header()}
 		if !usableID.MatchString(x.id) {
 			x.id = rand.Text()
 		}

@@ -1,8 +1,10 @@
 package journal
 
 import (
+	"crypto/sha256"
 	"math"
 
+	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/pipeline"
 )
 
@@ -89,4 +91,16 @@ func finite(v float64) *float64 {
 		return nil
 	}
 	return &v
+}
+
+// NewInput is what is recorded of a picture's bytes; film says that they are a DICOM file.
+func NewInput(data []byte, film bool) *Input {
+	in := &Input{Bytes: int64(len(data)), SHA256: sha256.Sum256(data)}
+	if film {
+		if set := dicom.DatasetBytes(data); len(set) > 0 && len(set) < len(data) {
+			sum := Hash(sha256.Sum256(set))
+			in.Dataset = &sum
+		}
+	}
+	return in
 }

@@ -52,10 +52,11 @@ type Asked struct {
 	// ID is the request's id and the picture's number in it. A client may have chosen the former.
 	ID string `json:"id"`
 	// Via is the route or the way by which the picture came, and Caller the network that it came from, "" where it is not known.
-	Via    string                  `json:"via"`
-	Caller string                  `json:"caller,omitempty"`
-	Input  Input                   `json:"input"`
-	Model  pipeline.ModelReference `json:"model"`
+	Via    string `json:"via"`
+	Caller string `json:"caller,omitempty"`
+	// Input is nil for a picture that was too long to be kept.
+	Input *Input                  `json:"input,omitempty"`
+	Model pipeline.ModelReference `json:"model"`
 	// Calibration is the digest of the place's calibration that was in force, "" for the model's own.
 	Calibration string `json:"calibration,omitempty"`
 	Options     Terms  `json:"options"`
