@@ -80,6 +80,11 @@ var wiring = map[string]struct {
 	"dicom-associations-each": {"6", onDICOM, func(s served) (any, any) { return s.dicom.Limits.PerAddress, 6 }},
 	"dicom-idle-timeout":      {"7s", onDICOM, func(s served) (any, any) { return s.dicom.Limits.Idle, 7 * time.Second }},
 
+	"audit":               {"a", nil, func(s served) (any, any) { return s.command.Audit, "a" }},
+	"audit-segment-bytes": {"5M", onAudit, func(s served) (any, any) { return s.command.auditFlags.options().SegmentBytes, int64(5 << 20) }},
+	"audit-segment-age":   {"3h", onAudit, func(s served) (any, any) { return s.command.auditFlags.options().SegmentAge, 3 * time.Hour }},
+	"audit-keep":          {"7h", onAudit, func(s served) (any, any) { return s.command.auditFlags.options().Keep, 7 * time.Hour }},
+
 	"log-format": {"json", nil, func(s served) (any, any) { return s.command.LogFormat, "json" }},
 	"log-level":  {"error", nil, func(s served) (any, any) { return s.command.LogLevel, slog.LevelError }},
 
@@ -111,7 +116,10 @@ var (
 	onDICOM = append(onSend, "--dicom-listen=:104")
 )
 
-var onLoihi = []string{"--board=loihi"}
+var (
+	onLoihi = []string{"--board=loihi"}
+	onAudit = []string{"--audit=a"}
+)
 
 // elsewhere are the flags of every command that no table has, each with a test that sees what it does.
 var elsewhere = map[string]string{

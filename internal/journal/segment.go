@@ -111,3 +111,67 @@ func firstRecord(path string) (Record, error) {
 	r, _, err := Parse(line)
 	return r, err
 }
+
+// Read reads records that stand alone, each in a line, and hands each to see, whose error ends the reading. What is not a record as
+// it was written is an error.
+func Read(r io.Reader, see func(Seen) error) error {
+	in := newLines(r)
+	for {
+		line, at, _, err := in.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		var record Record
+		var sum Hash
+		if err == nil {
+			record, sum, err = Parse(line)
+		}
+		if err != nil {
+			return fmt.Errorf("byte %d: %w", at, err)
+		}
+		if err := see(Seen{record, sum, line}); err != nil {
+			return err
+		}
+	}
+}
+
+// Head is the receipt of the last record of a journal. It checks the last segment's records, each alone.
+func Head(dir string) (Receipt, error) {
+	segments, err := list(dir)
+	if err != nil {
+		return Receipt{}, err
+	}
+	for _, s := range slices.Backward(segments) {
+		head, err := headOf(s.path)
+		if err != nil {
+			return Receipt{}, fmt.Errorf("%s: %w", s.path, err)
+		}
+		if head.Seq > 0 {
+			return head, nil
+		}
+	}
+	return Receipt{}, fmt.Errorf("%s has no records", dir)
+}
+
+func headOf(path string) (head Receipt, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return head, err
+	}
+	defer f.Close()
+	for in := newLines(f); ; {
+		line, at, whole, err := in.next()
+		if errors.Is(err, io.EOF) || !whole && endOf(line, err).torn() {
+			return head, nil
+		}
+		var r Record
+		var sum Hash
+		if err == nil {
+			r, sum, err = Parse(line)
+		}
+		if err != nil {
+			return head, fmt.Errorf("byte %d: %w", at, err)
+		}
+		head = Receipt{r.Seq, sum}
+	}
+}
