@@ -97,10 +97,9 @@ func (w *walker) fault(path string, at int64, format string, args ...any) {
 }
 
 // A writer may be in the midst of a record when its end is read. It is read again so often, at such intervals.
-const (
-	looks     = 20
-	lookAgain = 20 * time.Millisecond
-)
+const looks = 20
+
+var lookAgain = 20 * time.Millisecond
 
 // segment checks one file.
 func (w *walker) segment(ctx context.Context, s segment, last bool) error {
