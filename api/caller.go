@@ -29,3 +29,11 @@ func callerAt(remote string) caller {
 	}
 	return caller{network}
 }
+
+// String is the network, "" for a caller that is not known.
+func (c caller) String() string {
+	if !c.network.IsValid() {
+		return ""
+	}
+	return c.network.String()
+}

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"image"
 	"net/http"
@@ -23,12 +22,11 @@ func (s *Server) Take(ctx context.Context, remote string, data []byte) (err erro
 		return errDraining
 	}
 	defer s.predictions.leave()
-	ctx, cancel := s.inTime(ctx)
-	defer cancel()
-	id := rand.Text()
-	ctx, end := s.filmExchange(ctx, id)
+	x, end := s.filmExchange(remote)
 	defer func() { end(err) }()
-	r, err := s.film(ctx, callerAt(remote), id, data)
+	ctx, cancel := s.inTime(context.WithValue(ctx, exchangeKey{}, x))
+	defer cancel()
+	r, err := s.film(ctx, callerAt(remote), x.id, data)
 	if err != nil {
 		return err
 	}

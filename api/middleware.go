@@ -48,6 +48,8 @@ type exchange struct {
 	problem  string
 	err      error
 	gone     bool
+	via      string      // the way of a film that came by none of the routes
+	header   http.Header // of the answer, nil where there is none
 
 	began  time.Time
 	caller trace.Context    // the caller's trace, zero for none
@@ -73,7 +75,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		ended := s.config.Metrics.RequestStarted()
 		defer ended()
 
-		x := &exchange{id: r.Header.Get(requestIDHeader), began: begin}
+		x := &exchange{id: r.Header.Get(requestIDHeader), began: begin, header: w.Header()}
 		if !usableID.MatchString(x.id) {
 			x.id = rand.Text()
 		}

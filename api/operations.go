@@ -36,10 +36,14 @@ func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, health{Status: "ok"})
 }
 
-// ready is no while the default model cannot be answered because of its board.
+// ready is no while the default model cannot be answered because of its board, and while answers cannot be recorded.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if s.draining.Load() {
 		s.fail(w, r, fmt.Errorf("%w: %w", errNotReady, errDraining))
+		return
+	}
+	if s.config.Journal != nil && s.config.Journal.Err() != nil {
+		s.fail(w, r, fmt.Errorf("%w: %w", errNotReady, errNotRecorded))
 		return
 	}
 	h := health{Status: "ok"}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spikeray/spikeray/internal/dicom/film"
 	"github.com/spikeray/spikeray/internal/evidence"
+	"github.com/spikeray/spikeray/internal/journal"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -48,7 +49,8 @@ type listDocument struct {
 type outcome struct {
 	prediction    pipeline.Prediction
 	waited, total time.Duration
-	film          *film.Film // nil for a picture that did not come as DICOM
+	film          *film.Film     // nil for a picture that did not come as DICOM
+	input         *journal.Input // nil until it is known, and without a journal
 	err           error
 
 	evidence  *evidence.Evidence // nil unless it was asked for
@@ -125,7 +127,7 @@ func (s *Server) inTime(ctx context.Context) (context.Context, context.CancelFun
 // outcomes is work for a request. It does not return to a handler whose client has gone.
 func (s *Server) outcomes(ctx context.Context, r *http.Request, q question, uploads []upload) ([]outcome, error) {
 	outcomes, err := s.work(ctx, callerOf(r), q, uploads)
-	if err == nil && errors.Is(context.Cause(r.Context()), context.Canceled) {
+	if (err == nil || errors.Is(err, context.Canceled)) && errors.Is(context.Cause(r.Context()), context.Canceled) {
 		exchangeOf(ctx).gone = true
 		// One that has only ended its side of the connection would take an empty answer for a good one.
 		panic(http.ErrAbortHandler)
@@ -133,8 +135,8 @@ func (s *Server) outcomes(ctx context.Context, r *http.Request, q question, uplo
 	return outcomes, err
 }
 
-// work puts the pictures through the queue. Its error is that of all of them.
-func (s *Server) work(ctx context.Context, who caller, q question, uploads []upload) ([]outcome, error) {
+// process puts the pictures through the queue. Its error is that of all of them.
+func (s *Server) process(ctx context.Context, who caller, q question, uploads []upload) ([]outcome, error) {
 	outcomes := make([]outcome, len(uploads))
 	var tasks []Task
 	var places []int // the upload of each task
@@ -158,6 +160,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 		places = append(places, i)
 		run := func(ctx context.Context, waited time.Duration) error {
 			o.waited = waited
+			s.digest(o, u)
 			defer func() { o.total = time.Since(read) }()
 			var err error
 			options := u.options(q)

@@ -59,6 +59,7 @@ var (
 	overloaded        = kind{"overloaded", 503, "The server is overloaded"}
 	draining          = kind{"draining", 503, "The server is shutting down"}
 	boardUnavailable  = kind{"board-unavailable", 503, "The board that runs the model does not answer"}
+	notRecorded       = kind{"not-recorded", 503, "The answer cannot be recorded"}
 	internalError     = kind{"internal", 500, "The server had an internal error"}
 )
 
@@ -105,6 +106,8 @@ var (
 	errUploadMemory = errors.New("the memory for uploads is full")
 	// errNotDelivered says that a result could not be put on its way.
 	errNotDelivered = errors.New("the result could not be put on its way to other systems")
+	// errNotRecorded says that the audit log takes no records.
+	errNotRecorded = errors.New("the audit log cannot be written, and no answer is given without a record")
 	// errConnections says that there is no room for one more connection.
 	errConnections = errors.New("there are too many connections")
 )
@@ -154,6 +157,8 @@ func problemOf(err error) (kind, string) {
 		return draining, err.Error()
 	case errors.As(err, &lost):
 		return boardUnavailable, lost.Public()
+	case errors.Is(err, errNotRecorded):
+		return notRecorded, errNotRecorded.Error()
 	case errors.Is(err, errNotReady):
 		return boardUnavailable, err.Error()
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
@@ -166,7 +171,7 @@ func problemOf(err error) (kind, string) {
 }
 
 // rejections are all that rejection can return.
-var rejections = []string{"queue_full", "queue_time", "upload_memory", "connections", "timeout", "delivery", "board", "draining"}
+var rejections = []string{"queue_full", "queue_time", "upload_memory", "connections", "timeout", "delivery", "board", "audit", "draining"}
 
 // rejection names why a request was turned away with 503, for the metrics.
 func rejection(err error) string {
@@ -186,6 +191,8 @@ func rejection(err error) string {
 		return "delivery"
 	case errors.As(err, new(*board.Error)):
 		return "board"
+	case errors.Is(err, errNotRecorded):
+		return "audit"
 	}
 	return "draining"
 }

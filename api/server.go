@@ -64,6 +64,8 @@ type Config struct {
 	Version string
 	// Delivery takes the results of films that systems of a hospital send; nil where none are taken.
 	Delivery node.Delivery
+	// Journal gets a record of each answer before it is sent; nil for none.
+	Journal Journal
 	// Echo allows requests for the identifiers of DICOM films in their answers.
 	Echo bool
 	// MaxImageBytes limits one picture: 32 MiB.

@@ -1,7 +1,7 @@
 package api
 
 import (
-	"context"
+	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"time"
@@ -105,17 +105,20 @@ func (x *exchange) traced(route, method string, status int) {
 }
 
 // filmExchange is the exchange of a film that did not come over HTTP. The returned function ends it.
-func (s *Server) filmExchange(ctx context.Context, id string) (context.Context, func(error)) {
-	x := &exchange{id: id, began: time.Now(), spans: s.config.Traces.Begin(trace.Context{}, false)}
-	return context.WithValue(ctx, exchangeKey{}, x), func(err error) {
+func (s *Server) filmExchange(remote string) (x *exchange, end func(error)) {
+	x = &exchange{id: rand.Text(), via: viaDIMSE, began: time.Now(), spans: s.config.Traces.Begin(trace.Context{}, false)}
+	if remote == "" {
+		x.via = viaWatch
+	}
+	return x, func(err error) {
 		if x.spans == nil {
 			return
 		}
-		attributes := []trace.Attribute{{Key: "spikeray.request_id", Value: id}}
+		attributes := []trace.Attribute{{Key: "spikeray.request_id", Value: x.id}}
 		if err != nil {
 			k, _ := problemOf(err)
 			attributes = append(attributes, trace.Attribute{Key: "error.type", Value: k.name})
 		}
-		x.spans.End("film", trace.Server, x.began, err != nil, attributes...)
+		x.spans.End(x.via, trace.Server, x.began, err != nil, attributes...)
 	}
 }

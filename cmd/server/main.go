@@ -44,6 +44,11 @@ Without a command it serves; see spikeray serve --help. Every flag can also be s
 // reported.
 var errSilent = errors.New("already reported")
 
+// exitStatus ends the program with that status when what there is to say has been said.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("status %d", int(s)) }
+
 type commands struct {
 	ShowVersion kong.VersionFlag `name:"version" env:"-" help:"Print the program's version and exit."`
 
@@ -55,6 +60,8 @@ type commands struct {
 	Calibrate   calibrateCommand   `cmd:"" help:"Calibrate a model on your site's own pictures, whose classes are known."`
 	Model       modelCommand       `cmd:"" help:"List, show and check models."`
 	Outbox      outboxCommand      `cmd:"" help:"List, retry and drop results that wait to be delivered."`
+	Audit       auditCommand       `cmd:"" help:"Verify and show the audit log of a server."`
+	Replay      replayCommand      `cmd:"" help:"Answer recorded pictures again and compare the answers bit for bit."`
 	Board       boardCommand       `cmd:"" help:"Test a board."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Check that a running server is alive; for a container's HEALTHCHECK."`
 	Version     versionCommand     `cmd:"" help:"Print the program's version."`
@@ -134,11 +141,14 @@ func run(ctx context.Context, args []string, std *streams) int {
 		fmt.Fprintf(std.err, "spikeray: --kernel: %v\n", err)
 		return 2
 	}
+	var status exitStatus
 	switch err := parsed.Run(model.DecodeOptions{Kernel: tier.Name()}); {
 	case err == nil:
 		return 0
 	case errors.Is(err, errSilent):
 		return 1
+	case errors.As(err, &status):
+		return int(status)
 	default:
 		last := telemetry.NewSpool(std.err, 1<<20, nil, nil) // nobody may read what a server that ends has to say
 		fmt.Fprintf(last, "spikeray: %v\n", err)

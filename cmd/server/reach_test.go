@@ -101,6 +101,19 @@ func outboxReaches(f func(*commands) *outboxFlag) reaches {
 	return reaches{"outbox": {"o", nil, func(c *commands) (any, any) { return f(c).Outbox, "o" }}}
 }
 
+// anyReceipt is one that no journal has.
+var anyReceipt = "12:" + strings.Repeat("0a", 32)
+
+func recordReaches(f func(*commands) *recordFilter) reaches {
+	return reaches{
+		"from":    {"3", nil, func(c *commands) (any, any) { return f(c).From, uint64(3) }},
+		"to":      {"4", nil, func(c *commands) (any, any) { return f(c).To, uint64(4) }},
+		"receipt": {anyReceipt, nil, func(c *commands) (any, any) { return fmt.Sprint(f(c).Receipt), "[" + anyReceipt + "]" }},
+		"request": {"r", nil, func(c *commands) (any, any) { return f(c).Request, "r" }},
+		"picture": {"x.png", nil, func(c *commands) (any, any) { return f(c).Picture, "x.png" }},
+	}
+}
+
 // wiringOf has the flags of the commands beside serve, by the command's name and what must follow it.
 var wiringOf = map[string]struct {
 	args  []string
@@ -160,6 +173,22 @@ var wiringOf = map[string]struct {
 		reaches{"json": {"true", nil, func(c *commands) (any, any) { return c.Outbox.List.JSON, true }}})},
 	"outbox retry": {[]string{"x"}, outboxReaches(func(c *commands) *outboxFlag { return &c.Outbox.Retry.outboxFlag })},
 	"outbox drop":  {[]string{"x"}, outboxReaches(func(c *commands) *outboxFlag { return &c.Outbox.Drop.outboxFlag })},
+	"audit verify": {[]string{"d"}, reaches{
+		"head":    {anyReceipt, nil, func(c *commands) (any, any) { return fmt.Sprint(c.Audit.Verify.Head), "[" + anyReceipt + "]" }},
+		"receipt": {anyReceipt, nil, func(c *commands) (any, any) { return fmt.Sprint(c.Audit.Verify.Receipt), "[" + anyReceipt + "]" }},
+		"json":    {"true", nil, func(c *commands) (any, any) { return c.Audit.Verify.JSON, true }},
+	}},
+	"audit show": {[]string{"d"}, recordReaches(func(c *commands) *recordFilter { return &c.Audit.Show.recordFilter }).and(
+		reaches{"json": {"true", nil, func(c *commands) (any, any) { return c.Audit.Show.JSON, true }}})},
+	"audit head": {[]string{"d"}, nil},
+	"replay": {[]string{"d", "x.png"}, recordReaches(func(c *commands) *recordFilter { return &c.Replay.recordFilter }).and(
+		boardReaches(func(c *commands) *boardFlags { return &c.Replay.boardFlags }),
+		reaches{
+			"model":       {"a.safetensors;b.safetensors", nil, func(c *commands) (any, any) { return fmt.Sprint(c.Replay.Model), "[a.safetensors b.safetensors]" }},
+			"calibration": {"a.json;b.json", nil, func(c *commands) (any, any) { return fmt.Sprint(c.Replay.Calibration), "[a.json b.json]" }},
+			"max-bytes":   {"1M", nil, func(c *commands) (any, any) { return c.Replay.MaxBytes, size(1 << 20) }},
+			"json":        {"true", nil, func(c *commands) (any, any) { return c.Replay.JSON, true }},
+		})},
 	"healthcheck": {nil, reaches{
 		"addr":    {"127.0.0.1:9", nil, func(c *commands) (any, any) { return c.Healthcheck.Addr, "127.0.0.1:9" }},
 		"timeout": {"7s", nil, func(c *commands) (any, any) { return c.Healthcheck.Timeout, 7 * time.Second }},

@@ -36,6 +36,7 @@ type serveCommand struct {
 	hospitalFlags
 	traceFlags
 	repositoryFlags
+	auditFlags
 
 	Workers         int           `default:"${workers}" help:"How many pictures are processed at the same time. The default is the number of cores."`
 	Queue           int           `default:"64" help:"How many pictures may wait for a worker. Further ones are answered with 503."`
@@ -88,6 +89,7 @@ func (c *serveCommand) Validate(parsed *kong.Context) error {
 		c.hospitalFlags.validate(c.set),
 		c.traceFlags.validate(c.set),
 		c.repositoryFlags.validate(c.set),
+		c.auditFlags.validate(c.set, map[string]string{"outbox": c.Outbox, "watch": c.Watch}),
 	); err != nil {
 		return err
 	}
@@ -200,6 +202,14 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 		config.ShadowShare, config.ShadowMemory = c.ShadowShare, plan.Shadow
 	}
 	config.Metrics, config.Log, config.Version = metrics, log, build.Version
+	audit, err := c.auditFlags.open(metrics, log, build.Version)
+	if err != nil {
+		return err
+	}
+	if audit != nil {
+		config.Journal = audit
+		defer func() { err = errors.Join(err, audit.Close()) }()
+	}
 	hospital, err := c.openHospital(plan, metrics, log, build.Version)
 	if err != nil {
 		return err

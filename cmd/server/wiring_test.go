@@ -85,6 +85,11 @@ var wiring = map[string]struct {
 	"otlp-ca":       {"a.pem", onOTLP, func(s served) (any, any) { return s.command.OTLPCA, "a.pem" }},
 	"otlp-sample":   {"0.25", onOTLP, func(s served) (any, any) { return s.command.OTLPSample, 0.25 }},
 
+	"audit":               {"a", nil, func(s served) (any, any) { return s.command.Audit, "a" }},
+	"audit-segment-bytes": {"5M", onAudit, func(s served) (any, any) { return s.command.auditFlags.options().SegmentBytes, int64(5 << 20) }},
+	"audit-segment-age":   {"3h", onAudit, func(s served) (any, any) { return s.command.auditFlags.options().SegmentAge, 3 * time.Hour }},
+	"audit-keep":          {"7h", onAudit, func(s served) (any, any) { return s.command.auditFlags.options().Keep, 7 * time.Hour }},
+
 	"log-format": {"json", nil, func(s served) (any, any) { return s.command.LogFormat, "json" }},
 	"log-level":  {"error", nil, func(s served) (any, any) { return s.command.LogLevel, slog.LevelError }},
 
@@ -116,9 +121,11 @@ var (
 	onDICOM = append(onSend, "--dicom-listen=:104")
 )
 
-var onOTLP = []string{"--otlp-endpoint=http://c:4318"}
-
-var onLoihi = []string{"--board=loihi"}
+var (
+	onOTLP  = []string{"--otlp-endpoint=http://c:4318"}
+	onLoihi = []string{"--board=loihi"}
+	onAudit = []string{"--audit=a"}
+)
 
 // elsewhere are the flags of every command that no table has, each with a test that sees what it does.
 var elsewhere = map[string]string{

@@ -58,6 +58,9 @@ func used() *Metrics {
 	m.Outbox(func() OutboxState {
 		return OutboxState{Targets: []OutboxTarget{{Target: "pacs", Items: 3, Failed: 1}}, Damaged: 2, Bytes: 100, Limit: 1000}
 	}, []string{"pacs"}, []string{"delivered", "failed"}).Tried("pacs", "failed")
+	a := m.Audit(func() AuditState { return AuditState{Segments: 2, Bytes: 30, Failing: true, Free: 40} }, []string{"answer", "problem"})
+	a.Written([]string{"answer", "answer"}, time.Millisecond)
+	a.Failed()
 	i := m.Intake(map[string][]string{"dimse": {"0000"}}, []string{"released", "aborted"})
 	i.Film("dimse", "A700")
 	i.Association("released")
@@ -115,6 +118,19 @@ spikeray_board_state{board="loihi",state="quarantined"} 1
 # TYPE spikeray_degraded_answers_total counter
 spikeray_degraded_answers_total{model="net",reason="busy"} 0
 spikeray_degraded_answers_total{model="net",reason="timeout"} 1
+# HELP spikeray_audit_records_total Records written to the audit log, by kind: answer and problem are pictures, the others tell of the log itself.
+# TYPE spikeray_audit_records_total counter
+spikeray_audit_records_total{kind="answer"} 2
+spikeray_audit_records_total{kind="problem"} 0
+# HELP spikeray_audit_write_failures_total Writes to the audit log that failed; while they do, one a second is tried.
+# TYPE spikeray_audit_write_failures_total counter
+spikeray_audit_write_failures_total 1
+# HELP spikeray_audit_failing 1 while the audit log cannot be written, so that no picture is answered; 0 otherwise.
+# TYPE spikeray_audit_failing gauge
+spikeray_audit_failing 1
+# HELP spikeray_audit_bytes Bytes of the audit log's files.
+# TYPE spikeray_audit_bytes gauge
+spikeray_audit_bytes 30
 # HELP spikeray_outbox_items Results that wait to be delivered, by target.
 # TYPE spikeray_outbox_items gauge
 spikeray_outbox_items{target="pacs"} 3
@@ -143,7 +159,8 @@ spikeray_model_info{backend="simulator",default="true",digest="sha256:00",kernel
 		"spikeray_spikes_total", "spikeray_synaptic_operations_total", "spikeray_queue_depth", "spikeray_model_info",
 		"spikeray_board_canaries_total", "spikeray_board_failures_total", "spikeray_board_state", "spikeray_degraded_answers_total",
 		"spikeray_outbox_items", "spikeray_outbox_failed_items", "spikeray_outbox_oldest_seconds", "spikeray_outbox_deliveries_total",
-		"spikeray_dicom_associations_total")
+		"spikeray_dicom_associations_total", "spikeray_audit_records_total", "spikeray_audit_write_failures_total", "spikeray_audit_failing",
+		"spikeray_audit_bytes")
 	if err != nil {
 		t.Error(err)
 	}
