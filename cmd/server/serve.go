@@ -33,6 +33,7 @@ type serveCommand struct {
 	gateFlag
 	pictureFlags
 	hospitalFlags
+	doorFlags
 
 	Workers         int           `default:"${workers}" help:"How many pictures are processed at the same time. The default is the number of cores."`
 	Queue           int           `default:"64" help:"How many pictures may wait for a worker. Further ones are answered with 503."`
@@ -50,7 +51,7 @@ type serveCommand struct {
 	DrainDelay      time.Duration `default:"0s" help:"How long to keep accepting predictions after SIGTERM while /readyz answers 503, so that load balancers notice."`
 	ShutdownTimeout time.Duration `default:"30s" help:"After that, how long predictions in flight may take to finish. New ones are answered with 503."`
 
-	TrustedOrigin []string `placeholder:"ORIGIN" help:"Web site whose pages may send pictures from a browser, such as https://example.org; * is any. Otherwise only the service's own pages may, and others are answered with 403."`
+	TrustedOrigin []string `placeholder:"ORIGIN" help:"Web site whose pages may send pictures from a browser and read the answers (CORS), such as https://example.org; * is any. Otherwise only the service's own pages may, and others are answered with 403."`
 
 	DICOMEcho bool `name:"dicom-echo" help:"Allow requests with echo=true, whose answers have the UIDs of a DICOM film's study, series and instance. Whoever has the archive finds the patient by them."`
 
@@ -78,7 +79,7 @@ func (c *serveCommand) Validate(parsed *kong.Context) error {
 	if c.PredictTimeout <= 0 || c.ReadTimeout <= 0 || c.IdleTimeout <= 0 || c.ShutdownTimeout <= 0 || c.DrainDelay < 0 {
 		return errors.New("--predict-timeout, --read-timeout, --idle-timeout and --shutdown-timeout must be above 0, and --drain-delay at least 0")
 	}
-	if err := errors.Join(c.boardFlags.Validate(), c.decisionFlags.Validate(), c.fit(), c.hospitalFlags.validate(c.set)); err != nil {
+	if err := errors.Join(c.boardFlags.Validate(), c.decisionFlags.Validate(), c.fit(), c.hospitalFlags.validate(c.set), c.doorFlags.validate(c.set, c.Addr, c.TrustedOrigin)); err != nil {
 		return err
 	}
 	// The wait for the board may take as long as a run; then comes the run, and a quarter for the board to stop it.
@@ -156,12 +157,15 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if err != nil {
 		return err
 	}
+	c.watch(metrics, log)
 	defer onHangup(func() {
-		if supervisor == nil {
-			log.Info("SIGHUP ignored: there is no board to release from quarantine")
-			return
+		files := c.files.Now()
+		switch {
+		case supervisor != nil:
+			supervisor.Release()
+		case files == 0:
+			log.Info("SIGHUP ignored: there is no board to release from quarantine, and there are no files to read again")
 		}
-		supervisor.Release()
 	})()
 	defer closeBoard(supervisor, &err)
 	models, err := opened(ctx, supervisor, pipeline.OpenCatalogue, c.Model, (*pipeline.Catalogue).Default, on)
@@ -200,6 +204,9 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if supervisor != nil {
 		config.Board = supervisor
 	}
+	if err := c.openDoor(&config); err != nil {
+		return err
+	}
 	server, err := api.New(config)
 	if err != nil {
 		return err
@@ -208,6 +215,13 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	beside, err := c.beside(ctx, end, server, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, beside()) }()
 	for _, e := range models.All() {
 		if s := e.SiteReference(); s != nil {
 			log.Info("calibrated", "model", e.Name(), "place", s.Place, "made", s.Made, "pictures", s.Pictures, "digest", s.Digest)
@@ -221,6 +235,9 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 		"backend", first.Backend(), "kernel", first.Kernel(), "addr", listener.Addr().String(),
 		"workers", c.Workers, "queue", c.Queue,
 		"memory", plan.Bytes, "memory_source", plan.Source, "picture_memory", plan.Pictures, "upload_memory", plan.Uploads, "build", build.Version)
+	if c.clear(listener.Addr()) {
+		log.Warn("keys and tokens travel in the clear to this address; use --tls-cert, or a proxy in front that speaks TLS")
+	}
 	if err := hospital.serve(ctx, server, listener, c.ShutdownTimeout); err != nil {
 		return err
 	}
@@ -276,7 +293,7 @@ func (c *serveCommand) config(plan memory.Plan) (api.Config, error) {
 	}
 	queue := api.NewQueue(c.Workers, c.Queue)
 	queue.Memory, queue.Wait = plan.Pictures, c.QueueTime
-	return api.Config{
+	config := api.Config{
 		Queue:           queue,
 		Gate:            c.Gate,
 		Echo:            c.DICOMEcho,
@@ -294,7 +311,8 @@ func (c *serveCommand) config(plan memory.Plan) (api.Config, error) {
 		IdleTimeout:     c.IdleTimeout,
 		DrainDelay:      c.DrainDelay,
 		ShutdownTimeout: c.ShutdownTimeout,
-	}, nil
+	}
+	return config, c.configure(&config)
 }
 
 // check refuses flags that do not apply to a model.

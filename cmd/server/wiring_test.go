@@ -80,6 +80,19 @@ var wiring = map[string]struct {
 	"dicom-associations-each": {"6", onDICOM, func(s served) (any, any) { return s.dicom.Limits.PerAddress, 6 }},
 	"dicom-idle-timeout":      {"7s", onDICOM, func(s served) (any, any) { return s.dicom.Limits.Idle, 7 * time.Second }},
 
+	"api-keys":        {"k.txt", nil, func(s served) (any, any) { return s.command.APIKeys, "k.txt" }},
+	"jwks":            {"j.json", nil, func(s served) (any, any) { return s.command.JWKS, "j.json" }},
+	"jwt-issuer":      {"https://i", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.Issuer, "https://i" }},
+	"jwt-audience":    {"me", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.Audience, "me" }},
+	"jwt-scope-claim": {"scp", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.ScopeClaim, "scp" }},
+	"jwt-clock-skew":  {"7s", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.Skew, 7 * time.Second }},
+	"tls-cert":        {"c.pem", nil, func(s served) (any, any) { return s.command.TLSCert, "c.pem" }},
+	"tls-key":         {"k.pem", onTLS, func(s served) (any, any) { return s.command.TLSKey, "k.pem" }},
+	"tls-client-ca":   {"a.pem", onTLS, func(s served) (any, any) { return s.command.TLSClientCA, "a.pem" }},
+	"operator-addr":   {"127.0.0.1:9090", nil, func(s served) (any, any) { return s.server.OperatorsApart, true }},
+	"trusted-proxy":   {"10.1.0.0/16;::1", nil, func(s served) (any, any) { return fmt.Sprint(s.server.Proxies), "[10.1.0.0/16 ::1/128]" }},
+	"caller-rate":     {"7/m", nil, func(s served) (any, any) { return s.server.CallerRate.String(), "7/m" }},
+
 	"log-format": {"json", nil, func(s served) (any, any) { return s.command.LogFormat, "json" }},
 	"log-level":  {"error", nil, func(s served) (any, any) { return s.command.LogLevel, slog.LevelError }},
 
@@ -109,6 +122,11 @@ func orNil[T any](p *T) any {
 var (
 	onSend  = []string{"--send=hl7=mllp://ris:2575"}
 	onDICOM = append(onSend, "--dicom-listen=:104")
+)
+
+var (
+	onJWKS = []string{"--jwks=j"}
+	onTLS  = []string{"--tls-cert=c"}
 )
 
 var onLoihi = []string{"--board=loihi"}
