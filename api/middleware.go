@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"runtime/debug"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"github.com/spikeray/spikeray/internal/access"
 	"github.com/spikeray/spikeray/internal/trace"
 )
 
@@ -43,6 +45,8 @@ const (
 // line in the log. It belongs to the request's own goroutine.
 type exchange struct {
 	id       string
+	caller   caller // once it was found out
+	from     netip.Prefix
 	model    string
 	pictures int
 	problem  string
@@ -52,7 +56,7 @@ type exchange struct {
 	header   http.Header // of the answer, nil where there is none
 
 	began  time.Time
-	caller trace.Context    // the caller's trace, zero for none
+	parent trace.Context    // the caller's trace, zero for none
 	spans  *trace.Recording // nil where none are recorded
 }
 
@@ -138,8 +142,14 @@ func (s *Server) log(ctx context.Context, x *exchange, route, method string, sta
 	if x.model != "" {
 		attrs = append(attrs, slog.String("model", x.model), slog.Int("pictures", x.pictures))
 	}
+	if x.caller.name != "" {
+		attrs = append(attrs, slog.String("caller", x.caller.name))
+	}
 	if x.problem != "" {
 		attrs = append(attrs, slog.String("problem", x.problem))
+	}
+	if refusal := (*access.Refusal)(nil); errors.As(x.err, &refusal) { // who was not let in must be found
+		attrs = append(attrs, slog.String("reason", string(refusal.Reason)), slog.String("from", x.from.String()))
 	}
 	if missed > 0 {
 		attrs = append(attrs, slog.Int64("not_logged", missed))

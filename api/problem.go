@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/spikeray/spikeray/internal/access"
 	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/outbox"
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -38,6 +39,8 @@ var (
 	invalidParameter  = kind{"invalid-parameter", 400, "A query parameter is not valid"}
 	malformedRequest  = kind{"malformed-request", 400, "The request's body is not valid"}
 	notAPicture       = kind{"not-a-picture", 400, "The data is not a complete picture"}
+	unauthorized      = kind{"unauthorized", 401, "The request has no valid credentials"}
+	forbidden         = kind{"forbidden", 403, "The credentials do not allow the request"}
 	crossSite         = kind{"cross-site", 403, "A page of another web site sent the request"}
 	notPermitted      = kind{"not-permitted", 403, "The server was not started to allow this"}
 	modelHeld         = kind{"model-held", 409, "The model cannot be changed so now"}
@@ -56,6 +59,7 @@ var (
 	gateRefused       = kind{"gate-refused", 422, "The picture is not of the kind that the model is for"}
 	notReportable     = kind{"not-reportable", 422, "No result object can be made of the picture"}
 	notExplainable    = kind{"not-explainable", 422, "The model has nothing to tell in this form"}
+	tooManyRequests   = kind{"too-many-requests", 429, "The caller sends too many requests"}
 	overloaded        = kind{"overloaded", 503, "The server is overloaded"}
 	draining          = kind{"draining", 503, "The server is shutting down"}
 	boardUnavailable  = kind{"board-unavailable", 503, "The board that runs the model does not answer"}
@@ -120,12 +124,21 @@ func problemOf(err error) (kind, string) {
 	var network net.Error
 	var byGate *pipeline.RefusedError
 	var lost *board.Error
+	var unwelcome *access.Refusal
 	if k, detail, ok := repositoryProblem(err); ok {
 		return k, detail
 	}
 	switch {
 	case errors.As(err, &refused):
 		return refused.kind, refused.detail
+	case errors.As(err, &unwelcome):
+		switch unwelcome.Reason {
+		case access.LacksScope:
+			return forbidden, unwelcome.Detail
+		case access.TooMany:
+			return tooManyRequests, unwelcome.Detail
+		}
+		return unauthorized, unwelcome.Detail
 	case errors.As(err, &tooLong):
 		return tooLarge, fmt.Sprintf("the body is longer than %d bytes", tooLong.Limit)
 	case errors.Is(err, radiograph.ErrNotPicture):

@@ -4,6 +4,7 @@
 package api
 
 import (
+	"crypto/tls"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"github.com/spikeray/spikeray/internal/access"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -90,8 +92,18 @@ type Config struct {
 	// uploadWindow: 4 KiB. A slower body is answered with 408.
 	MinUploadRate int64
 	// TrustedOrigins are the web sites, besides the service itself, whose pages may
-	// send pictures from a browser, such as "https://example.org"; "*" is any.
+	// send pictures from a browser and read the answers, such as "https://example.org"; "*" is any.
 	TrustedOrigins []string
+	// Guard tells who sends a request by its credentials, which it then must have; nil lets everybody in.
+	Guard *access.Guard
+	// CallerRate limits the requests of each caller whose key has no rate of its own; its zero value does not.
+	CallerRate access.Rate
+	// Proxies are believed what they say of the clients behind them.
+	Proxies access.Proxies
+	// TLS secures the connections of Serve; nil for none.
+	TLS *tls.Config
+	// OperatorsApart leaves what is for operators to ServeOperators.
+	OperatorsApart bool
 	// IdleTimeout limits how long a connection may stay idle between requests:
 	// 2 min.
 	IdleTimeout time.Duration
@@ -136,6 +148,8 @@ type Server struct {
 	uploads     *budget
 	origins     *http.CrossOriginProtection // nil: any
 	lines       *sampler
+	access      *telemetry.Access
+	limiter     *access.Limiter[caller]
 	connections atomic.Pointer[wire.Listener]
 	handler     http.Handler
 	announced   map[string]bool // models with metrics, under announcing
@@ -158,6 +172,8 @@ func New(config Config) (*Server, error) {
 	s := &Server{config: config.withDefaults()}
 	s.uploads = newBudget(s.config.MaxUploadMemory)
 	s.lines = newSampler(s.config.Metrics.NotLogged)
+	s.access = s.config.Metrics.Access(access.Reasons(), handshakeFailures)
+	s.limiter = access.NewLimiter[caller]()
 	var err error
 	if s.origins, err = trust(s.config.TrustedOrigins); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
@@ -192,6 +208,12 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) routes() *chi.Mux {
 	r := chi.NewRouter()
 	r.Use(s.oneAnswer, s.observe, s.recoverPanics, unescape, middleware.GetHead)
+	if len(s.config.TrustedOrigins) > 0 {
+		r.Use(s.shareAcrossOrigins)
+	}
+	if s.guards() {
+		r.Use(s.admit)
+	}
 	r.NotFound(s.notFound)
 	r.MethodNotAllowed(s.methodNotAllowed)
 
@@ -205,9 +227,10 @@ func (s *Server) routes() *chi.Mux {
 	r.Post("/v1/models/{name}/load", s.control(s.loadModel))
 	r.Post("/v1/models/{name}/unload", s.control(s.unloadModel))
 	r.Post("/v1/models/{name}/rollback", s.control(s.rollBackModel))
-	r.Get("/healthz", s.live)
-	r.Get("/readyz", s.ready)
-	r.Method(http.MethodGet, "/metrics", s.config.Metrics.Handler())
+	s.health(r)
+	if !s.config.OperatorsApart {
+		s.operations(r)
+	}
 	r.Get("/openapi.yaml", s.openapi)
 	return r
 }

@@ -13,13 +13,13 @@ import (
 // trace takes a request into the trace that its caller is in, if it is in one.
 func (s *Server) trace(x *exchange, traceparent []string) {
 	var known bool
-	x.caller, known = trace.Parse(traceparent)
-	x.spans = s.config.Traces.Begin(x.caller, known)
+	x.parent, known = trace.Parse(traceparent)
+	x.spans = s.config.Traces.Begin(x.parent, known)
 }
 
 // traceAttrs are what finds the request's trace from its line in the log: also where the trace is kept elsewhere only.
 func (x *exchange) traceAttrs() []slog.Attr {
-	at := x.caller
+	at := x.parent
 	if x.spans != nil {
 		at = x.spans.Context()
 	}

@@ -11,9 +11,9 @@ import (
 
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dimse"
-	"github.com/spikeray/spikeray/internal/node/target"
 	"github.com/spikeray/spikeray/internal/testcert"
 	"github.com/spikeray/spikeray/internal/testfilm"
+	"github.com/spikeray/spikeray/internal/tlsfile"
 )
 
 // TestAssociationsAreSecuredBothWays has a film come and its report go over TLS, each side with a certificate.
@@ -21,7 +21,10 @@ func TestAssociationsAreSecuredBothWays(t *testing.T) {
 	dir := t.TempDir()
 	made := testcert.New(t)
 	certificate, key := made.Cert, made.Key
-	secure, err := target.ServerTLS(certificate, key, certificate)
+	secure, err := tlsfile.NewServer(certificate, key, certificate)
+	if err == nil {
+		err = secure.Load()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +33,7 @@ func TestAssociationsAreSecuredBothWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	reports := make(chan string, 10)
-	archive := &dimse.Server{TLS: secure, StorageClasses: []string{dicom.Comprehensive3DSR}, Store: func(_ context.Context, o dimse.Object) (dimse.Status, string) {
+	archive := &dimse.Server{TLS: secure.Config(), StorageClasses: []string{dicom.Comprehensive3DSR}, Store: func(_ context.Context, o dimse.Object) (dimse.Status, string) {
 		reports <- o.CallingAE
 		return dimse.Success, ""
 	}}
@@ -40,7 +43,7 @@ func TestAssociationsAreSecuredBothWays(t *testing.T) {
 	serve(t, nil, "--addr=127.0.0.1:0", "--outbox="+filepath.Join(dir, "outbox"), "--dicom-listen="+addr, "--dicom-ae-title=XRAY",
 		"--dicom-tls-cert="+certificate, "--dicom-tls-key="+key, "--dicom-tls-client-ca="+certificate,
 		"--send=sr=dicoms://PACS@"+l.Addr().String(), "--send-ca="+certificate, "--send-cert="+certificate, "--send-key="+key)
-	both, err := target.TLS(certificate, certificate, key)
+	both, err := tlsfile.Client(certificate, certificate, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +67,7 @@ func TestAssociationsAreSecuredBothWays(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Error("no report came")
 	}
-	anonymous, err := target.TLS(certificate, "", "")
+	anonymous, err := tlsfile.Client(certificate, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
+	"github.com/spikeray/spikeray/internal/access"
 	"github.com/spikeray/spikeray/internal/board/adapters"
 	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/telemetry"
@@ -59,6 +60,7 @@ type commands struct {
 	Evaluate    evaluateCommand    `cmd:"" help:"Score a model on a folder of pictures whose classes are known."`
 	Calibrate   calibrateCommand   `cmd:"" help:"Calibrate a model on your site's own pictures, whose classes are known."`
 	Model       modelCommand       `cmd:"" help:"List, show and check models."`
+	Key         keyCommand         `cmd:"" help:"Make API keys, and their lines for the file of --api-keys."`
 	Outbox      outboxCommand      `cmd:"" help:"List, retry and drop results that wait to be delivered."`
 	Audit       auditCommand       `cmd:"" help:"Verify and show the audit log of a server."`
 	Replay      replayCommand      `cmd:"" help:"Answer recorded pictures again and compare the answers bit for bit."`
@@ -73,6 +75,7 @@ var defaults = kong.Vars{
 	"tiers":   strings.Join(kernel.Available(), ", "),
 	"workers": defaultWorkers(),
 	"boards":  strings.Join(adapters.Names(), ", "),
+	"scopes":  strings.Join(access.ScopeNames(), ", "),
 	"version": versionLine(),
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spikeray/spikeray/internal/access"
 	"github.com/spikeray/spikeray/internal/evidence"
 	"github.com/spikeray/spikeray/internal/pipeline"
 )
@@ -114,6 +115,18 @@ func recordReaches(f func(*commands) *recordFilter) reaches {
 	}
 }
 
+func keyReaches(f func(*commands) *keyFlags) reaches {
+	line := func(c *commands) any {
+		e, err := f(c).entry("")
+		e.Hash = access.Hash{}
+		return fmt.Sprintln(e.Scopes, e.Rate, err)
+	}
+	return reaches{
+		"scope": {"models,operate", nil, func(c *commands) (any, any) { return line(c), "operate,models  <nil>\n" }},
+		"rate":  {"7/m", nil, func(c *commands) (any, any) { return line(c), " 7/m <nil>\n" }},
+	}
+}
+
 // wiringOf has the flags of the commands beside serve, by the command's name and what must follow it.
 var wiringOf = map[string]struct {
 	args  []string
@@ -192,8 +205,14 @@ var wiringOf = map[string]struct {
 	"healthcheck": {nil, reaches{
 		"addr":    {"127.0.0.1:9", nil, func(c *commands) (any, any) { return c.Healthcheck.Addr, "127.0.0.1:9" }},
 		"timeout": {"7s", nil, func(c *commands) (any, any) { return c.Healthcheck.Timeout, 7 * time.Second }},
+
+		"operator-addr": {"127.0.0.1:9", nil, func(c *commands) (any, any) { return c.Healthcheck.OperatorAddr, "127.0.0.1:9" }},
+		"tls-cert":      {"c.pem", nil, func(c *commands) (any, any) { return c.Healthcheck.TLSCert, "c.pem" }},
+		"tls-key":       {"k.pem", nil, func(c *commands) (any, any) { return c.Healthcheck.TLSKey, "k.pem" }},
 	}},
-	"version": {},
+	"key new":  {[]string{"a"}, keyReaches(func(c *commands) *keyFlags { return &c.Key.New.keyFlags })},
+	"key hash": {[]string{"a"}, keyReaches(func(c *commands) *keyFlags { return &c.Key.Hash.keyFlags })},
+	"version":  {},
 }
 
 // A flag that is added and is in no table fails here: whoever adds it has to say what it reaches.

@@ -37,6 +37,7 @@ type serveCommand struct {
 	traceFlags
 	repositoryFlags
 	auditFlags
+	doorFlags
 
 	Workers         int           `default:"${workers}" help:"How many pictures are processed at the same time. The default is the number of cores."`
 	Queue           int           `default:"64" help:"How many pictures may wait for a worker. Further ones are answered with 503."`
@@ -54,7 +55,7 @@ type serveCommand struct {
 	DrainDelay      time.Duration `default:"0s" help:"How long to keep accepting predictions after SIGTERM while /readyz answers 503, so that load balancers notice."`
 	ShutdownTimeout time.Duration `default:"30s" help:"After that, how long predictions in flight may take to finish. New ones are answered with 503."`
 
-	TrustedOrigin []string `placeholder:"ORIGIN" help:"Web site whose pages may send pictures from a browser, such as https://example.org; * is any. Otherwise only the service's own pages may, and others are answered with 403."`
+	TrustedOrigin []string `placeholder:"ORIGIN" help:"Web site whose pages may send pictures from a browser and read the answers (CORS), such as https://example.org; * is any. Otherwise only the service's own pages may, and others are answered with 403."`
 
 	DICOMEcho bool `name:"dicom-echo" help:"Allow requests with echo=true, whose answers have the UIDs of a DICOM film's study, series and instance. Whoever has the archive finds the patient by them."`
 
@@ -90,6 +91,7 @@ func (c *serveCommand) Validate(parsed *kong.Context) error {
 		c.traceFlags.validate(c.set),
 		c.repositoryFlags.validate(c.set),
 		c.auditFlags.validate(c.set, map[string]string{"outbox": c.Outbox, "watch": c.Watch}),
+		c.doorFlags.validate(c.set, c.Addr, c.TrustedOrigin),
 	); err != nil {
 		return err
 	}
@@ -168,10 +170,11 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if err != nil {
 		return err
 	}
+	c.watch(metrics, log)
 	var models atomic.Pointer[repository.Repository]
 	defer onHangup(func() {
-		if supervisor == nil && c.Models == "" {
-			log.Info("SIGHUP ignored: there is no board to release from quarantine, and no folder of models to look at")
+		if c.files.Now() == 0 && supervisor == nil && c.Models == "" {
+			log.Info("SIGHUP ignored: there is no board to release from quarantine, and there are no files or models to read again")
 		}
 		if supervisor != nil {
 			supervisor.Release()
@@ -225,6 +228,9 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if supervisor != nil {
 		config.Board = supervisor
 	}
+	if err := c.openDoor(&config); err != nil {
+		return err
+	}
 	server, err := api.New(config)
 	if err != nil {
 		return err
@@ -233,6 +239,13 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	beside, err := c.beside(ctx, end, server, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, beside()) }()
 	defer c.follow(ctx, repo, server, metrics)()
 	models.Store(repo)
 	for _, e := range repo.Catalogue().All() {
@@ -248,6 +261,9 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 		"backend", first.Backend(), "kernel", first.Kernel(), "addr", listener.Addr().String(),
 		"workers", c.Workers, "queue", c.Queue,
 		"memory", plan.Bytes, "memory_source", plan.Source, "picture_memory", plan.Pictures, "upload_memory", plan.Uploads, "build", build.Version)
+	if c.clear(listener.Addr()) {
+		log.Warn("keys and tokens travel in the clear to this address; use --tls-cert, or a proxy in front that speaks TLS")
+	}
 	if err := hospital.serve(ctx, server, listener, c.ShutdownTimeout); err != nil {
 		return err
 	}
@@ -287,7 +303,7 @@ func (c *serveCommand) config(plan memory.Plan) (api.Config, error) {
 	}
 	queue := api.NewQueue(c.Workers, c.Queue)
 	queue.Memory, queue.Wait = plan.Pictures, c.QueueTime
-	return api.Config{
+	config := api.Config{
 		Queue:           queue,
 		Gate:            c.Gate,
 		Echo:            c.DICOMEcho,
@@ -305,7 +321,8 @@ func (c *serveCommand) config(plan memory.Plan) (api.Config, error) {
 		IdleTimeout:     c.IdleTimeout,
 		DrainDelay:      c.DrainDelay,
 		ShutdownTimeout: c.ShutdownTimeout,
-	}, nil
+	}
+	return config, c.configure(&config)
 }
 
 // check refuses flags that do not apply to a model.

@@ -90,6 +90,19 @@ var wiring = map[string]struct {
 	"audit-segment-age":   {"3h", onAudit, func(s served) (any, any) { return s.command.auditFlags.options().SegmentAge, 3 * time.Hour }},
 	"audit-keep":          {"7h", onAudit, func(s served) (any, any) { return s.command.auditFlags.options().Keep, 7 * time.Hour }},
 
+	"api-keys":        {"k.txt", nil, func(s served) (any, any) { return s.command.APIKeys, "k.txt" }},
+	"jwks":            {"j.json", nil, func(s served) (any, any) { return s.command.JWKS, "j.json" }},
+	"jwt-issuer":      {"https://i", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.Issuer, "https://i" }},
+	"jwt-audience":    {"me", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.Audience, "me" }},
+	"jwt-scope-claim": {"scp", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.ScopeClaim, "scp" }},
+	"jwt-clock-skew":  {"7s", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.Skew, 7 * time.Second }},
+	"tls-cert":        {"c.pem", nil, func(s served) (any, any) { return s.command.TLSCert, "c.pem" }},
+	"tls-key":         {"k.pem", onTLS, func(s served) (any, any) { return s.command.TLSKey, "k.pem" }},
+	"tls-client-ca":   {"a.pem", onTLS, func(s served) (any, any) { return s.command.TLSClientCA, "a.pem" }},
+	"operator-addr":   {"127.0.0.1:9090", nil, func(s served) (any, any) { return s.server.OperatorsApart, true }},
+	"trusted-proxy":   {"10.1.0.0/16;::1", nil, func(s served) (any, any) { return fmt.Sprint(s.server.Proxies), "[10.1.0.0/16 ::1/128]" }},
+	"caller-rate":     {"7/m", nil, func(s served) (any, any) { return s.server.CallerRate.String(), "7/m" }},
+
 	"log-format": {"json", nil, func(s served) (any, any) { return s.command.LogFormat, "json" }},
 	"log-level":  {"error", nil, func(s served) (any, any) { return s.command.LogLevel, slog.LevelError }},
 
@@ -125,6 +138,8 @@ var (
 	onOTLP  = []string{"--otlp-endpoint=http://c:4318"}
 	onLoihi = []string{"--board=loihi"}
 	onAudit = []string{"--audit=a"}
+	onJWKS  = []string{"--jwks=j"}
+	onTLS   = []string{"--tls-cert=c"}
 )
 
 // elsewhere are the flags of every command that no table has, each with a test that sees what it does.
