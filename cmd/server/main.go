@@ -44,6 +44,14 @@ Without a command it serves; see spikeray serve --help. Every flag can also be s
 // reported.
 var errSilent = errors.New("already reported")
 
+// statusError is an error that ends the program with a status of its own.
+type statusError struct {
+	status int
+	text   string
+}
+
+func (e *statusError) Error() string { return e.text }
+
 type commands struct {
 	ShowVersion kong.VersionFlag `name:"version" env:"-" help:"Print the program's version and exit."`
 
@@ -51,6 +59,8 @@ type commands struct {
 
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Answer over HTTP, and in a hospital's network by DICOM (the default command)."`
 	Predict     predictCommand     `cmd:"" help:"Answer picture files, without a server."`
+	Batch       batchCommand       `cmd:"" help:"Answer an archive into a file: many pictures, on all cores, going on after an interruption where it was."`
+	Pipe        pipeCommand        `cmd:"" help:"Answer pictures that another program sends on standard input, each behind its length."`
 	Evaluate    evaluateCommand    `cmd:"" help:"Score a model on a folder of pictures whose classes are known."`
 	Calibrate   calibrateCommand   `cmd:"" help:"Calibrate a model on your site's own pictures, whose classes are known."`
 	Model       modelCommand       `cmd:"" help:"List, show and check models."`
@@ -140,10 +150,14 @@ func run(ctx context.Context, args []string, std *streams) int {
 	case errors.Is(err, errSilent):
 		return 1
 	default:
+		status := 1
+		if ended := new(statusError); errors.As(err, &ended) {
+			status = ended.status
+		}
 		last := telemetry.NewSpool(std.err, 1<<20, nil, nil) // nobody may read what a server that ends has to say
 		fmt.Fprintf(last, "spikeray: %v\n", err)
 		last.Close(time.Second)
-		return 1
+		return status
 	}
 }
 
@@ -168,6 +182,9 @@ func (versionCommand) Run(std *streams) error {
 	_, err := fmt.Fprintln(std.out, versionLine())
 	return err
 }
+
+// programVersion is the version by itself.
+func programVersion() string { return telemetry.ReadBuild(version, revision).Version }
 
 func versionLine() string {
 	b := telemetry.ReadBuild(version, revision)

@@ -55,6 +55,12 @@ func (r *room) predict(ctx context.Context, std *streams, m *pipeline.Entry, pat
 	if see != nil {
 		see(data)
 	}
+	return r.answer(ctx, m, data, opt)
+}
+
+// answer answers a picture whose bytes there is room for.
+func (r *room) answer(ctx context.Context, m *pipeline.Entry, data []byte, opt pipeline.Options) (pipeline.Prediction, error) {
+	var none pipeline.Prediction
 	header, err := pipeline.Inspect(m.Model, data, r.limits, opt)
 	if err != nil {
 		return none, err
