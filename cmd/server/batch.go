@@ -28,7 +28,7 @@ const (
 type batchCommand struct {
 	fileFlags
 	Prevalence   *float64    `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from, as for predict."`
-	Out          path        `required:"" placeholder:"FILE" help:"File to write. Beside it lies the folder FILE.batch, with the list of pictures and how far the batch is. If the batch was ended in the middle, the same command goes on with it."`
+	Out          path        `default:"answers.ndjson" placeholder:"FILE" help:"File to write; the default is ${default}. Beside it lies the folder FILE.batch, with the list of pictures and how far the batch is. If the batch was ended in the middle, the same command goes on with it."`
 	Format       string      `placeholder:"FORMAT" enum:",ndjson,csv,parquet" default:"" help:"Format of the file: ndjson (as predict --json prints it), csv or parquet. The default is what the file's name ends in: .ndjson, .jsonl, .csv or .parquet."`
 	Manifest     path        `placeholder:"FILE" help:"List of pictures, one path a line (or ended by zero bytes, as find -print0 writes); - is standard input. Relative paths start from the list's folder, those of standard input from the working folder. A path with / at its end is a folder."`
 	Column       string      `placeholder:"NAME" help:"The manifest is a CSV table with a row of column names, and the paths are in this column."`
