@@ -13,7 +13,6 @@ import (
 	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/outbox"
 	"github.com/spikeray/spikeray/internal/pipeline"
-	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/internal/report"
 	"github.com/spikeray/spikeray/pkg/model"
 )
@@ -116,13 +115,23 @@ var (
 	errConnections = errors.New("there are too many connections")
 )
 
+// ofPictures are the kinds of problems that [pipeline.Problem] names.
+var ofPictures = byName(notAPicture, tooLarge, unsupportedFormat, notARadiograph, sampleDepth, gateRefused)
+
+func byName(kinds ...kind) map[string]kind {
+	by := map[string]kind{}
+	for _, k := range kinds {
+		by[k.name] = k
+	}
+	return by
+}
+
 // problemOf is the one place that turns an error into a kind of problem and a
 // detail for the client. An unknown error is internal, and its text is not sent.
 func problemOf(err error) (kind, string) {
 	var refused *refusal
 	var tooLong *http.MaxBytesError
 	var network net.Error
-	var byGate *pipeline.RefusedError
 	var lost *board.Error
 	var unwelcome *access.Refusal
 	if k, detail, ok := repositoryProblem(err); ok {
@@ -141,18 +150,8 @@ func problemOf(err error) (kind, string) {
 		return unauthorized, unwelcome.Detail
 	case errors.As(err, &tooLong):
 		return tooLarge, fmt.Sprintf("the body is longer than %d bytes", tooLong.Limit)
-	case errors.Is(err, radiograph.ErrNotPicture):
-		return notAPicture, err.Error()
-	case errors.Is(err, radiograph.ErrTooLarge):
-		return tooLarge, err.Error()
-	case errors.Is(err, radiograph.ErrUnknownFormat):
-		return unsupportedFormat, err.Error()
-	case errors.Is(err, radiograph.ErrNotRadiograph), errors.Is(err, model.ErrPicture):
-		return notARadiograph, err.Error()
-	case errors.Is(err, radiograph.ErrDepth):
-		return sampleDepth, err.Error()
-	case errors.As(err, &byGate):
-		return gateRefused, err.Error()
+	case pipeline.Problem(err) != "":
+		return ofPictures[pipeline.Problem(err)], err.Error()
 	case errors.Is(err, model.ErrSteps), errors.Is(err, pipeline.ErrOptions):
 		return invalidParameter, err.Error()
 	case errors.Is(err, pipeline.ErrUnknownVersion):

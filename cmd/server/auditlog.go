@@ -23,7 +23,7 @@ type auditCommand struct {
 }
 
 // Exit statuses beside 0, 1 and 2.
-const statusIncomplete exitStatus = 3
+var errIncomplete = &statusError{status: 3}
 
 // auditFolder names an audit log.
 type auditFolder struct {
@@ -111,7 +111,7 @@ func (c auditVerifyCommand) Run(ctx context.Context, std *streams) error {
 	case v.Faulty > 0 || len(missing) > 0:
 		return errSilent
 	case v.Unfinished > 0 || len(gone) > 0:
-		return statusIncomplete
+		return errIncomplete
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spikeray/spikeray/internal/access"
+	"github.com/spikeray/spikeray/internal/batch"
 	"github.com/spikeray/spikeray/internal/evidence"
 	"github.com/spikeray/spikeray/internal/pipeline"
 )
@@ -144,6 +145,34 @@ var wiringOf = map[string]struct {
 			"explain":    {"d", nil, func(c *commands) (any, any) { return c.Predict.evidence(2).Raster && c.Predict.Explain == "d", true }},
 			"positions":  {"225", []string{"--explain=d"}, func(c *commands) (any, any) { return c.Predict.evidence(2).Positions, 225 }},
 			"fill":       {"blur", []string{"--explain=d"}, func(c *commands) (any, any) { return c.Predict.evidence(2).Fill, evidence.FillBlur }},
+		},
+	)},
+	"batch": {[]string{"x.png"}, modelReaches(func(c *commands) *modelFlag { return &c.Batch.modelFlag }).and(
+		calibrationReaches(func(c *commands) *calibrationFlag { return &c.Batch.calibrationFlag }),
+		pictureReaches(func(c *commands) *pictureFlags { return &c.Batch.pictureFlags }),
+		answerReaches(func(c *commands) pipeline.Options { return c.Batch.options() }),
+		boardReaches(func(c *commands) *boardFlags { return &c.Batch.boardFlags }),
+		reaches{
+			"prevalence":    {"0.125", nil, func(c *commands) (any, any) { return orNil(c.Batch.options().Prevalence), 0.125 }},
+			"out":           {"x.csv", nil, func(c *commands) (any, any) { return c.Batch.Out, path("x.csv") }},
+			"format":        {"parquet", nil, func(c *commands) (any, any) { return c.Batch.format().name, "parquet" }},
+			"manifest":      {"list", nil, func(c *commands) (any, any) { return c.Batch.Manifest, path("list") }},
+			"column":        {"file", []string{"--manifest=list"}, func(c *commands) (any, any) { return c.Batch.Column, "file" }},
+			"shard":         {"3/16", nil, func(c *commands) (any, any) { return c.Batch.Shard, batch.Shard{I: 3, N: 16} }},
+			"limit":         {"17", nil, func(c *commands) (any, any) { return c.Batch.Limit, 17 }},
+			"max-failures":  {"17", nil, func(c *commands) (any, any) { return orNil(c.Batch.MaxFailures), 17 }},
+			"workers":       {"17", nil, func(c *commands) (any, any) { return c.Batch.Workers, 17 }},
+			"progress-json": {"true", nil, func(c *commands) (any, any) { return c.Batch.ProgressJSON, true }},
+		},
+	)},
+	"pipe": {nil, modelReaches(func(c *commands) *modelFlag { return &c.Pipe.modelFlag }).and(
+		calibrationReaches(func(c *commands) *calibrationFlag { return &c.Pipe.calibrationFlag }),
+		pictureReaches(func(c *commands) *pictureFlags { return &c.Pipe.pictureFlags }),
+		answerReaches(func(c *commands) pipeline.Options { return c.Pipe.options() }),
+		boardReaches(func(c *commands) *boardFlags { return &c.Pipe.boardFlags }),
+		reaches{
+			"prevalence": {"0.125", nil, func(c *commands) (any, any) { return orNil(c.Pipe.options().Prevalence), 0.125 }},
+			"workers":    {"17", nil, func(c *commands) (any, any) { return c.Pipe.Workers, 17 }},
 		},
 	)},
 	"evaluate": {[]string{"."}, modelReaches(func(c *commands) *modelFlag { return &c.Evaluate.modelFlag }).and(

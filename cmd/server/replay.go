@@ -281,7 +281,7 @@ func (r *replay) end() error {
 	case r.count[verdictDifferent] > 0:
 		return errSilent
 	case r.count[verdictEqual] == 0, all-r.count[verdictServers] > r.count[verdictEqual]:
-		return statusIncomplete
+		return errIncomplete
 	}
 	return nil
 }

@@ -64,6 +64,12 @@ func (r *room) predictWithin(ctx context.Context, std *streams, m *pipeline.Entr
 	if see != nil {
 		see(data)
 	}
+	return r.answer(ctx, m, data, limits, opt)
+}
+
+// answer answers a picture whose bytes there is room for.
+func (r *room) answer(ctx context.Context, m *pipeline.Entry, data []byte, limits radiograph.Limits, opt pipeline.Options) (pipeline.Prediction, error) {
+	var none pipeline.Prediction
 	header, err := pipeline.Inspect(m.Model, data, limits, opt)
 	if err != nil {
 		return none, err

@@ -151,6 +151,45 @@ func TestInOrderKeepsTheOrderAndTheBound(t *testing.T) {
 	pipeline.InOrder(0, 2, func(int) int { t.Error("called"); return 0 }, func(int, int) { t.Error("called") })
 }
 
+func TestStreamTakesItemsWhenThereIsAWorkerAndEndsEarly(t *testing.T) {
+	taken := 0 // by the goroutine of the items alone, and read once it has ended
+	items := func(yield func(int) bool) {
+		for ; yield(taken); taken++ {
+		}
+	}
+	var running, after atomic.Int32
+	var ended atomic.Bool
+	var got []int
+	pipeline.Stream(items, 3, func(i int) int {
+		if running.Add(1) > 3 {
+			t.Error("more at a time than workers")
+		}
+		defer running.Add(-1)
+		if ended.Load() {
+			after.Add(1)
+		}
+		if i == 0 { // those behind it go on
+			time.Sleep(50 * time.Millisecond)
+		}
+		return i
+	}, func(i int) bool {
+		got = append(got, i)
+		if len(got) == 7 {
+			ended.Store(true)
+		}
+		return len(got) < 7
+	})
+	if !slices.Equal(got, []int{0, 1, 2, 3, 4, 5, 6}) {
+		t.Errorf("%v", got)
+	}
+	if running.Load() != 0 {
+		t.Error("returned while work was under way")
+	}
+	if taken > 7+8*3+3 || after.Load() > 3 {
+		t.Errorf("%d items were taken, and %d worked on after the end", taken, after.Load())
+	}
+}
+
 func TestReadPictureIsBounded(t *testing.T) {
 	if data, err := pipeline.ReadPicture(strings.NewReader("12345"), 5); err != nil || string(data) != "12345" {
 		t.Errorf("%q, %v", data, err)
