@@ -133,6 +133,7 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	see("GET", "/v1/models/{name}", s.get("/v1/models/none"))
 	see("GET", "/v1/models/{name}/drift", s.get("/v1/models/none/drift"))
 	s.provokeStore(see)
+	s.provokePages(see)
 	s.server.draining.Store(true)
 	see("GET", "/readyz", s.get("/readyz"))
 
@@ -194,7 +195,7 @@ func (s *service) slowUploadTo(path, contentType string) answer {
 
 func TestUnknownRoutesAndMethodsAreProblems(t *testing.T) {
 	s := start(t, nil)
-	for _, path := range []string{"/", "/v1", "/v1/predictions/", "/v1/models/a/b", "/%00", "/v1/models/%2e%2e"} {
+	for _, path := range []string{"/v1", "/web", "/web/", "/index.html", "/v1/predictions/", "/v1/models/a/b", "/%00", "/v1/models/%2e%2e"} {
 		if a := s.get(path); a.status != 404 {
 			t.Errorf("%s: %d", path, a.status)
 		}

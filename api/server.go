@@ -211,6 +211,7 @@ func (s *Server) routes() *chi.Mux {
 	r.Get("/readyz", s.ready)
 	r.Method(http.MethodGet, "/metrics", s.config.Metrics.Handler())
 	r.Get("/openapi.yaml", s.openapi)
+	s.pages(r)
 	return r
 }
 
