@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/spikeray/spikeray/internal/rates"
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
@@ -28,6 +29,8 @@ type Options struct {
 	Opacity   float64 // of the map over the picture where it is strongest, above 0 to 1; 0 is .6
 	// Raster keeps the spikes of each neuron for [Evidence.WriteNPZ] and [Evidence.WriteCSV].
 	Raster bool
+	// Rates are what the rates of the layers are read beside, nil for nothing. They are of all steps.
+	Rates *rates.Reference
 	// SpikesOnly leaves Occlusion and Pictures out.
 	SpikesOnly bool
 }
@@ -124,6 +127,9 @@ func Explain(ctx context.Context, m *model.Model, picture []uint8, opt Options) 
 	}
 	e.activate(m, counts, result)
 	e.count(m, recorder, result)
+	if opt.Steps == 0 || opt.Steps == m.MaxSteps() {
+		e.Spikes.compare(opt.Rates)
+	}
 	if opt.Raster {
 		e.raster = recorder.Layers
 	}
