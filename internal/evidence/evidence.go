@@ -33,6 +33,8 @@ type Options struct {
 	Rates *rates.Reference
 	// SpikesOnly leaves Occlusion and Pictures out.
 	SpikesOnly bool
+	// Undrawn leaves Pictures out.
+	Undrawn bool
 }
 
 // Check returns an error that wraps [ErrOptions] if an option is not valid.
@@ -101,7 +103,7 @@ func Explain(ctx context.Context, m *model.Model, picture []uint8, opt Options) 
 		return nil, err
 	}
 	opt = opt.withDefaults()
-	e := &Evidence{Anytime: []Answer{}, LeftOut: []LeftOut{}, Notice: Notice, Region: m.Description().Preparation.Region()}
+	e := &Evidence{Anytime: []Answer{}, Pictures: []Picture{}, LeftOut: []LeftOut{}, Notice: Notice, Region: m.Description().Preparation.Region()}
 	recorder := &spike.Recorder{}
 	var counts spike.Train
 	ask := model.Options{Steps: opt.Steps, Recorder: recorder, Counts: &counts}
@@ -134,13 +136,14 @@ func Explain(ctx context.Context, m *model.Model, picture []uint8, opt Options) 
 		e.raster = recorder.Layers
 	}
 	if opt.SpikesOnly {
-		e.Pictures = []Picture{}
 		return e, nil
 	}
 	if err := e.occlude(ctx, m, picture, result, opt); err != nil {
 		return nil, err
 	}
-	e.draw(m, picture, opt.Opacity)
+	if !opt.Undrawn {
+		e.draw(m, picture, opt.Opacity)
+	}
 	return e, nil
 }
 
