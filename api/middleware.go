@@ -140,7 +140,10 @@ func (s *Server) log(ctx context.Context, x *exchange, route, method string, sta
 	}
 	attrs = append(attrs, x.traceAttrs()...)
 	if x.model != "" {
-		attrs = append(attrs, slog.String("model", x.model), slog.Int("pictures", x.pictures))
+		attrs = append(attrs, slog.String("model", x.model))
+	}
+	if x.model != "" || x.pictures > 0 {
+		attrs = append(attrs, slog.Int("pictures", x.pictures))
 	}
 	if x.caller.name != "" {
 		attrs = append(attrs, slog.String("caller", x.caller.name))

@@ -101,7 +101,7 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 		if q.report != "" {
 			result.ID = pictureID(x.id, 0)
 			answered(&result, q.model, outcomes[0])
-			return s.writeReport(w, q.report, result)
+			return s.writeReport(ctx, w, r, held, q.report, result)
 		}
 		writeJSON(w, http.StatusOK, newPrediction(pictureID(x.id, 0), uploads[0].part, q.model, outcomes[0]))
 		return nil
@@ -127,12 +127,19 @@ func (s *Server) inTime(ctx context.Context) (context.Context, context.CancelFun
 // outcomes is work for a request. It does not return to a handler whose client has gone.
 func (s *Server) outcomes(ctx context.Context, r *http.Request, q question, uploads []upload) ([]outcome, error) {
 	outcomes, err := s.work(ctx, callerOf(r), q, uploads)
-	if (err == nil || errors.Is(err, context.Canceled)) && errors.Is(context.Cause(r.Context()), context.Canceled) {
-		exchangeOf(ctx).gone = true
+	if err == nil || errors.Is(err, context.Canceled) {
+		stay(r)
+	}
+	return outcomes, err
+}
+
+// stay returns only to a handler whose client has not gone.
+func stay(r *http.Request) {
+	if errors.Is(context.Cause(r.Context()), context.Canceled) {
+		exchangeOf(r.Context()).gone = true
 		// One that has only ended its side of the connection would take an empty answer for a good one.
 		panic(http.ErrAbortHandler)
 	}
-	return outcomes, err
 }
 
 // process puts the pictures through the queue. Its error is that of all of them.
@@ -202,23 +209,28 @@ func (s *Server) process(ctx context.Context, who caller, q question, uploads []
 		return nil, err
 	}
 	for j, err := range errs {
-		o := &outcomes[places[j]]
-		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			err = context.Cause(ctx)
-		}
+		err = s.ended(ctx, err)
 		// These concern the request, not a picture of it.
 		if errors.Is(err, errPredictTimeout) || errors.Is(err, errDraining) {
 			return nil, err
 		}
-		if p := (*PanicError)(nil); errors.As(err, &p) {
-			s.config.Metrics.Panic()
-			s.config.Log.Error("panic while predicting", "request_id", x.id,
-				"error", err, "stack", string(p.Stack))
-		}
-		o.err = err
+		outcomes[places[j]].err = err
 	}
 	x.answered(read, q.model, outcomes)
 	return outcomes, nil
+}
+
+// ended is a task's error, or why its context ended if it is that. A panic is logged.
+func (s *Server) ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = context.Cause(ctx)
+	}
+	if p := (*PanicError)(nil); errors.As(err, &p) {
+		s.config.Metrics.Panic()
+		s.config.Log.Error("panic while working on a picture", "request_id", exchangeOf(ctx).id,
+			"error", err, "stack", string(p.Stack))
+	}
+	return err
 }
 
 // count tells the metrics what became of a picture.

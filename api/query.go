@@ -23,7 +23,7 @@ type question struct {
 }
 
 // parameters are all that a prediction takes.
-var parameters = []string{"model", "version", "threshold", "operating_point", "prevalence", "steps", "bits", "report", "echo"}
+var parameters = []string{"model", "version", "threshold", "operating_point", "prevalence", "steps", "bits", "report", "map", "echo"}
 
 // readQuery reads a prediction's parameters. One that is not known, not well
 // formed, given twice or does not apply to the model is refused.
@@ -80,12 +80,8 @@ func (s *Server) ask(values url.Values) (question, error) {
 			return q, err
 		}
 	}
-	if values.Has("bits") {
-		bits, err := strconv.Atoi(values.Get("bits"))
-		if err != nil || bits < 8 || bits > 16 {
-			return q, refuse(invalidParameter, "bits must be a whole number from 8 to 16")
-		}
-		q.options.Bits = bits
+	if q.options.Bits, err = readBits(values); err != nil {
+		return q, err
 	}
 	if values.Has("echo") {
 		switch echo, err := strconv.ParseBool(values.Get("echo")); {
@@ -108,6 +104,11 @@ func (s *Server) ask(values url.Values) (question, error) {
 		}
 		q.options.Steps = steps
 	}
+	if values.Has("map") {
+		if err := q.mapped(values.Get("map")); err != nil {
+			return q, err
+		}
+	}
 	return q, q.options.Check(q.model.Description())
 }
 
@@ -121,4 +122,16 @@ func choose(models *pipeline.Catalogue, values url.Values) (*pipeline.Entry, err
 		return models.Version(name, values.Get("version"))
 	}
 	return models.Get(name)
+}
+
+// readBits reads the parameter bits; 0 where it is not given.
+func readBits(values url.Values) (int, error) {
+	if !values.Has("bits") {
+		return 0, nil
+	}
+	bits, err := strconv.Atoi(values.Get("bits"))
+	if err != nil || bits < 8 || bits > 16 {
+		return 0, refuse(invalidParameter, "bits must be a whole number from 8 to 16")
+	}
+	return bits, nil
 }

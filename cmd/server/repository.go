@@ -102,7 +102,7 @@ func (c *serveCommand) openModels(ctx context.Context, s *board.Supervisor, log 
 			if !isDefault {
 				return nil
 			}
-			return c.check(e.Description())
+			return c.accept(e)
 		},
 	}
 	// A board is for the default model, be it of the folder or not.
@@ -128,7 +128,7 @@ func (c *serveCommand) openModels(ctx context.Context, s *board.Supervisor, log 
 		if c.inFolder(e.Name()) { // whose model is checked when it is loaded
 			continue
 		}
-		if err := c.check(e.Description()); err != nil {
+		if err := c.accept(e); err != nil {
 			return nil, err
 		}
 	}
@@ -145,6 +145,11 @@ func (c *serveCommand) openModels(ctx context.Context, s *board.Supervisor, log 
 		}
 	}
 	return r, nil
+}
+
+// accept refuses a model that flags cannot be applied to which are for the default one.
+func (c *serveCommand) accept(e *pipeline.Entry) error {
+	return errors.Join(c.check(e.Description()), c.captureFlags.check(e))
 }
 
 // inFolder tells whether the folder of models has one of that name.

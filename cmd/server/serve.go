@@ -34,6 +34,7 @@ type serveCommand struct {
 	gateFlag
 	pictureFlags
 	hospitalFlags
+	captureFlags
 	traceFlags
 	repositoryFlags
 	auditFlags
@@ -92,6 +93,7 @@ func (c *serveCommand) Validate(parsed *kong.Context) error {
 		c.repositoryFlags.validate(c.set),
 		c.auditFlags.validate(c.set, map[string]string{"outbox": c.Outbox, "watch": c.Watch}),
 		c.doorFlags.validate(c.set, c.Addr, c.TrustedOrigin),
+		c.captureFlags.validate(&c.hospitalFlags),
 	); err != nil {
 		return err
 	}
@@ -222,6 +224,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	}
 	defer closeTraces(config.Traces)
 	if hospital != nil {
+		hospital.node.Map = c.SendMap
 		config.Delivery = hospital.node
 		defer func() { err = errors.Join(err, hospital.close()) }()
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/spikeray/spikeray/internal/rates"
 	"github.com/spikeray/spikeray/internal/site"
 	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/model"
@@ -188,8 +189,17 @@ func openShipped(ctx context.Context, name string, opt model.DecodeOptions) (*En
 	if err != nil {
 		return nil, fmt.Errorf("shipped model %s: %w", name, err)
 	}
-	card, _ := models.Card(name)
-	return &Entry{Model: m, Card: card, Shipped: true}, nil
+	e := &Entry{Model: m, Shipped: true}
+	e.Card, _ = models.Card(name)
+	if file, ok := models.Rates(name); ok {
+		if e.Rates, err = rates.Parse(file); err == nil {
+			err = e.Rates.Check(m)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("shipped model %s: %w", name, err)
+		}
+	}
+	return e, nil
 }
 
 func openFile(ctx context.Context, path string, opt model.DecodeOptions) (*model.Model, error) {

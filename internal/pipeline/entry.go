@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/spikeray/spikeray/internal/drift"
+	"github.com/spikeray/spikeray/internal/rates"
 	"github.com/spikeray/spikeray/internal/site"
 	"github.com/spikeray/spikeray/pkg/model"
 )
@@ -13,6 +14,8 @@ type Entry struct {
 	*model.Model
 	// Card is the model's card in Markdown, empty when it has none.
 	Card string
+	// Rates are how often the model's neurons fire on pictures that it has not learnt from; nil where that is not known.
+	Rates *rates.Reference
 	// Shipped tells whether the model came with the program, not from a file.
 	Shipped bool
 	// Site is the place's calibration that is in force, nil for the model's own.
@@ -48,7 +51,7 @@ func (e *Entry) Calibrated(c *site.Calibration) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Entry{Model: m, Card: e.Card, Shipped: e.Shipped, Site: c, file: e.FileDescription()}, nil
+	return &Entry{Model: m, Card: e.Card, Rates: e.Rates, Shipped: e.Shipped, Site: c, file: e.FileDescription()}, nil
 }
 
 // Name is the model's name, as its description has it.

@@ -69,7 +69,7 @@ func used() *Metrics {
 	m.Pictures(func() int64 { return 10 }, func() int64 { return 20 })
 	m.Connections(func() int { return 3 }, func() int { return 1024 })
 	m.Spans("exported", "dropped")("dropped", 3)
-	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
+	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageRender, StageTotal} {
 		m.Stage(s, 3*time.Millisecond)
 	}
 	return m
@@ -202,8 +202,8 @@ func TestScrapeHasClassicAndNativeBuckets(t *testing.T) {
 			}
 		}
 	}
-	if stages != 5 {
-		t.Errorf("%d stages, want 5", stages)
+	if stages != 6 {
+		t.Errorf("%d stages, want 6", stages)
 	}
 }
 
