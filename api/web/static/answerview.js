@@ -159,7 +159,7 @@ function warningList(warnings, answer) {
     el('ul', {id: 'warnings', class: 'warnings'}, ...warnings.map((w) => el('li', {class: w.grave ? 'grave' : '', 'data-code': w.code},
       w.text && el('p', {}, w.text),
       w.code === 'gate' && answer.gate?.reason && has(`gate.${answer.gate.reason}`) && el('p', {}, t(`gate.${answer.gate.reason}`)),
-      el('p', {class: 'fine', lang: 'en'}, w.detail)))));
+      w.detail && el('p', {class: 'fine', lang: 'en'}, w.detail)))));
 }
 
 function facts(film, answer, model, threshold) {

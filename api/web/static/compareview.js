@@ -7,7 +7,7 @@ import {problemText, warningText} from './problems.js';
 const chosen = new Set();
 
 /**
- * @param {any[]} models as in the service's list
+ * @param {any[]} models as in the service's list; none before there is an answer
  * @param {string} current the model that is in force
  * @param {(model: string, signal: AbortSignal) => Promise<any>} answerOf
  * @param {(model: string) => any} known an answer that is there already
@@ -16,7 +16,7 @@ const chosen = new Set();
 export function showCompare(models, current, answerOf, known, signal) {
   const body = byId('compare-body');
   if (models.length < 2) {
-    fill(body, el('p', {class: 'fine'}, t('compare.one')));
+    fill(body, el('p', {class: 'fine'}, t(models.length ? 'compare.one' : 'compare.none')));
     return;
   }
   const place = el('div', {id: 'compare-place', role: 'status'});

@@ -72,6 +72,10 @@ async function start() {
     const document = await documentOf(choice.model.name).catch(report);
     if (document) showCard(document);
   });
+  byId('evidence-retry').addEventListener('click', () => {
+    redraw();
+    byId('viewport').focus();
+  });
   byId('banner-retry').addEventListener('click', connect);
   byId('curl-copy').addEventListener('click', () => copyText(byId('curl'), byId('curl-said')));
   addEventListener('online', () => { if (!byId('banner').hidden) connect(); });
@@ -87,7 +91,8 @@ async function connect() {
     models = await listModels();
     byId('model').replaceChildren(...models.map((m) => new Option(m.name, m.name)));
     useModel(models.some((m) => m.name === choice.model?.name) ? choice.model.name : models[0].name);
-    for (const film of list.films) if (['offline', 'http-401'].includes(film.problem?.code) || film.problem?.status === 401) list.retry(film);
+    for (const film of list.films) if (film.problem?.code === 'offline' || film.problem?.status === 401) list.retry(film);
+    redraw();
   } catch (problem) {
     report(problem);
   }
@@ -159,7 +164,7 @@ function drawNotice() {
 }
 
 function changed(film) {
-  if (film.problem?.status === 401 && !byId('key-dialog').open) report(film.problem);
+  if (film.problem?.status === 401 && !byId('key-dialog').open || film.problem?.code === 'offline') report(film.problem);
   if (film === list.selected) {
     drawSelected();
     pursue(false);
@@ -173,7 +178,7 @@ function changed(film) {
 function layOut() {
   const film = list.selected;
   byId('main').classList.toggle('empty', !film);
-  for (const id of ['film-panel', 'answer-panel', 'more']) byId(id).hidden = !film;
+  for (const id of ['film-panel', 'answer-panel', 'steps-panel', 'more']) byId(id).hidden = !film;
 }
 
 // drawSelected shows what is known of the selected film.
@@ -182,7 +187,10 @@ function drawSelected() {
   if (!film || !choice.model) return;
   const answer = list.answerOf(film);
   showAnswer(film, answer, choice.model, choice.point, {
-    retry: () => list.retry(film),
+    retry: () => {
+      list.retry(film);
+      redraw();
+    },
     cancel: () => list.cancel(film),
     remove: () => list.remove(film),
     bits: (bits) => {
@@ -213,14 +221,23 @@ function pursue(anew) {
   const name = film ? `${film.id} ${answered} ${address('', query)}` : '';
   if (name === explained.name && !anew) return;
   const signal = explained.next(name);
+  byId('evidence-retry').hidden = true;
   stopSteps();
   if (!film) return;
   drawSelected();
   drawEvidence(film, null, answered ? t('evidence.loading') : t('evidence.none'), signal);
   if (!answered) return;
   explain(film, query, signal).then((evidence) => drawEvidence(film, evidence, '', signal), (error) => {
-    if (!signal.aborted) drawEvidence(film, null, wordsOf(error), signal);
+    if (signal.aborted) return;
+    drawEvidence(film, null, wordsOf(error), signal);
+    byId('evidence-retry').hidden = false;
   });
+}
+
+// redraw asks again for what is not there.
+function redraw() {
+  if (byId('film').hidden) pictured.name = '';
+  pursue(true);
 }
 
 async function show(film, signal) {
@@ -230,7 +247,9 @@ async function show(film, signal) {
     const picture = await render(film, size, signal);
     showPicture(picture, t('film.alt', {name: film.name}));
   } catch (error) {
-    if (!signal.aborted) showPicture(null, t('film.none', {why: wordsOf(error)}));
+    if (signal.aborted) return;
+    showPicture(null, t('film.none', {why: wordsOf(error)}));
+    byId('evidence-retry').hidden = error.refusal;
   }
 }
 
