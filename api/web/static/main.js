@@ -10,7 +10,7 @@ import {showMaps, showName, showPicture, showStep, startFilm} from './filmview.j
 import {formats, t, tn} from './i18n.js';
 import {startIntake} from './intake.js';
 import {drawList, spoken, startList} from './listview.js';
-import {problemText} from './problems.js';
+import {problemText, wordText} from './problems.js';
 import {showRaster} from './rasterview.js';
 import {showSteps, stopSteps} from './stepsview.js';
 import {showTimes} from './timesview.js';
@@ -259,7 +259,7 @@ function wordsOf(error) {
 
 function drawEvidence(film, evidence, absent, signal) {
   if (signal.aborted) return;
-  const positive = choice.model?.positive ?? '';
+  const positive = choice.model ? wordText('label', choice.model.positive) : '';
   const query = list.queryOf(film);
   const answer = film.state === 'answered' ? list.answerOf(film) : undefined;
   showMaps(evidence, positive, mapsOf(evidence), absent);
