@@ -30,8 +30,8 @@ export function makeFormats(language) {
   const unit = (name, value) => number({style: 'unit', unit: name, unitDisplay: 'short', maximumSignificantDigits: 3}).format(value);
   return {
     percent(p) {
-      if (p > 0.999) return `> ${tenth.format(0.999)}`;
-      if (p < 0.001) return `< ${tenth.format(0.001)}`;
+      if (p > 0.999) return `>${tenth.format(0.999)}`;
+      if (p < 0.001) return `<${tenth.format(0.001)}`;
       return tenth.format(p);
     },
     whole: (p) => whole.format(p),

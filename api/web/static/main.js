@@ -178,7 +178,8 @@ function changed(film) {
 function layOut() {
   const film = list.selected;
   byId('main').classList.toggle('empty', !film);
-  for (const id of ['film-panel', 'answer-panel', 'steps-panel', 'more']) byId(id).hidden = !film;
+  for (const id of ['film-panel', 'answer-panel', 'more']) byId(id).hidden = !film;
+  if (!film) byId('steps-panel').hidden = true;
 }
 
 // drawSelected shows what is known of the selected film.
@@ -198,6 +199,9 @@ function drawSelected() {
       list.retry(film);
     },
   });
+  // Of a film that has no answer and will have none by itself, there is nothing more to show than the request.
+  const without = ['refused', 'failed', 'cancelled'].includes(film.state);
+  for (const id of ['steps-panel', 'times-panel', 'compare-panel', 'raster-panel']) byId(id).hidden = without;
   byId('service-notice').textContent = answer?.notice ?? '';
   byId('curl').textContent = curlOf(new URL(address('v1/predictions', {...list.queryOf(film), operating_point: choice.point}), document.baseURI).href, film.file.name, keyed());
 }
@@ -211,6 +215,7 @@ function pursue(anew) {
     const signal = pictured.next(picture);
     dropRendering();
     showPicture(null, film ? t('film.loading') : '');
+    byId('tools').hidden = false;
     if (film) {
       showName(film);
       show(film, signal);
@@ -225,7 +230,7 @@ function pursue(anew) {
   stopSteps();
   if (!film) return;
   drawSelected();
-  drawEvidence(film, null, answered ? t('evidence.loading') : t('evidence.none'), signal);
+  drawEvidence(film, null, answered ? t('evidence.loading') : ['waiting', 'running', 'busy'].includes(film.state) ? t('evidence.none') : '', signal);
   if (!answered) return;
   explain(film, query, signal).then((evidence) => drawEvidence(film, evidence, '', signal), (error) => {
     if (signal.aborted) return;
@@ -249,6 +254,7 @@ async function show(film, signal) {
   } catch (error) {
     if (signal.aborted) return;
     showPicture(null, t('film.none', {why: wordsOf(error)}));
+    byId('tools').hidden = true;
     byId('evidence-retry').hidden = error.refusal;
   }
 }
