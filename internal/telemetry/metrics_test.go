@@ -20,7 +20,11 @@ import (
 func used() *Metrics {
 	m := NewMetrics(Build{Version: "1.2.3", Revision: "abc", GoVersion: "go1.26"})
 	m.Queue(func() int { return 3 }, func() int { return 64 }, func() int { return 2 }, func() int { return 1 })
+	m.Backlog(func() time.Duration { return time.Second })
+	m.Pictures(func() int64 { return 30 }, func() int64 { return 40 })
+	m.Connections(func() int { return 5 }, func() int { return 1024 })
 	m.Uploads(func() int64 { return 10 }, func() int64 { return 20 })
+	m.SiteCalibration("net", "Ward 1", "2026-01-02", "sha256:11", 200)
 	m.Model("net", "1.0.0", "sha256:00", "simulator", "generic", true, []string{"NORMAL", "PNEUMONIA"})
 	m.RequestStarted()
 	m.Request("/v1/predictions", "POST", 200)
