@@ -117,6 +117,5 @@ export function quantile(q, buckets) {
   if (b === 0 && end <= 0) return end;
   const start = b ? buckets[b - 1][0] : 0;
   const before = b ? cumulative[b - 1] : 0;
-  const inside = cumulative[b] - before;
-  return inside > 0 ? start + (end - start) * ((rank - before) / inside) : end;
+  return start + (end - start) * ((rank - before) / (cumulative[b] - before));
 }
