@@ -1,5 +1,5 @@
 // Lines over time on a canvas. What they show stands in a table beside it.
-import { make } from './status-view.js';
+import { el } from './dom.js';
 
 const height = 130;
 const edge = { left: 4, right: 4, top: 8, bottom: 16 };
@@ -8,8 +8,8 @@ const dashes = [[], [6, 3], [2, 3], [8, 3, 2, 3], [1, 2]];
 
 /** Chart draws up to five lines over the time that is kept. */
 export class Chart {
-  #canvas = make('canvas', { role: 'img', height: String(height) });
-  #key = make('figcaption', { class: 'key' });
+  #canvas = el('canvas', { role: 'img', height });
+  #key = el('figcaption', );
   #drawn = null;
 
   /** lines are the names of the lines; unit writes a value of theirs. */
@@ -17,15 +17,12 @@ export class Chart {
     this.title = title;
     this.unit = unit;
     lines.forEach((name, i) => {
-      const sample = make('canvas', { width: '28', height: '10', 'aria-hidden': 'true' });
-      this.#key.append(make('span', {}, sample, ` ${name}`));
+      const sample = el('canvas', { width: 28, height: 10, 'aria-hidden': 'true' });
+      this.#key.append(el('span', {}, sample, ` ${name}`));
       this.samples = [...(this.samples ?? []), [sample, i]];
     });
-    this.element = make('figure', {}, this.#canvas, this.#key);
+    this.element = el('figure', {}, this.#canvas, this.#key);
     new ResizeObserver(() => this.#draw()).observe(this.#canvas);
-    for (const query of ['(prefers-color-scheme: light)', '(forced-colors: active)']) {
-      matchMedia(query).addEventListener('change', () => this.#draw());
-    }
   }
 
   /** show draws values, an array a line, at these times in milliseconds; summary is what a screen reader says. */
@@ -47,10 +44,10 @@ export class Chart {
     const g = scaled(this.#canvas, width, height);
     const top = niceTop(Math.max(0, ...values.flat().filter(Number.isFinite)));
     const [x0, x1, y0, y1] = [edge.left, width - edge.right, height - edge.bottom, edge.top];
-    const ink = this.#colour('--chart-ink');
+    const ink = this.#colour('--quiet');
     g.font = '11px system-ui, sans-serif';
     g.fillStyle = ink;
-    g.strokeStyle = this.#colour('--chart-grid');
+    g.strokeStyle = this.#colour('--line');
     g.lineWidth = 1;
     for (const share of [0, 0.5, 1]) {
       const y = Math.round(y0 + (y1 - y0) * share) + 0.5;

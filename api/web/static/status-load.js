@@ -1,4 +1,5 @@
 // The sections of the status page that every server has: what comes in, how long it takes, what it costs.
+import { has, t } from './i18n.js';
 import { names } from './status-names.js';
 import { quantile } from './status-prometheus.js';
 import { Chart } from './status-chart.js';
@@ -6,10 +7,13 @@ import { Table, section } from './status-view.js';
 
 // A section is {element, update(history)}; update returns whether there is anything to show.
 // word gives the text of a label's value: that of the language, or the value itself.
-export const word = (t, group, value) => t(`status.${group}.${value}`, {}, value);
+export function word(group, value) {
+  const key = `status.${group}.${value}`;
+  return has(key) ? t(key) : value;
+}
 
 // told is what a chart's line did, for who cannot see it.
-function told(t, unit, lines) {
+function told(unit, lines) {
   return lines
     .map(([name, values]) => {
       const known = values.filter(Number.isFinite);
@@ -20,13 +24,13 @@ function told(t, unit, lines) {
     .join(' ');
 }
 
-function drawn(t, unit, history, chart, lines) {
-  chart.show(history.times, history.gaps, lines.map(([, values]) => values), told(t, unit, lines));
+function drawn(unit, history, chart, lines) {
+  chart.show(history.times, history.gaps, lines.map(([, values]) => values), told(unit, lines));
 }
 
 const highest = (values) => Math.max(...values.filter(Number.isFinite));
 
-export function queue(t, f) {
+export function queue(f) {
   const labels = [t('status.queue.depth'), t('status.queue.busy')];
   const chart = new Chart(t('status.queue.chart'), labels, f.few);
   const table = new Table(t('status.queue.table'), ['what', 'now', 'highest', 'limit'].map((k) => t(`status.column.${k}`)));
@@ -34,7 +38,7 @@ export function queue(t, f) {
     element: section('queue', t('status.queue.title'), t('status.queue.note'), chart.element, table.element),
     update(h) {
       const [depth, busy, waiting] = [names.queueDepth, names.workersBusy, names.backlog].map((n) => h.line(n));
-      drawn(t, f.few, h, chart, [[labels[0], depth], [labels[1], busy]]);
+      drawn(f.few, h, chart, [[labels[0], depth], [labels[1], busy]]);
       table.fill([
         [labels[0], f.count(depth.at(-1)), f.count(highest(depth)), f.count(h.value(names.queueCapacity))],
         [labels[1], f.count(busy.at(-1)), f.count(highest(busy)), f.count(h.value(names.workers))],
@@ -45,7 +49,7 @@ export function queue(t, f) {
   };
 }
 
-export function requests(t, f) {
+export function requests(f) {
   const labels = ['answered', 'refused', 'failed'].map((k) => t(`status.requests.${k}`));
   const chart = new Chart(t('status.requests.chart'), labels, f.rate);
   const columns = ['rate', 'minute', 'total'].map((k) => t(`status.column.${k}`));
@@ -70,10 +74,10 @@ export function requests(t, f) {
       }
       // One scrape makes no rate.
       for (const line of sums) if (line.length) line[0] = NaN;
-      drawn(t, f.rate, h, chart, labels.map((name, i) => [name, sums[i]]));
+      drawn(f.rate, h, chart, labels.map((name, i) => [name, sums[i]]));
       const rows = (map, name = (k) => k) =>
         [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, s]) => [name(k), f.rate(s.seconds ? s.by / s.seconds : NaN), f.count(s.by), f.count(s.total)]);
-      const code = (k) => `${k} ${word(t, 'code', k) === k ? '' : word(t, 'code', k)}`.trim();
+      const code = (k) => `${k} ${word('code', k) === k ? '' : word('code', k)}`.trim();
       byCode.fill(rows(codes, code), Object.fromEntries([...codes.keys()].map((k) => [code(k), ['', 'warn', 'bad'][classOf(Number(k))]])));
       byRoute.fill(rows(routes));
       return true;
@@ -84,7 +88,7 @@ export function requests(t, f) {
 const stages = ['queue', 'decode', 'prepare', 'infer', 'total'];
 const quantiles = [0.5, 0.9, 0.99];
 
-export function latency(t, f) {
+export function latency(f) {
   const labels = quantiles.map((q) => t('status.latency.quantile', { share: f.share(q) }));
   const chart = new Chart(t('status.latency.chart'), labels, f.seconds);
   const table = new Table(t('status.latency.table'), [t('status.column.stage'), ...labels, t('status.column.mean'), t('status.column.pictures')]);
@@ -93,12 +97,12 @@ export function latency(t, f) {
     update(h) {
       const total = { stage: 'total' };
       const all = h.times.map((_, at) => h.buckets(names.stages, total, at));
-      drawn(t, f.seconds, h, chart, quantiles.map((q, i) => [labels[i], all.map((b) => quantile(q, b))]));
+      drawn(f.seconds, h, chart, quantiles.map((q, i) => [labels[i], all.map((b) => quantile(q, b))]));
       table.fill(
         stages.map((stage) => {
           const buckets = h.buckets(names.stages, { stage });
           const [sum, count] = ['_sum', '_count'].map((end) => h.increase(names.stages + end, { stage }).by);
-          return [word(t, 'stage', stage), ...quantiles.map((q) => f.seconds(quantile(q, buckets))), f.seconds(sum / count), f.count(count)];
+          return [word('stage', stage), ...quantiles.map((q) => f.seconds(quantile(q, buckets))), f.seconds(sum / count), f.count(count)];
         }),
       );
       return true;
@@ -106,7 +110,7 @@ export function latency(t, f) {
   };
 }
 
-export function memory(t, f) {
+export function memory(f) {
   const labels = ['resident', 'pictures', 'uploads'].map((k) => t(`status.memory.${k}`));
   const chart = new Chart(t('status.memory.chart'), labels, f.bytes);
   const table = new Table(t('status.memory.table'), ['what', 'now', 'highest', 'limit'].map((k) => t(`status.column.${k}`)));
@@ -122,7 +126,7 @@ export function memory(t, f) {
   return {
     element: section('memory', t('status.memory.title'), '', chart.element, table.element),
     update(h) {
-      drawn(t, f.bytes, h, chart, rows.slice(0, 3).map(([label, name]) => [label, h.line(name)]));
+      drawn(f.bytes, h, chart, rows.slice(0, 3).map(([label, name]) => [label, h.line(name)]));
       // A limit of 0 is none.
       const limit = (name, unit) => (name && h.value(name) ? unit(h.value(name)) : '');
       const marks = {};
@@ -140,7 +144,7 @@ function answers(h, model) {
   return { minute: sum(both.map((n) => h.increase(n, { model }).by)), total: sum(both.map((n) => h.value(n, { model }))) };
 }
 
-export function models(t, f) {
+export function models(f) {
   const columns = ['model', 'version', 'backend', 'calibration', 'digest', 'minute', 'total'].map((k) => t(`status.column.${k}`));
   const table = new Table(t('status.models.table'), columns, [1, 2, 3, 4]);
   return {
@@ -162,7 +166,7 @@ export function models(t, f) {
   };
 }
 
-export function spikes(t, f) {
+export function spikes(f) {
   const columns = ['model', 'spikes', 'operations', 'spikesAll', 'operationsAll'].map((k) => t(`status.column.${k}`));
   const label = t('status.spikes.line');
   const chart = new Chart(t('status.spikes.chart'), [label], f.big);
@@ -170,7 +174,7 @@ export function spikes(t, f) {
   return {
     element: section('spikes', t('status.spikes.title'), t('status.spikes.note'), chart.element, table.element),
     update(h) {
-      drawn(t, f.big, h, chart, [[label, h.rates(names.operations)]]);
+      drawn(f.big, h, chart, [[label, h.rates(names.operations)]]);
       const rows = h.series(names.spikes).filter((s) => s.value > 0).map(({ labels: l }) => {
         const model = l.get('model');
         const { minute, total } = answers(h, model);
@@ -183,12 +187,12 @@ export function spikes(t, f) {
   };
 }
 
-export function refused(t, f) {
+export function refused(f) {
   const columns = (what) => [what, 'minute', 'total'].map((k) => t(`status.column.${k}`));
   const tables = [
-    [names.rejections, columns('reason'), (l) => word(t, 'reason', l.get('reason')), new Table(t('status.refused.rejections'), columns('reason'))],
-    [names.failures, columns('problem'), (l) => `${l.get('model') || '–'}: ${word(t, 'problem', l.get('problem'))}`, new Table(t('status.refused.failures'), columns('problem'))],
-    [names.flagged, columns('reason'), (l) => `${l.get('model')}: ${word(t, 'gate', l.get('reason'))}`, new Table(t('status.refused.flagged'), columns('reason'))],
+    [names.rejections, columns('reason'), (l) => word('reason', l.get('reason')), new Table(t('status.refused.rejections'), columns('reason'))],
+    [names.failures, columns('problem'), (l) => `${l.get('model') || '–'}: ${word('problem', l.get('problem'))}`, new Table(t('status.refused.failures'), columns('problem'))],
+    [names.flagged, columns('reason'), (l) => `${l.get('model')}: ${word('gate', l.get('reason'))}`, new Table(t('status.refused.flagged'), columns('reason'))],
   ].map(([name, , key, table]) => ({ name, key, table }));
   const nothing = document.createElement('p');
   nothing.textContent = t('status.refused.nothing');
@@ -209,7 +213,7 @@ export function refused(t, f) {
   };
 }
 
-export function faults(t, f) {
+export function faults(f) {
   const rows = [names.panics, names.acceptErrors, names.evicted, names.logDropped, names.logSampledOut];
   const table = new Table(t('status.faults.table'), ['what', 'minute', 'total'].map((k) => t(`status.column.${k}`)));
   return {

@@ -1,12 +1,5 @@
 // What the sections of the status page are made of. Text is only ever set as text.
-
-/** make makes an element with attributes (a value of false leaves one out) and children: nodes or strings. */
-export function make(tag, attributes = {}, ...children) {
-  const e = document.createElement(tag);
-  for (const [k, v] of Object.entries(attributes)) if (v !== false) e.setAttribute(k, v === true ? '' : v);
-  e.append(...children);
-  return e;
-}
+import { el } from './dom.js';
 
 // set changes a text only when it is another, so that a reader's place and a selection stay.
 export function set(node, text) {
@@ -23,15 +16,15 @@ export function show(element, shown) {
  * others stand to the right unless words names their column.
  */
 export class Table {
-  #body = make('tbody');
+  #body = el('tbody');
   #rows = new Map(); // key to {row, cells}
 
   constructor(caption, columns, words = []) {
     this.words = new Set([0, ...words]);
-    const heads = columns.map((c, i) => make('th', { scope: 'col', class: this.#align(i) }, c));
-    const table = make('table', {}, make('caption', {}, caption), make('thead', {}, make('tr', {}, ...heads)), this.#body);
+    const heads = columns.map((c, i) => el('th', { scope: 'col', class: this.#align(i) }, c));
+    const table = el('table', {}, el('caption', {}, caption), el('thead', {}, el('tr', {}, ...heads)), this.#body);
     // A wide table scrolls by itself, and a keyboard must be able to scroll it.
-    this.element = make('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': caption }, table);
+    this.element = el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption }, table);
   }
 
   #align(column) {
@@ -47,8 +40,8 @@ export class Table {
       seen.add(key);
       let r = this.#rows.get(key);
       if (!r) {
-        const cells = texts.map((_, i) => make(i ? 'td' : 'th', { scope: !i && 'row', class: this.#align(i) }));
-        r = { row: make('tr', {}, ...cells), cells };
+        const cells = texts.map((_, i) => el(i ? 'td' : 'th', { scope: !i && 'row', class: this.#align(i) }));
+        r = { row: el('tr', {}, ...cells), cells };
         this.#rows.set(key, r);
       }
       texts.forEach((text, i) => set(r.cells[i], text));
@@ -68,8 +61,8 @@ export class Table {
 
 /** section makes a section with a heading, and a paragraph of what it shows. */
 export function section(id, title, note, ...children) {
-  const text = note ? [make('p', { class: 'note' }, note)] : [];
-  return make('section', { 'aria-labelledby': `${id}-title`, id }, make('h2', { id: `${id}-title` }, title), ...text, ...children);
+  const text = note ? [el('p', { class: 'fine' }, note)] : [];
+  return el('section', { 'aria-labelledby': `${id}-title`, id, class: 'panel' }, el('h2', { id: `${id}-title` }, title), ...text, ...children);
 }
 
 /** Formats writes numbers and units in a language. */
@@ -80,7 +73,7 @@ export class Formats {
     const whole = format({ maximumFractionDigits: 0 });
     const share = format({ style: 'percent', maximumFractionDigits: 1 });
     const index = format({ minimumFractionDigits: 3, maximumFractionDigits: 3 });
-    const none = '–';
+    const none = (this.none = '–');
     const or = (f) => (v) => (Number.isFinite(v) ? f(v) : none);
     this.count = or((v) => whole.format(v));
     this.few = or((v) => (Math.abs(v) >= 100 ? whole.format(v) : few.format(v)));

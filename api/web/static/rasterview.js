@@ -1,0 +1,77 @@
+// The spikes of one layer, neurons by steps, and the counts of all layers beside them.
+import {byId, el, fill, table} from './dom.js';
+import {formats, t, tn} from './i18n.js';
+import {linesOf, shades} from './raster.js';
+
+const MOST_LINES = 512;
+
+/**
+ * @param {any} evidence null while there is none
+ * @param {string} absent why there is none, in words
+ * @param {(signal: AbortSignal) => Promise<Map<string, import('./npz.js').Spikes>>} load
+ * @param {AbortSignal} signal ends with the selection of the film
+ * @param {(error: any) => string} wordsOf an error
+ */
+export function showRaster(evidence, absent, load, signal, wordsOf) {
+  const body = byId('raster-body');
+  if (!evidence) {
+    fill(body, el('p', {class: 'fine'}, absent));
+    return;
+  }
+  if (!evidence.spikes) {
+    fill(body, el('p', {class: 'fine'}, t('left.spikes')));
+    return;
+  }
+  const left = evidence.left_out.find((l) => l.part === 'raster');
+  const place = el('div', {id: 'raster-place'});
+  const draw = async (event) => {
+    event.target.disabled = true;
+    place.setAttribute('aria-busy', 'true');
+    try {
+      const layers = await load(signal);
+      if (!signal.aborted) drawLayers(place, layers);
+    } catch (error) {
+      if (signal.aborted) return;
+      event.target.disabled = false;
+      fill(place, event.target, el('p', {class: 'caution', role: 'alert'}, wordsOf(error)));
+    }
+    place.removeAttribute('aria-busy');
+  };
+  if (left) place.append(el('p', {}, t('left.raster')), el('p', {class: 'fine', lang: 'en'}, left.reason));
+  else place.append(el('button', {type: 'button', id: 'raster-load', on: {click: draw}}, t('raster.load')));
+  const counts = table(t('raster.counts'), ['layer', 'neurons', 'spikes', 'rate', 'silent', 'operations'].map((k) => t(`raster.${k}`)),
+    evidence.spikes.layers.map((l) => [l.name,
+      t('raster.size', {height: l.height, width: l.width, channels: l.channels}),
+      l.steps.length <= 8 ? l.steps.map(formats.count).join(' + ') : formats.count(l.steps.reduce((a, b) => a + b, 0)),
+      formats.decimal(l.rate), formats.share(l.sparsity), formats.count(l.synaptic_operations)]));
+  counts.id = 'raster-counts';
+  fill(body, place, counts);
+}
+
+function drawLayers(place, layers) {
+  const names = [...layers.keys()];
+  const canvas = el('canvas', {id: 'raster-canvas', role: 'img', class: 'raster'});
+  const says = el('p', {class: 'fine', id: 'raster-says'});
+  const high = el('span', {});
+  const show = (name) => {
+    const lines = linesOf(layers.get(name), MOST_LINES);
+    canvas.width = lines.steps;
+    canvas.height = lines.lines;
+    canvas.getContext('2d').putImageData(new ImageData(shades(lines), lines.steps, lines.lines), 0, 0);
+    canvas.setAttribute('aria-label', t('raster.alt', {layer: name, neurons: formats.count(lines.neurons), steps: formats.count(lines.steps)}));
+    says.textContent = [tn('raster.axes', lines.steps, {neurons: formats.count(lines.neurons)}),
+      lines.each > 1 ? tn('raster.binned', lines.each, {lines: formats.count(lines.lines)}) : t('raster.each'),
+      tn('raster.largest', lines.largest)].join(' ');
+    high.textContent = formats.decimal(lines.most);
+  };
+  const select = el('select', {id: 'raster-layer', on: {change: () => show(select.value)}},
+    ...names.map((name) => el('option', {selected: name === names.at(-1)}, name)));
+  fill(place,
+    el('div', {class: 'field'}, el('label', {for: 'raster-layer'}, t('raster.choose')), select),
+    el('div', {class: 'raster-frame'}, canvas),
+    el('div', {class: 'legend'}, el('span', {}, formats.count(0)), el('span', {class: 'ramp one', 'aria-hidden': true}), high,
+      el('span', {class: 'fine'}, t('raster.unit'))),
+    says);
+  select.focus();
+  show(select.value);
+}
