@@ -12,10 +12,11 @@ export class Chart {
   #key = el('figcaption', );
   #drawn = null;
 
-  /** lines are the names of the lines; unit writes a value of theirs. */
-  constructor(title, lines, unit) {
+  /** lines are the names of the lines; unit writes a value of theirs, of which binary ones are counted in powers of 1024. */
+  constructor(title, lines, unit, binary = false) {
     this.title = title;
     this.unit = unit;
+    this.binary = binary;
     lines.forEach((name, i) => {
       const sample = el('canvas', { width: 28, height: 10, 'aria-hidden': 'true' });
       this.#key.append(el('span', {}, sample, ` ${name}`));
@@ -42,7 +43,7 @@ export class Chart {
     if (!this.#drawn || !width) return;
     const { times, gaps, values } = this.#drawn;
     const g = scaled(this.#canvas, width, height);
-    const top = niceTop(Math.max(0, ...values.flat().filter(Number.isFinite)));
+    const top = niceTop(Math.max(0, ...values.flat().filter(Number.isFinite)), this.binary);
     const [x0, x1, y0, y1] = [edge.left, width - edge.right, height - edge.bottom, edge.top];
     const ink = this.#colour('--quiet');
     g.font = '11px system-ui, sans-serif';
@@ -109,9 +110,10 @@ function scaled(canvas, width, height) {
   return g;
 }
 
-// niceTop is the next of 1, 2 and 5 times a power of ten.
-export function niceTop(most) {
+// niceTop is the next of 1, 2 and 5 times a power of ten; of binary values, of a power of ten of the largest unit below.
+export function niceTop(most, binary = false) {
   if (!(most > 0)) return 1;
-  const power = 10 ** Math.floor(Math.log10(most));
+  const unit = binary ? 1024 ** Math.max(0, Math.floor(Math.log2(most) / 10)) : 1;
+  const power = 10 ** Math.floor(Math.log10(most / unit)) * unit;
   return [1, 2, 5, 10].map((n) => n * power).find((n) => n >= most * 0.999999);
 }

@@ -112,7 +112,7 @@ export function latency(f) {
 
 export function memory(f) {
   const labels = ['resident', 'pictures', 'uploads'].map((k) => t(`status.memory.${k}`));
-  const chart = new Chart(t('status.memory.chart'), labels, f.bytes);
+  const chart = new Chart(t('status.memory.chart'), labels, f.bytes, true);
   const table = new Table(t('status.memory.table'), ['what', 'now', 'highest', 'limit'].map((k) => t(`status.column.${k}`)));
   const rows = [
     [labels[0], names.resident, null, f.bytes],

@@ -73,7 +73,7 @@ export class Formats {
     const whole = format({ maximumFractionDigits: 0 });
     const share = format({ style: 'percent', maximumFractionDigits: 1 });
     const index = format({ minimumFractionDigits: 3, maximumFractionDigits: 3 });
-    const none = (this.none = '–');
+    const none = '–';
     const or = (f) => (v) => (Number.isFinite(v) ? f(v) : none);
     this.count = or((v) => whole.format(v));
     this.few = or((v) => (Math.abs(v) >= 100 ? whole.format(v) : few.format(v)));

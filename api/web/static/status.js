@@ -48,7 +48,6 @@ async function ask() {
 
 // tiles are the numbers at the top.
 function tiles() {
-  const build = history.series(names.build)[0]?.labels;
   const [waiting, places] = [history.value(names.queueDepth), history.value(names.queueCapacity)];
   const turned = history.increase(names.rejections).by;
   return [
@@ -60,7 +59,6 @@ function tiles() {
     ['cpu', f.few(history.rate(names.cpu)), ''],
     ['memory', f.bytes(history.value(names.resident)), ''],
     ['uptime', f.span(Date.now() / 1000 - history.value(names.started)), ''],
-    ['version', build ? [build.get('version'), build.get('revision').slice(0, 9)].filter(Boolean).join(' · ') : f.none, ''],
   ];
 }
 
@@ -81,7 +79,9 @@ function refresh() {
   show(byId('key-form'), state === 'key');
   show(byId('figures'), history.length > 0 && state !== 'key');
   const restarts = history.restarts ? ` ${t('status.restarts', { n: f.count(history.restarts) })}` : '';
-  set(byId('when'), history.length ? t('status.when', { time: f.clock(history.times.at(-1)) }) + restarts : '');
+  const build = history.series(names.build)[0]?.labels;
+  const version = build ? [build.get('version'), build.get('revision').slice(0, 9)].filter(Boolean).join(' · ') : '';
+  set(byId('when'), history.length ? t('status.when', { version, time: f.clock(history.times.at(-1)) }) + restarts : '');
   if (!history.length) return;
   fillTiles();
   for (const view of views) show(view.element, view.update(history));
