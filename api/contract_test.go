@@ -113,9 +113,21 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	crossSite.Header.Set("Origin", "https://other.example")
 	see("POST", explanations, s.do(crossSite))
 	see("POST", explanations, s.slowUploadTo(explanations, "image/png"))
+	const renderings = "/v1/renderings"
+	see("POST", renderings, s.render("", picture))
+	see("POST", renderings, s.render("?size=1", picture))
+	see("POST", renderings, s.render("", make([]byte, 2<<20)))
+	see("POST", renderings, s.render("", []byte("GIF89a")))
+	see("POST", renderings, s.render("", testmodel.PNG(1, 1, 1)))
+	crossSite = request(t, http.MethodPost, s.url+renderings, bytes.NewReader(picture))
+	crossSite.Header.Set("Origin", "https://other.example")
+	see("POST", renderings, s.do(crossSite))
+	see("POST", renderings, s.slowUploadTo(renderings, "image/png"))
+	see("POST", renderings, s.do(request(t, http.MethodGet, s.url+renderings, nil)))
 	release := s.fillQueue()
 	see("POST", predictions, s.post("", picture))
 	see("POST", explanations, s.explain("", picture))
+	see("POST", renderings, s.render("", picture))
 	release()
 
 	for path, url := range map[string]string{

@@ -11,7 +11,7 @@ import (
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
-	"github.com/spikeray/spikeray/internal/resample"
+	"github.com/spikeray/spikeray/internal/rendering"
 )
 
 // Take answers a film that a system of a hospital sent, by the default model, and hands the result to the delivery. It goes
@@ -87,20 +87,11 @@ func Temporary(err error) bool {
 // maxDrawn is the longest side of a result's picture.
 const maxDrawn = 1024
 
-// drawn is a copy of a picture, in 8 bits, with square pixels and no larger than a result's may be.
+// drawn is a picture as a result has it; nil for one that cannot be drawn.
 func drawn(p *radiograph.Picture) *image.Gray {
-	width, height := p.Image.Bounds().Dx(), p.Image.Bounds().Dy()
-	if p.PixelAspect > 1 {
-		height = int(float64(height) * p.PixelAspect)
-	} else if p.PixelAspect > 0 {
-		width = int(float64(width) / p.PixelAspect)
-	}
-	if longest := max(width, height); longest > maxDrawn {
-		width, height = max(1, width*maxDrawn/longest), max(1, height*maxDrawn/longest)
-	}
-	out := image.NewGray(image.Rect(0, 0, width, height))
-	if err := (resample.Resizer{}).Bilinear(out.Pix, width, height, p.Image); err != nil {
+	grey, err := rendering.Grey(p, maxDrawn)
+	if err != nil {
 		return nil
 	}
-	return out
+	return grey
 }

@@ -125,7 +125,10 @@ func (s *Server) log(ctx context.Context, x *exchange, route, method string, sta
 		slog.Float64("seconds", took.Seconds()),
 	}
 	if x.model != "" {
-		attrs = append(attrs, slog.String("model", x.model), slog.Int("pictures", x.pictures))
+		attrs = append(attrs, slog.String("model", x.model))
+	}
+	if x.model != "" || x.pictures > 0 {
+		attrs = append(attrs, slog.Int("pictures", x.pictures))
 	}
 	if x.problem != "" {
 		attrs = append(attrs, slog.String("problem", x.problem))

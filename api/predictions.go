@@ -123,12 +123,19 @@ func (s *Server) inTime(ctx context.Context) (context.Context, context.CancelFun
 // outcomes is work for a request. It does not return to a handler whose client has gone.
 func (s *Server) outcomes(ctx context.Context, r *http.Request, q question, uploads []upload) ([]outcome, error) {
 	outcomes, err := s.work(ctx, callerOf(r), q, uploads)
-	if err == nil && errors.Is(context.Cause(r.Context()), context.Canceled) {
-		exchangeOf(ctx).gone = true
+	if err == nil {
+		stay(r)
+	}
+	return outcomes, err
+}
+
+// stay returns only to a handler whose client has not gone.
+func stay(r *http.Request) {
+	if errors.Is(context.Cause(r.Context()), context.Canceled) {
+		exchangeOf(r.Context()).gone = true
 		// One that has only ended its side of the connection would take an empty answer for a good one.
 		panic(http.ErrAbortHandler)
 	}
-	return outcomes, err
 }
 
 // work puts the pictures through the queue. Its error is that of all of them.
@@ -193,22 +200,27 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 		return nil, err
 	}
 	for j, err := range errs {
-		o := &outcomes[places[j]]
-		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			err = context.Cause(ctx)
-		}
+		err = s.ended(ctx, err)
 		// These concern the request, not a picture of it.
 		if errors.Is(err, errPredictTimeout) || errors.Is(err, errDraining) {
 			return nil, err
 		}
-		if p := (*PanicError)(nil); errors.As(err, &p) {
-			s.config.Metrics.Panic()
-			s.config.Log.Error("panic while predicting", "request_id", exchangeOf(ctx).id,
-				"error", err, "stack", string(p.Stack))
-		}
-		o.err = err
+		outcomes[places[j]].err = err
 	}
 	return outcomes, nil
+}
+
+// ended is a task's error, or why its context ended if it is that. A panic is logged.
+func (s *Server) ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = context.Cause(ctx)
+	}
+	if p := (*PanicError)(nil); errors.As(err, &p) {
+		s.config.Metrics.Panic()
+		s.config.Log.Error("panic while working on a picture", "request_id", exchangeOf(ctx).id,
+			"error", err, "stack", string(p.Stack))
+	}
+	return err
 }
 
 // count tells the metrics what became of a picture.

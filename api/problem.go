@@ -94,7 +94,7 @@ func refuse(k kind, format string, args ...any) error {
 
 // Causes with which a prediction's context ends, beside the client's leaving.
 var (
-	errPredictTimeout = errors.New("the prediction took too long")
+	errPredictTimeout = errors.New("the answer took too long")
 	errDraining       = errors.New("the server is shutting down")
 	// errNotReady is /readyz's no, which turns no one away.
 	errNotReady = errors.New("not ready")

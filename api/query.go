@@ -81,12 +81,8 @@ func (s *Server) ask(values url.Values) (question, error) {
 			return q, err
 		}
 	}
-	if values.Has("bits") {
-		bits, err := strconv.Atoi(values.Get("bits"))
-		if err != nil || bits < 8 || bits > 16 {
-			return q, refuse(invalidParameter, "bits must be a whole number from 8 to 16")
-		}
-		q.options.Bits = bits
+	if q.options.Bits, err = readBits(values); err != nil {
+		return q, err
 	}
 	if values.Has("echo") {
 		switch echo, err := strconv.ParseBool(values.Get("echo")); {
@@ -110,4 +106,16 @@ func (s *Server) ask(values url.Values) (question, error) {
 		q.options.Steps = steps
 	}
 	return q, q.options.Check(q.model.Description())
+}
+
+// readBits reads the parameter bits; 0 where it is not given.
+func readBits(values url.Values) (int, error) {
+	if !values.Has("bits") {
+		return 0, nil
+	}
+	bits, err := strconv.Atoi(values.Get("bits"))
+	if err != nil || bits < 8 || bits > 16 {
+		return 0, refuse(invalidParameter, "bits must be a whole number from 8 to 16")
+	}
+	return bits, nil
 }

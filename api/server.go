@@ -202,6 +202,7 @@ func (s *Server) routes() *chi.Mux {
 
 	r.Post("/v1/predictions", s.pictures(s.predict))
 	r.Post("/v1/explanations", s.pictures(s.explain))
+	r.Post("/v1/renderings", s.pictures(s.render))
 	r.Post("/dicom-web/studies", s.pictures(s.store))
 	r.Post("/dicom-web/studies/{study}", s.pictures(s.store))
 	r.Get("/v1/models", s.handle(s.listModels))

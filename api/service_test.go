@@ -222,8 +222,8 @@ var openDocument = sync.OnceValues(func() (validator.Validator, error) {
 	return v, nil
 })
 
-// taking are the routes that take pictures and also answer 404, for a model.
-var taking = []string{"/v1/predictions", "/v1/explanations"}
+// taking are the routes under /v1 that take pictures.
+var taking = []string{"/v1/predictions", "/v1/explanations", "/v1/renderings"}
 
 // holdAgainstDocument fails the test if the answer is not one that openapi.yaml
 // promises for the request.

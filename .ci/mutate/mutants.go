@@ -38,7 +38,7 @@ var mutants = []mutant{
 
 	// What a request asks for, and how long it may take.
 	{"api: ?steps= dropped", "api/query.go", `q.options.Steps = steps`, `_ = steps`, in("api TestFewerStepsAnswerByTheirOwnDecisionOrByNone")},
-	{"api: ?bits= dropped", "api/query.go", `q.options.Bits = bits`, `_ = bits`, in("api TestBitsSayWhatSamplesMean")},
+	{"api: ?bits= dropped", "api/query.go", `q.options.Bits, err = readBits(values)`, `_, err = readBits(values)`, in("api TestBitsSayWhatSamplesMean")},
 	{"api: the server's own threshold dropped", "api/query.go", `Gate: s.config.Gate, Standard: s.config.Standard}`, `Gate: s.config.Gate}`, in("api TestFewerStepsAnswerByTheirOwnDecisionOrByNone")},
 	{"api: the server's gate dropped", "api/query.go", `Gate: s.config.Gate, Standard: s.config.Standard}`, `Standard: s.config.Standard}`, in("api TestGateRefusesAPicture")},
 	{"api: predictions take an hour", "api/predictions.go", `ctx, s.config.PredictTimeout, errPredictTimeout)`, `ctx, time.Hour, errPredictTimeout)`, in("api TestAWaitThatIsTooLongAnswers503")},
@@ -61,6 +61,9 @@ var mutants = []mutant{
 	{"api: a full queue is counted as another reason", "api/problem.go", `return "queue_full"`, `return "connections"`, in("api TestAFullQueueAnswers503")},
 	{"api: timing in seconds", "api/predictions.go", `float64(d.Microseconds()) / 1000`, `d.Seconds()`, in("api TestEachStageIsToldInItsUnit")},
 	{"api: the whole time told as the wait", "api/predictions.go", `metrics.Stage(telemetry.StageQueue, o.waited)`, `metrics.Stage(telemetry.StageQueue, o.total)`, in("api TestEachStageIsToldInItsUnit")},
+	{"api: ?bits= dropped from renderings", "api/renderings.go", `pipeline.Options{Bits: f.bits}`, `pipeline.Options{}`, in("api TestARenderingIsTheFilmAsTheServiceSeesIt")},
+	{"api: a rendering's memory dropped", "api/renderings.go", `rendering.Memory(header, f.size) + `, ``, in("api TestTheQueueKnowsWhatARenderingTakes")},
+	{"api/web: the policy is not sent", "api/web/web.go", `h.Set(name, value)`, `_ = value`, in("api/web TestEachFileHasTheHeadersThatConfineIt")},
 	{"api: decoding told as inference", "api/predictions.go", `telemetry.StageInfer:   p.Timing.Infer,`, `telemetry.StageInfer:   p.Timing.Decode,`, in("api TestEachStageIsToldInItsUnit")},
 	{"api: spikes and operations changed over", "api/predictions.go", `name, p.Spikes.Total, p.Spikes.SynapticOperations)`, `name, p.Spikes.SynapticOperations, p.Spikes.Total)`, in("api TestEachStageIsToldInItsUnit")},
 	{"api: flagged pictures not counted", "api/predictions.go", `metrics.Flagged(name, p.Gate.Reason)`, ``, in("api TestGateFlagsAPicture")},
@@ -85,7 +88,7 @@ var mutants = []mutant{
 	{"pipeline: a probability at the threshold is negative", "internal/pipeline/pipeline.go", `if r.Probability >= threshold {`, `if r.Probability > threshold {`, in("internal/pipeline TestAProbabilityAtTheThresholdIsPositive")},
 	{"pipeline: the network's warnings dropped", "internal/pipeline/pipeline.go", `out.Warnings = append(out.Warnings, result.Warnings...)`, ``, in("internal/pipeline TestWhatTheNetworkWarnsOfIsInTheAnswer")},
 	{"pipeline: predictive values changed over", "internal/pipeline/prevalence.go", `predictive(specificity, sensitivity, 1-stated)`, `predictive(specificity, sensitivity, stated)`, in("internal/pipeline TestPrevalenceMovesTheProbabilityNotTheLabel")},
-	{"pipeline: bits dropped", "internal/pipeline/pipeline.go", `limits.Bits = opt.Bits`, ``, in("api TestBitsSayWhatSamplesMean", "internal/pipeline")},
+	{"pipeline: bits dropped", "internal/pipeline/pipeline.go", `limits.Target, limits.Bits = size, opt.Bits`, `limits.Target = size`, in("api TestBitsSayWhatSamplesMean", "internal/pipeline")},
 
 	// Pictures.
 	{"radiograph: the context ignored while decoding", "internal/radiograph/radiograph.go", `h.codec.decode(ctx, data, h.header)`, `h.codec.decode(context.WithoutCancel(ctx), data, h.header)`, in("internal/radiograph TestWhatEndsWhileDecodingIsTheContexts")},

@@ -65,7 +65,9 @@ type Evidence struct {
 	Spikes     *Spikes     `json:"spikes"`
 	Anytime    []Answer    `json:"anytime"`
 	Pictures   []Picture   `json:"pictures"`
-	LeftOut    []LeftOut   `json:"left_out"`
+	// Region is what of the upright film the maps and pictures cover.
+	Region  model.Region `json:"region"`
+	LeftOut []LeftOut    `json:"left_out"`
 	// Degraded is a word for why the simulator gave the spikes in a board's place; nil if it did not. The evidence is of a run of its
 	// own: the board may have failed in that one alone, or only in the one that was answered.
 	Degraded *string `json:"degraded"`
@@ -96,7 +98,7 @@ func Explain(ctx context.Context, m *model.Model, picture []uint8, opt Options) 
 		return nil, err
 	}
 	opt = opt.withDefaults()
-	e := &Evidence{Anytime: []Answer{}, LeftOut: []LeftOut{}, Notice: Notice}
+	e := &Evidence{Anytime: []Answer{}, LeftOut: []LeftOut{}, Notice: Notice, Region: m.Description().Preparation.Region()}
 	recorder := &spike.Recorder{}
 	var counts spike.Train
 	ask := model.Options{Steps: opt.Steps, Recorder: recorder, Counts: &counts}

@@ -24,6 +24,7 @@ const (
 	StageDecode  Stage = "decode"
 	StagePrepare Stage = "prepare"
 	StageInfer   Stage = "infer"
+	StageRender  Stage = "render" // a film for the eye
 	StageTotal   Stage = "total"
 )
 
@@ -166,7 +167,7 @@ func NewMetrics(build Build) *Metrics {
 		m.stages, m.rejections,
 		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.modelInfo, m.degraded, m.undecided, m.drift, m.calibration,
 	)
-	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
+	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageRender, StageTotal} {
 		m.stages.WithLabelValues(string(s))
 	}
 	return m

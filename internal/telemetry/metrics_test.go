@@ -52,7 +52,7 @@ func used() *Metrics {
 	i.Film("dimse", "A700")
 	i.Association("released")
 	m.Associations(func() int { return 2 }, func() int64 { return 10 }, func() int64 { return 20 })
-	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
+	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageRender, StageTotal} {
 		m.Stage(s, 3*time.Millisecond)
 	}
 	return m
@@ -171,8 +171,8 @@ func TestScrapeHasClassicAndNativeBuckets(t *testing.T) {
 			}
 		}
 	}
-	if stages != 5 {
-		t.Errorf("%d stages, want 5", stages)
+	if stages != 6 {
+		t.Errorf("%d stages, want 6", stages)
 	}
 }
 

@@ -26,7 +26,7 @@ func TestHistogramsAreInTheUnitsOfTheirNames(t *testing.T) {
 	m := NewMetrics(Build{})
 	took := map[Stage]time.Duration{
 		StageQueue: 40 * time.Millisecond, StageDecode: 3 * time.Millisecond, StagePrepare: 700 * time.Microsecond,
-		StageInfer: 1500 * time.Millisecond, StageTotal: 7 * time.Second,
+		StageInfer: 1500 * time.Millisecond, StageRender: 30 * time.Millisecond, StageTotal: 7 * time.Second,
 	}
 	for stage, d := range took {
 		m.Stage(stage, d)
