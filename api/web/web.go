@@ -81,9 +81,10 @@ func newFiles(in fs.FS) *Files {
 		if types[path.Ext(name)] == "" {
 			return fmt.Errorf("%s is of a type that is not served", name)
 		}
-		files.byName[name] = sync.OnceValue(func() contents { return read(in, name) })
+		files.byName[name] = sync.OnceValue(func() contents { return pack(read(in, name)) })
 		return nil
 	})
+	files.byName[Languages] = sync.OnceValue(func() contents { return pack(languages(in)) })
 	if err != nil {
 		panic("web: " + err.Error())
 	}
@@ -128,12 +129,16 @@ type contents struct {
 	tag, packedTag string
 }
 
-// read reads a file and compresses it, when it is first asked for.
-func read(in fs.FS, name string) contents {
-	plain, err := fs.ReadFile(in, name)
+func read(in fs.FS, name string) []byte {
+	b, err := fs.ReadFile(in, name)
 	if err != nil {
 		panic("web: " + err.Error()) // it was found there
 	}
+	return b
+}
+
+// pack compresses a file's bytes, when they are first asked for.
+func pack(plain []byte) contents {
 	sum := sha256.Sum256(plain)
 	tag := hex.EncodeToString(sum[:12])
 	c := contents{plain: plain, tag: `"` + tag + `"`}
