@@ -37,7 +37,14 @@ func TestAnswersAreByThePlacesCalibration(t *testing.T) {
 		t.Errorf("%+v, %+v: a calibration that is not in force", plain.Calibration, before.Calibration)
 	}
 	want := pipeline.SiteCalibration{Place: "Children's ward", Made: "2026-03-01T12:00:00Z", Pictures: 60, Digest: c.Digest()}
-	if p.Calibration == nil || *p.Calibration != want {
+	if p.Calibration == nil || p.Calibration.Interval == nil {
+		t.Fatalf("%+v has no interval", p.Calibration)
+	}
+	if i := *p.Calibration.Interval; !(0 <= i.Low && i.Low < p.Probability && p.Probability < i.High && i.High <= 1) {
+		t.Errorf("%v has the interval %+v", p.Probability, i)
+	}
+	p.Calibration.Interval = nil
+	if *p.Calibration != want {
 		t.Errorf("%+v, want %+v", p.Calibration, want)
 	}
 	odds := c.Calibration.LogOdds(math.Log(p.RawProbability) - math.Log1p(-p.RawProbability))

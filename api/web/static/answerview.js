@@ -87,16 +87,16 @@ function answered(film, answer, model, point, actions) {
   if (answer.probability === null) {
     out.push(el('p', {class: 'headline', id: 'label'}, t('answer.undecided')),
       el('p', {class: 'figure'}, el('span', {class: 'big', id: 'probability'}, formats.percent(answer.raw_probability)), ' ',
-        el('span', {class: 'fine'}, t('answer.raw', {label: model.positive}))));
+        el('span', {class: 'fine'}, t('answer.raw', {label: wordText('label', model.positive)}))));
   } else {
     const positive = label === model.positive;
     out.push(
       grave && el('p', {class: 'doubt', id: 'doubt'}, t('answer.doubt')),
       el('div', {class: grave ? 'verdict doubted' : 'verdict'},
         el('p', {class: 'figure'}, el('span', {class: 'big', id: 'probability'}, formats.percent(answer.probability)), ' ',
-          el('span', {class: 'fine'}, t('answer.probability', {label: model.positive}))),
+          el('span', {class: 'fine'}, t('answer.probability', {label: wordText('label', model.positive)}))),
         scaleBar(answer, threshold, intervalOf(answer)),
-        el('p', {class: 'decision'}, el('strong', {id: 'label', class: positive ? 'positive' : 'negative'}, label), ' ',
+        el('p', {class: 'decision'}, el('strong', {id: 'label', class: positive ? 'positive' : 'negative'}, wordText('label', label)), ' ',
           chosen ? t('answer.by.point', {point: chosen.name, threshold: formats.share(threshold)})
             : t('answer.by.threshold', {threshold: formats.share(threshold)}))),
       chosen && el('p', {class: 'fine', id: 'point-rates'}, t(answer.calibration ? 'point.rates.site' : 'point.rates', {
@@ -149,7 +149,7 @@ function siteWords(answer, model, label, chosen) {
     interval && el('p', {id: 'interval'}, t('site.interval', {low: formats.percent(interval.low), high: formats.percent(interval.high)})),
     el('p', {}, tn('site.by', site.pictures, {place: isolated(site.place), date: formats.date(site.made)})),
     predictive && el('p', {id: 'predictive'}, t('site.predictive', {
-      label, prevalence: formats.share(model.calibration.prevalence), value: estimate(predictive)})))];
+      label: wordText('label', label), prevalence: formats.share(model.calibration.prevalence), value: estimate(predictive)})))];
 }
 
 function warningList(warnings, answer) {
@@ -159,7 +159,7 @@ function warningList(warnings, answer) {
     el('ul', {id: 'warnings', class: 'warnings'}, ...warnings.map((w) => el('li', {class: w.grave ? 'grave' : '', 'data-code': w.code},
       w.text && el('p', {}, w.text),
       w.code === 'gate' && answer.gate?.reason && has(`gate.${answer.gate.reason}`) && el('p', {}, t(`gate.${answer.gate.reason}`)),
-      el('p', {class: 'fine', lang: 'en'}, w.detail)))));
+      w.detail && el('p', {class: 'fine', lang: 'en'}, w.detail)))));
 }
 
 function facts(film, answer, model, threshold) {

@@ -1,13 +1,13 @@
 // The same film, answered by several models.
 import {byId, el, fill, table} from './dom.js';
 import {formats, t} from './i18n.js';
-import {problemText, warningText} from './problems.js';
+import {problemText, warningText, wordText} from './problems.js';
 
 /** The models that are compared, also for the next film. */
 const chosen = new Set();
 
 /**
- * @param {any[]} models as in the service's list
+ * @param {any[]} models as in the service's list; none before there is an answer
  * @param {string} current the model that is in force
  * @param {(model: string, signal: AbortSignal) => Promise<any>} answerOf
  * @param {(model: string) => any} known an answer that is there already
@@ -16,7 +16,7 @@ const chosen = new Set();
 export function showCompare(models, current, answerOf, known, signal) {
   const body = byId('compare-body');
   if (models.length < 2) {
-    fill(body, el('p', {class: 'fine'}, t('compare.one')));
+    fill(body, el('p', {class: 'fine'}, t(models.length ? 'compare.one' : 'compare.none')));
     return;
   }
   const place = el('div', {id: 'compare-place', role: 'status'});
@@ -65,7 +65,7 @@ function row(model, answer) {
   bar.style.setProperty('--share', `${100 * p}%`);
   return [`${model.name} ${answer.model.version}`,
     el('span', {class: 'barred'}, bar, formats.percent(p)),
-    answer.label === null ? t('answer.raw.short') : answer.label + (doubt ? ` (${t('films.doubt')})` : ''),
+    answer.label === null ? t('answer.raw.short') : wordText('label', answer.label) + (doubt ? ` (${t('films.doubt')})` : ''),
     answer.operating_point ? t('compare.at', {point: answer.operating_point, threshold: formats.share(answer.threshold)})
       : answer.threshold === null ? t('none') : formats.share(answer.threshold),
     t(answer.calibration ? 'compare.site' : model.calibration ? 'yes' : 'no'),

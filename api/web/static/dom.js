@@ -42,10 +42,10 @@ export function fill(node, ...children) {
  * @param {string} caption
  * @param {string[]} head
  * @param {(string|Node)[][]} rows
- * @returns {HTMLElement} a region that can be scrolled by keyboard
+ * @returns {HTMLElement} it can be scrolled by keyboard
  */
 export function table(caption, head, rows) {
-  return el('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption},
+  return el('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': caption},
     el('table', {},
       el('caption', {class: 'unseen'}, caption),
       el('thead', {}, el('tr', {}, ...head.map((h) => el('th', {scope: 'col'}, h)))),

@@ -5,7 +5,7 @@ import {formats, t} from './i18n.js';
 import {pixels, scaleOf, spread} from './palette.js';
 
 /** The map that is chosen, also for the next film: a name of mapsOf, or "none". */
-let chosen = 'activation';
+let chosen = 'occlusion_blur';
 /** The step of the activation map that is shown; 0 for the sum of all. */
 let step = 0;
 /** @type {{maps: import('./evidence.js').ShownMap[], region: any, positive: string}} */
@@ -16,11 +16,18 @@ export function startFilm() {
   const opacity = byId('opacity');
   const set = () => {
     byId('overlay').style.opacity = String(opacity.value / 100);
-    byId('opacity-value').textContent = formats.share(opacity.value / 100);
+    byId('opacity-value').textContent = formats.whole(opacity.value / 100);
   };
   opacity.addEventListener('input', set);
   set();
   byId('zoom').addEventListener('change', (event) => byId('stage').style.setProperty('--zoom', event.target.value));
+  const greys = [byId('brightness'), byId('contrast')];
+  const light = () => { byId('film').style.filter = greys.map((g) => `${g.id}(${g.value}%)`).join(' '); };
+  for (const grey of greys) grey.addEventListener('input', light);
+  byId('greys-reset').addEventListener('click', () => {
+    for (const grey of greys) grey.value = grey.defaultValue;
+    light();
+  });
 }
 
 /**
@@ -54,6 +61,7 @@ export function showPicture(picture, words) {
 /**
  * @param {any} evidence null while there is none
  * @param {string} positive the positive label
+ * @param {import('./evidence.js').ShownMap[]} maps that there are
  * @param {string} absent why there is none, in words
  */
 export function showMaps(evidence, positive, maps, absent) {
@@ -62,7 +70,7 @@ export function showMaps(evidence, positive, maps, absent) {
   const box = byId('maps');
   const legend = box.querySelector('legend');
   const names = maps.length ? ['none', ...maps.map((m) => m.name)] : [];
-  const current = names.includes(chosen) ? chosen : names[1] ?? 'none';
+  const current = names.includes(chosen) ? chosen : names.at(-1) ?? 'none';
   fill(box, legend, ...names.map((name) => el('label', {},
     el('input', {type: 'radio', name: 'map', value: name, id: `map-${name}`, checked: name === current, on: {change: () => choose(name)}}),
     el('span', {}, t(`map.${name}`)))));

@@ -1,7 +1,7 @@
 // The list of films: one row each, chosen by pointer or arrow keys, sorted by its heads.
 import {byId, el, fill} from './dom.js';
 import {formats, t, tn} from './i18n.js';
-import {problemText, warningText} from './problems.js';
+import {problemText, warningText, wordText} from './problems.js';
 import {decide} from './worklist.js';
 
 const rows = new Map(); // by film
@@ -97,9 +97,10 @@ function drawRow(film, list, {model, point}) {
   const doubts = answer.gate?.accepted === false || answer.input.warnings.some((w) => warningText(w).grave);
   const {label} = decide(answer, model, point);
   fill(parts.result,
+    el('span', {class: 'row-doubt', 'aria-hidden': true}, doubts ? '\u26a0' : ''),
     el('span', {class: 'row-number'}, formats.percent(answer.probability ?? answer.raw_probability)), ' ',
-    el('span', {class: label === model.positive ? 'row-label positive' : 'row-label'}, label ?? t('answer.raw.short')),
-    doubts && el('span', {class: 'row-doubt'}, el('span', {'aria-hidden': true}, ' \u26a0'), el('span', {class: 'unseen'}, ` ${t('films.doubt')}`)));
+    el('span', {class: label === model.positive ? 'row-label positive' : 'row-label'}, label === null ? t('answer.raw.short') : wordText('label', label)),
+    doubts && el('span', {class: 'unseen'}, ` ${t('films.doubt')}`));
 }
 
 function drawProgress(list) {
@@ -140,7 +141,7 @@ export function spoken(film, answer, model, point) {
   if (film.state !== 'answered') return `${film.name}: ${film.problem ? problemText(film.problem).title : t(`state.${film.state}.long`)}`;
   const {label} = decide(answer, model, point);
   const said = answer.probability === null ? t('answer.undecided')
-    : `${label}, ${formats.percent(answer.probability)} ${t('answer.probability', {label: model.positive})}`;
+    : `${wordText('label', label)}, ${formats.percent(answer.probability)} ${t('answer.probability', {label: wordText('label', model.positive)})}`;
   const warnings = answer.input.warnings.length ? ` ${tn('warnings', answer.input.warnings.length)}` : '';
   return `${film.name}: ${said}.${warnings}`;
 }

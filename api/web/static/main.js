@@ -10,7 +10,7 @@ import {showMaps, showName, showPicture, showStep, startFilm} from './filmview.j
 import {formats, t, tn} from './i18n.js';
 import {startIntake} from './intake.js';
 import {drawList, spoken, startList} from './listview.js';
-import {problemText} from './problems.js';
+import {problemText, wordText} from './problems.js';
 import {showRaster} from './rasterview.js';
 import {showSteps, stopSteps} from './stepsview.js';
 import {showTimes} from './timesview.js';
@@ -72,6 +72,10 @@ async function start() {
     const document = await documentOf(choice.model.name).catch(report);
     if (document) showCard(document);
   });
+  byId('evidence-retry').addEventListener('click', () => {
+    redraw();
+    byId('viewport').focus();
+  });
   byId('banner-retry').addEventListener('click', connect);
   byId('curl-copy').addEventListener('click', () => copyText(byId('curl'), byId('curl-said')));
   addEventListener('online', () => { if (!byId('banner').hidden) connect(); });
@@ -87,7 +91,8 @@ async function connect() {
     models = await listModels();
     byId('model').replaceChildren(...models.map((m) => new Option(m.name, m.name)));
     useModel(models.some((m) => m.name === choice.model?.name) ? choice.model.name : models[0].name);
-    for (const film of list.films) if (['offline', 'http-401'].includes(film.problem?.code) || film.problem?.status === 401) list.retry(film);
+    for (const film of list.films) if (film.problem?.code === 'offline' || film.problem?.status === 401) list.retry(film);
+    redraw();
   } catch (problem) {
     report(problem);
   }
@@ -159,7 +164,7 @@ function drawNotice() {
 }
 
 function changed(film) {
-  if (film.problem?.status === 401 && !byId('key-dialog').open) report(film.problem);
+  if (film.problem?.status === 401 && !byId('key-dialog').open || film.problem?.code === 'offline') report(film.problem);
   if (film === list.selected) {
     drawSelected();
     pursue(false);
@@ -174,6 +179,7 @@ function layOut() {
   const film = list.selected;
   byId('main').classList.toggle('empty', !film);
   for (const id of ['film-panel', 'answer-panel', 'more']) byId(id).hidden = !film;
+  if (!film) byId('steps-panel').hidden = true;
 }
 
 // drawSelected shows what is known of the selected film.
@@ -182,7 +188,10 @@ function drawSelected() {
   if (!film || !choice.model) return;
   const answer = list.answerOf(film);
   showAnswer(film, answer, choice.model, choice.point, {
-    retry: () => list.retry(film),
+    retry: () => {
+      list.retry(film);
+      redraw();
+    },
     cancel: () => list.cancel(film),
     remove: () => list.remove(film),
     bits: (bits) => {
@@ -190,6 +199,9 @@ function drawSelected() {
       list.retry(film);
     },
   });
+  // Of a film that has no answer and will have none by itself, there is nothing more to show than the request.
+  const without = ['refused', 'failed', 'cancelled'].includes(film.state);
+  for (const id of ['steps-panel', 'times-panel', 'compare-panel', 'raster-panel']) byId(id).hidden = without;
   byId('service-notice').textContent = answer?.notice ?? '';
   byId('curl').textContent = curlOf(new URL(address('v1/predictions', {...list.queryOf(film), operating_point: choice.point}), document.baseURI).href, film.file.name, keyed());
 }
@@ -203,6 +215,7 @@ function pursue(anew) {
     const signal = pictured.next(picture);
     dropRendering();
     showPicture(null, film ? t('film.loading') : '');
+    byId('tools').hidden = false;
     if (film) {
       showName(film);
       show(film, signal);
@@ -213,14 +226,23 @@ function pursue(anew) {
   const name = film ? `${film.id} ${answered} ${address('', query)}` : '';
   if (name === explained.name && !anew) return;
   const signal = explained.next(name);
+  byId('evidence-retry').hidden = true;
   stopSteps();
   if (!film) return;
   drawSelected();
-  drawEvidence(film, null, answered ? t('evidence.loading') : t('evidence.none'), signal);
+  drawEvidence(film, null, answered ? t('evidence.loading') : ['waiting', 'running', 'busy'].includes(film.state) ? t('evidence.none') : '', signal);
   if (!answered) return;
   explain(film, query, signal).then((evidence) => drawEvidence(film, evidence, '', signal), (error) => {
-    if (!signal.aborted) drawEvidence(film, null, wordsOf(error), signal);
+    if (signal.aborted) return;
+    drawEvidence(film, null, wordsOf(error), signal);
+    byId('evidence-retry').hidden = false;
   });
+}
+
+// redraw asks again for what is not there.
+function redraw() {
+  if (byId('film').hidden) pictured.name = '';
+  pursue(true);
 }
 
 async function show(film, signal) {
@@ -230,7 +252,10 @@ async function show(film, signal) {
     const picture = await render(film, size, signal);
     showPicture(picture, t('film.alt', {name: film.name}));
   } catch (error) {
-    if (!signal.aborted) showPicture(null, t('film.none', {why: wordsOf(error)}));
+    if (signal.aborted) return;
+    showPicture(null, t('film.none', {why: wordsOf(error)}));
+    byId('tools').hidden = true;
+    byId('evidence-retry').hidden = error.refusal;
   }
 }
 
@@ -240,7 +265,7 @@ function wordsOf(error) {
 
 function drawEvidence(film, evidence, absent, signal) {
   if (signal.aborted) return;
-  const positive = choice.model?.positive ?? '';
+  const positive = choice.model ? wordText('label', choice.model.positive) : '';
   const query = list.queryOf(film);
   const answer = film.state === 'answered' ? list.answerOf(film) : undefined;
   showMaps(evidence, positive, mapsOf(evidence), absent);

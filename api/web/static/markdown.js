@@ -159,7 +159,8 @@ function blockNode(block, below) {
     case 'quote': return el('blockquote', {}, ...block.inline.map(inlineNode));
     case 'table': {
       const [head, ...rows] = block.rows;
-      const cells = (tag, row, props) => row.map((cell) => el(tag, props, ...cell.map(inlineNode)));
+      // An empty cell heads nothing.
+      const cells = (tag, row, props) => row.map((cell) => (cell.length ? el(tag, props, ...cell.map(inlineNode)) : el('td', {})));
       return el('div', {class: 'scroll'}, el('table', {},
         head.some((cell) => cell.length > 0) && el('thead', {}, el('tr', {}, ...cells('th', head, {scope: 'col'}))),
         el('tbody', {}, ...rows.map((row) => el('tr', {}, ...cells('td', row))))));

@@ -65,15 +65,19 @@ export function problemText(problem) {
 /** Codes of warnings by which an answer may mean nothing. */
 const GRAVE = new Set(['gate', 'view', 'body-part', 'age', 'damaged', 'polarity', 'for-processing', 'saturated', 'lost']);
 
+/** Codes of warnings whose sentence leaves nothing out. */
+const WHOLE = new Set(['alpha', 'burned-in', 'for-processing', 'lossy']);
+
 /**
  * @param {string} warning a code, a colon and a sentence
- * @returns {{code: string, text: string, detail: string, grave: boolean}} text is empty for a code that is not known
+ * @returns {{code: string, text: string, detail: string, grave: boolean}} text is empty for a code that is not known, and
+ *   detail, the service's own words, where text says all of them
  */
 export function warningText(warning) {
   const colon = warning.indexOf(':');
   const code = colon > 0 ? warning.slice(0, colon) : '';
   const known = has(`warning.${code}`);
-  return {code, text: known ? t(`warning.${code}`) : '', detail: known ? warning.slice(colon + 1).trim() : warning, grave: GRAVE.has(code)};
+  return {code, text: known ? t(`warning.${code}`) : '', detail: !known ? warning : WHOLE.has(code) ? '' : warning.slice(colon + 1).trim(), grave: GRAVE.has(code)};
 }
 
 /**

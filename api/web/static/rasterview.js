@@ -4,6 +4,8 @@ import {formats, t, tn} from './i18n.js';
 import {linesOf, shades} from './raster.js';
 
 const MOST_LINES = 512;
+/** The most steps that are set apart and named. */
+const MOST_NAMED = 12;
 
 /**
  * @param {any} evidence null while there is none
@@ -53,6 +55,8 @@ function drawLayers(place, layers) {
   const canvas = el('canvas', {id: 'raster-canvas', role: 'img', class: 'raster'});
   const says = el('p', {class: 'fine', id: 'raster-says'});
   const high = el('span', {});
+  const frame = el('div', {class: 'raster-frame'}, canvas);
+  const axis = el('div', {class: 'axis', 'aria-hidden': true});
   const show = (name) => {
     const lines = linesOf(layers.get(name), MOST_LINES);
     canvas.width = lines.steps;
@@ -63,12 +67,15 @@ function drawLayers(place, layers) {
       lines.each > 1 ? tn('raster.binned', lines.each, {lines: formats.count(lines.lines)}) : t('raster.each'),
       tn('raster.largest', lines.largest)].join(' ');
     high.textContent = formats.decimal(lines.most);
+    frame.style.setProperty('--steps', String(lines.steps));
+    frame.classList.toggle('apart', lines.steps <= MOST_NAMED);
+    fill(axis, ...(lines.steps <= MOST_NAMED ? Array.from({length: lines.steps}, (_, i) => el('span', {}, t('raster.step', {n: formats.count(i + 1)}))) : []));
   };
   const select = el('select', {id: 'raster-layer', on: {change: () => show(select.value)}},
     ...names.map((name) => el('option', {selected: name === names.at(-1)}, name)));
   fill(place,
     el('div', {class: 'field'}, el('label', {for: 'raster-layer'}, t('raster.choose')), select),
-    el('div', {class: 'raster-frame'}, canvas),
+    frame, axis,
     el('div', {class: 'legend'}, el('span', {}, formats.count(0)), el('span', {class: 'ramp one', 'aria-hidden': true}), high,
       el('span', {class: 'fine'}, t('raster.unit'))),
     says);
