@@ -1,6 +1,7 @@
 // What the page weighs, how soon it is there, and what it keeps.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { availableParallelism, loadavg } from 'node:os';
 import { Visit, assert, browser, film, screens } from './harness.mjs';
 import { server } from './answers.mjs';
 import { give, settled } from './films.mjs';
@@ -82,9 +83,10 @@ export async function run(trial) {
       }
       const [page, control] = [median(paints), median(bare)];
       const text = `${Math.round(page)} ms, ${Math.round(paints[0])} to ${Math.round(paints.at(-1))}; a page of one word: ${Math.round(control)} ms`;
-      // On a machine that is busy with other things, no page is fast.
-      assert.ok(page < most.paint || page < 4 * control, text);
-      return text;
+      // On a machine that is busy with other things the fastest of the ten has to do.
+      const busy = loadavg()[0] > availableParallelism();
+      assert.ok((busy ? paints[0] : page) < most.paint, text);
+      return busy ? `${text}; busy machine: the fastest counts` : text;
     });
   }
 

@@ -87,12 +87,13 @@ export async function run(trial) {
   });
 
   await trial('/status, drift', "the words of the model's drift report", async (open) => {
-    const v = await open(server.url, '/status');
+    const fresh = await serve();
+    const v = await open(fresh.url, '/status');
     await v.page.locator('#figures').waitFor();
     const said = [];
     const check = async () => {
       await scraped(v);
-      const report = await (await fetch(`${server.url}/v1/models/spikeray/drift`)).json();
+      const report = await (await fetch(`${fresh.url}/v1/models/spikeray/drift`)).json();
       const row = (await rows(v, 'drift', 'Drift by model')).spikeray;
       assert.equal(row[0], report.state);
       assert.equal(row[2], `${report.window.pictures} / ${report.window.capacity}`);
@@ -100,7 +101,7 @@ export async function run(trial) {
       return report;
     };
     await check();
-    for (let i = 0; i < 110; i++) await answer(server.url, 'normal.png');
+    for (let i = 0; i < 110; i++) await answer(fresh.url, 'normal.png');
     const report = await check();
     const measures = await rows(v, 'drift', 'Distance from the reference, by measure');
     for (const m of report.measures) {
@@ -108,9 +109,10 @@ export async function run(trial) {
       assert.equal(measures[`spikeray: ${m.name}`][0], m.psi.toFixed(3));
       assert.equal(measures[`spikeray: ${m.name}`][1], !m.raises ? 'only reported' : m.drifted ? 'yes' : 'no');
     }
-    const none = await (await fetch(`${server.url}/v1/models/cnnxray/drift`)).json();
+    const none = await (await fetch(`${fresh.url}/v1/models/cnnxray/drift`)).json();
     assert.equal((await rows(v, 'drift', 'Drift by model')).cnnxray[0], none.state);
     await v.looks('status-drift');
+    await fresh.stop();
     return `${said.join(', ')}; ${none.state}`;
   });
 
