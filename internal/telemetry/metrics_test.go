@@ -20,6 +20,9 @@ import (
 func used() *Metrics {
 	m := NewMetrics(Build{Version: "1.2.3", Revision: "abc", GoVersion: "go1.26"})
 	m.Queue(func() int { return 3 }, func() int { return 64 }, func() int { return 2 }, func() int { return 1 })
+	m.Backlog(func() time.Duration { return time.Second })
+	m.Pictures(func() int64 { return 30 }, func() int64 { return 40 })
+	m.Connections(func() int { return 5 }, func() int { return 1024 })
 	m.Uploads(func() int64 { return 10 }, func() int64 { return 20 })
 	m.Model("net", []string{"NORMAL", "PNEUMONIA"})
 	m.RequestStarted()
@@ -65,9 +68,6 @@ func used() *Metrics {
 	i.Film("dimse", "A700")
 	i.Association("released")
 	m.Associations(func() int { return 2 }, func() int64 { return 10 }, func() int64 { return 20 })
-	m.Backlog(func() time.Duration { return time.Second })
-	m.Pictures(func() int64 { return 10 }, func() int64 { return 20 })
-	m.Connections(func() int { return 3 }, func() int { return 1024 })
 	m.Spans("exported", "dropped")("dropped", 3)
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageRender, StageTotal} {
 		m.Stage(s, 3*time.Millisecond)
