@@ -11,6 +11,8 @@ from common import archive, binary, differs, kill, predicted, programs, report, 
 
 folder, paths = archive(400)
 want = predicted(folder)
+strays = [str(folder / "000" / "Thumbs.db")]  # Ray knows no files of desktops
+paths = sorted([*paths, *strays])
 out, example = scratch / "ray", root / "examples" / "archives"
 env = {**os.environ, "PYTHONPATH": str(example), "RAY_DATA_DISABLE_PROGRESS_BARS": "1", "RAY_USAGE_STATS_ENABLED": "0"}
 with open(scratch / "ray.log", "w") as log:
@@ -32,6 +34,6 @@ with open(scratch / "ray.log", "w") as log:
 rows = pyarrow.parquet.read_table(out).to_pylist() if ray.returncode == 0 else []
 once = sorted(row["path"] for row in rows) == paths
 report("Ray, an actor and a program killed in the middle", f"{len(killed)} kills, {len(rows)} rows", f"{len(paths)} pictures, each once", once and len(killed) == 2)
-wrong = sum(differs(json.loads(row["answer"]), want[row["path"]]) for row in rows)
+wrong = sum(differs(json.loads(row["answer"]), want[row["path"]]) for row in rows if row["path"] not in strays)
 time.sleep(1)
 report("its answers beside predict's, and what is left", f"{wrong} differ, {len(programs())} processes left", "0, 0", wrong == 0 and not programs())

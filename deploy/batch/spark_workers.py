@@ -12,6 +12,11 @@ from common import archive, binary, children, differs, kill, predicted, programs
 
 folder, paths = archive(400)
 want = predicted(folder)
+# Spark's binaryFile leaves out files without a byte (FileSourceScanExec), and knows no files of desktops.
+empty = [path for path in paths if os.path.getsize(path) == 0]
+strays = [str(folder / "000" / "Thumbs.db")]
+paths = sorted({*paths, *strays} - {*empty})
+want[strays[0]] = None
 
 
 def run(name, victim):
@@ -33,10 +38,15 @@ def run(name, victim):
     once = sorted(row["path"].removeprefix("file:") for row in rows) == paths
     report(
         f"Spark, {victim} killed in the middle", f"{killed} kills, {len(rows)} rows, {sum(row['error'] is not None for row in rows)} without an answer",
-        f"{len(paths)} pictures, each once", once and killed == 2,
+        f"{len(paths)} files that are not empty, each once", once and killed == 2,
     )
-    wrong = sum(differs(json.loads(row["answer"]), want[row["path"].removeprefix("file:")]) for row in rows)
-    wrong += sum(row["probability"] != want[row["path"].removeprefix("file:")].get("probability") for row in rows)
+    wrong = 0
+    for row in rows:
+        asked = want[row["path"].removeprefix("file:")]
+        if asked is None:
+            wrong += row["problem"] != "not-a-picture"
+        else:
+            wrong += differs(json.loads(row["answer"]), asked) or row["probability"] != asked.get("probability")
     time.sleep(1)
     report("its answers beside predict's, and what is left", f"{wrong} differ, {len(programs())} processes left", "0, 0", wrong == 0 and not programs())
 
