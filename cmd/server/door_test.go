@@ -173,6 +173,8 @@ func TestKeysAreReadAgain(t *testing.T) {
 	}
 }
 
+const certificateExpiry = "spikeray_tls_certificate_expiry_timestamp_seconds"
+
 // TestServeWithTLS has the certificate replaced while the server runs; healthcheck asks over TLS, by the variables that serve has.
 func TestServeWithTLS(t *testing.T) {
 	authority := testcert.New(t)
@@ -253,7 +255,7 @@ func TestServeWithTLS(t *testing.T) {
 	scrape, _ := io.ReadAll(response.Body)
 	response.Body.Close()
 	for _, line := range []string{
-		"spikeray_tls_certificate_expiry_timestamp_seconds " + strconv.FormatFloat(float64(second.TLS.Leaf.NotAfter.Unix()), 'g', -1, 64),
+		certificateExpiry + " " + strconv.FormatFloat(float64(second.TLS.Leaf.NotAfter.Unix()), 'g', -1, 64),
 		`spikeray_file_stale{file="tls"} 0`,
 	} {
 		if !strings.Contains(string(scrape), line) {
