@@ -109,6 +109,30 @@ func TestEveryRouteAgainstEveryCaller(t *testing.T) {
 	}
 }
 
+// TestARouteThatIsNotClassifiedIsTheOperators: whoever forgets to say who may call it has not opened it.
+func TestARouteThatIsNotClassifiedIsTheOperators(t *testing.T) {
+	guard, keys := guarded(t)
+	server, _ := newServer(t, func(c *Config) { c.Guard = guard })
+	router := server.routes()
+	router.Get("/v1/new/{thing}", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	router.Route("/v2", func(r chi.Router) {
+		r.Post("/thing", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	})
+	for _, route := range [][2]string{{"GET", "/v1/new/a"}, {"HEAD", "/v1/new/a"}, {"POST", "/v2/thing"}} {
+		for key, want := range map[string]int{"": 401, "usual": 403, "models": 403, "operate": http.StatusTeapot} {
+			r := httptest.NewRequest(route[0], route[1], nil)
+			if key != "" {
+				r.Header.Set("X-API-Key", keys[key])
+			}
+			w := httptest.NewRecorder()
+			router.ServeHTTP(w, r)
+			if w.Code != want {
+				t.Errorf("%v by %q: %d, want %d", route, key, w.Code, want)
+			}
+		}
+	}
+}
+
 // provokeRefusals has requests refused because of who sends them, on every route.
 func provokeRefusals(t *testing.T, see func(method, path string, a answer)) {
 	guard, keys := guarded(t)
