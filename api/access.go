@@ -23,15 +23,24 @@ type right struct {
 var rights = map[string]right{
 	"POST /v1/predictions":            {scope: access.Predict},
 	"POST /v1/explanations":           {scope: access.Explain},
+	"POST /v1/renderings":             {scope: access.Predict},
 	"POST /dicom-web/studies":         {scope: access.DICOMWeb},
 	"POST /dicom-web/studies/{study}": {scope: access.DICOMWeb},
 	"GET /v1/models":                  {scope: access.Any},
 	"GET /v1/models/{name}":           {scope: access.Any},
 	"GET /v1/models/{name}/drift":     {scope: access.Any},
+	"POST /v1/models/{name}/load":     {scope: access.Models},
+	"POST /v1/models/{name}/unload":   {scope: access.Models},
+	"POST /v1/models/{name}/rollback": {scope: access.Models},
 	"GET /metrics":                    {scope: access.Operate},
 	"GET /healthz":                    {public: true}, // probes have no credentials
 	"GET /readyz":                     {public: true},
 	"GET /openapi.yaml":               {public: true},
+	// The pages hold nothing: what they show comes by the routes above.
+	"GET /":                  {public: true},
+	"GET /status":            {public: true},
+	"GET /web/{file}":        {public: true},
+	"GET /web/locale/{file}": {public: true},
 }
 
 // rightOf is what the route of a request with this method asks; there is none where no route is found.

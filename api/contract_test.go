@@ -147,6 +147,7 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	s.provokeStore(see)
 	s.provokeModelControl(see)
 	s.provokePages(see)
+	provokeRefusals(t, see)
 	s.server.draining.Store(true)
 	see("GET", "/readyz", s.get("/readyz"))
 	for _, change := range []string{"load", "unload", "rollback"} {

@@ -338,7 +338,7 @@ func metric(t *testing.T, s *service, line string) {
 	deadline := time.Now().Add(5 * time.Second)
 	var scrape string
 	for time.Now().Before(deadline) {
-		scrape = string(s.get("/metrics").body)
+		scrape = string(s.with(s.key, http.MethodGet, "/metrics", nil).body)
 		for _, got := range strings.Split(scrape, "\n") {
 			if got == line {
 				return

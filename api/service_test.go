@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -34,6 +35,8 @@ type service struct {
 	logs    *lines
 	stop    context.CancelFunc
 	stopped <-chan error
+	key     string      // for metrics, where a server asks for one
+	secure  *tls.Config // of the client, where the server is a secured one
 }
 
 // lines is a writer that may be read while it is written.
@@ -108,8 +111,12 @@ func start(t testing.TB, change func(*Config)) *service {
 		stopped <- server.Serve(ctx, listener)
 	}()
 	transport := &http.Transport{}
+	scheme := "http://"
+	if server.config.TLS != nil {
+		scheme = "https://"
+	}
 	s := &service{
-		t: t, url: "http://" + listener.Addr().String(), server: server, logs: logs,
+		t: t, url: scheme + listener.Addr().String(), server: server, logs: logs,
 		client: &http.Client{Transport: transport, Timeout: 30 * time.Second},
 		stop:   cancel, stopped: stopped,
 	}
@@ -118,6 +125,13 @@ func start(t testing.TB, change func(*Config)) *service {
 		<-done
 		transport.CloseIdleConnections()
 	})
+	return s
+}
+
+// over has the client use secured connections.
+func (s *service) over(secure *tls.Config) *service {
+	s.secure = secure
+	s.client.Transport.(*http.Transport).TLSClientConfig = secure.Clone()
 	return s
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -84,6 +86,54 @@ func TestAssociationsAreSecuredBothWays(t *testing.T) {
 		flag, _, _ := strings.Cut(args[len(args)-1], "=")
 		if r.status != 1 || !strings.Contains(r.err, flag) {
 			t.Errorf("%q: %+v", args, r)
+		}
+	}
+}
+
+// TestTheCertificateOfAssociationsIsReadAgain replaces it while the server runs.
+func TestTheCertificateOfAssociationsIsReadAgain(t *testing.T) {
+	dir := t.TempDir()
+	authority := testcert.New(t)
+	cert, key := filepath.Join(dir, "c"), filepath.Join(dir, "k")
+	place := func(m testcert.Made) {
+		t.Helper()
+		for from, to := range map[string]string{m.Cert: cert, m.Key: key} {
+			data, err := os.ReadFile(from)
+			if err == nil {
+				err = os.WriteFile(to, data, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	first, second := authority.Issue(t, testcert.Options{}), authority.Issue(t, testcert.Options{})
+	place(first)
+	addr := freeAddr(t)
+	p := serve(t, nil, "--addr=127.0.0.1:0", "--outbox="+filepath.Join(dir, "outbox"), "--dicom-listen="+addr,
+		"--dicom-tls-cert="+cert, "--dicom-tls-key="+key, "--send=hl7=file://"+t.TempDir())
+	shown := func() string {
+		for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			c, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: authority.Pool})
+			if err == nil {
+				defer c.Close()
+				return c.ConnectionState().PeerCertificates[0].SerialNumber.String()
+			}
+			if time.Now().After(end) {
+				t.Fatal(err)
+			}
+		}
+	}
+	if shown() != first.TLS.Leaf.SerialNumber.String() {
+		t.Error("another certificate is shown")
+	}
+	place(second)
+	if err := p.command.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); shown() != second.TLS.Leaf.SerialNumber.String(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the old certificate is still shown")
 		}
 	}
 }

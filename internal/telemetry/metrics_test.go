@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -69,6 +70,13 @@ func used() *Metrics {
 	i.Association("released")
 	m.Associations(func() int { return 2 }, func() int64 { return 10 }, func() int64 { return 20 })
 	m.Spans("exported", "dropped")("dropped", 3)
+	access := m.Access([]string{"missing", "rate"}, []string{"timeout"})
+	access.Refused("rate")
+	access.HandshakeFailed("timeout")
+	f := m.Files("tls", "jwks")
+	f.Read("jwks", nil)
+	f.Read("tls", errors.New("bad"))
+	m.Certificate(func() time.Time { return time.Unix(1_800_000_000, 0) })
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageRender, StageTotal} {
 		m.Stage(s, 3*time.Millisecond)
 	}
@@ -268,5 +276,27 @@ func TestScrapeAsTextParses(t *testing.T) {
 		if families[name] == nil {
 			t.Errorf("no %s", name)
 		}
+	}
+}
+
+func TestAFileIsStaleUntilItIsGoodAgain(t *testing.T) {
+	m := NewMetrics(Build{})
+	f := m.Files("tls", "jwks")
+	f.Read("tls", errors.New("bad"))
+	f.Read("jwks", errors.New("bad"))
+	f.Read("jwks", nil)
+	if err := testutil.GatherAndCompare(m.Registry(), strings.NewReader(`
+# HELP spikeray_file_reloads_total Changes of files that were put in force (taken) or could not be (refused), by what the files are.
+# TYPE spikeray_file_reloads_total counter
+spikeray_file_reloads_total{file="jwks",result="refused"} 1
+spikeray_file_reloads_total{file="jwks",result="taken"} 1
+spikeray_file_reloads_total{file="tls",result="refused"} 1
+spikeray_file_reloads_total{file="tls",result="taken"} 0
+# HELP spikeray_file_stale 1 while what a file has now cannot be used and what it had before is in force; by what the file is.
+# TYPE spikeray_file_stale gauge
+spikeray_file_stale{file="jwks"} 0
+spikeray_file_stale{file="tls"} 1
+`), "spikeray_file_reloads_total", "spikeray_file_stale"); err != nil {
+		t.Error(err)
 	}
 }

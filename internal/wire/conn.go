@@ -30,10 +30,10 @@ var errEnded = errors.New("the connection's last request has been answered")
 // never gives out a byte of the next request before the last one is answered, but for one that net/http reads to learn
 // whether the client has gone.
 type Conn struct {
-	net.Conn           // of a secured connection, what is in it
-	raw      net.Conn  // the network's
-	secure   *tls.Conn // nil for a connection that is not secured
-	shaken   bool      // the handshake is done; belongs to the goroutine that reads
+	net.Conn             // of a secured connection, what is in it
+	raw      net.Conn    // the network's
+	secure   *tls.Conn   // nil for a connection that is not secured
+	shaken   atomic.Bool // the handshake is done
 	listener *Listener
 	place    *list.Element // among the listener's idle ones
 
@@ -87,7 +87,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if c.frame.err != nil {
 		return 0, c.frame.err
 	}
-	if c.secure != nil && !c.shaken {
+	if c.secure != nil && !c.shaken.Load() {
 		if err := c.open(); err != nil {
 			return 0, err
 		}
@@ -225,7 +225,7 @@ func (c *Conn) linger(longest time.Duration) {
 		return
 	}
 	from := c.Conn
-	if c.secure != nil && !c.shaken {
+	if c.secure != nil && !c.shaken.Load() {
 		from = c.raw
 	}
 	half, ok := from.(interface{ CloseWrite() error })

@@ -21,7 +21,7 @@ func (c *Conn) shake(longest time.Duration) error {
 		c.listener.config.HandshakeFailed(err)
 		return err
 	}
-	c.shaken = true
+	c.shaken.Store(true)
 	_ = c.raw.SetWriteDeadline(time.Time{}) // the server sets its own
 	return nil
 }
