@@ -200,6 +200,7 @@ func TestTheSimulatorAnswersForABoardThatIsNotThere(t *testing.T) {
 }
 
 func TestServeOnABoard(t *testing.T) {
+	t.Setenv("SPIKERAY_AUDIT", filepath.Join(t.TempDir(), "audit")) // for the alerts of an audit log
 	file := write(t, testmodel.BoardFile("mine"), t.TempDir(), "mine.safetensors")
 	p := serve(t, []string{"SPIKERAY_BOARD=loihi", "SPIKERAY_BOARD_OPTION=chip=loihi1;chips=1", "SPIKERAY_MODEL=" + file}, "--addr=127.0.0.1:0",
 		"--outbox="+filepath.Join(t.TempDir(), "outbox"), "--send=hl7=file://"+t.TempDir(), "--otlp-endpoint=http://127.0.0.1:1") // for the alerts of an outbox and of traces

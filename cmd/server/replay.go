@@ -10,10 +10,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/spikeray/spikeray/api"
 	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/journal"
+	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/model"
@@ -28,10 +31,15 @@ type replayCommand struct {
 	JSON     bool   `help:"Print a JSON object for each record, and one for all at the end."`
 	Log      path   `arg:"" help:"The server's folder for the audit log, or a file with records as audit show --json prints them."`
 	Pictures []path `arg:"" name:"picture" help:"Pictures, or folders, which are searched with all their sub-folders."`
+
+	anyTier bool // no tier is asked for
 }
 
 // Validate is called by kong once the flags are read.
-func (c *replayCommand) Validate() error { return c.boardFlags.Validate() }
+func (c *replayCommand) Validate(parsed *kong.Context) error {
+	c.anyTier = givenFlags(parsed)["kernel"] == ""
+	return c.boardFlags.Validate()
+}
 
 // replayVerdict is what came of replaying a record.
 type replayVerdict string
@@ -59,8 +67,18 @@ type replayed struct {
 	File     string          `json:"file,omitempty"`
 }
 
-// replayModel is a model as records name it: its digest, and its calibration's.
-type replayModel struct{ model, calibration string }
+// replayModel is a model as records name it: its digest, its calibration's, and the tier that it is opened on.
+type replayModel struct{ model, calibration, kernel string }
+
+// modelOf is what a record is replayed with. Unless a tier is asked for, it is the recorded one if this machine has it: models in
+// float32 have the same bits only there.
+func (r *replay) modelOf(a *journal.Asked) replayModel {
+	m := replayModel{a.Model.Digest, a.Calibration, r.on.Kernel}
+	if r.anyTier && slices.Contains(kernel.Available(), a.Kernel) {
+		m.kernel = a.Kernel
+	}
+	return m
+}
 
 // replay is a run of the command.
 type replay struct {
@@ -105,7 +123,7 @@ func (r *replay) survey(ctx context.Context) (groups []replayModel, err error) {
 		if s.Asked == nil || !r.takes(s) {
 			return nil
 		}
-		if g := (replayModel{s.Asked.Model.Digest, s.Asked.Calibration}); !slices.Contains(groups, g) {
+		if g := r.modelOf(s.Asked); !slices.Contains(groups, g) {
 			groups = append(groups, g)
 		}
 		return nil
@@ -143,7 +161,7 @@ func (r *replay) group(ctx context.Context, g replayModel) (err error) {
 		return errors.Join(ctx.Err(), r.printing)
 	}
 	err = readRecords(ctx, string(r.Log), func(s journal.Seen) error {
-		if s.Asked == nil || s.Seq > r.last || !r.takes(s) || g != (replayModel{s.Asked.Model.Digest, s.Asked.Calibration}) {
+		if s.Asked == nil || s.Seq > r.last || !r.takes(s) || g != r.modelOf(s.Asked) {
 			return nil
 		}
 		if batch = append(batch, s.Record); len(batch) < chunk {
@@ -172,8 +190,10 @@ func (r *replay) open(ctx context.Context, g replayModel) (_ *fileModel, err err
 	if g.calibration != "" && calibration == nil {
 		return nil, &notHere{fmt.Sprintf("no calibration file has the digest %s; name it with --calibration", g.calibration)}
 	}
+	on := r.on
+	on.Kernel = g.kernel
 	m := &fileModel{}
-	if m.board, err = r.openForFiles(ctx, r.std, r.on.Kernel); err != nil {
+	if m.board, err = r.openForFiles(ctx, r.std, on.Kernel); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -182,7 +202,7 @@ func (r *replay) open(ctx context.Context, g replayModel) (_ *fileModel, err err
 		}
 	}()
 	itself := func(e *pipeline.Entry) *pipeline.Entry { return e }
-	m.Entry, err = opened(ctx, m.board, pipeline.OpenModel, named, itself, r.on)
+	m.Entry, err = opened(ctx, m.board, pipeline.OpenModel, named, itself, on)
 	if err != nil && (errors.As(err, new(*hw.Refusal)) || m.board != nil && m.Entry != nil && !m.board.Taken()) {
 		return nil, &notHere{err.Error()} // the model is not one for the board
 	} else if err != nil {
@@ -233,6 +253,9 @@ func (r *replay) one(ctx context.Context, m *fileModel, record *journal.Record) 
 		return line
 	}
 	line.Verdict, line.Recorded = verdictDifferent, record.Answer
+	if record.Asked.Kernel != m.Kernel() {
+		line.Detail = fmt.Sprintf("recorded on %s, now on %s", record.Asked.Kernel, m.Kernel())
+	}
 	if err == nil {
 		line.Now = journal.NewAnswer(&p)
 	}
@@ -258,7 +281,7 @@ func (r *replay) tell(line replayed) {
 			text += ": " + line.Detail
 		}
 		if line.Recorded != nil && line.Now != nil {
-			text += fmt.Sprintf("; recorded %s on %s, now %s on %s", digits(line.Recorded.RawProbability), line.Recorded.Backend,
+			text += fmt.Sprintf("; it was %s by %s, and is %s by %s", digits(line.Recorded.RawProbability), line.Recorded.Backend,
 				digits(line.Now.RawProbability), line.Now.Backend)
 		}
 		_, r.printing = fmt.Fprintln(r.std.out, oneLine(text))

@@ -25,14 +25,13 @@ def trial(disk):
     folder, ballast = os.path.join(disk, "audit"), os.path.join(disk, "ballast")
     with Server("--audit", folder) as s:
         answered = sum(status(s.post(PICTURE)) == 200 for _ in range(5))
-        with open(ballast, "wb") as f:
+        with open(ballast, "wb", buffering=0) as f:
             try:
-                while True:
-                    f.write(b"x" * 1024)
-                    f.flush()
+                while f.write(b"x" * 1024):
+                    pass
             except OSError:
                 pass
-        refused, reason, more = 0, "", 0
+        refused, reason, retry, more = 0, "", False, 0
         for _ in range(40):
             a = s.post(PICTURE)
             if status(a) == 200:

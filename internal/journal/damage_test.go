@@ -17,8 +17,8 @@ import (
 func small(t *testing.T) (dir string, files []string) {
 	t.Helper()
 	dir = t.TempDir()
-	j := open(t, dir, Options{SegmentBytes: 1500})
-	for i := range 4 {
+	j := open(t, dir, Options{SegmentBytes: 800})
+	for i := range 2 {
 		add(t, j, answered(i))
 	}
 	add(t, j, refused(9))

@@ -259,11 +259,17 @@ func (j *Journal) run() {
 	}
 }
 
+// least is how much room a disk that was full must have before records are tried again: with less, one record might find room and
+// the next none.
+const least = 1 << 20
+
 // look does what is due by the clock.
 func (j *Journal) look() {
 	j.w.watchClock()
 	j.w.retire()
-	if j.Err() != nil || len(j.w.events) > 0 {
+	switch free := durable.Free(j.dir); {
+	case j.Err() != nil && free >= 0 && free < least:
+	case j.Err() != nil || len(j.w.events) > 0:
 		j.write(nil)
 	}
 	if err := j.w.removeRetired(); err != nil {
