@@ -112,7 +112,9 @@ export async function run(trial) {
 
   await trial('languages', 'by address, by browser and by choice; translated', async (open) => {
     const files = Object.fromEntries(['en', 'de', 'zh'].map((l) => [l, JSON.parse(readFileSync(new URL(`../../api/web/static/locale/${l}.json`, import.meta.url)))]));
-    const same = (l) => Object.keys(files.en).filter((k) => files.en[k] === files[l][k] && /[a-z]{3}.* .*[a-z]{3}/i.test(files.en[k]));
+    // Sentences are never the same in two languages; a word may be, and what has only places for values.
+    const sentence = (text) => /[a-z]{3}.* .*[a-z]{3}/i.test(text.replace(/\{\w+\}/g, ''));
+    const same = (l) => Object.keys(files.en).filter((k) => files.en[k] === files[l][k] && sentence(files.en[k]));
     for (const l of ['de', 'zh']) assert.deepEqual(same(l), [], `not translated into ${l}`);
     for (const lang of ['de', 'zh']) {
       const v = await open(url, lang === 'de' ? '/?lang=de' : '/', lang === 'de' ? {} : { locale: 'zh-CN' });

@@ -52,6 +52,7 @@ export async function run(trial) {
   await trial('steps', 'they play, and the sum is the log-odds', async (open) => {
     const v = await opened(open);
     const told = await explain();
+    await v.page.locator('#map-activation').check();
     const all = await ink(v, '#overlay');
     await v.page.locator('#play').click();
     const seen = new Set();

@@ -35,7 +35,7 @@ export async function answer(url, file, query = '') {
 }
 
 /** percent is a probability as the page writes it in English. */
-export const percent = (p) => (p > 0.999 ? '> 99.9%' : p < 0.001 ? '< 0.1%' : `${(100 * p).toFixed(1)}%`);
+export const percent = (p) => (p > 0.999 ? '>99.9%' : p < 0.001 ? '<0.1%' : `${(100 * p).toFixed(1)}%`);
 
 /** shown is the answer on the page. */
 export const shown = async (v) => ({

@@ -2,7 +2,7 @@
 // https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 
 const maxText = 8 << 20; // characters; a server's metrics are some 40 thousand
-const maxSamples = 200_000;
+const maxSamples = 50_000; // some 600
 const name = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
 const label = /[a-zA-Z_][a-zA-Z0-9_]*/y;
 const number = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;

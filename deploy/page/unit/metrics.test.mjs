@@ -40,10 +40,11 @@ test('quantiles are those of histogram_quantile', () => {
 });
 
 test('what is hostile is refused in little time', () => {
-  for (const text of ['a'.repeat(9 << 20), 'a 1\n'.repeat(300_000), `a{${'b="c",'.repeat(3)}} 1\n`, 'a{b="\\x"} 1\n', `a{b="${'\\'.repeat(100_001)}"} 1\n`]) {
-    const began = performance.now();
+  for (const text of ['a'.repeat(9 << 20), 'a 1\n'.repeat(60_000), `a{${'b="c",'.repeat(3)}} 1\n`, 'a{b="\\x"} 1\n', `a{b="${'\\'.repeat(100_001)}"} 1\n`]) {
+    const began = process.cpuUsage();
     assert.throws(() => parse(text), Error);
-    assert.ok(performance.now() - began < 2000);
+    const { user } = process.cpuUsage(began);
+    assert.ok(user < 2e6, `${user} microseconds`);
   }
 });
 
