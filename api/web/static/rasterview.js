@@ -27,14 +27,13 @@ export function showRaster(evidence, absent, load, signal, wordsOf) {
   const left = evidence.left_out.find((l) => l.part === 'raster');
   const place = el('div', {id: 'raster-place'});
   const draw = async (event) => {
-    event.target.disabled = true;
+    if (place.hasAttribute('aria-busy')) return;
     place.setAttribute('aria-busy', 'true');
     try {
       const layers = await load(signal);
       if (!signal.aborted) drawLayers(place, layers);
     } catch (error) {
       if (signal.aborted) return;
-      event.target.disabled = false;
       fill(place, event.target, el('p', {class: 'caution', role: 'alert'}, wordsOf(error)));
     }
     place.removeAttribute('aria-busy');
