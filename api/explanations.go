@@ -51,7 +51,7 @@ func (s *Server) readExplanation(r *http.Request) (question, error) {
 	if err != nil {
 		return q, err
 	}
-	q.explain = &evidence.Options{Steps: q.options.Steps, Fill: evidence.Fill(values.Get("fill"))}
+	q.explain = &evidence.Options{Steps: q.options.Steps, Fill: evidence.Fill(values.Get("fill")), Rates: q.model.Rates}
 	if values.Has("fill") && q.explain.Fill == "" {
 		return q, refuse(invalidParameter, "fill must be blur, mean or both")
 	}

@@ -45,9 +45,19 @@ func (s *Server) deliver(ctx context.Context, r node.Result) error {
 // errNoFilm is the error of [Server.Take] for what is no DICOM object.
 var errNoFilm = refuse(unsupportedFormat, "only films that are DICOM objects can be taken here")
 
+// taken is the question about films that systems of a hospital send.
+func (s *Server) taken() question {
+	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}}
+	if s.config.Delivery.Maps() {
+		explanation := node.Explanation(0)
+		q.explain = &explanation
+	}
+	return q
+}
+
 // film answers one film by the default model.
 func (s *Server) film(ctx context.Context, who caller, id string, data []byte) (node.Result, error) {
-	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}}
+	q := s.taken()
 	q.others = errNoFilm
 	r := node.Result{ID: pictureID(id, 0)}
 	if s.config.Delivery.Pictures() {
@@ -70,6 +80,7 @@ func (s *Server) film(ctx context.Context, who caller, id string, data []byte) (
 // answered completes the result of a picture that was answered.
 func answered(r *node.Result, m *pipeline.Entry, o outcome) {
 	r.Film, r.Answer, r.Positive, r.At = o.film, m.Answer(o.prediction), m.Description().Positive, time.Now()
+	r.Evidence = o.evidence
 }
 
 // Status is the HTTP status of an error of [Server.Take], and its text for whoever sent the film.

@@ -23,7 +23,7 @@ type question struct {
 }
 
 // parameters are all that a prediction takes.
-var parameters = []string{"model", "threshold", "operating_point", "prevalence", "steps", "bits", "report", "echo"}
+var parameters = []string{"model", "threshold", "operating_point", "prevalence", "steps", "bits", "report", "map", "echo"}
 
 // readQuery reads a prediction's parameters. One that is not known, not well
 // formed, given twice or does not apply to the model is refused.
@@ -104,6 +104,11 @@ func (s *Server) ask(values url.Values) (question, error) {
 			return q, refuse(invalidParameter, "steps must be a whole number from 1 to %d", most)
 		}
 		q.options.Steps = steps
+	}
+	if values.Has("map") {
+		if err := q.mapped(values.Get("map")); err != nil {
+			return q, err
+		}
 	}
 	return q, q.options.Check(q.model.Description())
 }

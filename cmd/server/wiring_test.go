@@ -67,6 +67,7 @@ var wiring = map[string]struct {
 	"send-ca":                 {"a.pem", onSend, func(s served) (any, any) { return s.command.SendCA, "a.pem" }},
 	"send-cert":               {"c.pem", onSend, func(s served) (any, any) { return s.command.SendCert, "c.pem" }},
 	"send-key":                {"k.pem", onSend, func(s served) (any, any) { return s.command.SendKey, "k.pem" }},
+	"send-map":                {"true", []string{"--send=sc=dicom://A@h"}, func(s served) (any, any) { return s.command.SendMap, true }},
 	"outbox":                  {"o", onSend, func(s served) (any, any) { return s.command.Outbox, "o" }},
 	"outbox-limit":            {"5M", onSend, func(s served) (any, any) { return s.command.outboxOptions().MaxBytes, int64(5 << 20) }},
 	"watch":                   {"w", onSend, func(s served) (any, any) { return s.command.Watch, "w" }},
@@ -228,6 +229,8 @@ func TestHospitalFlagsThatDoNotGoTogether(t *testing.T) {
 		{"no IP address", append(onDICOM, "--dicom-caller=A@nowhere")},
 		{"AETITLE[@ADDRESS]", append(onDICOM, "--dicom-caller=SEVENTEENLETTERSX")},
 		{"at least 1", append(onDICOM, "--dicom-associations=0")},
+		{"--send-map needs --send", []string{"--send-map"}},
+		{"gets secondary captures", []string{"--send-map", "--send=sr=dicom://A@h"}},
 	} {
 		r := spikeray(t, nil, append([]string{"serve"}, c.args...)...)
 		if r.status != 2 || !strings.Contains(r.err, c.says) || strings.Contains(r.err, "secret") {

@@ -52,6 +52,7 @@ export async function run(trial) {
   );
 
   await trial('/status of a plain server', 'no section for what it has not', async (open) => {
+    await answer(server.url, 'normal.png'); // so that there are spikes
     const v = await open(server.url, '/status');
     await v.page.locator('#figures').waitFor();
     const sections = await shownSections(v);

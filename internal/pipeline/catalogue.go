@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/spikeray/spikeray/internal/rates"
 	"github.com/spikeray/spikeray/internal/site"
 	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/model"
@@ -22,6 +23,8 @@ type Entry struct {
 	*model.Model
 	// Card is the model's card in Markdown, empty when it has none.
 	Card string
+	// Rates are how often the model's neurons fire on pictures that it has not learnt from; nil where that is not known.
+	Rates *rates.Reference
 	// Shipped tells whether the model came with the program, not from a file.
 	Shipped bool
 	// Site is the place's calibration that is in force, nil for the model's own.
@@ -45,7 +48,7 @@ func (e *Entry) Calibrated(c *site.Calibration) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Entry{Model: m, Card: e.Card, Shipped: e.Shipped, Site: c, file: e.FileDescription()}, nil
+	return &Entry{Model: m, Card: e.Card, Rates: e.Rates, Shipped: e.Shipped, Site: c, file: e.FileDescription()}, nil
 }
 
 // Name is the model's name, as its description has it.
@@ -185,8 +188,17 @@ func openShipped(ctx context.Context, name string, opt model.DecodeOptions) (*En
 	if err != nil {
 		return nil, fmt.Errorf("shipped model %s: %w", name, err)
 	}
-	card, _ := models.Card(name)
-	return &Entry{Model: m, Card: card, Shipped: true}, nil
+	e := &Entry{Model: m, Shipped: true}
+	e.Card, _ = models.Card(name)
+	if file, ok := models.Rates(name); ok {
+		if e.Rates, err = rates.Parse(file); err == nil {
+			err = e.Rates.Check(m)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("shipped model %s: %w", name, err)
+		}
+	}
+	return e, nil
 }
 
 func openFile(ctx context.Context, path string, opt model.DecodeOptions) (*model.Model, error) {

@@ -81,8 +81,11 @@ func TestCatalogueHasTheShippedModels(t *testing.T) {
 			t.Errorf("%s: %d models, the default is %s", first, len(c.All()), c.Default().Name())
 		}
 		for _, name := range models.Names() {
-			if e, err := c.Get(name); err != nil || e.Name() != name {
+			e, err := c.Get(name)
+			if err != nil || e.Name() != name {
 				t.Errorf("%s: %v", name, err)
+			} else if spikes := len(e.SpikingLayers()) > 0; (e.Rates != nil) != spikes {
+				t.Errorf("%s: spikes %v, rates %+v", name, spikes, e.Rates)
 			}
 		}
 		if _, err := c.Get("none"); !errors.Is(err, pipeline.ErrUnknownModel) {
@@ -101,7 +104,7 @@ func TestAFilesModelTakesTheShippedOnesPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	e, err := c.Get(models.Default)
-	if err != nil || e != c.Default() || e.Shipped || e.Card != "" || len(c.All()) != len(models.Names()) {
+	if err != nil || e != c.Default() || e.Shipped || e.Card != "" || e.Rates != nil || len(c.All()) != len(models.Names()) {
 		t.Errorf("%v: shipped %v with card %q of %d", err, e.Shipped, e.Card, len(c.All()))
 	}
 }

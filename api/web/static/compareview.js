@@ -26,7 +26,7 @@ export function showCompare(models, current, answerOf, known, signal) {
     fill(place, rows.length > 1 && tableOf(rows), rows.length > 1 && el('p', {class: 'fine'}, t('compare.says')));
   };
   const run = async () => {
-    go.disabled = true;
+    if (place.hasAttribute('aria-busy')) return;
     place.setAttribute('aria-busy', 'true');
     for (const m of models) {
       if (signal.aborted || m.name !== current && !chosen.has(m.name)) continue;
@@ -39,7 +39,6 @@ export function showCompare(models, current, answerOf, known, signal) {
     }
     if (signal.aborted) return;
     place.removeAttribute('aria-busy');
-    ready();
     draw();
   };
   const go = el('button', {type: 'button', id: 'compare-go', on: {click: run}}, t('compare.go'));

@@ -38,7 +38,7 @@ export function makeFormats(language) {
     share: (p) => tenth.format(p),
     signed: (v) => (Math.abs(v) < 0.1 ? fine : signed).format(v),
     decimal: (v) => decimal.format(v),
-    ms: (v) => unit('millisecond', v < 1000 ? v : Math.round(v)),
+    ms: (v) => (v < 1000 ? unit('millisecond', v) : number({style: 'unit', unit: 'millisecond', unitDisplay: 'short', maximumFractionDigits: 0}).format(v)),
     count: (n) => count.format(n),
     bytes: (n) => (n < 1e6 ? unit('kilobyte', Math.max(n / 1e3, 0.1)) : unit('megabyte', n / 1e6)),
     date: (iso) => new Intl.DateTimeFormat(language, {dateStyle: 'medium'}).format(new Date(iso)),

@@ -122,7 +122,7 @@ function walk(event, list) {
   if (event.key === 'Delete') {
     event.preventDefault();
     list.remove(film);
-    rows.get(list.selected)?.name.focus();
+    (rows.get(list.selected)?.name ?? byId('choose')).focus();
   } else if (to !== undefined) {
     event.preventDefault();
     all[Math.min(Math.max(to, 0), all.length - 1)].focus();

@@ -16,6 +16,9 @@ import {showSteps, stopSteps} from './stepsview.js';
 import {showTimes} from './timesview.js';
 import {MOST_FILMS, Worklist} from './worklist.js';
 
+/** How long the selection rests before anything is asked for it, in ms. */
+const REST = 120;
+
 const list = new Worklist();
 const choice = {model: null, point: ''};
 const documents = new Map(); // models' documents, by name
@@ -193,7 +196,10 @@ function drawSelected() {
       redraw();
     },
     cancel: () => list.cancel(film),
-    remove: () => list.remove(film),
+    remove: () => {
+      list.remove(film);
+      if (!list.selected) byId('choose').focus();
+    },
     bits: (bits) => {
       film.bits = bits;
       list.retry(film);
@@ -221,6 +227,7 @@ function pursue(anew) {
       show(film, signal);
     }
   }
+  if (film && !byId('film').hidden) byId('film').setAttribute('aria-label', t('film.alt', {name: film.name}));
   const answered = film?.state === 'answered';
   const query = film ? {...list.queryOf(film), positions: byId('positions').value} : {};
   const name = film ? `${film.id} ${answered} ${address('', query)}` : '';
@@ -232,7 +239,7 @@ function pursue(anew) {
   drawSelected();
   drawEvidence(film, null, answered ? t('evidence.loading') : ['waiting', 'running', 'busy'].includes(film.state) ? t('evidence.none') : '', signal);
   if (!answered) return;
-  explain(film, query, signal).then((evidence) => drawEvidence(film, evidence, '', signal), (error) => {
+  settled(signal).then(() => explain(film, query, signal)).then((evidence) => drawEvidence(film, evidence, '', signal), (error) => {
     if (signal.aborted) return;
     drawEvidence(film, null, wordsOf(error), signal);
     byId('evidence-retry').hidden = false;
@@ -245,10 +252,17 @@ function redraw() {
   pursue(true);
 }
 
+// settled waits until the selection rests: whoever runs through the list asks nothing of the server.
+async function settled(signal) {
+  await new Promise((done) => setTimeout(done, REST));
+  signal.throwIfAborted();
+}
+
 async function show(film, signal) {
   const box = byId('viewport').getBoundingClientRect();
   const size = Math.max(box.width, box.height) * devicePixelRatio > 1100 ? 2048 : 1024;
   try {
+    await settled(signal);
     const picture = await render(film, size, signal);
     showPicture(picture, t('film.alt', {name: film.name}));
   } catch (error) {

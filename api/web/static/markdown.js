@@ -97,10 +97,10 @@ function cellsOf(line) {
 export function parseInline(text) {
   const out = [];
   let plain = '';
-  const push = (node) => {
+  const push = (...nodes) => {
     if (plain) out.push({type: 'text', text: plain});
     plain = '';
-    out.push(node);
+    out.push(...nodes);
   };
   for (let i = 0; i < text.length;) {
     const closed = (mark) => {
@@ -121,7 +121,8 @@ export function parseInline(text) {
       push({type: 'em', text: em});
       i += em.length + 2;
     } else if (link) {
-      push(/^https?:\/\//i.test(link.href) ? {type: 'link', text: link.text, href: link.href} : {type: 'text', text: link.text});
+      if (/^https?:\/\//i.test(link.href)) push({type: 'link', text: link.text.replace(/[`*]/g, ''), href: link.href});
+      else push(...parseInline(link.text));
       i = link.end;
     } else {
       if (text[i] === '\\' && /[\\`*_{}[\]()#+.!|<>-]/.test(text[i + 1] ?? '')) i++;
