@@ -1,14 +1,13 @@
-// The live view's reading of metrics against Prometheus' own, and its history. STATIC names a copy of api/web/static whose files
-// node takes for modules.
+// The live view's reading of metrics against Prometheus' own, and its history.
 import assert from 'node:assert/strict';
 import {readFileSync} from 'node:fs';
 import test from 'node:test';
-import {pathToFileURL} from 'node:url';
 
-const load = (name) => import(`${pathToFileURL(process.env.STATIC)}/${name}`);
-const {parse, quantile} = await load('status-prometheus.js');
-const {History, kept} = await load('status-history.js');
-const {names} = await load('status-names.js');
+import {History, kept} from '../static/status-history.js';
+import {names} from '../static/status-names.js';
+import {parse, quantile} from '../static/status-prometheus.js';
+
+// What metrics.py had Prometheus read.
 const golden = JSON.parse(readFileSync(new URL('metrics.json', import.meta.url)));
 
 // Prometheus takes these, though the format says otherwise: labels without a comma, and a text that ends within a line, which
