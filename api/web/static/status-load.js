@@ -209,7 +209,11 @@ export function models(f) {
         const {minute, total} = answers(h, model);
         const name = l.get('default') === 'true' ? t('status.models.default', {model}) : model;
         const place = site
-          ? t('status.models.site', {place: site.get('place'), made: site.get('made'), pictures: site.get('pictures')})
+          ? t('status.models.site', {
+              place: site.get('place'),
+              made: site.get('made').slice(0, 10),
+              pictures: site.get('pictures'),
+            })
           : t('status.models.own');
         const backend = `${l.get('backend')} (${l.get('kernel')})`;
         return [

@@ -158,6 +158,10 @@ export function outbox(f) {
   };
 }
 
+// ordinary are the results that are shown though there were none of them yet.
+const ordinary = new Set(['0000', 'taken', 'released']);
+const toShow = (label) => (s) => s.value > 0 || ordinary.has(s.labels.get(label));
+
 export function dicom(f) {
   const films = new Table(t('status.dicom.films'), columns('result', 'minute', 'total'));
   const associations = new Table(t('status.dicom.associations'), columns('what', 'minute', 'total'));
@@ -166,12 +170,15 @@ export function dicom(f) {
     element: section('dicom', t('status.dicom.title'), '', films.element, associations.element, now.element),
     update(h) {
       films.fill(
-        h.series(names.films).map((s) => {
-          const [way, result] = [s.labels.get('way'), s.labels.get('result')];
-          return [`${word('way', way)}: ${word('result', result)}`, ...by(h, names.films, f)(s)];
-        }),
+        h
+          .series(names.films)
+          .filter(toShow('result'))
+          .map((s) => {
+            const [way, result] = [s.labels.get('way'), s.labels.get('result')];
+            return [`${word('way', way)}: ${word('result', result)}`, ...by(h, names.films, f)(s)];
+          }),
       );
-      const ends = h.series(names.associations);
+      const ends = h.series(names.associations).filter(toShow('ending'));
       associations.fill(ends.map((s) => [word('ending', s.labels.get('ending')), ...by(h, names.associations, f)(s)]));
       show(associations.element, h.has(names.associationsOpen));
       now.fill([
