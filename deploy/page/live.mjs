@@ -2,7 +2,7 @@
 import {copyFileSync, mkdirSync, readFileSync} from 'node:fs';
 import {Visit, assert, film, scratch, screens, serve} from './harness.mjs';
 import {server} from './answers.mjs';
-import {answer} from './films.mjs';
+import {agrees, answer, give, settled} from './films.mjs';
 
 /** rows are those of a table of the live view, by the text of their first cell. */
 const rows = (v, section, caption) =>
@@ -121,6 +121,21 @@ export async function run(trial) {
     assert.ok(charts.length >= 5 && charts.every(([label, drawn]) => label.length > 30 && drawn), JSON.stringify(charts));
     await v.looks('status-whole');
     return `${Object.keys(models).length} models, ${charts.length} charts, half within ${latency.all[0]}`;
+  });
+
+  await trial('the page of a server with a board', 'the answer names it; the simulator stands in for evidence', async (open) => {
+    const v = await open(whole.url);
+    await give(v, 'pneumonia.png');
+    await settled(v);
+    const a = await agrees(v, whole.url, 'pneumonia.png');
+    await v.page.locator('#facts').evaluate((e) => {
+      e.open = true;
+    });
+    const facts = await v.page.locator('#facts').innerText();
+    assert.equal(a.backend.name, 'loihi');
+    assert.ok(facts.includes('loihi') && facts.includes('saturated'), facts);
+    await v.looks('board');
+    return `${a.model.name} on ${a.backend.name}`;
   });
 
   await trial('/status, drift', "the words of the model's drift report", async (open) => {
@@ -243,7 +258,7 @@ export async function run(trial) {
     const v = await open(whole.url, '/status');
     await v.page.locator('#figures').waitFor();
     await v.page.locator('#language').selectOption('de');
-    await v.page.locator('h1', {hasText: 'Betriebslage'}).waitFor();
+    await v.page.locator('h1', {hasText: 'Live-Ansicht'}).waitFor();
     await v.page.keyboard.press('Tab');
     let scrolled = 0;
     for (let i = 0; i < 40; i++) {
