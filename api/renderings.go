@@ -9,6 +9,7 @@ import (
 
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/radiograph/pixels"
 	"github.com/spikeray/spikeray/internal/rendering"
 	"github.com/spikeray/spikeray/internal/telemetry"
 )
@@ -129,6 +130,7 @@ func (s *Server) rendering(f *filmRendering, data []byte) (Task, error) {
 			return err
 		}
 		f.file, err = rendering.PNG(ctx, grey)
+		pixels.Release(grey)
 		return err
 	}
 	return Task{Run: run, Work: work, Size: work, Memory: header.Memory + rendering.Memory(header, f.size) + memory.Task}, nil
