@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph/pixels"
 	"github.com/spikeray/spikeray/internal/rendering"
@@ -133,5 +132,5 @@ func (s *Server) rendering(f *filmRendering, data []byte) (Task, error) {
 		pixels.Release(grey)
 		return err
 	}
-	return Task{Run: run, Work: work, Size: work, Memory: header.Memory + rendering.Memory(header, f.size) + memory.Task}, nil
+	return Task{Run: run, Work: work, Size: work, Memory: header.Memory + rendering.Memory(header, f.size)}, nil
 }
