@@ -19,12 +19,12 @@ func (s *Server) pages(r chi.Router) {
 	page := func(name string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) { serve(w, r, name) }
 	}
-	// Of a folder, what pages load; a page itself has one address.
 	folder := func(prefix string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			name := prefix + chi.URLParam(r, "file")
-			if name == web.Index || name == web.Status {
-				name = ""
+			if name == web.Index || name == web.Status { // they have addresses of their own
+				s.notFound(w, r)
+				return
 			}
 			serve(w, r, name)
 		}

@@ -70,8 +70,11 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 	if ofFilms(q.report) {
 		q.others = report.ErrNoFilm
 	}
-	var result node.Result
-	q.draw(&result)
+	var result *node.Result
+	if q.report != "" {
+		result = new(node.Result)
+		q.draw(result)
+	}
 
 	uploads, held, err := s.receive(w, r, q, s.readUploads)
 	defer held.release()
@@ -100,8 +103,8 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 		}
 		if q.report != "" {
 			result.ID = pictureID(x.id, 0)
-			answered(&result, q.model, outcomes[0])
-			return s.writeReport(ctx, w, r, held, q.report, result)
+			answered(result, q.model, outcomes[0])
+			return s.writeReport(ctx, w, r, held, q.report, *result)
 		}
 		writeJSON(w, http.StatusOK, newPrediction(pictureID(x.id, 0), uploads[0].part, q.model, outcomes[0]))
 		return nil

@@ -7,8 +7,8 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/radiograph/pixels"
 	"github.com/spikeray/spikeray/internal/rendering"
 	"github.com/spikeray/spikeray/internal/telemetry"
 )
@@ -129,7 +129,8 @@ func (s *Server) rendering(f *filmRendering, data []byte) (Task, error) {
 			return err
 		}
 		f.file, err = rendering.PNG(ctx, grey)
+		pixels.Release(grey)
 		return err
 	}
-	return Task{Run: run, Work: work, Size: work, Memory: header.Memory + rendering.Memory(header, f.size) + memory.Task}, nil
+	return Task{Run: run, Work: work, Size: work, Memory: header.Memory + rendering.Memory(header, f.size)}, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spikeray/spikeray/internal/drift"
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/rates"
 	"github.com/spikeray/spikeray/internal/site"
 	"github.com/spikeray/spikeray/internal/site/sitetest"
 	"github.com/spikeray/spikeray/internal/testmodel"
@@ -60,6 +61,16 @@ func TestAnswersAreByThePlacesCalibration(t *testing.T) {
 	if at.Threshold != screening.Threshold || math.Abs(at.Prevalence.PPV.Value-ppv) > 1e-9 ||
 		math.Abs(at.Prevalence.Probability-c.Calibration.AtPrevalence(at.Probability, 1-at.Probability, 0.05)) > 1e-9 {
 		t.Errorf("%+v, %+v", at, at.Prevalence)
+	}
+}
+
+// A calibration changes what is decided, and nothing of what lies beside the model's file.
+func TestACalibratedModelKeepsWhatIsBesideItsFile(t *testing.T) {
+	e := &pipeline.Entry{Model: testmodel.Gated(t), Card: "# A card", Rates: &rates.Reference{Pictures: 7}, Shipped: true}
+	_, c := sitetest.Made(t, e.Model)
+	got, err := e.Calibrated(c)
+	if err != nil || got.Site != c || got.Card != e.Card || got.Rates != e.Rates || !got.Shipped {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -58,8 +58,8 @@ func (s *Server) pictures(h func(http.ResponseWriter, *http.Request) error) http
 // reader reads the pictures of a request's body, one or more.
 type reader func(http.ResponseWriter, *http.Request, *lease) ([]upload, error)
 
-// receive reads the pictures that a question is about, which may be to no model, at the pace that is asked of the client. The lease holds the memory
-// they are in, and must be released, whatever the error.
+// receive reads the pictures that a question is about, at the pace that is asked of the client. The question may be to no model.
+// The lease holds the memory they are in, and must be released, whatever the error.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, q question, read reader) ([]upload, *lease, error) {
 	x := exchangeOf(r.Context())
 	if q.model != nil {

@@ -62,7 +62,7 @@ var mutants = []mutant{
 	{"api: timing in seconds", "api/predictions.go", `float64(d.Microseconds()) / 1000`, `d.Seconds()`, in("api TestEachStageIsToldInItsUnit")},
 	{"api: the whole time told as the wait", "api/predictions.go", `metrics.Stage(telemetry.StageQueue, o.waited)`, `metrics.Stage(telemetry.StageQueue, o.total)`, in("api TestEachStageIsToldInItsUnit")},
 	{"api: ?bits= dropped from renderings", "api/renderings.go", `pipeline.Options{Bits: f.bits}`, `pipeline.Options{}`, in("api TestARenderingIsTheFilmAsTheServiceSeesIt")},
-	{"api: a rendering's memory dropped", "api/renderings.go", `rendering.Memory(header, f.size) + `, ``, in("api TestTheQueueKnowsWhatARenderingTakes")},
+	{"api: a rendering's memory dropped", "api/renderings.go", ` + rendering.Memory(header, f.size)`, ``, in("api TestTheQueueKnowsWhatARenderingTakes")},
 	{"api/web: the policy is not sent", "api/web/web.go", `h.Set(name, value)`, `_ = value`, in("api/web TestEachFileHasTheHeadersThatConfineIt")},
 	{"api: decoding told as inference", "api/predictions.go", `telemetry.StageInfer:   p.Timing.Infer,`, `telemetry.StageInfer:   p.Timing.Decode,`, in("api TestEachStageIsToldInItsUnit")},
 	{"api: spikes and operations changed over", "api/predictions.go", `name, p.Spikes.Total, p.Spikes.SynapticOperations)`, `name, p.Spikes.SynapticOperations, p.Spikes.Total)`, in("api TestEachStageIsToldInItsUnit")},

@@ -9,8 +9,7 @@ import (
 	"github.com/spikeray/spikeray/internal/report"
 )
 
-// Explanation are the options of the evidence that a secondary capture shows, for an answer after so many steps, 0 for all: the
-// map that a person can take in at a glance, by the fill that hides least strangely.
+// Explanation are the options of the evidence that a secondary capture shows, for an answer after so many steps, 0 for all.
 func Explanation(steps int) evidence.Options {
 	return evidence.Options{Positions: 64, Fill: evidence.FillBlur, Steps: steps, Undrawn: true}
 }

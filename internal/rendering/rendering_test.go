@@ -188,6 +188,14 @@ func TestAPNGEndsWithItsContext(t *testing.T) {
 			t.Errorf("after %d looks: %v", looks, err)
 		}
 	}
+	// What a stopped encoder leaves behind is in no later file.
+	file, err := PNG(t.Context(), noise)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := png.Decode(bytes.NewReader(file)); err != nil || !bytes.Equal(got.(*image.Gray).Pix, noise.Pix) {
+		t.Errorf("after stopped ones: %v", err)
+	}
 	late, cancel := context.WithCancelCause(t.Context())
 	cause := errors.New("why")
 	cancel(cause)

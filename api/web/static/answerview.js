@@ -21,10 +21,13 @@ import {decide} from './worklist.js';
  */
 export function showAnswer(film, answer, model, point, actions) {
   const body = byId('answer');
+  const focused = body.contains(document.activeElement) ? document.activeElement.id : null;
   body.dataset.state = film.state;
   if (film.state === 'answered') fill(body, ...answered(film, answer, model, point, actions));
   else if (film.problem) fill(body, ...failed(film, actions));
   else fill(body, ...pending(film, actions));
+  // What had the focus is gone: it goes to what took its place.
+  if (focused !== null) (byId(focused) ?? byId('answer-panel')).focus();
 }
 
 function button(key, action, id, kind = '') {

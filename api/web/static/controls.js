@@ -1,5 +1,5 @@
 // What belongs to the page and to no film: language, theme, the model's card, the key.
-import {address, useKey} from './client.js';
+import {address, keyed, useKey} from './client.js';
 import {byId, fill} from './dom.js';
 import {choose, speak, t} from './i18n.js';
 import {renderMarkdown} from './markdown.js';
@@ -78,6 +78,7 @@ export function showCard(model) {
 export function askForKey(use, cancelled) {
   const dialog = byId('key-dialog');
   byId('key').value = '';
+  byId('key-says').textContent = [keyed() && t('key.wrong'), t('key.says')].filter(Boolean).join(' ');
   byId('key-form').onsubmit = (event) => {
     event.preventDefault();
     useKey(byId('key').value.trim());

@@ -37,20 +37,34 @@ export function fill(node, ...children) {
   node.replaceChildren(...children.filter((c) => c !== null && c !== undefined && c !== false));
 }
 
+// A region that scrolls is a stop for Tab, and one that does not is none.
+const reach = globalThis.ResizeObserver && new ResizeObserver((entries) => {
+  for (const {target: r} of entries) r.tabIndex = r.scrollWidth > r.clientWidth || r.scrollHeight > r.clientHeight ? 0 : -1;
+});
+
 /**
- * A table with a header row, whose first column heads its rows.
+ * A table with a header row, whose first column heads its rows. It can be scrolled by keyboard.
  * @param {string} caption
  * @param {string[]} head
  * @param {(string|Node)[][]} rows
- * @returns {HTMLElement} it can be scrolled by keyboard
+ * @returns {HTMLElement}
  */
 export function table(caption, head, rows) {
-  return el('div', {class: 'scroll', tabindex: 0, role: 'group', 'aria-label': caption},
-    el('table', {},
-      el('caption', {class: 'unseen'}, caption),
-      el('thead', {}, el('tr', {}, ...head.map((h) => el('th', {scope: 'col'}, h)))),
-      el('tbody', {}, ...rows.map(([first, ...rest]) =>
-        el('tr', {}, el('th', {scope: 'row'}, first), ...rest.map((c) => el('td', {}, c)))))));
+  return scroller(el('table', {},
+    el('caption', {class: 'unseen'}, caption),
+    el('thead', {}, el('tr', {}, ...head.map((h) => el('th', {scope: 'col'}, h)))),
+    el('tbody', {}, ...rows.map(([first, ...rest]) => el('tr', {}, el('th', {scope: 'row'}, first), ...rest.map((c) => el('td', {}, c)))))), caption);
+}
+
+/**
+ * @param {Node} content
+ * @param {string} name
+ * @returns {HTMLElement} a frame in which wide or long content can be scrolled, by keyboard as well
+ */
+export function scroller(content, name) {
+  const frame = el('div', {class: 'scroll', role: 'group', 'aria-label': name}, content);
+  reach?.observe(frame);
+  return frame;
 }
 
 /**

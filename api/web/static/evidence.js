@@ -1,38 +1,24 @@
-// What belongs to the selected film alone: its rendering and what the network used for its answer. The rendering is dropped with the
-// selection; of the rest, what was asked for last is kept.
+// What is asked for the selected film alone: its rendering and what the network used for its answer. Nothing of the first is kept, and of
+// the second what was asked for last.
 import {address, ask, askJSON} from './client.js';
 import {readNPZ} from './npz.js';
 
 const MOST_KEPT = 16;
 const kept = new Map(); // explanations by film and query, the latest last
 
-/** @type {ImageBitmap|null} */
-let rendering = null;
-
 /**
- * The film as the service sees it, upright, as a picture that the caller draws before it asks for another.
+ * The film as the service sees it, upright.
  * @param {import('./worklist.js').Film} film
  * @param {number} size the longest side in pixels
  * @param {AbortSignal} signal
- * @returns {Promise<ImageBitmap>}
+ * @returns {Promise<ImageBitmap>} which the caller closes
  */
 export async function render(film, size, signal) {
-  dropRendering();
-  const url = address('v1/renderings', {bits: film.bits || undefined, size});
-  const answer = await ask(url, {body: film.file, accept: 'image/png', signal});
+  const answer = await ask(address('v1/renderings', {bits: film.bits || undefined, size}), {body: film.file, accept: 'image/png', signal});
   const picture = await createImageBitmap(await answer.blob());
-  if (signal.aborted) {
-    picture.close();
-    throw signal.reason;
-  }
-  rendering = picture;
-  return picture;
-}
-
-/** Gives back the memory of the rendering. */
-export function dropRendering() {
-  rendering?.close();
-  rendering = null;
+  if (!signal.aborted) return picture;
+  picture.close();
+  throw signal.reason;
 }
 
 /**

@@ -17,10 +17,14 @@ export function startFilm() {
   const set = () => {
     byId('overlay').style.opacity = String(opacity.value / 100);
     byId('opacity-value').textContent = formats.whole(opacity.value / 100);
+    opacity.setAttribute('aria-valuetext', formats.whole(opacity.value / 100));
   };
   opacity.addEventListener('input', set);
   set();
-  byId('zoom').addEventListener('change', (event) => byId('stage').style.setProperty('--zoom', event.target.value));
+  byId('zoom').addEventListener('change', (event) => {
+    byId('stage').style.setProperty('--zoom', event.target.value);
+    byId('viewport').tabIndex = event.target.value > 1 ? 0 : -1; // a stop for Tab where there is something to scroll
+  });
   const greys = [byId('brightness'), byId('contrast')];
   const light = () => { byId('film').style.filter = greys.map((g) => `${g.id}(${g.value}%)`).join(' '); };
   for (const grey of greys) grey.addEventListener('input', light);

@@ -1,6 +1,6 @@
 // The list of films: one row each, chosen by pointer or arrow keys, sorted by its heads.
 import {byId, el, fill} from './dom.js';
-import {formats, t, tn} from './i18n.js';
+import {formats, language, t, tn} from './i18n.js';
 import {problemText, warningText, wordText} from './problems.js';
 import {decide} from './worklist.js';
 
@@ -18,7 +18,7 @@ export function startList(list, choice) {
   list.addEventListener('change', (event) => {
     drawRow(event.detail, list, choice());
     drawProgress(list);
-    if (order.by === 'result') place(list, choice());
+    if (order.by === 'result') place(list);
   });
   for (const head of document.querySelectorAll('[data-sort]')) {
     head.addEventListener('click', () => {
@@ -37,7 +37,7 @@ export function drawList(list, choice) {
   const {films} = list;
   for (const film of rows.keys()) if (!films.includes(film)) rows.delete(film);
   for (const film of films) drawRow(film, list, choice());
-  place(list, choice());
+  place(list);
   drawProgress(list);
   byId('list').hidden = byId('list-actions').hidden = films.length === 0;
   byId('films-title').textContent = films.length ? tn('films.count', films.length) : t('films');
@@ -49,8 +49,8 @@ export function drawList(list, choice) {
 }
 
 // place puts the rows in order. A row stays the same element, so that focus stays on it.
-function place(list, {model}) {
-  const sorted = sort(list.films, order, (film) => list.answerOf(film)?.probability ?? null, model);
+function place(list) {
+  const sorted = sort(list.films, order, (film) => list.answerOf(film)?.probability ?? null);
   const body = byId('rows');
   const focused = body.contains(document.activeElement) ? document.activeElement : null;
   const wanted = sorted.map((film) => rows.get(film).row);
@@ -66,7 +66,7 @@ function place(list, {model}) {
  */
 export function sort(films, order, probabilityOf) {
   const sign = order.down ? -1 : 1;
-  const names = new Intl.Collator(undefined, {numeric: true});
+  const names = new Intl.Collator(language, {numeric: true});
   return [...films].sort((a, b) => {
     if (order.by === 'name') return sign * names.compare(a.name, b.name) || a.id - b.id;
     if (order.by !== 'result') return sign * (a.id - b.id);
@@ -89,7 +89,7 @@ function drawRow(film, list, {model, point}) {
   parts.row.classList.toggle('selected', selected);
   parts.name.setAttribute('aria-current', String(selected));
   parts.name.tabIndex = selected || !list.selected && film === list.films[0] ? 0 : -1;
-  const answer = film.state === 'answered' && list.answerOf(film);
+  const answer = model && film.state === 'answered' && list.answerOf(film);
   if (!answer) {
     fill(parts.result, el('span', {class: `state ${film.state}`}, t(`state.${film.state}`)));
     return;
@@ -122,7 +122,7 @@ function walk(event, list) {
   if (event.key === 'Delete') {
     event.preventDefault();
     list.remove(film);
-    rows.get(list.selected)?.name.focus();
+    (rows.get(list.selected)?.name ?? byId('choose')).focus();
   } else if (to !== undefined) {
     event.preventDefault();
     all[Math.min(Math.max(to, 0), all.length - 1)].focus();

@@ -1,24 +1,28 @@
 // The page: it joins the list of films, the service's answers and what is shown of them.
 import {showAnswer} from './answerview.js';
 import {address, keyed, listModels, showModel} from './client.js';
-import {showCompare} from './compareview.js';
+import {drawCompare, showCompare} from './compareview.js';
 import {curlOf} from './curl.js';
 import {askForKey, copyText, showCard, startControls} from './controls.js';
 import {byId} from './dom.js';
-import {dropRendering, explain, mapsOf, render, spikesOf} from './evidence.js';
+import {explain, mapsOf, render, spikesOf} from './evidence.js';
 import {showMaps, showName, showPicture, showStep, startFilm} from './filmview.js';
 import {formats, t, tn} from './i18n.js';
 import {startIntake} from './intake.js';
 import {drawList, spoken, startList} from './listview.js';
-import {problemText, wordText} from './problems.js';
+import {Problem, problemText, wordText} from './problems.js';
 import {showRaster} from './rasterview.js';
 import {showSteps, stopSteps} from './stepsview.js';
 import {showTimes} from './timesview.js';
 import {MOST_FILMS, Worklist} from './worklist.js';
 
+/** How long the selection rests before anything is asked for it, in ms. */
+const REST = 120;
+
 const list = new Worklist();
 const choice = {model: null, point: ''};
 const documents = new Map(); // models' documents, by name
+const renewed = new Set(); // digests by which models were asked for anew
 let models = [];
 
 /** What is asked for of the selected film beside its answer: one thing at a time. */
@@ -43,6 +47,7 @@ const explained = new Pursuit();
 
 async function start() {
   await startControls({language: relabel});
+  drawNotice();
   startFilm();
   startList(list, () => choice);
   startIntake((files) => {
@@ -60,6 +65,7 @@ async function start() {
     choice.point = event.target.value;
     drawList(list, () => choice);
     drawSelected();
+    drawCompare();
   });
   byId('steps').addEventListener('change', (event) => requery({...list.query, steps: event.target.value || undefined}));
   byId('positions').addEventListener('change', () => pursue(true));
@@ -164,11 +170,20 @@ function drawNotice() {
 }
 
 function changed(film) {
-  if (film.problem?.status === 401 && !byId('key-dialog').open || film.problem?.code === 'offline') report(film.problem);
+  // Who has closed the question for a key is not asked again for each film: the banner stays.
+  const unasked = !byId('key-dialog').open && byId('banner').hidden;
+  if (film.problem?.code === 'offline' || film.problem?.status === 401 && unasked) report(film.problem);
+  const answer = film.state === 'answered' && list.answerOf(film);
+  if (answer && choice.model && answer.model.digest !== choice.model.digest && !renewed.has(answer.model.digest)) {
+    // The server has another version of the model by now.
+    renewed.add(answer.model.digest);
+    documents.clear();
+    connect();
+  }
   if (film === list.selected) {
     drawSelected();
     pursue(false);
-    if (['answered', 'refused', 'failed', 'busy'].includes(film.state)) say(spoken(film, list.answerOf(film), choice.model, choice.point));
+    if (choice.model && ['answered', 'refused', 'failed', 'busy'].includes(film.state)) say(spoken(film, list.answerOf(film), choice.model, choice.point));
   }
   const left = list.films.filter((f) => ['waiting', 'running', 'busy'].includes(f.state)).length;
   if (left === 0 && list.films.length > 1 && film !== list.selected) say(tn('films.done', list.films.length));
@@ -193,7 +208,10 @@ function drawSelected() {
       redraw();
     },
     cancel: () => list.cancel(film),
-    remove: () => list.remove(film),
+    remove: () => {
+      list.remove(film);
+      if (!list.selected) byId('choose').focus();
+    },
     bits: (bits) => {
       film.bits = bits;
       list.retry(film);
@@ -213,7 +231,6 @@ function pursue(anew) {
   const picture = film ? `${film.id} ${film.bits}` : '';
   if (picture !== pictured.name) {
     const signal = pictured.next(picture);
-    dropRendering();
     showPicture(null, film ? t('film.loading') : '');
     byId('tools').hidden = false;
     if (film) {
@@ -221,6 +238,7 @@ function pursue(anew) {
       show(film, signal);
     }
   }
+  if (film && !byId('film').hidden) byId('film').setAttribute('aria-label', t('film.alt', {name: film.name}));
   const answered = film?.state === 'answered';
   const query = film ? {...list.queryOf(film), positions: byId('positions').value} : {};
   const name = film ? `${film.id} ${answered} ${address('', query)}` : '';
@@ -232,7 +250,7 @@ function pursue(anew) {
   drawSelected();
   drawEvidence(film, null, answered ? t('evidence.loading') : ['waiting', 'running', 'busy'].includes(film.state) ? t('evidence.none') : '', signal);
   if (!answered) return;
-  explain(film, query, signal).then((evidence) => drawEvidence(film, evidence, '', signal), (error) => {
+  settled(signal).then(() => explain(film, query, signal)).then((evidence) => drawEvidence(film, evidence, '', signal), (error) => {
     if (signal.aborted) return;
     drawEvidence(film, null, wordsOf(error), signal);
     byId('evidence-retry').hidden = false;
@@ -245,12 +263,20 @@ function redraw() {
   pursue(true);
 }
 
+// settled waits until the selection rests: whoever runs through the list asks nothing of the server.
+async function settled(signal) {
+  await new Promise((done) => setTimeout(done, REST));
+  signal.throwIfAborted();
+}
+
 async function show(film, signal) {
   const box = byId('viewport').getBoundingClientRect();
   const size = Math.max(box.width, box.height) * devicePixelRatio > 1100 ? 2048 : 1024;
   try {
+    await settled(signal);
     const picture = await render(film, size, signal);
     showPicture(picture, t('film.alt', {name: film.name}));
+    picture.close();
   } catch (error) {
     if (signal.aborted) return;
     showPicture(null, t('film.none', {why: wordsOf(error)}));
@@ -260,7 +286,7 @@ async function show(film, signal) {
 }
 
 function wordsOf(error) {
-  return error.code ? problemText(error).title : t('problem.bad-answer');
+  return error instanceof Problem ? problemText(error).title : t('problem.bad-answer');
 }
 
 function drawEvidence(film, evidence, absent, signal) {
@@ -272,7 +298,7 @@ function drawEvidence(film, evidence, absent, signal) {
   showSteps(evidence, positive, absent, showStep);
   showTimes(answer, evidence);
   showRaster(evidence, absent, (s) => spikesOf(film, query, s), signal, wordsOf);
-  showCompare(answer ? models : [], choice.model?.name ?? '',
+  showCompare(answer ? models : [], choice,
     (model, s) => list.compare(film, queryFor(model), s), (model) => list.answerOf(film, queryFor(model)), signal);
 }
 
@@ -288,4 +314,8 @@ function relabel() {
   pursue(true);
 }
 
-start();
+start().catch(() => {
+  byId('banner').hidden = false;
+  byId('banner-text').textContent = 'The page could not be loaded whole. Load it again.'; // there are no texts to take another from
+  byId('banner-retry').hidden = true;
+});

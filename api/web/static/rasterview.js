@@ -27,27 +27,38 @@ export function showRaster(evidence, absent, load, signal, wordsOf) {
   const left = evidence.left_out.find((l) => l.part === 'raster');
   const place = el('div', {id: 'raster-place'});
   const draw = async (event) => {
-    event.target.disabled = true;
+    if (place.hasAttribute('aria-busy')) return;
     place.setAttribute('aria-busy', 'true');
     try {
       const layers = await load(signal);
       if (!signal.aborted) drawLayers(place, layers);
     } catch (error) {
       if (signal.aborted) return;
-      event.target.disabled = false;
       fill(place, event.target, el('p', {class: 'caution', role: 'alert'}, wordsOf(error)));
     }
     place.removeAttribute('aria-busy');
   };
   if (left) place.append(el('p', {}, t('left.raster')), el('p', {class: 'fine', lang: 'en'}, left.reason));
   else place.append(el('button', {type: 'button', id: 'raster-load', on: {click: draw}}, t('raster.load')));
-  const counts = table(t('raster.counts'), ['layer', 'neurons', 'spikes', 'rate', 'silent', 'operations'].map((k) => t(`raster.${k}`)),
-    evidence.spikes.layers.map((l) => [l.name,
-      t('raster.size', {height: l.height, width: l.width, channels: l.channels}),
-      l.steps.length <= 8 ? l.steps.map(formats.count).join(' + ') : formats.count(l.steps.reduce((a, b) => a + b, 0)),
-      formats.decimal(l.rate), formats.share(l.sparsity), formats.count(l.synaptic_operations)]));
+  const {reference, layers} = evidence.spikes;
+  const heads = ['layer', 'neurons', 'spikes', 'rate', reference && 'usual', 'silent', 'operations'].filter(Boolean);
+  const counts = table(t('raster.counts'), heads.map((k) => t(`raster.${k}`)), layers.map((l) => [l.name,
+    t('raster.size', {height: l.height, width: l.width, channels: l.channels}),
+    l.steps.length <= 8 ? l.steps.map(formats.count).join(' + ') : formats.count(l.steps.reduce((a, b) => a + b, 0)),
+    rateOf(l), ...(reference ? [usual(l.reference)] : []), formats.share(l.sparsity), formats.count(l.synaptic_operations)]));
   counts.id = 'raster-counts';
-  fill(body, place, counts);
+  fill(body, place, counts, reference && el('p', {class: 'fine'}, tn('raster.reference', reference.pictures), ' ', el('span', {lang: 'en'}, reference.source)));
+}
+
+function usual(r) {
+  return r ? t('raster.range', {low: formats.decimal(r.p5), high: formats.decimal(r.p95)}) : t('none');
+}
+
+// rateOf is a layer's rate, and whether it is outside of what is usual.
+function rateOf({rate, reference: r}) {
+  const said = formats.decimal(rate);
+  if (!r || rate >= r.p5 && rate <= r.p95) return said;
+  return t(rate < r.p5 ? 'raster.low' : 'raster.high', {rate: said});
 }
 
 function drawLayers(place, layers) {

@@ -1,15 +1,15 @@
 // Lines over time on a canvas. What they show stands in a table beside it.
-import { el } from './dom.js';
+import {el} from './dom.js';
 
 const height = 130;
-const edge = { left: 4, right: 4, top: 8, bottom: 16 };
+const edge = {left: 4, right: 4, top: 8, bottom: 16};
 // Lines differ in dashes as well as in colour.
 const dashes = [[], [6, 3], [2, 3], [8, 3, 2, 3], [1, 2]];
 
 /** Chart draws up to five lines over the time that is kept. */
 export class Chart {
-  #canvas = el('canvas', { role: 'img', height });
-  #key = el('figcaption', );
+  #canvas = el('canvas', {role: 'img', height});
+  #key = el('figcaption');
   #drawn = null;
 
   /** lines are the names of the lines; unit writes a value of theirs, of which binary ones are counted in powers of 1024. */
@@ -18,7 +18,7 @@ export class Chart {
     this.unit = unit;
     this.binary = binary;
     lines.forEach((name, i) => {
-      const sample = el('canvas', { width: 28, height: 10, 'aria-hidden': 'true' });
+      const sample = el('canvas', {width: 28, height: 10, 'aria-hidden': 'true'});
       this.#key.append(el('span', {}, sample, ` ${name}`));
       this.samples = [...(this.samples ?? []), [sample, i]];
     });
@@ -28,7 +28,7 @@ export class Chart {
 
   /** show draws values, an array a line, at these times in milliseconds; summary is what a screen reader says. */
   show(times, gaps, values, summary) {
-    this.#drawn = { times, gaps, values };
+    this.#drawn = {times, gaps, values};
     this.#canvas.setAttribute('aria-label', `${this.title}. ${summary}`);
     this.#draw();
   }
@@ -41,7 +41,7 @@ export class Chart {
   #draw() {
     const width = this.#canvas.clientWidth;
     if (!this.#drawn || !width) return;
-    const { times, gaps, values } = this.#drawn;
+    const {times, gaps, values} = this.#drawn;
     const g = scaled(this.#canvas, width, height);
     const top = niceTop(Math.max(0, ...values.flat().filter(Number.isFinite)), this.binary);
     const [x0, x1, y0, y1] = [edge.left, width - edge.right, height - edge.bottom, edge.top];
@@ -103,7 +103,7 @@ export class Chart {
 function scaled(canvas, width, height) {
   const density = devicePixelRatio || 1;
   const [w, h] = [Math.round(width * density), Math.round(height * density)];
-  if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+  if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, {width: w, height: h});
   const g = canvas.getContext('2d');
   g.setTransform(density, 0, 0, density, 0, 0);
   g.clearRect(0, 0, width, height);

@@ -1,5 +1,5 @@
 // The latest scrapes in little memory, and what counters did between them.
-import { names } from './status-names.js';
+import {names} from './status-names.js';
 
 /** How many scrapes are kept, and how long the window of rates and quantiles is, in milliseconds. */
 export const kept = 300;
@@ -34,11 +34,11 @@ export class History {
     }
     const found = [];
     for (const [name, all] of samples) {
-      for (const { labels, value } of all) found.push([this.#column(name, labels), value]);
+      for (const {labels, value} of all) found.push([this.#column(name, labels), value]);
     }
     const values = new Float64Array(this.#series.length).fill(NaN);
     for (const [column, value] of found) if (column !== undefined) values[column] = value;
-    this.#rows.push({ time, values, gap: false });
+    this.#rows.push({time, values, gap: false});
     if (this.#rows.length > kept) this.#rows.shift();
   }
 
@@ -54,7 +54,7 @@ export class History {
     if (column === undefined && this.#series.length < maxSeries) {
       column = this.#series.length;
       this.#columns.set(key, column);
-      this.#series.push({ name, labels });
+      this.#series.push({name, labels});
       if (!this.#byName.has(name)) this.#byName.set(name, []);
       this.#byName.get(name).push(column);
     }
@@ -84,7 +84,7 @@ export class History {
   series(name, where = {}) {
     const row = this.#rows.at(-1);
     return this.#select(name, where)
-      .map((column) => ({ labels: this.#series[column].labels, column, value: row.values[column] ?? NaN }))
+      .map((column) => ({labels: this.#series[column].labels, column, value: row.values[column] ?? NaN}))
       .filter((s) => !Number.isNaN(s.value));
   }
 
@@ -131,19 +131,19 @@ export class History {
   }
 
   #increase(columns, at) {
-    if (at < 0) return { by: NaN, seconds: 0 };
+    if (at < 0) return {by: NaN, seconds: 0};
     const [now, first] = [this.#rows[at], this.#rows[this.#first(at)]];
     let by = NaN;
     for (const c of columns) {
       const v = now.values[c] ?? NaN;
       if (!Number.isNaN(v)) by = (Number.isNaN(by) ? 0 : by) + v - (first.values[c] || 0);
     }
-    return { by, seconds: (now.time - first.time) / 1000 };
+    return {by, seconds: (now.time - first.time) / 1000};
   }
 
   /** rate is increase a second; NaN before there are two scrapes. */
   rate(name, where = {}, at = this.#rows.length - 1) {
-    const { by, seconds } = this.increase(name, where, at);
+    const {by, seconds} = this.increase(name, where, at);
     return seconds > 0 ? by / seconds : NaN;
   }
 
@@ -151,7 +151,7 @@ export class History {
   rates(name, where = {}) {
     const columns = this.#select(name, where);
     return this.#rows.map((_, at) => {
-      const { by, seconds } = this.#increase(columns, at);
+      const {by, seconds} = this.#increase(columns, at);
       return seconds > 0 ? by / seconds : NaN;
     });
   }

@@ -1,9 +1,10 @@
 // The sections of the status page that every server has: what comes in, how long it takes, what it costs.
-import { has, t } from './i18n.js';
-import { names } from './status-names.js';
-import { quantile } from './status-prometheus.js';
-import { Chart } from './status-chart.js';
-import { Table, section } from './status-view.js';
+import {el} from './dom.js';
+import {has, t} from './i18n.js';
+import {names} from './status-names.js';
+import {quantile} from './status-prometheus.js';
+import {Chart} from './status-chart.js';
+import {Table, section, show} from './status-view.js';
 
 // A section is {element, update(history)}; update returns whether there is anything to show.
 // word gives the text of a label's value: that of the language, or the value itself.
@@ -18,14 +19,24 @@ function told(unit, lines) {
     .map(([name, values]) => {
       const known = values.filter(Number.isFinite);
       return known.length
-        ? t('status.chart.line', { name, now: unit(values.at(-1)), low: unit(Math.min(...known)), high: unit(Math.max(...known)) })
-        : t('status.chart.none', { name });
+        ? t('status.chart.line', {
+            name,
+            now: unit(values.at(-1)),
+            low: unit(Math.min(...known)),
+            high: unit(Math.max(...known)),
+          })
+        : t('status.chart.none', {name});
     })
     .join(' ');
 }
 
 function drawn(unit, history, chart, lines) {
-  chart.show(history.times, history.gaps, lines.map(([, values]) => values), told(unit, lines));
+  chart.show(
+    history.times,
+    history.gaps,
+    lines.map(([, values]) => values),
+    told(unit, lines),
+  );
 }
 
 const highest = (values) => Math.max(...values.filter(Number.isFinite));
@@ -33,12 +44,18 @@ const highest = (values) => Math.max(...values.filter(Number.isFinite));
 export function queue(f) {
   const labels = [t('status.queue.depth'), t('status.queue.busy')];
   const chart = new Chart(t('status.queue.chart'), labels, f.few);
-  const table = new Table(t('status.queue.table'), ['what', 'now', 'highest', 'limit'].map((k) => t(`status.column.${k}`)));
+  const table = new Table(
+    t('status.queue.table'),
+    ['what', 'now', 'highest', 'limit'].map((k) => t(`status.column.${k}`)),
+  );
   return {
     element: section('queue', t('status.queue.title'), t('status.queue.note'), chart.element, table.element),
     update(h) {
       const [depth, busy, waiting] = [names.queueDepth, names.workersBusy, names.backlog].map((n) => h.line(n));
-      drawn(f.few, h, chart, [[labels[0], depth], [labels[1], busy]]);
+      drawn(f.few, h, chart, [
+        [labels[0], depth],
+        [labels[1], busy],
+      ]);
       table.fill([
         [labels[0], f.count(depth.at(-1)), f.count(highest(depth)), f.count(h.value(names.queueCapacity))],
         [labels[1], f.count(busy.at(-1)), f.count(highest(busy)), f.count(h.value(names.workers))],
@@ -55,31 +72,38 @@ export function requests(f) {
   const columns = ['rate', 'minute', 'total'].map((k) => t(`status.column.${k}`));
   const byCode = new Table(t('status.requests.codes'), [t('status.column.code'), ...columns]);
   const byRoute = new Table(t('status.requests.routes'), [t('status.column.route'), ...columns]);
-  const classOf = (code) => (code < 400 ? 0 : code < 500 || code === 503 ? 1 : 2);
+  const classOf = (code) => (code < 400 ? 0 : code < 500 || code === '503' ? 1 : 2);
+  const nameOf = (code) => (has(`status.code.${code}`) ? `${code} ${word('code', code)}` : code);
   return {
-    element: section('requests', t('status.requests.title'), t('status.requests.note'), chart.element, byCode.element, byRoute.element),
+    element: section(
+      'requests',
+      t('status.requests.title'),
+      t('status.requests.note'),
+      chart.element,
+      byCode.element,
+      byRoute.element,
+    ),
     update(h) {
-      const sums = labels.map(() => new Array(h.length).fill(0));
-      const [codes, routes] = [new Map(), new Map()];
-      for (const { labels: l, value } of h.series(names.requests)) {
-        const where = Object.fromEntries(l);
-        const { by, seconds } = h.increase(names.requests, where);
-        for (const [map, key] of [[codes, l.get('code')], [routes, `${l.get('method')} ${l.get('route')}`]]) {
-          const sum = map.get(key) ?? { by: 0, total: 0, seconds };
-          map.set(key, { by: sum.by + by, total: sum.total + value, seconds });
-        }
-        const line = h.rates(names.requests, where);
-        const to = sums[classOf(Number(l.get('code')))];
-        line.forEach((v, i) => (to[i] += Number.isNaN(v) ? 0 : v));
-      }
-      // One scrape makes no rate.
-      for (const line of sums) if (line.length) line[0] = NaN;
-      drawn(f.rate, h, chart, labels.map((name, i) => [name, sums[i]]));
-      const rows = (map, name = (k) => k) =>
-        [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, s]) => [name(k), f.rate(s.seconds ? s.by / s.seconds : NaN), f.count(s.by), f.count(s.total)]);
-      const code = (k) => `${k} ${word('code', k) === k ? '' : word('code', k)}`.trim();
-      byCode.fill(rows(codes, code), Object.fromEntries([...codes.keys()].map((k) => [code(k), ['', 'warn', 'bad'][classOf(Number(k))]])));
-      byRoute.fill(rows(routes));
+      const row = (name, where) => {
+        const {by, seconds} = h.increase(names.requests, where);
+        return [name, f.rate(by / seconds), f.count(by), f.count(h.value(names.requests, where))];
+      };
+      const seen = h.series(names.requests).map((s) => Object.fromEntries(s.labels));
+      const codes = [...new Set(seen.map((l) => l.code))].sort();
+      byCode.fill(
+        codes.map((code) => row(nameOf(code), {code})),
+        Object.fromEntries(codes.map((c) => [nameOf(c), ['', 'warn', 'bad'][classOf(c)]])),
+      );
+      const routes = new Map(seen.map(({method, route}) => [`${method} ${route}`, {method, route}]));
+      byRoute.fill([...routes].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, where]) => row(name, where)));
+      const lines = labels.map((name, i) => {
+        const sum = new Array(h.length).fill(0);
+        for (const code of codes)
+          if (classOf(code) === i) h.rates(names.requests, {code}).forEach((v, at) => (sum[at] += v || 0));
+        sum[0] = NaN; // one scrape makes no rate
+        return [name, sum];
+      });
+      drawn(f.rate, h, chart, lines);
       return true;
     },
   };
@@ -89,20 +113,35 @@ const stages = ['queue', 'decode', 'prepare', 'infer', 'total'];
 const quantiles = [0.5, 0.9, 0.99];
 
 export function latency(f) {
-  const labels = quantiles.map((q) => t('status.latency.quantile', { share: f.share(q) }));
+  const labels = quantiles.map((q) => t('status.latency.quantile', {share: f.share(q)}));
   const chart = new Chart(t('status.latency.chart'), labels, f.seconds);
-  const table = new Table(t('status.latency.table'), [t('status.column.stage'), ...labels, t('status.column.mean'), t('status.column.pictures')]);
+  const table = new Table(t('status.latency.table'), [
+    t('status.column.stage'),
+    ...labels,
+    t('status.column.mean'),
+    t('status.column.pictures'),
+  ]);
   return {
     element: section('latency', t('status.latency.title'), t('status.latency.note'), chart.element, table.element),
     update(h) {
-      const total = { stage: 'total' };
+      const total = {stage: 'total'};
       const all = h.times.map((_, at) => h.buckets(names.stages, total, at));
-      drawn(f.seconds, h, chart, quantiles.map((q, i) => [labels[i], all.map((b) => quantile(q, b))]));
+      drawn(
+        f.seconds,
+        h,
+        chart,
+        quantiles.map((q, i) => [labels[i], all.map((b) => quantile(q, b))]),
+      );
       table.fill(
         stages.map((stage) => {
-          const buckets = h.buckets(names.stages, { stage });
-          const [sum, count] = ['_sum', '_count'].map((end) => h.increase(names.stages + end, { stage }).by);
-          return [word('stage', stage), ...quantiles.map((q) => f.seconds(quantile(q, buckets))), f.seconds(sum / count), f.count(count)];
+          const buckets = h.buckets(names.stages, {stage});
+          const [sum, count] = ['_sum', '_count'].map((end) => h.increase(names.stages + end, {stage}).by);
+          return [
+            word('stage', stage),
+            ...quantiles.map((q) => f.seconds(quantile(q, buckets))),
+            f.seconds(sum / count),
+            f.count(count),
+          ];
         }),
       );
       return true;
@@ -113,7 +152,10 @@ export function latency(f) {
 export function memory(f) {
   const labels = ['resident', 'pictures', 'uploads'].map((k) => t(`status.memory.${k}`));
   const chart = new Chart(t('status.memory.chart'), labels, f.bytes, true);
-  const table = new Table(t('status.memory.table'), ['what', 'now', 'highest', 'limit'].map((k) => t(`status.column.${k}`)));
+  const table = new Table(
+    t('status.memory.table'),
+    ['what', 'now', 'highest', 'limit'].map((k) => t(`status.column.${k}`)),
+  );
   const rows = [
     [labels[0], names.resident, null, f.bytes],
     [labels[1], names.pictureMemory, names.pictureMemoryLimit, f.bytes],
@@ -126,12 +168,21 @@ export function memory(f) {
   return {
     element: section('memory', t('status.memory.title'), '', chart.element, table.element),
     update(h) {
-      drawn(f.bytes, h, chart, rows.slice(0, 3).map(([label, name]) => [label, h.line(name)]));
+      drawn(
+        f.bytes,
+        h,
+        chart,
+        rows.slice(0, 3).map(([label, name]) => [label, h.line(name)]),
+      );
       // A limit of 0 is none.
       const limit = (name, unit) => (name && h.value(name) ? unit(h.value(name)) : '');
       const marks = {};
-      for (const [label, name, max] of rows) if (max && h.value(max) > 0 && h.value(name) > 0.8 * h.value(max)) marks[label] = 'warn';
-      table.fill(rows.map(([label, name, max, unit]) => [label, unit(h.value(name)), unit(highest(h.line(name))), limit(max, unit)]), marks);
+      for (const [label, name, max] of rows)
+        if (max && h.value(max) > 0 && h.value(name) > 0.8 * h.value(max)) marks[label] = 'warn';
+      table.fill(
+        rows.map(([label, name, max, unit]) => [label, unit(h.value(name)), unit(highest(h.line(name))), limit(max, unit)]),
+        marks,
+      );
       return true;
     },
   };
@@ -141,23 +192,40 @@ export function memory(f) {
 function answers(h, model) {
   const both = [names.predictions, names.undecided];
   const sum = (values) => values.reduce((a, b) => a + (Number.isNaN(b) ? 0 : b), 0);
-  return { minute: sum(both.map((n) => h.increase(n, { model }).by)), total: sum(both.map((n) => h.value(n, { model }))) };
+  return {minute: sum(both.map((n) => h.increase(n, {model}).by)), total: sum(both.map((n) => h.value(n, {model})))};
 }
 
 export function models(f) {
-  const columns = ['model', 'version', 'backend', 'calibration', 'digest', 'minute', 'total'].map((k) => t(`status.column.${k}`));
+  const columns = ['model', 'version', 'backend', 'calibration', 'digest', 'minute', 'total'].map((k) =>
+    t(`status.column.${k}`),
+  );
   const table = new Table(t('status.models.table'), columns, [1, 2, 3, 4]);
   return {
     element: section('models', t('status.models.title'), '', table.element),
     update(h) {
-      const rows = h.series(names.model).map(({ labels: l }) => {
+      const rows = h.series(names.model).map(({labels: l}) => {
         const model = l.get('model');
-        const site = h.series(names.calibration, { model })[0]?.labels;
-        const { minute, total } = answers(h, model);
-        const name = l.get('default') === 'true' ? t('status.models.default', { model }) : model;
-        const place = site ? t('status.models.site', { place: site.get('place'), made: site.get('made'), pictures: site.get('pictures') }) : t('status.models.own');
+        const site = h.series(names.calibration, {model})[0]?.labels;
+        const {minute, total} = answers(h, model);
+        const name = l.get('default') === 'true' ? t('status.models.default', {model}) : model;
+        const place = site
+          ? t('status.models.site', {
+              place: site.get('place'),
+              made: site.get('made').slice(0, 10),
+              pictures: site.get('pictures'),
+            })
+          : t('status.models.own');
         const backend = `${l.get('backend')} (${l.get('kernel')})`;
-        return [name, l.get('version'), backend, place, l.get('digest').replace('sha256:', '').slice(0, 12), f.count(minute), f.count(total), l.get('default')];
+        return [
+          name,
+          l.get('version'),
+          backend,
+          place,
+          l.get('digest').replace('sha256:', '').slice(0, 12),
+          f.count(minute),
+          f.count(total),
+          l.get('default'),
+        ];
       });
       rows.sort((a, b) => (a[7] === b[7] ? (a[0] < b[0] ? -1 : 1) : a[7] === 'true' ? -1 : 1));
       table.fill(rows.map((r) => r.slice(0, 7)));
@@ -175,12 +243,19 @@ export function spikes(f) {
     element: section('spikes', t('status.spikes.title'), t('status.spikes.note'), chart.element, table.element),
     update(h) {
       drawn(f.big, h, chart, [[label, h.rates(names.operations)]]);
-      const rows = h.series(names.spikes).filter((s) => s.value > 0).map(({ labels: l }) => {
-        const model = l.get('model');
-        const { minute, total } = answers(h, model);
-        const each = [[names.spikes, minute, total], [names.operations, minute, total]];
-        return [model, ...each.map(([n, m]) => f.big(m ? h.increase(n, { model }).by / m : NaN)), ...each.map(([n, , all]) => f.big(h.value(n, { model }) / all))];
-      });
+      const rows = h
+        .series(names.spikes)
+        .filter((s) => s.value > 0)
+        .map(({labels: l}) => {
+          const model = l.get('model');
+          const {minute, total} = answers(h, model);
+          const both = [names.spikes, names.operations];
+          return [
+            model,
+            ...both.map((n) => f.big(h.increase(n, {model}).by / minute)),
+            ...both.map((n) => f.big(h.value(n, {model}) / total)),
+          ];
+        });
       table.fill(rows);
       return rows.length > 0;
     },
@@ -188,26 +263,43 @@ export function spikes(f) {
 }
 
 export function refused(f) {
-  const columns = (what) => [what, 'minute', 'total'].map((k) => t(`status.column.${k}`));
   const tables = [
-    [names.rejections, columns('reason'), (l) => word('reason', l.get('reason')), new Table(t('status.refused.rejections'), columns('reason'))],
-    [names.failures, columns('problem'), (l) => `${l.get('model') || '–'}: ${word('problem', l.get('problem'))}`, new Table(t('status.refused.failures'), columns('problem'))],
-    [names.flagged, columns('reason'), (l) => `${l.get('model')}: ${word('gate', l.get('reason'))}`, new Table(t('status.refused.flagged'), columns('reason'))],
-  ].map(([name, , key, table]) => ({ name, key, table }));
-  const nothing = document.createElement('p');
-  nothing.textContent = t('status.refused.nothing');
+    [names.rejections, 'rejections', 'reason', (l) => word('reason', l.get('reason'))],
+    [names.failures, 'failures', 'problem', (l) => `${l.get('model') || '–'}: ${word('problem', l.get('problem'))}`],
+    [names.flagged, 'flagged', 'reason', (l) => `${l.get('model')}: ${word('gate', l.get('reason'))}`],
+  ].map(([name, title, column, rowOf]) => ({
+    name,
+    rowOf,
+    table: new Table(
+      t(`status.refused.${title}`),
+      [column, 'minute', 'total'].map((k) => t(`status.column.${k}`)),
+    ),
+  }));
+  const nothing = el('p', {}, t('status.refused.nothing'));
   return {
-    element: section('refused', t('status.refused.title'), t('status.refused.note'), nothing, ...tables.map((x) => x.table.element)),
+    element: section(
+      'refused',
+      t('status.refused.title'),
+      t('status.refused.note'),
+      nothing,
+      ...tables.map((x) => x.table.element),
+    ),
     update(h) {
       let any = false;
-      for (const { name, key, table } of tables) {
-        const rows = h.series(name).filter((s) => s.value > 0)
-          .map(({ labels, value }) => [key(labels), f.count(h.increase(name, Object.fromEntries(labels)).by), f.count(value)]);
+      for (const {name, rowOf, table} of tables) {
+        const rows = h
+          .series(name)
+          .filter((s) => s.value > 0)
+          .map(({labels, value}) => [
+            rowOf(labels),
+            f.count(h.increase(name, Object.fromEntries(labels)).by),
+            f.count(value),
+          ]);
         table.fill(rows);
-        table.element.hidden = !rows.length;
+        show(table.element, rows.length > 0);
         any ||= rows.length > 0;
       }
-      nothing.hidden = any;
+      show(nothing, !any);
       return true;
     },
   };
@@ -215,13 +307,18 @@ export function refused(f) {
 
 export function faults(f) {
   const rows = [names.panics, names.acceptErrors, names.evicted, names.logDropped, names.logSampledOut];
-  const table = new Table(t('status.faults.table'), ['what', 'minute', 'total'].map((k) => t(`status.column.${k}`)));
+  const table = new Table(
+    t('status.faults.table'),
+    ['what', 'minute', 'total'].map((k) => t(`status.column.${k}`)),
+  );
   return {
     element: section('faults', t('status.faults.title'), '', table.element),
     update(h) {
       const texts = rows.map((name, i) => [t(`status.faults.${i}`), f.count(h.increase(name).by), f.count(h.value(name))]);
       const marks = {};
-      rows.forEach((name, i) => { if (h.value(name) > 0) marks[texts[i][0]] = i === 0 ? 'bad' : 'warn'; });
+      rows.forEach((name, i) => {
+        if (h.value(name) > 0) marks[texts[i][0]] = i === 0 ? 'bad' : 'warn';
+      });
       table.fill(texts, marks);
       return true;
     },

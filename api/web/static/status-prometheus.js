@@ -2,12 +2,12 @@
 // https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 
 const maxText = 8 << 20; // characters; a server's metrics are some 40 thousand
-const maxSamples = 200_000;
+const maxSamples = 50_000; // some 600
 const name = /[a-zA-Z_:][a-zA-Z0-9_:]*/y;
 const label = /[a-zA-Z_][a-zA-Z0-9_]*/y;
 const number = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
 const infinite = /^([+-]?)inf(?:inity)?$/i;
-const escapes = { '\\': '\\', '"': '"', n: '\n' };
+const escapes = {'\\': '\\', '"': '"', n: '\n'};
 
 /**
  * parse reads a scrape: a Map from the name of a sample (a histogram's are NAME_bucket, NAME_sum and NAME_count) to its
@@ -46,7 +46,7 @@ function parseLine(line) {
     at = skipBlanks(line, pattern.lastIndex);
     return found[0];
   };
-  const sample = { name: read(name, 'a metric name'), labels: new Map(), value: 0 };
+  const sample = {name: read(name, 'a metric name'), labels: new Map(), value: 0};
   if (line[at] === '{') {
     at = skipBlanks(line, at + 1);
     while (line[at] !== '}') {
@@ -61,7 +61,10 @@ function parseLine(line) {
     }
     at = skipBlanks(line, at + 1);
   }
-  const [value, time, ...more] = line.slice(at).trim().split(/[ \t]+/);
+  const [value, time, ...more] = line
+    .slice(at)
+    .trim()
+    .split(/[ \t]+/);
   sample.value = parseNumber(value);
   if (more.length || (time !== undefined && !/^-?\d+$/.test(time))) throw new Error('more follows the value than a time');
   return sample;
@@ -77,7 +80,7 @@ function quoted(line, at) {
   if (line[at] !== '"') throw new Error(`a quotation mark is missing at character ${at + 1}`);
   let text = '';
   for (at++; at < line.length; at++) {
-    if (line[at] === '"') return { text, end: at + 1 };
+    if (line[at] === '"') return {text, end: at + 1};
     if (line[at] === '\\') {
       const escaped = escapes[line[++at]];
       if (escaped === undefined) throw new Error('a backslash stands before what needs none');

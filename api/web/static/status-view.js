@@ -1,5 +1,5 @@
 // What the sections of the status page are made of. Text is only ever set as text.
-import { el } from './dom.js';
+import {el} from './dom.js';
 
 // set changes a text only when it is another, so that a reader's place and a selection stay.
 export function set(node, text) {
@@ -21,10 +21,10 @@ export class Table {
 
   constructor(caption, columns, words = []) {
     this.words = new Set([0, ...words]);
-    const heads = columns.map((c, i) => el('th', { scope: 'col', class: this.#align(i) }, c));
+    const heads = columns.map((c, i) => el('th', {scope: 'col', class: this.#align(i)}, c));
     const table = el('table', {}, el('caption', {}, caption), el('thead', {}, el('tr', {}, ...heads)), this.#body);
     // A wide table scrolls by itself, and a keyboard must be able to scroll it.
-    this.element = el('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption }, table);
+    this.element = el('div', {class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption}, table);
   }
 
   #align(column) {
@@ -40,8 +40,8 @@ export class Table {
       seen.add(key);
       let r = this.#rows.get(key);
       if (!r) {
-        const cells = texts.map((_, i) => el(i ? 'td' : 'th', { scope: !i && 'row', class: this.#align(i) }));
-        r = { row: el('tr', {}, ...cells), cells };
+        const cells = texts.map((_, i) => el(i ? 'td' : 'th', {scope: !i && 'row', class: this.#align(i)}));
+        r = {row: el('tr', {}, ...cells), cells};
         this.#rows.set(key, r);
       }
       texts.forEach((text, i) => set(r.cells[i], text));
@@ -50,7 +50,7 @@ export class Table {
       if (place !== r.row) this.#body.insertBefore(r.row, place);
       last = r.row;
     }
-    for (const [key, { row }] of this.#rows) {
+    for (const [key, {row}] of this.#rows) {
       if (!seen.has(key)) {
         row.remove();
         this.#rows.delete(key);
@@ -61,18 +61,24 @@ export class Table {
 
 /** section makes a section with a heading, and a paragraph of what it shows. */
 export function section(id, title, note, ...children) {
-  const text = note ? [el('p', { class: 'fine' }, note)] : [];
-  return el('section', { 'aria-labelledby': `${id}-title`, id, class: 'panel' }, el('h2', { id: `${id}-title` }, title), ...text, ...children);
+  const text = note ? [el('p', {class: 'fine'}, note)] : [];
+  return el(
+    'section',
+    {'aria-labelledby': `${id}-title`, id, class: 'panel'},
+    el('h2', {id: `${id}-title`}, title),
+    ...text,
+    ...children,
+  );
 }
 
 /** Formats writes numbers and units in a language. */
 export class Formats {
   constructor(language) {
     const format = (options) => new Intl.NumberFormat(language, options);
-    const few = format({ maximumSignificantDigits: 3 });
-    const whole = format({ maximumFractionDigits: 0 });
-    const share = format({ style: 'percent', maximumFractionDigits: 1 });
-    const index = format({ minimumFractionDigits: 3, maximumFractionDigits: 3 });
+    const few = format({maximumSignificantDigits: 3});
+    const whole = format({maximumFractionDigits: 0});
+    const share = format({style: 'percent', maximumFractionDigits: 1});
+    const index = format({minimumFractionDigits: 3, maximumFractionDigits: 3});
     const none = '–';
     const or = (f) => (v) => (Number.isFinite(v) ? f(v) : none);
     this.count = or((v) => whole.format(v));
@@ -90,13 +96,13 @@ export class Formats {
       if (v >= 1 || v === 0) return `${this.few(v)} s`;
       return v >= 0.001 ? `${this.few(v * 1e3)} ms` : `${this.few(v * 1e6)} µs`;
     });
-    this.big = or((v) => format({ notation: 'compact', maximumSignificantDigits: 3 }).format(v));
+    this.big = or((v) => format({notation: 'compact', maximumSignificantDigits: 3}).format(v));
     this.span = or((v) => {
       const [d, h, m] = [Math.floor(v / 86400), Math.floor(v / 3600) % 24, Math.floor(v / 60) % 60];
       if (d) return `${d} d ${h} h`;
       return h ? `${h} h ${m} min` : m ? `${m} min` : `${Math.floor(v)} s`;
     });
-    const clock = new Intl.DateTimeFormat(language, { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+    const clock = new Intl.DateTimeFormat(language, {hour: '2-digit', minute: '2-digit', second: '2-digit'});
     this.clock = (ms) => clock.format(ms);
   }
 }

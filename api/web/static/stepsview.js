@@ -43,7 +43,7 @@ export function showSteps(evidence, positive, absent, onStep) {
 function player(count, onStep) {
   const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
   const slider = el('input', {type: 'range', id: 'step', min: 0, max: count, step: 1, value: 0});
-  const says = el('output', {id: 'step-value', for: 'step'});
+  const says = el('output', {id: 'step-value', for: 'step', 'aria-live': 'off'}); // the slider says it itself, unless it plays
   const play = el('button', {type: 'button', id: 'play', hidden: still, on: {click: () => (timer ? pause() : start())}}, t('steps.play'));
   const show = (step) => {
     slider.value = String(step);
@@ -55,10 +55,12 @@ function player(count, onStep) {
   };
   const pause = () => {
     stopSteps();
+    says.setAttribute('aria-live', 'off');
     play.textContent = t('steps.play');
   };
   const start = () => {
     play.textContent = t('steps.pause');
+    says.setAttribute('aria-live', 'polite');
     show(1);
     timer = setInterval(() => {
       const next = Number(slider.value) + 1;

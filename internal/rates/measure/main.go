@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,13 +26,14 @@ func main() {
 	folder := flag.String("pictures", "", "folder with the pictures, also in folders below it")
 	source := flag.String("source", "", "a sentence that says which pictures they are")
 	flag.Parse()
-	if err := run(context.Background(), *name, *folder, *source); err != nil {
+	if err := run(context.Background(), os.Stdout, *name, *folder, *source); err != nil {
 		fmt.Fprintln(os.Stderr, "measure:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, name, folder, source string) error {
+// run writes the rates of the model on the pictures of the folder.
+func run(ctx context.Context, w io.Writer, name, folder, source string) error {
 	m, err := pipeline.OpenModel(ctx, name, model.DecodeOptions{})
 	if err != nil {
 		return err
@@ -61,7 +63,7 @@ func run(ctx context.Context, name, folder, source string) error {
 	if err != nil {
 		return err
 	}
-	out := json.NewEncoder(os.Stdout)
+	out := json.NewEncoder(w)
 	out.SetIndent("", " ")
 	return out.Encode(r)
 }

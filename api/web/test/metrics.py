@@ -1,6 +1,6 @@
 """Writes metrics.json: what Prometheus itself reads from texts in its format, and its quantiles of histograms.
 
-    python3 deploy/page/unit/golden.py
+    python3 api/web/test/metrics.py
 
 Needs Debian's prometheus. It scrapes each text from a server on loopback; a text that it cannot read gives no samples.
 """
