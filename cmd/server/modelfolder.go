@@ -86,25 +86,21 @@ func (c modelFolderCommand) Run(ctx context.Context, std *streams, on model.Deco
 }
 
 type modelUseCommand struct {
-	Previous bool   `xor:"which" help:"Use the next older version than the one that serves: roll back."`
-	Newest   bool   `xor:"which" help:"Use the newest version from now on, whatever comes: remove the file current."`
-	Dir      string `arg:"" help:"Folder of models, as for serve --models."`
-	Name     string `arg:"" help:"Name of a model in it."`
-	Version  string `arg:"" optional:"" help:"The version to use."`
+	Dir     string `arg:"" help:"Folder of models, as for serve --models."`
+	Name    string `arg:"" help:"Name of a model in it."`
+	Version string `arg:"" help:"The version to use; or previous, the next older one than the one that serves (roll back); or newest, whatever comes."`
 }
 
-// Validate is called by kong once the flags are read.
-func (c *modelUseCommand) Validate() error {
-	if given := c.Version != ""; given == (c.Previous || c.Newest) {
-		return errors.New("give a version, --previous or --newest")
-	}
-	return nil
-}
+// Words in place of a version.
+const (
+	usePrevious = "previous"
+	useNewest   = "newest"
+)
 
 // Run checks the version as a server would, and only then has servers use it.
-func (c *modelUseCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) error {
+func (c modelUseCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) error {
 	current := filepath.Join(c.Dir, c.Name, repository.CurrentFile)
-	if c.Newest {
+	if c.Version == useNewest {
 		if err := os.Remove(current); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -114,14 +110,14 @@ func (c *modelUseCommand) Run(ctx context.Context, std *streams, on model.Decode
 		return err
 	}
 	version := c.Version
-	switch {
-	case c.Newest:
+	switch c.Version {
+	case useNewest:
 		e, err := r.Catalogue().Get(c.Name)
 		if err != nil {
 			return fmt.Errorf("%s: %w", c.Name, err)
 		}
 		version = e.Description().Version
-	case c.Previous:
+	case usePrevious:
 		version, err = r.Rollback(ctx, c.Name)
 	default:
 		err = r.Load(ctx, c.Name, version)
@@ -129,7 +125,7 @@ func (c *modelUseCommand) Run(ctx context.Context, std *streams, on model.Decode
 	if err != nil {
 		return err
 	}
-	if !c.Newest {
+	if c.Version != useNewest {
 		if err := writeCurrent(current, version); err != nil {
 			return err
 		}

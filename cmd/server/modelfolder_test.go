@@ -38,14 +38,14 @@ func TestModelUseChoosesWhatServersUse(t *testing.T) {
 		status        int
 		out, err, now string
 	}{
-		{[]string{"use", "--previous", dir, "tiny"}, 0, "tiny 1.1.0\n", "", "1.1.0\n"},
+		{[]string{"use", dir, "tiny", "previous"}, 0, "tiny 1.1.0\n", "", "1.1.0\n"},
 		{[]string{"use", dir, "tiny", "1.0.0"}, 0, "tiny 1.0.0\n", "", "1.0.0\n"},
 		{[]string{"use", dir, "tiny", "3.0.0"}, 1, "", "model tiny 3.0.0: model file: header", "1.0.0\n"},
 		{[]string{"use", dir, "tiny", "4.0.0"}, 1, "", "not in the model repository", "1.0.0\n"},
 		{[]string{"use", dir, "none", "1.0.0"}, 1, "", "not in the model repository", "1.0.0\n"},
-		{[]string{"use", "--previous", dir, "tiny"}, 1, "", "a version of model tiny before 1.0.0 is not in the model repository", "1.0.0\n"},
-		{[]string{"use", dir, "tiny"}, 2, "", "give a version, --previous or --newest", "1.0.0\n"},
-		{[]string{"use", "--newest", dir, "tiny"}, 0, "tiny 2.0.0\n", "", ""},
+		{[]string{"use", dir, "tiny", "previous"}, 1, "", "a version of model tiny before 1.0.0 is not in the model repository", "1.0.0\n"},
+		{[]string{"use", dir, "tiny"}, 2, "", "<version>", "1.0.0\n"},
+		{[]string{"use", dir, "tiny", "newest"}, 0, "tiny 2.0.0\n", "", ""},
 	} {
 		r := spikeray(t, nil, append([]string{"model"}, step.args...)...)
 		now, _ := os.ReadFile(current)
@@ -125,7 +125,7 @@ func TestHangupHasServersUseTheVersionThatIsChosen(t *testing.T) {
 	if got := p.version(t, "?model="+models.Default); !strings.HasPrefix(got, models.Default+" ") {
 		t.Errorf("%s answers", got)
 	}
-	if r := spikeray(t, nil, "model", "use", "--previous", dir, "tiny"); r.status != 0 {
+	if r := spikeray(t, nil, "model", "use", dir, "tiny", "previous"); r.status != 0 {
 		t.Fatalf("%+v", r)
 	}
 	if err := p.command.Process.Signal(syscall.SIGHUP); err != nil {
