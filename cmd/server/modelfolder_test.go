@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -181,4 +182,53 @@ func TestACalibrationBelongsToAVersion(t *testing.T) {
 		t.Errorf("%s answers", got)
 	}
 	p.end(t)
+}
+
+func TestABoardKeepsTheModelThatItHas(t *testing.T) {
+	dir := t.TempDir()
+	file := testmodel.BoardFile("tiny-board")
+	write(t, variant(t, file, "1.0.0", 0), dir, "tiny-board", "1.0.0", "model.safetensors")
+	board := []string{"--addr=127.0.0.1:0", "--board=loihi", "--board-option=chip=loihi1", "--models=" + dir, "--models-poll=0", "--models-api"}
+	p := serve(t, nil, append(board, "--default-model=tiny-board")...)
+	if p.first["backend"] != "loihi" || p.first["version"] != "1.0.0" {
+		t.Errorf("%v", p.first)
+	}
+	write(t, variant(t, file, "2.0.0", 0), dir, "tiny-board", "2.0.0", "model.safetensors")
+	write(t, variant(t, testmodel.GatedFile("tiny"), "1.0.0", 0), dir, "tiny", "1.0.0", "model.safetensors")
+	if err := p.command.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); p.version(t, "?model=tiny") != "tiny 1.0.0"; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("another model is not loaded beside the board's")
+		}
+	}
+	r, err := http.Post(p.url+"/v1/models/tiny-board/load?version=2.0.0", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if text, _ := io.ReadAll(r.Body); r.StatusCode != http.StatusConflict || !strings.Contains(string(text), "after a restart") {
+		t.Errorf("%d %s", r.StatusCode, text)
+	}
+	if got := p.version(t, ""); got != "tiny-board 1.0.0" {
+		t.Errorf("%s answers", got)
+	}
+	if n := p.metric(t, `spikeray_model_load_failed{model="tiny-board"}`); n != 1 {
+		t.Errorf("it is not told that a version waits for a restart: %v", n)
+	}
+	p.end(t)
+	p = serve(t, nil, append(board, "--default-model=tiny-board")...)
+	if p.first["backend"] != "loihi" || p.first["version"] != "2.0.0" {
+		t.Errorf("after a restart: %v", p.first)
+	}
+	p.end(t)
+	// A version that the board cannot run is not replaced by an older one on the simulator.
+	write(t, variant(t, testmodel.File("tiny-board", nil), "3.0.0", 0), dir, "tiny-board", "3.0.0", "model.safetensors")
+	if r := spikeray(t, nil, append([]string{"serve"}, append(board, "--default-model=tiny-board")...)...); r.status != 1 || r.err == "" {
+		t.Errorf("%+v", r)
+	}
+	if r := spikeray(t, nil, append([]string{"serve"}, append(board, "--default-model=none")...)...); r.status != 1 || !strings.Contains(r.err, `"none" is neither in`) {
+		t.Errorf("%+v", r)
+	}
 }

@@ -29,7 +29,7 @@ var (
 	reloadModel = flag.String("reload-model", "", "shipped model that it swaps; without, a small one")
 )
 
-// variant is a model file in another version, and with another intercept of its calibration, so that its answers differ.
+// variant is a model file in another version, and with another intercept of its calibration, if it has one, so that its answers differ.
 func variant(t testing.TB, file []byte, version string, intercept float64) []byte {
 	t.Helper()
 	n := binary.LittleEndian.Uint64(file)
@@ -48,7 +48,9 @@ func variant(t testing.TB, file []byte, version string, intercept float64) []byt
 		t.Fatal(err)
 	}
 	description["version"] = version
-	description["calibration"].(map[string]any)["intercept"] = intercept
+	if c, ok := description["calibration"].(map[string]any); ok {
+		c["intercept"] = intercept
+	}
 	encode := func(v any) []byte {
 		out, err := json.Marshal(v)
 		if err != nil {
