@@ -17,8 +17,8 @@ import (
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
-// sent posts a picture, and gives the receipt.
-func sent(t *testing.T, url, query string, picture []byte) (receipt string) {
+// receipted posts a picture, and gives the receipt.
+func receipted(t *testing.T, url, query string, picture []byte) (receipt string) {
 	t.Helper()
 	r, err := http.Post(url+"/v1/predictions"+query, "application/octet-stream", bytes.NewReader(picture))
 	if err != nil {
@@ -48,9 +48,9 @@ func TestRecordedAnswersComeOutAgain(t *testing.T) {
 	var receipts []string
 	queries := []string{"", "?steps=1", "?model=spikeray-board", "?threshold=0.125", "?prevalence=0.25", "?operating_point=screening", "?model=snnxray-int8"}
 	for i, f := range files {
-		receipts = append(receipts, sent(t, p.url, queries[i%len(queries)], f))
+		receipts = append(receipts, receipted(t, p.url, queries[i%len(queries)], f))
 	}
-	receipts = append(receipts, sent(t, p.url, "?model=snnxray", film)) // in float32, whose bits depend on the tier
+	receipts = append(receipts, receipted(t, p.url, "?model=snnxray", film)) // in float32, whose bits depend on the tier
 	if other := spikeray(t, nil, "serve", "--addr=127.0.0.1:0", "--audit="+audit); other.status != 1 || !strings.Contains(other.err, "another process writes") {
 		t.Errorf("%+v", other)
 	}
@@ -66,7 +66,7 @@ func TestRecordedAnswersComeOutAgain(t *testing.T) {
 	}
 
 	p = serve(t, nil, "--addr=127.0.0.1:0", "--audit="+audit)
-	receipts = append(receipts, sent(t, p.url, "", files[0]))
+	receipts = append(receipts, receipted(t, p.url, "", files[0]))
 	if status, logs := p.end(t); status != 0 || !strings.Contains(logs, `"msg":"the audit log ends"`) {
 		t.Errorf("%d %s", status, logs)
 	}
@@ -110,7 +110,7 @@ func TestAnAnswerThatIsAnotherIsFound(t *testing.T) {
 	picture := testmodel.PNG(120, 130, 1)
 	path := write(t, picture, dir, "x.png")
 	p := serve(t, nil, "--addr=127.0.0.1:0", "--audit="+audit)
-	sent(t, p.url, "", picture)
+	receipted(t, p.url, "", picture)
 	p.end(t)
 	var record journal.Record
 	if _, err := journal.Verify(t.Context(), audit, func(s journal.Seen) error {

@@ -203,6 +203,9 @@ var wiringOf = map[string]struct {
 	"model check": {[]string{"spikeray"}, boardFlagReaches(func(c *commands) *boardFlag { return &c.Model.Check.boardFlag }).and(
 		reaches{"json": {"true", nil, func(c *commands) (any, any) { return c.Model.Check.JSON, true }}},
 	)},
+	"model folder": {[]string{"."}, reaches{"json": {"true", nil, func(c *commands) (any, any) { return c.Model.Folder.JSON, true }}}},
+	"model use":    {[]string{".", "a", "1.0.0"}, nil},
+	"model canary": {[]string{"spikeray"}, nil},
 	"board selftest": {nil, modelReaches(func(c *commands) *modelFlag { return &c.Board.Selftest.modelFlag }).and(
 		boardFlagReaches(func(c *commands) *boardFlag { return &c.Board.Selftest.boardFlag }),
 		reaches{

@@ -79,6 +79,11 @@ func (f *repositoryFlags) give(plan *memory.Plan) {
 	}
 }
 
+// options are what the flags say of the repository.
+func (f *repositoryFlags) options(plan memory.Plan) repository.Options {
+	return repository.Options{Dir: f.Models, Default: f.DefaultModel, Versions: f.ModelVersions, Shadow: f.shadow(), Memory: plan.Models}
+}
+
 // openModels opens all models that the server answers with, the default one on the board, if there is one.
 func (c *serveCommand) openModels(ctx context.Context, s *board.Supervisor, log *slog.Logger, plan memory.Plan, on model.DecodeOptions) (*repository.Repository, error) {
 	calibrations, err := c.calibrations()
@@ -95,15 +100,13 @@ func (c *serveCommand) openModels(ctx context.Context, s *board.Supervisor, log 
 			return nil, fmt.Errorf("--default-model: %q is neither in %s nor a shipped model (%q)", c.DefaultModel, c.Models, models.Names())
 		}
 	}
-	opt := repository.Options{
-		Dir: c.Models, Default: c.DefaultModel, Versions: c.ModelVersions, Shadow: c.shadow(), Kernel: on.Kernel,
-		Calibrations: calibrations, Memory: plan.Models, Log: log,
-		Accept: func(e *pipeline.Entry, isDefault bool) error {
-			if !isDefault {
-				return nil
-			}
-			return c.accept(e)
-		},
+	opt := c.repositoryFlags.options(plan)
+	opt.Kernel, opt.Calibrations, opt.Log = on.Kernel, calibrations, log
+	opt.Accept = func(e *pipeline.Entry, isDefault bool) error {
+		if !isDefault {
+			return nil
+		}
+		return c.accept(e)
 	}
 	// A board is for the default model, be it of the folder or not.
 	switch {

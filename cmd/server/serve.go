@@ -202,10 +202,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if err != nil {
 		return err
 	}
-	config.Models, config.Repository, config.ModelControl = repo, repo, c.ModelsAPI
-	if c.Shadow != "" {
-		config.ShadowShare, config.ShadowMemory = c.ShadowShare, plan.Shadow
-	}
+	config.Models, config.Repository = repo, repo
 	config.Metrics, config.Log, config.Version = metrics, log, build.Version
 	audit, err := c.auditFlags.open(metrics, log, build.Version)
 	if err != nil {
@@ -304,7 +301,10 @@ func (c *serveCommand) config(plan memory.Plan) (api.Config, error) {
 	if err := c.fitUploads(plan.Uploads); err != nil {
 		return api.Config{}, err
 	}
-	queue := api.NewQueue(c.Workers, c.Queue)
+	queue, along := api.NewQueue(c.Workers, c.Queue), 0.0
+	if c.Shadow != "" {
+		along = c.ShadowShare
+	}
 	queue.Memory, queue.Wait = plan.Pictures, c.QueueTime
 	config := api.Config{
 		Queue:           queue,
@@ -319,6 +319,9 @@ func (c *serveCommand) config(plan memory.Plan) (api.Config, error) {
 		MaxConnections:  c.MaxConnections,
 		MinUploadRate:   int64(c.MinUploadRate),
 		TrustedOrigins:  c.TrustedOrigin,
+		ModelControl:    c.ModelsAPI,
+		ShadowShare:     along,
+		ShadowMemory:    plan.Shadow,
 		PredictTimeout:  c.PredictTimeout,
 		ReadTimeout:     c.ReadTimeout,
 		IdleTimeout:     c.IdleTimeout,

@@ -16,6 +16,7 @@ import (
 	"github.com/spikeray/spikeray/internal/dimse"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/repository"
 )
 
 // served is what flags of serve reach.
@@ -104,6 +105,16 @@ var wiring = map[string]struct {
 	"trusted-proxy":   {"10.1.0.0/16;::1", nil, func(s served) (any, any) { return fmt.Sprint(s.server.Proxies), "[10.1.0.0/16 ::1/128]" }},
 	"caller-rate":     {"7/m", nil, func(s served) (any, any) { return s.server.CallerRate.String(), "7/m" }},
 
+	"models":         {"m", nil, func(s served) (any, any) { return s.command.repositoryFlags.options(s.plan).Dir, "m" }},
+	"default-model":  {"a", onModels, func(s served) (any, any) { return s.command.repositoryFlags.options(s.plan).Default, "a" }},
+	"model-versions": {"3", onModels, func(s served) (any, any) { return s.command.repositoryFlags.options(s.plan).Versions, 3 }},
+	"models-poll":    {"5s", onModels, func(s served) (any, any) { return s.command.ModelsPoll, 5 * time.Second }},
+	"models-api":     {"true", nil, func(s served) (any, any) { return s.server.ModelControl, true }},
+	"shadow": {"a@1.0.0", nil, func(s served) (any, any) {
+		return s.command.repositoryFlags.options(s.plan).Shadow, repository.Reference{Name: "a", Version: "1.0.0"}
+	}},
+	"shadow-share": {"0.5", []string{"--shadow=a"}, func(s served) (any, any) { return s.server.ShadowShare, 0.5 }},
+
 	"log-format": {"json", nil, func(s served) (any, any) { return s.command.LogFormat, "json" }},
 	"log-level":  {"error", nil, func(s served) (any, any) { return s.command.LogLevel, slog.LevelError }},
 
@@ -136,11 +147,12 @@ var (
 )
 
 var (
-	onOTLP  = []string{"--otlp-endpoint=http://c:4318"}
-	onLoihi = []string{"--board=loihi"}
-	onAudit = []string{"--audit=a"}
-	onJWKS  = []string{"--jwks=j"}
-	onTLS   = []string{"--tls-cert=c"}
+	onOTLP   = []string{"--otlp-endpoint=http://c:4318"}
+	onModels = []string{"--models=m"}
+	onLoihi  = []string{"--board=loihi"}
+	onAudit  = []string{"--audit=a"}
+	onJWKS   = []string{"--jwks=j"}
+	onTLS    = []string{"--tls-cert=c"}
 )
 
 // elsewhere are the flags of every command that no table has, each with a test that sees what it does.
@@ -268,6 +280,33 @@ func TestHospitalFlagsThatDoNotGoTogether(t *testing.T) {
 	}
 	if r := spikeray(t, nil, append([]string{"serve", "--addr=127.0.0.1:0"}, onSend...)...); r.status != 1 || !strings.Contains(r.err, "--send needs --outbox") {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestFlagsOfModelsThatDoNotGoTogether(t *testing.T) {
+	for says, args := range map[string][]string{
+		"--default-model needs --models":          {"--default-model=spikeray"},
+		"--model-versions needs --models":         {"--model-versions=2"},
+		"--models-poll needs --models":            {"--models-poll=3s"},
+		"--shadow-share needs --shadow":           {"--shadow-share=0.5"},
+		"--default-model or --model, not both":    {"--models=m", "--default-model=a", "--model=spikeray"},
+		"--model-versions must be 1 to 16":        {"--models=m", "--model-versions=0"},
+		"--models-poll must be 0 or at least 1s":  {"--models=m", "--models-poll=1ms"},
+		"--shadow-share must be above 0":          {"--shadow=a", "--shadow-share=0"},
+		"--shadow must be a model's name":         {"--shadow=a@"},
+		"--shadow must be a model's name, or NAM": {"--shadow=@1.0.0"},
+	} {
+		if r := spikeray(t, nil, append([]string{"serve"}, args...)...); r.status != 2 || !strings.Contains(r.err, says) {
+			t.Errorf("%q: %+v, expected %q", args, r, says)
+		}
+	}
+}
+
+func TestModelsAndTheShadowHaveMemoryOfTheirOwn(t *testing.T) {
+	without, with := parseServe(t, nil, "--memory=700M"), parseServe(t, nil, "--memory=700M", "--models=m", "--shadow=a")
+	if with.plan.Models != without.plan.Pictures/2 || with.server.Queue.Memory+with.plan.Models != without.server.Queue.Memory ||
+		with.server.ShadowMemory != without.plan.Uploads/8 || with.server.MaxUploadMemory+with.server.ShadowMemory != without.server.MaxUploadMemory {
+		t.Errorf("%+v without, %+v with", without.plan, with.plan)
 	}
 }
 

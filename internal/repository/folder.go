@@ -20,8 +20,10 @@ const (
 	cardFile        = "card.md"
 	canaryFile      = "canary.json"
 	calibrationFile = "calibration.json"
-	currentFile     = "current"
 )
+
+// CurrentFile is the name of the file in a model's folder that has the version to serve; see docs/MODELS.md.
+const CurrentFile = "current"
 
 // What a folder may have. More is an error, since it is not meant.
 const (
@@ -88,7 +90,7 @@ func list(dir, name string) (l listing, passed []string) {
 	}
 	for _, version := range names {
 		switch path := filepath.Join(dir, version); {
-		case strings.HasPrefix(version, "."), version == currentFile, !isDir(path):
+		case strings.HasPrefix(version, "."), version == CurrentFile, !isDir(path):
 		case !isVersion(version):
 			passed = append(passed, fmt.Sprintf("folder %.80q of model %s is not a version's: expected a semantic version such as 2.0.1", version, name))
 		case len(l.versions) == maxVersions:
@@ -105,7 +107,7 @@ func list(dir, name string) (l listing, passed []string) {
 
 // readCurrent reads the version that a model's folder is pinned to, "" where there is no such file.
 func readCurrent(dir string) (string, error) {
-	text, err := readFile(filepath.Join(dir, currentFile), maxCurrent)
+	text, err := readFile(filepath.Join(dir, CurrentFile), maxCurrent)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	} else if err != nil {
@@ -113,7 +115,7 @@ func readCurrent(dir string) (string, error) {
 	}
 	version := strings.TrimSpace(string(text))
 	if !isVersion(version) {
-		return "", fmt.Errorf("the file %s has %.80q, expected one version such as 2.0.1", currentFile, version)
+		return "", fmt.Errorf("the file %s has %.80q, expected one version such as 2.0.1", CurrentFile, version)
 	}
 	return version, nil
 }

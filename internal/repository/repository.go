@@ -325,11 +325,12 @@ func (r *Repository) scan() error {
 			r.opt.Log.Warn("passed over in the folder of models", "what", text)
 		}
 	}
-	known := map[string]bool{}
+	known, at := map[string]bool{}, time.Now()
 	for name, list := range models {
 		r.shelf(name).list = list
-		for version := range list.versions {
+		for version, now := range list.versions {
 			known[name+"/"+version] = true
+			r.settling.passed(name+"/"+version, now, at, 0)
 		}
 	}
 	for name, s := range r.models {

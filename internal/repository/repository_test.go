@@ -156,7 +156,7 @@ func TestAVersionThatIsAddedRemovedAndPinnedServes(t *testing.T) {
 	if !strings.Contains(out.String(), `msg="model swapped" model=tiny-gated version=2.0.0 before=1.0.0`) {
 		t.Errorf("the log says %s", out)
 	}
-	pin := filepath.Join(dir, "tiny-gated", currentFile)
+	pin := filepath.Join(dir, "tiny-gated", CurrentFile)
 	if err := os.WriteFile(pin, []byte("1.0.0\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -324,7 +324,7 @@ func TestWhatAServerMustHaveIsThereOrItDoesNotStart(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "broken", "1.0.0", modelFile, []byte("no model"))
 	putModel(t, dir, "pinned", "1.0.0", 0)
-	if err := os.WriteFile(filepath.Join(dir, "pinned", currentFile), []byte("1.2.0"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "pinned", CurrentFile), []byte("1.2.0"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
