@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/alecthomas/kong"
-
 	"github.com/spikeray/spikeray/internal/batch"
 	"github.com/spikeray/spikeray/internal/parquet"
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -41,7 +39,7 @@ type batchCommand struct {
 }
 
 // Validate is called by kong once the flags are read.
-func (c *batchCommand) Validate(parsed *kong.Context) error {
+func (c *batchCommand) Validate() error {
 	switch {
 	case c.Column != "" && c.Manifest == "":
 		return errors.New("--column needs --manifest")

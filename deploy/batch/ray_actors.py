@@ -31,6 +31,8 @@ with open(scratch / "ray.log", "w") as log:
             if kill(pipes[0] if killed else parent):
                 killed.append(pipes[0])
                 time.sleep(1)
+if ray.returncode != 0:
+    print(*open(scratch / "ray.log").readlines()[-5:], file=sys.stderr)
 rows = pyarrow.parquet.read_table(out).to_pylist() if ray.returncode == 0 else []
 once = sorted(row["path"] for row in rows) == paths
 report("Ray, an actor and a program killed in the middle", f"{len(killed)} kills, {len(rows)} rows", f"{len(paths)} pictures, each once", once and len(killed) == 2)

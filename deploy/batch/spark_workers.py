@@ -34,6 +34,8 @@ def run(name, victim):
             if pipes and killed < 2:
                 time.sleep(0.3)  # in the middle of its pictures
                 killed += kill(parents[pipes[0]] if victim == "worker" else pipes[0])
+    if spark.returncode != 0:
+        print(*open(scratch / f"{name}.log").readlines()[-5:], file=sys.stderr)
     rows = pyarrow.parquet.read_table(out).to_pylist() if spark.returncode == 0 else []
     once = sorted(row["path"].removeprefix("file:") for row in rows) == paths
     report(
