@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/netip"
@@ -68,9 +69,9 @@ func (s *Server) guards() bool {
 // admit finds out who sends a request, and refuses it where they may not send it, before anything of its body is read.
 func (s *Server) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		x := exchangeOf(r.Context())
-		x.caller = s.behind(r)
-		x.from = x.caller.network
+		v := &visitor{caller: s.behind(r)}
+		v.from = v.caller.network
+		exchangeOf(r.Context()).visitor = v
 		asked, found := rightOf(r, r.Method)
 		if !found || asked.public {
 			next.ServeHTTP(w, r)
@@ -80,7 +81,7 @@ func (s *Server) admit(next http.Handler) http.Handler {
 		if s.config.Guard != nil {
 			who, err := s.identify(r, asked.scope)
 			if who.Name != "" {
-				x.caller = caller{name: who.Name}
+				v.caller = named(who.Name)
 			}
 			if err != nil {
 				s.turnAway(w, r, err, asked.scope)
@@ -91,7 +92,7 @@ func (s *Server) admit(next http.Handler) http.Handler {
 			}
 		}
 		if asked.scope != access.Operate { // whoever looks after the server is not to be kept out
-			if after, ok := s.limiter.Allow(x.caller, limit, time.Now()); !ok {
+			if after, ok := s.limiter.Allow(v.caller, limit, time.Now()); !ok {
 				w.Header().Set("Retry-After", strconv.Itoa(max(1, int(math.Ceil(after.Seconds())))))
 				s.turnAway(w, r, &access.Refusal{Reason: access.TooMany, Detail: "more requests came than this caller may send: " + limit.String()}, asked.scope)
 				return
@@ -99,6 +100,24 @@ func (s *Server) admit(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// visitor is what was found out of who sends a request.
+type visitor struct {
+	caller  caller
+	from    netip.Prefix  // the network of its address
+	refused access.Reason // "" for one that was let in
+}
+
+// attrs are for the log. Addresses are those of who was not let in: they must be found.
+func (v *visitor) attrs() (all []slog.Attr) {
+	if name := v.caller.named(); name != "" {
+		all = append(all, slog.String("caller", name))
+	}
+	if v.refused != "" {
+		all = append(all, slog.String("reason", string(v.refused)), slog.String("from", v.from.String()))
+	}
+	return all
 }
 
 // identify tells who sends a request that a scope is needed for, or why they may not.
@@ -123,6 +142,7 @@ func (s *Server) behind(r *http.Request) caller {
 func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, err error, scope access.Scopes) {
 	refusal := err.(*access.Refusal)
 	s.access.Refused(string(refusal.Reason))
+	exchangeOf(r.Context()).visitor.refused = refusal.Reason
 	const realm = `Bearer realm="spikeray"`
 	switch refusal.Reason {
 	case access.TooMany:

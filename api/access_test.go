@@ -313,7 +313,7 @@ func TestKeysAreTheCallersOfTheQueue(t *testing.T) {
 		r.Header.Set("X-API-Key", keys[c[0]])
 		router.ServeHTTP(httptest.NewRecorder(), r)
 	}
-	if want := []caller{{name: "key:predict"}, {name: "key:predict"}, {name: "key:usual"}}; !slices.Equal(callers, want) {
+	if want := []caller{named("key:predict"), named("key:predict"), named("key:usual")}; !slices.Equal(callers, want) {
 		t.Errorf("%+v", callers)
 	}
 }

@@ -3,19 +3,31 @@ package api
 import (
 	"net/http"
 	"net/netip"
+	"unique"
 )
 
 // caller is whom fair shares are kept for: who showed who they are by that name, others by address. Its zero value is a caller that
 // is not known.
 type caller struct {
 	network netip.Prefix
-	name    string
+	name    unique.Handle[string] // the zero value for none
+}
+
+// named is who showed that it has a name.
+func named(name string) caller { return caller{name: unique.Make(name)} }
+
+// named is the caller's name, "" for one that is known by its address.
+func (c caller) named() string {
+	if c.name == (unique.Handle[string]{}) {
+		return ""
+	}
+	return c.name.Value()
 }
 
 // callerOf tells who sent a request: what was found out of it, or the address it came from.
 func callerOf(r *http.Request) caller {
-	if x := exchangeOf(r.Context()); x.caller != (caller{}) {
-		return x.caller
+	if v := exchangeOf(r.Context()).visitor; v != nil {
+		return v.caller
 	}
 	return callerAt(r.RemoteAddr)
 }

@@ -14,7 +14,7 @@ type driftDocument struct {
 }
 
 func (s *Server) showDrift(w http.ResponseWriter, r *http.Request) error {
-	e, err := named(s.config.Models.Catalogue(), r)
+	e, err := entryNamed(s.config.Models.Catalogue(), r)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/netip"
 	"regexp"
 	"runtime/debug"
 	"slices"
@@ -16,7 +15,6 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
-	"github.com/spikeray/spikeray/internal/access"
 	"github.com/spikeray/spikeray/internal/trace"
 )
 
@@ -45,8 +43,7 @@ const (
 // line in the log. It belongs to the request's own goroutine.
 type exchange struct {
 	id       string
-	caller   caller // once it was found out
-	from     netip.Prefix
+	visitor  *visitor // where requests are looked at before they are answered
 	model    string
 	pictures int
 	problem  string
@@ -145,14 +142,11 @@ func (s *Server) log(ctx context.Context, x *exchange, route, method string, sta
 	if x.model != "" || x.pictures > 0 {
 		attrs = append(attrs, slog.Int("pictures", x.pictures))
 	}
-	if x.caller.name != "" {
-		attrs = append(attrs, slog.String("caller", x.caller.name))
-	}
 	if x.problem != "" {
 		attrs = append(attrs, slog.String("problem", x.problem))
 	}
-	if refusal := (*access.Refusal)(nil); errors.As(x.err, &refusal) { // who was not let in must be found
-		attrs = append(attrs, slog.String("reason", string(refusal.Reason)), slog.String("from", x.from.String()))
+	if x.visitor != nil {
+		attrs = append(attrs, x.visitor.attrs()...)
 	}
 	if missed > 0 {
 		attrs = append(attrs, slog.Int64("not_logged", missed))

@@ -88,7 +88,7 @@ func (s *Server) listModels(w http.ResponseWriter, _ *http.Request) error {
 
 func (s *Server) showModel(w http.ResponseWriter, r *http.Request) error {
 	c := s.config.Models.Catalogue()
-	e, err := named(c, r)
+	e, err := entryNamed(c, r)
 	if err != nil {
 		return err
 	}
@@ -100,8 +100,8 @@ func (s *Server) showModel(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// named is the model that a request's path names, in the version of its query, if that has one.
-func named(models *pipeline.Catalogue, r *http.Request) (*pipeline.Entry, error) {
+// entryNamed is the model that a request's path names, in the version of its query, if that has one.
+func entryNamed(models *pipeline.Catalogue, r *http.Request) (*pipeline.Entry, error) {
 	name := chi.URLParam(r, "name")
 	if version := r.URL.Query().Get("version"); version != "" {
 		return models.Version(name, version)

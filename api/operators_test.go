@@ -67,6 +67,7 @@ func TestOperatorsHaveAListenerOfTheirOwn(t *testing.T) {
 		"/debug/pprof/symbol":               {200, 404, "num_symbols"},
 		"/debug/pprof/profile?seconds=301":  {400, 404, "at most 300"},
 		"/debug/pprof/trace?seconds=1e9":    {400, 404, "at most 300"},
+		"/debug/pprof/trace?seconds=NaN":    {400, 404, "at most 300"},
 		"/debug/pprof/block?seconds=100000": {400, 404, "at most 300"},
 		"/debug/pprof/trace?seconds=0.01":   {200, 404, "go 1."},
 		"/debug/pprof/none":                 {404, 404, ""},

@@ -45,7 +45,7 @@ type serveCommand struct {
 	QueueTime       time.Duration `placeholder:"TIME" help:"Longest expected wait for a worker. A picture that would have to wait longer is answered with 503 at once. By default a burst may fill the queue, and in an overload the limit is about half the time that a picture takes."`
 	MaxImages       int           `default:"16" help:"Largest number of pictures in one request. At most --workers plus --queue."`
 	MaxRequestBytes size          `default:"64M" help:"Largest request body. At most the memory for uploads (--max-upload-memory)."`
-	MaxConnections  int           `default:"1024" help:"Largest number of open connections; fewer if the process may not open enough file descriptors. When it is reached, a new connection replaces an idle one or is answered with 503."`
+	MaxConnections  int           `default:"1024" help:"Largest number of open connections; fewer if the process may not open enough file descriptors, or with --tls-cert has too little memory for them. When it is reached, a new connection replaces an idle one or is answered with 503."`
 	Memory          size          `placeholder:"SIZE" help:"Memory that the process may use. The default is the limit of its control group (such as a container's), otherwise the machine's memory. It sets the memory for pictures and, unless GOMEMLIMIT is set, Go's memory limit."`
 	MaxUploadMemory size          `placeholder:"SIZE" help:"Memory for all request bodies together; with --dicom-listen, half of it is for DICOM objects. When it is full, further ones are answered with 503. The default is a share of --memory, at most 256M."`
 
@@ -271,7 +271,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	return nil
 }
 
-// plan shares out the memory that the process may take.
+// plan shares out the memory that the process may take. It lowers --max-connections to what there is memory for.
 func (c *serveCommand) plan() (memory.Plan, error) {
 	limit := memory.Find(os.DirFS("/"))
 	if c.Memory > 0 {
@@ -280,6 +280,9 @@ func (c *serveCommand) plan() (memory.Plan, error) {
 	plan, err := memory.Share(limit)
 	if err != nil {
 		return plan, err
+	}
+	if c.TLSCert != "" {
+		c.MaxConnections = plan.Secure(c.MaxConnections)
 	}
 	if c.MaxUploadMemory > 0 {
 		if int64(c.MaxUploadMemory) > plan.Uploads+plan.Pictures/2 {

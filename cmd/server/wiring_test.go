@@ -326,6 +326,9 @@ func TestLimitsThatAreNotGivenGiveWay(t *testing.T) {
 	if s := parseServe(t, nil, "--max-request-bytes=1M").server; s.MaxImageBytes != 1<<20 {
 		t.Errorf("%d", s.MaxImageBytes)
 	}
+	if s := parseServe(t, nil, "--memory=128M", "--tls-cert=c").server; s.MaxConnections >= 1024 || s.MaxConnections < 256 {
+		t.Errorf("%d connections over TLS in 128 MiB", s.MaxConnections)
+	}
 	if s := parseServe(t, nil, "--workers=2", "--queue=1").server; s.MaxImages != 3 {
 		t.Errorf("%d", s.MaxImages)
 	}
