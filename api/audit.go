@@ -58,8 +58,8 @@ func (s *Server) record(ctx context.Context, who caller, q question, uploads []u
 	asked := journal.Asked{
 		Via: x.via, Caller: who.String(), Model: q.model.Reference(), Kernel: q.model.Kernel(), Options: s.terms(q),
 	}
-	if asked.Via == "" {
-		asked.Via = chi.RouteContext(ctx).RoutePattern()
+	if route := chi.RouteContext(ctx); asked.Via == "" && route != nil {
+		asked.Via = route.RoutePattern()
 	}
 	if q.model.Site != nil {
 		asked.Calibration = q.model.Site.Digest()

@@ -175,6 +175,17 @@ func TestWhatIsTurnedAwayIsNotRecorded(t *testing.T) {
 	}
 }
 
+// TestAWayThatSaysNothingOfItselfIsRecorded has a picture that came by no request.
+func TestAWayThatSaysNothingOfItselfIsRecorded(t *testing.T) {
+	s, _, records := audited(t, func(c *Config) { c.Delivery = &kept{} })
+	if _, err := s.server.film(t.Context(), caller{}, "id", testfilm.File(1, 64, 64)); err != nil {
+		t.Fatal(err)
+	}
+	if all := records(); len(all) != 1 || all[0].Answer == nil || all[0].Asked.Via != "" {
+		t.Errorf("%+v", all)
+	}
+}
+
 func TestWithoutAJournalThereIsNoReceipt(t *testing.T) {
 	if a := start(t, nil).post("", testmodel.PNG(64, 48, 1)); a.status != 200 || a.header.Values(auditHeader) != nil {
 		t.Errorf("%d %v", a.status, a.header)

@@ -7,7 +7,7 @@
 #
 # A row is a script of deploy/audit, by its name without .py; all of them when none is named. Each starts servers of its own on
 # loopback. The pictures are made from those of examples/, or from the files in FOLDER (PNG or JPEG). Needs Python and Go. Takes some
-# minutes; SPIKERAY_AUDIT_PICTURES is how many pictures there are, 1000.
+# minutes; AUDIT_PICTURES is how many pictures there are, 1000.
 set -euo pipefail
 # shellcheck source=deploy/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -24,7 +24,7 @@ if [[ ${1:-} == --pictures ]]; then
 fi
 (cd "$root" && CGO_ENABLED=0 go build -o "$scratch/spikeray" ./cmd/server && CGO_ENABLED=0 go build -o "$scratch/pace" ./deploy/load/pace)
 mkdir "$scratch/pictures"
-(cd "$root" && go run ./deploy/audit/pictures -n "${SPIKERAY_AUDIT_PICTURES:-1000}" -o "$scratch/pictures" "${from[@]}")
-unset SPIKERAY_AUDIT_PICTURES
+(cd "$root" && go run ./deploy/audit/pictures -n "${AUDIT_PICTURES:-1000}" -o "$scratch/pictures" "${from[@]}")
+unset AUDIT_PICTURES
 export PACE=$scratch/pace PICTURES=$scratch/pictures
 run_rows "$scratch" audit journal 1800 "$@"

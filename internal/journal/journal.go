@@ -44,7 +44,7 @@ type Options struct {
 
 // Watch has functions that are called from one goroutine; each may be nil.
 type Watch struct {
-	// Written is called for each write that is durable, with the records' kinds and how long the disk took.
+	// Written is called for each write that is durable, with the records' kinds, which it must not keep, and how long the disk took.
 	Written func(kinds []Kind, took time.Duration)
 	// Failed is called for each write that failed.
 	Failed func()

@@ -105,11 +105,12 @@ func (w *writer) write(batch []*waiter) error {
 		w.options.Watch.Failed()
 		return err
 	}
-	if len(w.segments) > 0 && w.length == 0 {
-		w.segments[len(w.segments)-1].at = now
+	last := &w.segments[len(w.segments)-1]
+	if w.length == 0 {
+		last.at = now
 	}
 	w.length += int64(len(w.buffer))
-	w.segments[len(w.segments)-1].size = w.length
+	last.size = w.length
 	w.head, w.headAt, w.events = head, now, nil
 	w.options.Watch.Written(w.kinds, w.options.clock.since()-began)
 	return nil
