@@ -145,3 +145,27 @@ func TestAcceptEncodingIsReadAsItIsMeant(t *testing.T) {
 		t.Error("no header, and two of them")
 	}
 }
+
+// FuzzHeaders: whatever a client says of codings and tags, the answer is the file in a coding or nothing new.
+func FuzzHeaders(f *testing.F) {
+	s := newFiles(sample)
+	for _, seed := range []string{"gzip", "gzip;q=0, *", "*;q=1e999", "W/\"x\", *", ";q=;,=\"", "\x00\xff", strings.Repeat("gzip,", 100)} {
+		f.Add(seed, seed)
+	}
+	f.Fuzz(func(t *testing.T, accepts, has string) {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header["Accept-Encoding"], r.Header["If-None-Match"] = []string{accepts}, []string{has}
+		w := httptest.NewRecorder()
+		if !s.Serve(w, r, "index.html") {
+			t.Fatal("not served")
+		}
+		got := w.Result()
+		switch coding := got.Header.Get("Content-Encoding"); {
+		case got.StatusCode == http.StatusNotModified && w.Body.Len() == 0:
+		case got.StatusCode == http.StatusOK && coding == "" && bytes.Equal(w.Body.Bytes(), sample["index.html"].Data):
+		case got.StatusCode == http.StatusOK && coding == "gzip" && bytes.HasPrefix(w.Body.Bytes(), []byte{0x1f, 0x8b}) && strings.ContainsAny(accepts, "*zZ"):
+		default:
+			t.Fatalf("%d %q, %d bytes", got.StatusCode, coding, w.Body.Len())
+		}
+	})
+}
