@@ -269,3 +269,33 @@ func TestManyAskAtOnce(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// TestAFileThatIsStillBeingWrittenIsLeftAlone for a while, so that it is not told of as a bad one.
+func TestAFileThatIsStillBeingWrittenIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	putModel(t, dir, "tiny-gated", "1.0.0", 0)
+	r, out := open(t, dir, nil)
+	file := modelFileOf("tiny-gated", "2.0.0", 0)
+	path := filepath.Join(dir, "tiny-gated", "2.0.0", modelFile)
+	put(t, dir, "tiny-gated", "2.0.0", modelFile, nil)
+	const settle = 300 * time.Millisecond
+	for n := 0; n <= len(file); n += len(file) / 4 {
+		if err := os.WriteFile(path, file[:n], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.look(t.Context(), settle, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(path, file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); serves(r)[0] != "tiny-gated 2.0.0"; time.Sleep(settle / 10) {
+		if err := r.look(t.Context(), settle, false); err != nil || time.Now().After(end) {
+			t.Fatal(err, serves(r))
+		}
+	}
+	if strings.Contains(out.String(), "was not loaded") {
+		t.Error(out.String())
+	}
+}

@@ -128,7 +128,7 @@ func (r *Repository) choose(ctx context.Context, s *shelf, least time.Duration) 
 		return
 	}
 	if s.list.wrong != nil { // the folder may be about to be changed
-		s.wrong = &LoadError{s.name, versionOf(s.serving), KindRead, s.list.wrong}
+		s.wrong = &LoadError{s.name, "", KindRead, s.list.wrong}
 		return
 	}
 	var chosen *loaded
@@ -310,7 +310,7 @@ func (s *shelf) statuses(isDefault bool) (all []Status) {
 	for _, version := range slices.SortedFunc(maps.Keys(versions), func(a, b string) int { return newer(b, a) }) {
 		all = append(all, versions[version])
 	}
-	if len(all) == 0 && s.wrong != nil {
+	if s.serving == nil && s.wrong != nil && !slices.ContainsFunc(all, func(status Status) bool { return status.Reason != "" }) {
 		all = append(all, Status{Name: s.name, State: Unavailable, Source: Folder, Reason: s.wrong.Error()})
 	}
 	return all
