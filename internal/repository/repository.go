@@ -83,8 +83,8 @@ func (r *Repository) Memory() (held, limit int64) { return r.memory.now() }
 func (r *Repository) Load(ctx context.Context, name, version string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.scan(); err != nil {
-		return err
+	if r.scan() != nil {
+		return &LoadError{name, "", KindRead, errUnlisted}
 	}
 	s, ok := r.models[name]
 	if !ok {
@@ -122,7 +122,7 @@ func (r *Repository) Unload(_ context.Context, name string) error {
 	case r.last(s):
 		return fmt.Errorf("%w: model %s is the default model or the shadow, and stays", ErrConflict, name)
 	}
-	s.serving, s.more, s.asked, s.unloaded = nil, nil, "", true
+	s.serving, s.more, s.wrong, s.asked, s.unloaded = nil, nil, nil, "", true
 	clear(s.loaded)
 	r.publish()
 	return nil
@@ -133,8 +133,8 @@ func (r *Repository) Unload(_ context.Context, name string) error {
 func (r *Repository) Rollback(ctx context.Context, name string) (version string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := r.scan(); err != nil {
-		return "", err
+	if r.scan() != nil {
+		return "", &LoadError{name, "", KindRead, errUnlisted}
 	}
 	s, ok := r.models[name]
 	if !ok || s.serving == nil {

@@ -132,8 +132,12 @@ func (r *Repository) choose(ctx context.Context, s *shelf, least time.Duration) 
 		return
 	}
 	var chosen *loaded
-	for _, version := range s.wants() {
+	wants := s.wants()
+	for _, version := range wants {
 		l, err := r.have(ctx, s, version, least)
+		if l == nil && errors.Is(err, errUnsettled) && s.serving != nil && !slices.Contains(wants, s.serving.version()) {
+			return // what takes the place of a version that is gone is about to be loaded: nothing serves in between
+		}
 		if err != nil && s.wrong == nil {
 			s.wrong = err
 		}

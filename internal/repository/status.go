@@ -79,6 +79,9 @@ func (e *LoadError) Error() string {
 
 func (e *LoadError) Unwrap() error { return e.Err }
 
+// errUnlisted stands for the system's error, which the log has, and which names the folder.
+var errUnlisted = errors.New("the folder of models cannot be listed")
+
 var (
 	// ErrNotFound is wrapped by the errors for a model or a version that the repository has not.
 	ErrNotFound = errors.New("not in the model repository")
