@@ -16,9 +16,13 @@ func (s *Server) Announce(c *pipeline.Catalogue) {
 	s.announcing.Lock()
 	defer s.announcing.Unlock()
 	metrics := s.config.Metrics
-	for name := range s.announced {
-		if _, err := c.Get(name); err != nil {
-			metrics.Forget(name)
+	for name, answered := range s.announced {
+		if _, err := c.Get(name); err == nil {
+			continue
+		}
+		metrics.Forget(name)
+		// A request that is under way may yet be counted, so that it is forgotten once more the next time.
+		if s.announced[name] = false; !answered {
 			delete(s.announced, name)
 		}
 	}

@@ -221,3 +221,28 @@ func TestMetricsFollowASwap(t *testing.T) {
 		t.Errorf("the new version's window does not begin empty: %q", found)
 	}
 }
+
+func TestModelsAreChangedByPermissionOnly(t *testing.T) {
+	s := start(t, nil)
+	dir := t.TempDir()
+	putVersion(t, dir, "tiny-gated", "1.0.0", 0)
+	s.stock(stocked(t, dir, nil))
+	s.server.config.ModelControl = false
+	for _, change := range []string{"load", "unload", "rollback"} {
+		if a := s.change("tiny-gated", change, ""); a.status != 403 || a.problem(t) != "not-permitted" {
+			t.Errorf("%s: %d %s", change, a.status, a.body)
+		}
+	}
+	s.server.config.ModelControl = true
+	r := request(t, http.MethodPost, s.url+"/v1/models/tiny-gated/unload", nil)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	if a := s.do(r); a.problem(t) != "cross-site" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := s.change("tiny-gated", "unload", "?version=1.0.0"); a.problem(t) != "invalid-parameter" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := s.get("/v1/models/tiny-gated"); a.status != 200 {
+		t.Errorf("it was unloaded: %d", a.status)
+	}
+}

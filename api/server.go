@@ -152,7 +152,7 @@ type Server struct {
 	limiter     *access.Limiter[caller]
 	connections atomic.Pointer[wire.Listener]
 	handler     http.Handler
-	announced   map[string]bool // models with metrics, under announcing
+	announced   map[string]bool // models with metrics, and whether they answer; under announcing
 	announcing  sync.Mutex
 	shadow      *shadow // nil for none
 	draining    atomic.Bool

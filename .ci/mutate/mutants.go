@@ -19,7 +19,7 @@ var mutants = []mutant{
 	{"cmd/server: threads left as they are", "cmd/server/serve.go", "\tc.threads()\n", "\n", in("cmd/server TestServeGivesItsRuntimeWhatTheFlagsSay")},
 	{"cmd/server: board kept from the server", "cmd/server/serve.go", `config.Board = supervisor`, `_ = supervisor`, in("cmd/server TestServeOnABoard")},
 	{"cmd/server: a board's key of its own dropped", "cmd/server/serve.go", `c.boardFlags.standIn(c.Addr)`, ``, in("cmd/server TestHangupLiftsAQuarantine")},
-	{"cmd/server: models beside the first not checked", "cmd/server/serve.go", `models.All()[:len(c.Model)]`, `models.All()[:1]`, in("cmd/server TestWhatWouldBeIgnoredIsRefused")},
+	{"cmd/server: models beside the first not checked", "cmd/server/repository.go", `opt.Base.All()[:len(named)]`, `opt.Base.All()[:1]`, in("cmd/server TestWhatWouldBeIgnoredIsRefused")},
 	{"cmd/server: --calibration dropped from serve", "cmd/server/repository.go", `base.Calibrated(calibration)`, `base.Calibrated()`, in("cmd/server TestAPlaceCalibratesAModelAndUsesIt")},
 	{"cmd/server: --board-canary=0 is a minute", "cmd/server/board.go", `o.Canary = -1`, `o.Canary = 0`, in("cmd/server TestZeroIsNeverForABoard")},
 	{"cmd/server: --board-check=0 checks all", "cmd/server/board.go", "\t\to.Check = -1", "\t\to.Check = 0", in("cmd/server TestZeroIsNeverForABoard")},
@@ -36,11 +36,22 @@ var mutants = []mutant{
 	{"cmd/server: a failed file ends with status 0", "cmd/server/predict.go", `case failed > 0:`, `case failed > 1000:`, in("cmd/server TestPredictGoesOnAfterAFileThatCannotBeRead")},
 	{"cmd/server: a flag may be given twice", "cmd/server/strict.go", `if times > 1 && !flag.IsCumulative() {`, `if times > 2 && !flag.IsCumulative() {`, in("cmd/server TestWhatWouldBeIgnoredIsRefused")},
 
+	// Models that change while they serve.
+	{"cmd/server: SIGHUP does not look at the folder of models", "cmd/server/serve.go", `reload(ctx, r, log)`, `_ = r`, in("cmd/server TestHangupHasServersUseTheVersionThatIsChosen")},
+	{"repository: canaries not shown", "internal/repository/load.go", `if err := want.Check(ctx, m); err != nil {`, `if err := want.Check(ctx, m); err != nil && m == nil {`, in("internal/repository TestAModelWithAWrongCanaryIsNotLoaded")},
+	{"repository: a file of another version is taken", "internal/repository/load.go", `d.Name != name || d.Version != version`, `d.Name != name`, in("internal/repository TestABadFileLeavesTheOldOneServing")},
+	{"repository: files not waited for", "internal/repository/folder.go", `at.Sub(seen.since) >= least`, `at.Sub(seen.since) >= 0`, in("internal/repository TestAFileThatIsStillBeingWrittenIsLeftAlone")},
+	{"repository: memory of replaced models not given back", "internal/repository/load.go", `held.give(n)`, `held.give(0 * n)`, in("internal/repository TestMemoryOfReplacedModelsIsGivenBack")},
+	{"repository: the default model may vanish", "internal/repository/shelf.go", `s.name == r.opt.Default || s.name == r.opt.Shadow.Name`, `s.name == r.opt.Shadow.Name`, in("internal/repository TestTheDefaultModelDoesNotVanish")},
+	{"api: series of a model that is gone stay", "api/catalogue.go", `metrics.Forget(name)`, `_ = name`, in("api TestMetricsFollowASwap")},
+	{"api: models are changed without permission", "api/repository.go", `!s.config.ModelControl || s.config.Repository == nil`, `s.config.Repository == nil`, in("api TestModelsAreChangedByPermissionOnly")},
+	{"api: a shadow keeps a worker that is needed", "api/spare.go", `s.stop(errPreempted)`, `_ = errPreempted`, in("api TestASpareWorkerIsGivenUpAtOnce")},
+
 	// What a request asks for, and how long it may take.
 	{"api: ?steps= dropped", "api/query.go", `q.options.Steps = steps`, `_ = steps`, in("api TestFewerStepsAnswerByTheirOwnDecisionOrByNone")},
 	{"api: ?bits= dropped", "api/query.go", `q.options.Bits, err = readBits(values)`, `_, err = readBits(values)`, in("api TestBitsSayWhatSamplesMean")},
-	{"api: the server's own threshold dropped", "api/query.go", `Gate: s.config.Gate, Standard: s.config.Standard}`, `Gate: s.config.Gate}`, in("api TestFewerStepsAnswerByTheirOwnDecisionOrByNone")},
-	{"api: the server's gate dropped", "api/query.go", `Gate: s.config.Gate, Standard: s.config.Standard}`, `Standard: s.config.Standard}`, in("api TestGateRefusesAPicture")},
+	{"api: the server's own threshold dropped", "api/catalogue.go", `Gate: s.config.Gate, Standard: s.config.Standard}`, `Gate: s.config.Gate}`, in("api TestFewerStepsAnswerByTheirOwnDecisionOrByNone")},
+	{"api: the server's gate dropped", "api/catalogue.go", `Gate: s.config.Gate, Standard: s.config.Standard}`, `Standard: s.config.Standard}`, in("api TestGateRefusesAPicture")},
 	{"api: predictions take an hour", "api/predictions.go", `ctx, s.config.PredictTimeout, errPredictTimeout)`, `ctx, time.Hour, errPredictTimeout)`, in("api TestAWaitThatIsTooLongAnswers503")},
 	{"api: any number of pictures", "api/upload.go", `if len(uploads) == s.config.MaxImages {`, `if len(uploads) < 0 {`, in("api TestBodiesThatAreNotOnePicture")},
 	{"api: no least rate of uploads", "api/upload.go", `int(s.config.MinUploadRate * int64(uploadWindow/time.Second))`, `0`, in("api TestATrickleIsCutOff")},

@@ -154,7 +154,10 @@ func TestAFolderThatCannotBeListedChangesNothing(t *testing.T) {
 		}
 	}
 	expect(t, r, "tiny-gated 1.0.0", "tiny-rows 0.1.0")
-	if n := strings.Count(out.String(), "cannot be listed"); n != 1 || unread != 3 {
+	if err := r.Load(t.Context(), "tiny-gated", ""); err == nil || strings.Contains(err.Error(), dir) {
+		t.Errorf("load: %v", err)
+	}
+	if n := strings.Count(out.String(), "cannot be listed"); n != 1 || unread != 4 {
 		t.Errorf("told %d times, counted %d", n, unread)
 	}
 	if err := os.Rename(dir+".away", dir); err != nil {
@@ -268,4 +271,65 @@ func TestManyAskAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestAFileThatIsStillBeingWrittenIsLeftAlone for a while, so that it is not told of as a bad one.
+func TestAFileThatIsStillBeingWrittenIsLeftAlone(t *testing.T) {
+	dir := t.TempDir()
+	putModel(t, dir, "tiny-gated", "1.0.0", 0)
+	r, out := open(t, dir, nil)
+	file := modelFileOf("tiny-gated", "2.0.0", 0)
+	path := filepath.Join(dir, "tiny-gated", "2.0.0", modelFile)
+	put(t, dir, "tiny-gated", "2.0.0", modelFile, nil)
+	const settle = 300 * time.Millisecond
+	for n := 0; n <= len(file); n += len(file) / 4 {
+		if err := os.WriteFile(path, file[:n], 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.look(t.Context(), settle, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(path, file, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(10 * time.Second); serves(r)[0] != "tiny-gated 2.0.0"; time.Sleep(settle / 10) {
+		if err := r.look(t.Context(), settle, false); err != nil || time.Now().After(end) {
+			t.Fatal(err, serves(r))
+		}
+	}
+	if strings.Contains(out.String(), "was not loaded") {
+		t.Error(out.String())
+	}
+}
+
+// TestNothingServesInBetween when a volume is swapped for one with another version: the new one's files have not settled yet, and the
+// old one's are gone.
+func TestNothingServesInBetween(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"tiny-gated", "another"} {
+		putModel(t, dir, name, "1.0.0", 0)
+		putModel(t, dir, name, "2.0.0", 0)
+	}
+	r, _ := open(t, dir, nil)
+	const settle = 200 * time.Millisecond
+	for _, name := range []string{"tiny-gated", "another"} {
+		if err := os.Rename(filepath.Join(dir, name, "2.0.0"), filepath.Join(dir, "."+name)); err != nil {
+			t.Fatal(err)
+		}
+		putModel(t, dir, name, "3.0.0", 1)
+	}
+	var seen []string
+	for end := time.Now().Add(10 * time.Second); len(seen) == 0 || !strings.Contains(seen[len(seen)-1], "3.0.0"); time.Sleep(settle / 10) {
+		if err := r.look(t.Context(), settle, false); err != nil || time.Now().After(end) {
+			t.Fatal(err, seen)
+		}
+		if now := strings.Join(serves(r), ", "); len(seen) == 0 || seen[len(seen)-1] != now {
+			seen = append(seen, now)
+		}
+	}
+	want := []string{"tiny-gated 2.0.0, tiny-rows 0.1.0, another 2.0.0", "tiny-gated 3.0.0, tiny-rows 0.1.0, another 3.0.0"}
+	if !slices.Equal(seen, want) {
+		t.Errorf("served %q, expected %q", seen, want)
+	}
 }

@@ -320,41 +320,6 @@ func TestRequestsOfTheAPI(t *testing.T) {
 	expect(t, r, "tiny-gated 2.0.0", "tiny-rows 0.1.0", "another 1.0.0")
 }
 
-func TestWhatAServerMustHaveIsThereOrItDoesNotStart(t *testing.T) {
-	dir := t.TempDir()
-	put(t, dir, "broken", "1.0.0", modelFile, []byte("no model"))
-	putModel(t, dir, "pinned", "1.0.0", 0)
-	if err := os.WriteFile(filepath.Join(dir, "pinned", CurrentFile), []byte("1.2.0"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		change func(*Options)
-		want   string
-	}{
-		"default is nowhere":       {func(o *Options) { o.Default = "none" }, "the default model none is not in the model repository"},
-		"default is broken":        {func(o *Options) { o.Default = "broken" }, "the default model: model broken 1.0.0: model file: "},
-		"default is not as pinned": {func(o *Options) { o.Default = "pinned" }, "the default model: model pinned 1.2.0: not in the model repository"},
-		"shadow is nowhere":        {func(o *Options) { o.Shadow = Reference{"none", "1.0.0"} }, "the shadow: model none 1.0.0: not in the model repository"},
-		"shadow is broken":         {func(o *Options) { o.Shadow = Reference{"broken", ""} }, "the shadow: model broken 1.0.0: model file: "},
-		"folder is nowhere":        {func(o *Options) { o.Dir = filepath.Join(o.Dir, "none") }, "no such file"},
-		"a file's name is taken": {func(o *Options) {
-			o.Base = pipeline.NewCatalogue(&pipeline.Entry{Model: testmodel.Gated(t)}, &pipeline.Entry{Model: testmodel.Rows(t)})
-			putModel(t, o.Dir, "tiny-gated", "1.0.0", 0)
-		}, "model tiny-gated is of a file that the server was started with"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			opt, _ := options(t, dir)
-			c.change(&opt)
-			if _, err := Open(t.Context(), opt); err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("%v, expected %q", err, c.want)
-			}
-		})
-	}
-	if r, _ := open(t, t.TempDir(), nil); len(serves(r)) != 2 {
-		t.Errorf("serves %q", serves(r))
-	}
-}
-
 func TestWatchFollowsTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	putModel(t, dir, "tiny-gated", "1.0.0", 0.1)

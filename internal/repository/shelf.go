@@ -128,12 +128,16 @@ func (r *Repository) choose(ctx context.Context, s *shelf, least time.Duration) 
 		return
 	}
 	if s.list.wrong != nil { // the folder may be about to be changed
-		s.wrong = &LoadError{s.name, versionOf(s.serving), KindRead, s.list.wrong}
+		s.wrong = &LoadError{s.name, "", KindRead, s.list.wrong}
 		return
 	}
 	var chosen *loaded
-	for _, version := range s.wants() {
+	wants := s.wants()
+	for _, version := range wants {
 		l, err := r.have(ctx, s, version, least)
+		if l == nil && errors.Is(err, errUnsettled) && s.serving != nil && !slices.Contains(wants, s.serving.version()) {
+			return // what takes the place of a version that is gone is about to be loaded: nothing serves in between
+		}
 		if err != nil && s.wrong == nil {
 			s.wrong = err
 		}
@@ -310,7 +314,7 @@ func (s *shelf) statuses(isDefault bool) (all []Status) {
 	for _, version := range slices.SortedFunc(maps.Keys(versions), func(a, b string) int { return newer(b, a) }) {
 		all = append(all, versions[version])
 	}
-	if len(all) == 0 && s.wrong != nil {
+	if s.serving == nil && s.wrong != nil && !slices.ContainsFunc(all, func(status Status) bool { return status.Reason != "" }) {
 		all = append(all, Status{Name: s.name, State: Unavailable, Source: Folder, Reason: s.wrong.Error()})
 	}
 	return all

@@ -65,14 +65,22 @@ var Kinds = []Kind{KindRead, KindFile, KindCheck, KindCalibration, KindFlags, Ki
 
 // LoadError says why a version was not loaded.
 type LoadError struct {
-	Name, Version string
+	Name, Version string // the version is "" where it is of the model's folder
 	Kind          Kind
 	Err           error
 }
 
-func (e *LoadError) Error() string { return fmt.Sprintf("model %s %s: %v", e.Name, e.Version, e.Err) }
+func (e *LoadError) Error() string {
+	if e.Version == "" {
+		return fmt.Sprintf("model %s: %v", e.Name, e.Err)
+	}
+	return fmt.Sprintf("model %s %s: %v", e.Name, e.Version, e.Err)
+}
 
 func (e *LoadError) Unwrap() error { return e.Err }
+
+// errUnlisted stands for the system's error, which the log has, and which names the folder.
+var errUnlisted = errors.New("the folder of models cannot be listed")
 
 var (
 	// ErrNotFound is wrapped by the errors for a model or a version that the repository has not.
