@@ -169,9 +169,9 @@ function facts(film, answer, model, threshold) {
   const rows = [
     [t('fact.model'), `${answer.model.name} ${answer.model.version}`],
     [t('fact.backend'), answer.backend.name],
-    answer.probability !== null && [t('fact.probability'), formats.decimal(answer.probability)],
-    [t('fact.raw'), formats.decimal(answer.raw_probability)],
-    threshold !== null && [t('fact.threshold'), formats.decimal(threshold)],
+    answer.probability !== null && [t('fact.probability'), formats.exact(answer.probability)],
+    [t('fact.raw'), formats.exact(answer.raw_probability)],
+    threshold !== null && [t('fact.threshold'), formats.exact(threshold)],
     answer.gate && [t('fact.gate'), formats.percent(answer.gate.probability)],
     [t('fact.file'), t('fact.file.value', {format: answer.input.format, width: answer.input.width, height: answer.input.height, size: formats.bytes(film.file.size)})],
     answer.steps !== null && [t('fact.steps'), formats.count(answer.steps)],

@@ -7,6 +7,7 @@
  * @property {(p: number) => string} whole a share, in whole percents
  * @property {(v: number) => string} signed log-odds, with their sign
  * @property {(v: number) => string} decimal up to three significant digits
+ * @property {(v: number) => string} exact up to six significant digits
  * @property {(v: number) => string} ms milliseconds
  * @property {(n: number) => string} count a whole number
  * @property {(n: number) => string} bytes
@@ -26,6 +27,7 @@ export function makeFormats(language) {
   const signed = number({signDisplay: 'exceptZero', minimumFractionDigits: 2, maximumFractionDigits: 2});
   const fine = number({signDisplay: 'exceptZero', minimumFractionDigits: 3, maximumFractionDigits: 3});
   const decimal = number({maximumSignificantDigits: 3});
+  const exact = number({maximumSignificantDigits: 6});
   const plural = new Intl.PluralRules(language);
   const unit = (name, value) => number({style: 'unit', unit: name, unitDisplay: 'short', maximumSignificantDigits: 3}).format(value);
   return {
@@ -38,6 +40,7 @@ export function makeFormats(language) {
     share: (p) => tenth.format(p),
     signed: (v) => (Math.abs(v) < 0.1 ? fine : signed).format(v),
     decimal: (v) => decimal.format(v),
+    exact: (v) => exact.format(v),
     ms: (v) => (v < 1000 ? unit('millisecond', v) : number({style: 'unit', unit: 'millisecond', unitDisplay: 'short', maximumFractionDigits: 0}).format(v)),
     count: (n) => count.format(n),
     bytes: (n) => (n < 1e6 ? unit('kilobyte', Math.max(n / 1e3, 0.1)) : unit('megabyte', n / 1e6)),

@@ -241,14 +241,15 @@ function pursue(anew) {
   if (film && !byId('film').hidden) byId('film').setAttribute('aria-label', t('film.alt', {name: film.name}));
   const answered = film?.state === 'answered';
   const query = film ? {...list.queryOf(film), positions: byId('positions').value} : {};
-  const name = film ? `${film.id} ${answered} ${address('', query)}` : '';
+  const hoped = ['waiting', 'running', 'busy'].includes(film?.state);
+  const name = film ? `${film.id} ${answered} ${hoped} ${address('', query)}` : '';
   if (name === explained.name && !anew) return;
   const signal = explained.next(name);
   byId('evidence-retry').hidden = true;
   stopSteps();
   if (!film) return;
   drawSelected();
-  drawEvidence(film, null, answered ? t('evidence.loading') : ['waiting', 'running', 'busy'].includes(film.state) ? t('evidence.none') : '', signal);
+  drawEvidence(film, null, answered ? t('evidence.loading') : hoped ? t('evidence.none') : '', signal);
   if (!answered) return;
   settled(signal).then(() => explain(film, query, signal)).then((evidence) => drawEvidence(film, evidence, '', signal), (error) => {
     if (signal.aborted) return;
