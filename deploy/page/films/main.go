@@ -70,8 +70,8 @@ func run(examples, folder string) error {
 func labelled(folder string, normal, ill *image.Gray) error {
 	random := rand.New(rand.NewPCG(1, 2))
 	// One after the other, so that the pictures are the same each time.
-	for class, from := range []float64{0, 0.3} {
-		class := []string{"NORMAL", "PNEUMONIA"}[class]
+	for n, class := range []string{"NORMAL", "PNEUMONIA"} {
+		from := 0.3 * float64(n)
 		if err := os.MkdirAll(filepath.Join(folder, class), 0o755); err != nil {
 			return err
 		}
