@@ -56,7 +56,7 @@ export async function serve(...flags) {
 
 export let browser;
 
-/** A page asks for things that no host but loopback can answer, and Chromium cannot look any name up. */
+/** launch starts Chromium, which can look no name up and reach no proxy: what does not go to 127.0.0.1 goes nowhere. */
 export async function launch() {
   browser = await chromium.launch({
     executablePath: PAGE_CHROMIUM,

@@ -7,10 +7,12 @@ import {byId} from './dom.js';
 export function startIntake(take) {
   const input = byId('files');
   byId('choose').addEventListener('click', () => input.click());
-  input.addEventListener('change', () => {
+  const taken = () => {
     take([...input.files]);
     input.value = '';
-  });
+  };
+  input.addEventListener('change', taken);
+  if (input.files.length) taken(); // chosen before the page was ready
   let depth = 0; // dragenter and dragleave come for every element on the way
   const over = (by) => {
     depth = Math.max(0, depth + by);
