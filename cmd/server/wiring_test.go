@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -221,6 +222,16 @@ func TestThePlanOfMemoryReachesTheServer(t *testing.T) {
 	s := parseServe(t, nil, "--memory=700M", "--max-upload-memory=99M")
 	if s.server.Queue.Memory != s.plan.Pictures || s.server.MaxUploadMemory != s.plan.Uploads || s.plan.Uploads != 99<<20 || s.plan.Pictures < 100<<20 {
 		t.Errorf("%d for pictures and %d for uploads, of %+v", s.server.Queue.Memory, s.server.MaxUploadMemory, s.plan)
+	}
+}
+
+func TestALowerLimitOfGoLeavesWhatFlagsSay(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "300MiB")
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(300 << 20))
+	p := parseServe(t, nil, append(onDICOM, "--memory=8G", "--max-upload-memory=20M", "--max-bytes=5M")...).plan
+	p.Apply()
+	if p.Uploads != 10<<20 || p.Objects != 10<<20 || p.Pictures < 100<<20 || p.Pictures > 300<<20 || debug.SetMemoryLimit(-1) != 300<<20 {
+		t.Errorf("%+v", p)
 	}
 }
 

@@ -3,7 +3,6 @@ package memory
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"runtime/debug"
 )
@@ -17,6 +16,9 @@ var ErrTooLittle = errors.New("too little memory")
 // Task is what a picture takes beside its pixels: the network's workspace, and what the picture
 // is prepared in.
 const Task = 2 << 20
+
+// goLimit is the variable by which Go's runtime has its limit.
+const goLimit = "GOMEMLIMIT"
 
 // Plan shares a limit out. Uploads and Pictures bound what callers can make the process hold.
 type Plan struct {
@@ -54,12 +56,15 @@ const (
 
 // Share makes a plan of a limit. A process is killed for one byte too many while Go's limit is a
 // soft one, so that is set well below; and what can be live at a time is less again, or the
-// collector would run all the time.
+// collector would run all the time. Where GOMEMLIMIT is lower, the plan fits that.
 func Share(limit Limit) (Plan, error) {
 	if limit.Bytes < Least {
 		return Plan{}, fmt.Errorf("%w: %d MiB (%s), must be at least %d MiB", ErrTooLittle, limit.Bytes>>20, limit.Source, Least>>20)
 	}
 	p := Plan{Limit: limit, Go: limit.Bytes / 100 * 65}
+	if os.Getenv(goLimit) != "" {
+		p.Go = min(p.Go, debug.SetMemoryLimit(-1))
+	}
 	p.share()
 	return p, nil
 }
@@ -71,24 +76,10 @@ func (p *Plan) share() {
 	p.Pictures = min(live-p.Uploads, MaxPictures)
 }
 
-// Apply sets Go's memory limit, unless GOMEMLIMIT has: then the plan is made to fit that, where
-// it is lower.
+// Apply sets Go's memory limit, unless GOMEMLIMIT has.
 func (p *Plan) Apply() {
-	if os.Getenv("GOMEMLIMIT") == "" {
+	if os.Getenv(goLimit) == "" {
 		debug.SetMemoryLimit(p.Go)
-		return
-	}
-	if set := debug.SetMemoryLimit(-1); set < math.MaxInt64 {
-		p.Go = min(p.Go, set)
-		p.share()
-		for _, again := range []struct {
-			given bool
-			give  func()
-		}{{p.Objects > 0, p.Associate}, {p.Models > 0, p.Stock}, {p.Shadow > 0, p.Accompany}} {
-			if again.given {
-				again.give()
-			}
-		}
 	}
 }
 
