@@ -140,7 +140,7 @@ done
 pass "the overlays are what the chart makes with the same values"
 
 title "the other manifests"
-for file in "$root"/deploy/kserve.yaml "$root"/deploy/job.yaml; do
+for file in "$root"/deploy/kserve.yaml "$root"/deploy/kubernetes-batch.yaml; do
   name=$(basename "$file")
   [[ ! -f $file ]] || conforms "$name" <"$file"
 done
