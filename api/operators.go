@@ -14,6 +14,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"github.com/spikeray/spikeray/api/web"
 	"github.com/spikeray/spikeray/internal/wire"
 )
 
@@ -27,6 +28,7 @@ const (
 // operations registers what is for operators: on their own listener where they have one, otherwise beside the service.
 func (s *Server) operations(r chi.Router) {
 	r.Method(http.MethodGet, "/metrics", s.config.Metrics.Handler())
+	r.Get("/status", s.page(web.Status))
 }
 
 // health registers what probes ask, on every listener.
@@ -43,6 +45,7 @@ func (s *Server) operatorRoutes() *chi.Mux {
 	r.MethodNotAllowed(s.methodNotAllowed)
 	s.health(r)
 	s.operations(r)
+	s.pageFiles(r)
 	for name, h := range map[string]http.HandlerFunc{
 		"": pprof.Index, "cmdline": pprof.Cmdline, "profile": brief(pprof.Profile), "symbol": pprof.Symbol, "trace": brief(pprof.Trace),
 		"{name}": brief(pprof.Index),
@@ -63,7 +66,7 @@ func brief(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// ServeOperators answers operators on l until ctx ends: metrics, health, profiles. It asks nobody who they are: who reaches l is one.
+// ServeOperators answers operators on l until ctx ends: metrics, the live view, health, profiles. It asks nobody who they are: who reaches l is one.
 func (s *Server) ServeOperators(ctx context.Context, l net.Listener) error {
 	connections := wire.Listen(l, wire.Config{
 		MaxHead:        maxHeaderBytes,

@@ -60,6 +60,8 @@ func TestOperatorsHaveAListenerOfTheirOwn(t *testing.T) {
 		"/healthz":                          {200, 200, `"ok"`},
 		"/readyz":                           {200, 200, `"ok"`},
 		"/metrics":                          {200, 404, "spikeray_workers "},
+		"/status":                           {200, 404, "status.js"},
+		"/web/status.js":                    {200, 200, "import"},
 		"/debug/pprof/":                     {200, 404, "goroutine"},
 		"/debug/pprof/goroutine?debug=1":    {200, 404, "api.(*Server).ServeOperators"},
 		"/debug/pprof/heap":                 {200, 404, ""},

@@ -8,17 +8,17 @@ import (
 	"github.com/spikeray/spikeray/api/web"
 )
 
-// pages registers the embedded pages. They use the public routes alone.
-func (s *Server) pages(r chi.Router) {
-	files := web.New()
-	serve := func(w http.ResponseWriter, r *http.Request, name string) {
-		if !files.Serve(w, r, name) {
+// page is the handler of an embedded file.
+func (s *Server) page(name string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !s.files.Serve(w, r, name) {
 			s.notFound(w, r)
 		}
 	}
-	page := func(name string) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) { serve(w, r, name) }
-	}
+}
+
+// pageFiles registers what the embedded pages load.
+func (s *Server) pageFiles(r chi.Router) {
 	folder := func(prefix string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			name := prefix + chi.URLParam(r, "file")
@@ -26,11 +26,9 @@ func (s *Server) pages(r chi.Router) {
 				s.notFound(w, r)
 				return
 			}
-			serve(w, r, name)
+			s.page(name)(w, r)
 		}
 	}
-	r.Get("/", page(web.Index))
-	r.Get("/status", page(web.Status))
 	r.Get("/web/{file}", folder(""))
 	r.Get("/web/locale/{file}", folder("locale/"))
 }

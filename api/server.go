@@ -18,6 +18,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"github.com/spikeray/spikeray/api/web"
 	"github.com/spikeray/spikeray/internal/access"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/node"
@@ -152,6 +153,7 @@ type Server struct {
 	limiter     *access.Limiter[caller]
 	connections atomic.Pointer[wire.Listener]
 	handler     http.Handler
+	files       *web.Files
 	announced   map[string]bool // models with metrics, and whether they answer; under announcing
 	announcing  sync.Mutex
 	shadow      *shadow // nil for none
@@ -169,7 +171,7 @@ func New(config Config) (*Server, error) {
 	if err := standard.Check(config.Models.Catalogue().Default().Description()); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	s := &Server{config: config.withDefaults()}
+	s := &Server{files: web.New(), config: config.withDefaults()}
 	s.uploads = newBudget(s.config.MaxUploadMemory)
 	s.lines = newSampler(s.config.Metrics.NotLogged)
 	s.access = s.config.Metrics.Access(access.Reasons(), handshakeFailures)
@@ -233,7 +235,8 @@ func (s *Server) routes() *chi.Mux {
 		s.operations(r)
 	}
 	r.Get("/openapi.yaml", s.openapi)
-	s.pages(r)
+	r.Get("/", s.page(web.Index))
+	s.pageFiles(r)
 	return r
 }
 

@@ -33,7 +33,7 @@ type doorFlags struct {
 	TLSKey      string `name:"tls-key" placeholder:"FILE" help:"Its key in PEM."`
 	TLSClientCA string `name:"tls-client-ca" placeholder:"FILE" help:"Certificates in PEM of authorities. Clients must then show a certificate from one of them."`
 
-	OperatorAddr string      `name:"operator-addr" placeholder:"HOST:PORT" help:"Address for operators, such as 127.0.0.1:9090: /metrics and /debug/pprof are then there only, without credentials and without TLS, and /healthz and /readyz there too. By default /metrics is at --addr, and profiles nowhere."`
+	OperatorAddr string      `name:"operator-addr" placeholder:"HOST:PORT" help:"Address for operators, such as 127.0.0.1:9090: /metrics, /status and /debug/pprof are then there only, without credentials and without TLS, and /healthz and /readyz there too. By default /metrics and /status are at --addr, and profiles nowhere."`
 	TrustedProxy []string    `sep:";" placeholder:"ADDRESS" help:"Address or network, such as 10.1.0.0/16, of proxies that say truly in Forwarded or X-Forwarded-For whom they forward: callers are then told apart by those addresses. Separate several with semicolons, or repeat the flag."`
 	CallerRate   access.Rate `placeholder:"N/s" help:"How many requests a caller (a key, a token's subject, otherwise an address) may send in a second, minute or hour, as in 10/s, 600/m or 1000/h; so many may come at once. Others are answered with 429. A key's own rate takes its place."`
 
