@@ -179,13 +179,17 @@ fi
 title "the pod, by podman"
 # shellcheck source=deploy/image.sh
 . "$root/deploy/image.sh"
+need catatonit catatonit # the pod's first process
 need curl curl
 pod=$scratch/pod.yaml
 build_image localhost/spikeray-pod:test-$$
-port=$(free_port)
+port=$(free_port) operators=$(free_port)
 render --set image.repository=localhost/spikeray-pod --set image.tag=test-$$ --set image.pullPolicy=Never \
   --set replicas=1 --show-only templates/pods.yaml |
-  sed "s/\"0.0.0.0:8080\"/\"127.0.0.1:$port\"/; /^ *ports:/d; /containerPort: /d; s/port: http,/port: $port,/" >"$pod" # it shares the host's network
+  sed "s/\"0.0.0.0:8080\"/\"127.0.0.1:$port\"/; /^ *ports:/d; /containerPort: /d; s/\"0.0.0.0:9090\"/\"127.0.0.1:$operators\"/; s/port: operators}/port: $operators}/" >"$pod" # it shares the host's network
+# Without these the engine asks for more than a process here may have.
+printf '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n' >"$scratch/containers.conf"
+export CONTAINERS_CONF=$scratch/containers.conf
 podman kube play --network host "$pod" >"$scratch/out" 2>&1 || fail "$(cat "$scratch/out")"
 ready() { curl --silent --fail --max-time 5 "http://127.0.0.1:$port/readyz"; }
 until_true 60 ready || fail "not ready: $(podman ps --all 2>&1) $(podman pod logs spikeray-pod 2>&1 | tail)"

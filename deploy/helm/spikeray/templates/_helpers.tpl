@@ -27,7 +27,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- /* What does not go together. */ -}}
 {{- define "spikeray.check" -}}
 {{- range $name, $_ := .Values.settings }}
-{{- if has $name (list "ADDR" "WORKERS" "DRAIN_DELAY" "SHUTDOWN_TIMEOUT" "MEMORY" "MODELS" "API_KEYS" "TLS_CERT" "TLS_KEY" "AUDIT" "OUTBOX" "DICOM_LISTEN" "DICOM_AE_TITLE" "SEND" "OTLP_ENDPOINT") }}{{ fail (printf "settings.%s: this has a value of its own in the chart" $name) }}{{ end }}
+{{- if has $name (list "ADDR" "OPERATOR_ADDR" "WORKERS" "DRAIN_DELAY" "SHUTDOWN_TIMEOUT" "MEMORY" "MODELS" "API_KEYS" "TLS_CERT" "TLS_KEY" "AUDIT" "OUTBOX" "DICOM_LISTEN" "DICOM_AE_TITLE" "SEND" "OTLP_ENDPOINT") }}{{ fail (printf "settings.%s: this has a value of its own in the chart" $name) }}{{ end }}
 {{- end }}
 {{- if and .Values.autoscaling.enabled .Values.keda.enabled }}{{ fail "autoscaling and keda both scale the pods: enable one" }}{{ end }}
 {{- if and .Values.audit.enabled (not .Values.persistence.enabled) }}{{ fail "audit needs persistence: the log must outlive the pod" }}{{ end }}
