@@ -140,7 +140,7 @@ done
 pass "the overlays are what the chart makes with the same values"
 
 title "the other manifests"
-for file in "$root"/deploy/kserve.yaml "$root"/deploy/kubernetes-batch.yaml; do
+for file in "$root"/deploy/kubernetes-batch.yaml; do
   name=$(basename "$file")
   [[ ! -f $file ]] || conforms "$name" <"$file"
 done
@@ -150,7 +150,7 @@ title "the program knows what the manifests say"
 "$scratch/spikeray" serve --help >"$scratch/help"
 while read -r variable; do
   grep -q "(\$$variable)\|\$$variable\b" "$scratch/help" || fail "the manifests set $variable, which serve does not know"
-done < <(grep -ohE 'SPIKERAY_[A-Z_]+' "$scratch"/{base,hospital,everything}.yaml "$root/deploy/kserve.yaml" | sort -u)
+done < <(grep -ohE 'SPIKERAY_[A-Z_]+' "$scratch"/{base,hospital,everything}.yaml | sort -u)
 pass "every variable is one of serve's"
 # The grace period is longer than the drain and the shutdown together; memory's request is its limit; cores requested are workers.
 python3 - "$scratch"/{base,hospital,everything}.yaml <<'EOF' || fail "limits that do not hold together"
