@@ -31,6 +31,15 @@ func asks(t *testing.T) map[string][]string {
 		t.Fatal(err)
 	}
 	all := map[string][]string{"alerts.yml": {string(read("../../deploy/alerts.yml"))}}
+	// What KEDA asks. The chart's own expressions in braces would end a selector.
+	scaling := chartsExpression.ReplaceAllString(string(read("../../deploy/helm/spikeray/templates/scaling.yaml")), "x")
+	all["scaling.yaml"] = []string{scaling}
+	for _, block := range promQL.FindAllStringSubmatch(string(read("../../deploy/README.md")), -1) {
+		all["deploy/README.md"] = append(all["deploy/README.md"], block[1])
+	}
+	if !strings.Contains(scaling, "spikeray_queue_depth{") || len(all["deploy/README.md"]) == 0 {
+		t.Fatal("scaling.yaml or deploy/README.md has no query")
+	}
 	for _, p := range dashboard.Panels {
 		for _, target := range p.Targets {
 			all["dashboard: "+p.Title] = append(all["dashboard: "+p.Title], target.Expr)
@@ -39,10 +48,13 @@ func asks(t *testing.T) map[string][]string {
 	return all
 }
 
-// ofTarget are labels that Prometheus gives what it scrapes.
-var ofTarget = []string{"job", "instance", "le"}
+// ofTarget are labels that Prometheus and its operator give what is scraped.
+var ofTarget = []string{"job", "instance", "le", "namespace", "service"}
 
 var (
+	promQL           = regexp.MustCompile("(?s)```promql\n(.*?)```")
+	chartsExpression = regexp.MustCompile(`\{\{.*?\}\}`)
+
 	metricName = regexp.MustCompile(`spikeray_[a-z_]+`)
 	selector   = regexp.MustCompile(`(spikeray_[a-z_]+)\{([^{}]*)\}`)
 	matched    = regexp.MustCompile(`([a-z_]+)\s*(?:=|!=|=~|!~)\s*"`)
