@@ -36,7 +36,8 @@ need python3 python3
 python3 -c 'import yaml' 2>/dev/null || need /usr/lib/python3/dist-packages/yaml/__init__.py python3-yaml
 
 title "tools and schemas"
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/spikeray/kubernetes-$(cat "${BASH_SOURCE[0]}" "$root/deploy/kubernetes/schemas.py" | sha256sum | cut -c1-16)
+key=$(printf '%s\n' "$kubernetes" "${modules[@]}" "$operator" "$keda" | cat - "$root/deploy/kubernetes/schemas.py" | sha256sum | cut -c1-16)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/spikeray/kubernetes-$key
 if [[ ! -e $cache/complete ]]; then
   mkdir -p "$cache"
   for module in "${modules[@]}"; do
@@ -92,9 +93,12 @@ hospital needs send|--set hospital.enabled=true --set persistence.enabled=true
 need networkPolicy.egress|--set otlp.endpoint=http://c:4318
 additional properties|--set replica=3
 digest|--set image.digest=latest
+minReplicas|--set keda.enabled=true --set keda.minReplicas=0
 has a value of its own|--set settings.WORKERS=8
 EOF
 pass "what does not go together is refused"
+grep -q 'SPIKERAY_MAX_PIXELS, value: "60000000"' "$scratch/everything.yaml" || fail "a large number is written as $(grep MAX_PIXELS "$scratch/everything.yaml")"
+pass "a large number stays a whole one"
 version=$(grep -oP '^const Version = "\K[^"]+' "$root/internal/telemetry/build.go")
 [[ $(grep -cE "^(version|appVersion): $version\$" "$chart/Chart.yaml") == 2 ]] || fail "Chart.yaml is not of version $version"
 pass "the chart has the program's version, $version"
@@ -144,9 +148,14 @@ title "the program knows what the manifests say"
 (cd "$root" && CGO_ENABLED=0 go build -o "$scratch/spikeray" ./cmd/server)
 "$scratch/spikeray" serve --help >"$scratch/help"
 while read -r variable; do
-  grep -q "(\$$variable)\|\$$variable\b" "$scratch/help" || fail "the manifests set $variable, which serve does not know"
+  grep -q "\$$variable\b" "$scratch/help" || fail "the manifests set $variable, which serve does not know"
 done < <(grep -ohE 'SPIKERAY_[A-Z_]+' "$scratch"/{base,hospital,everything}.yaml | sort -u)
 pass "every variable is one of serve's"
+"$scratch/spikeray" batch --help >"$scratch/help"
+while read -r flag; do
+  grep -qE -- "$flag([ =,]|$)" "$scratch/help" || fail "kubernetes-batch.yaml has $flag, which batch does not know"
+done < <(grep -oE -- '- --[a-z-]+' "$root/deploy/kubernetes-batch.yaml" | cut -c3-)
+pass "every flag of the Job is one of batch's"
 # The grace period is longer than the drain and the shutdown together; memory's request is its limit; cores requested are workers.
 python3 - "$scratch"/{base,hospital,everything}.yaml <<'EOF' || fail "limits that do not hold together"
 import sys

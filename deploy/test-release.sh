@@ -30,7 +30,7 @@ need python3 python3
 need python3-config python3-venv
 
 title "tools"
-cache=${XDG_CACHE_HOME:-$HOME/.cache}/spikeray/release-$(sha256sum "${BASH_SOURCE[0]}" | cut -c1-16)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/spikeray/release-$(sha256sum <<<"$syft $spdx_tools" | cut -c1-16)
 if [[ ! -e $cache/complete ]]; then
   mkdir -p "$cache"
   GOFLAGS='' GOBIN=$cache CGO_ENABLED=0 go install "$syft" 2>"$scratch/out" || fail "$syft: $(tail -3 "$scratch/out")"

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 # Fields that are a number or a text, and that the definitions describe by a format alone.
-EITHER = {"int-or-string": {"oneOf": [{"type": "string"}, {"type": "integer"}]}}
+INT_OR_STRING = {"oneOf": [{"type": "string"}, {"type": "integer"}]}
 QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 
 
@@ -22,8 +22,8 @@ def strict(schema: object) -> object:
         return [strict(s) for s in schema]
     if not isinstance(schema, dict):
         return schema
-    if schema.get("x-kubernetes-int-or-string") or schema.get("format") in EITHER:
-        return EITHER["int-or-string"]
+    if schema.get("x-kubernetes-int-or-string") or schema.get("format") == "int-or-string":
+        return INT_OR_STRING
     out = {keyword: strict(value) for keyword, value in schema.items() if keyword not in ("description", "properties")}
     if "properties" in schema:  # names of fields, which may be those of keywords
         out["properties"] = {field: strict(value) for field, value in schema["properties"].items()}
