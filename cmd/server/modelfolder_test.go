@@ -188,7 +188,7 @@ func TestABoardKeepsTheModelThatItHas(t *testing.T) {
 	dir := t.TempDir()
 	file := testmodel.BoardFile("tiny-board")
 	write(t, variant(t, file, "1.0.0", 0), dir, "tiny-board", "1.0.0", "model.safetensors")
-	board := []string{"--addr=127.0.0.1:0", "--board=loihi", "--board-option=chip=loihi1", "--models=" + dir, "--models-poll=0", "--models-api"}
+	board := []string{"--addr=127.0.0.1:0", "--board=loihi", "--board-option=chip=loihi1", "--models=" + dir, "--models-poll=0", "--models-api", "--model-versions=2"}
 	p := serve(t, nil, append(board, "--default-model=tiny-board")...)
 	if p.first["backend"] != "loihi" || p.first["version"] != "1.0.0" {
 		t.Errorf("%v", p.first)
@@ -221,6 +221,9 @@ func TestABoardKeepsTheModelThatItHas(t *testing.T) {
 	p = serve(t, nil, append(board, "--default-model=tiny-board")...)
 	if p.first["backend"] != "loihi" || p.first["version"] != "2.0.0" {
 		t.Errorf("after a restart: %v", p.first)
+	}
+	if got := p.version(t, "?version=1.0.0"); got != " " {
+		t.Errorf("%s answers without the board", got)
 	}
 	p.end(t)
 	// A version that the board cannot run is not replaced by an older one on the simulator.

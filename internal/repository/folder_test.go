@@ -119,7 +119,7 @@ func TestABadFileCurrentChangesNothing(t *testing.T) {
 	if err := os.WriteFile(pin, []byte("1.0.0"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r, _ := open(t, dir, nil)
+	r, _ := open(t, dir, func(o *Options) { o.Versions = 2 })
 	for _, text := range []string{"", "latest", "1.0.0 2.0.0", "3.0.0", strings.Repeat("1", 1000), "\xff\xfe"} {
 		if err := os.WriteFile(pin, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -130,6 +130,9 @@ func TestABadFileCurrentChangesNothing(t *testing.T) {
 		}
 		if s := status(t, r, "tiny-gated", "1.0.0"); s.Reason == "" || strings.Contains(s.Reason, dir) {
 			t.Errorf("%q: the reason is %q", text, s.Reason)
+		}
+		if _, err := r.Catalogue().Version("tiny-gated", "2.0.0"); err != nil {
+			t.Errorf("%q: %v", text, err)
 		}
 	}
 	if err := os.WriteFile(pin, []byte(" 2.0.0\r\n"), 0o644); err != nil {

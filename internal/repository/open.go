@@ -60,7 +60,7 @@ func Open(ctx context.Context, opt Options) (*Repository, error) {
 		}
 		s := r.shelf(e.Name())
 		s.base = l
-		if l.source == File || opt.Held && s.name == opt.Default {
+		if s.ofFile() || opt.Held && s.name == opt.Default {
 			s.serving = l
 		}
 		r.order = append(r.order, e.Name())
@@ -89,7 +89,7 @@ func (r *Repository) good(ctx context.Context, first *shelf) error {
 	case first.serving == nil, pin != "" && first.serving.version() != pin:
 		return fmt.Errorf("the default model: %w", first.wrong)
 	case r.opt.Backend != nil && first.serving.checked != CheckBoard:
-		return fmt.Errorf("the default model on %s: %w", r.opt.Backend.Name(), first.wrong)
+		return fmt.Errorf("the default model on %s: %w", r.opt.Backend.Name(), cmp.Or(first.wrong, fmt.Errorf("model %s is %w", first.name, ErrNotFound)))
 	}
 	for _, name := range r.order {
 		if err := r.models[name].wrong; errors.Is(err, ErrConflict) {
