@@ -59,6 +59,21 @@ func TestModelUseChoosesWhatServersUse(t *testing.T) {
 	}
 }
 
+// TestAChoiceThatIsBadCanBeMended also where it is the default model's, without which a server does not start.
+func TestAChoiceThatIsBadCanBeMended(t *testing.T) {
+	dir := t.TempDir()
+	write(t, variant(t, testmodel.GatedFile(models.Default), "9.9.9", 0), dir, models.Default, "9.9.9", "model.safetensors")
+	for choice, mends := range map[string]string{"9.9.8": "9.9.9", "latest": "newest"} { // one is not there, the other is no version
+		write(t, []byte(choice+"\n"), dir, models.Default, "current")
+		if r := spikeray(t, nil, "model", "folder", dir); r.status != 1 || !strings.Contains(r.out, "cnnxray") || !strings.Contains(r.out, choice) {
+			t.Errorf("%q: %+v", choice, r)
+		}
+		if r := spikeray(t, nil, "model", "use", dir, models.Default, mends); r.status != 0 || r.out != models.Default+" 9.9.9\n" {
+			t.Errorf("%q: %+v", choice, r)
+		}
+	}
+}
+
 func TestModelFolderTellsWhatIsGood(t *testing.T) {
 	dir := folderOf(t, "1.0.0", "2.0.0")
 	if r := spikeray(t, nil, "model", "folder", dir); r.status != 0 || !strings.Contains(r.out, "tiny") {

@@ -276,7 +276,7 @@ func (r *Repository) publish() {
 		}
 		r.tell(s)
 	}
-	if next.shadow == entries[0] {
+	if len(entries) > 0 && next.shadow == entries[0] {
 		next.shadow = nil
 	}
 	next.catalogue = pipeline.NewCatalogue(entries...).With(more...)
