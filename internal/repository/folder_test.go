@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -140,6 +141,32 @@ func TestABadFileCurrentChangesNothing(t *testing.T) {
 	}
 	refresh(t, r)
 	expect(t, r, "tiny-gated 2.0.0", "tiny-rows 0.1.0")
+}
+
+// TestAFolderIsBounded puts one more into each folder than it may have.
+func TestAFolderIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	putModel(t, dir, "tiny-gated", "1.0.0", 0)
+	r, _ := open(t, dir, nil)
+	for i := range maxVersions {
+		put(t, dir, "tiny-gated", fmt.Sprintf("2.%d.0", i), modelFile, nil)
+	}
+	refresh(t, r)
+	expect(t, r, "tiny-gated 1.0.0", "tiny-rows 0.1.0")
+	if s := status(t, r, "tiny-gated", "1.0.0"); s.Reason != "model tiny-gated: there are more than 64 versions" {
+		t.Errorf("%+v", s)
+	}
+	for prefix, n := range map[string]int{"m": maxNames, ".m": maxEntries} {
+		many := t.TempDir()
+		for i := range n + 1 {
+			if err := os.Mkdir(filepath.Join(many, fmt.Sprint(prefix, i)), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, _, err := scan(many); err == nil || !strings.Contains(err.Error(), fmt.Sprint("has more than ", n)) {
+			t.Errorf("%s: %v", prefix, err)
+		}
+	}
 }
 
 func TestAFolderThatCannotBeListedChangesNothing(t *testing.T) {
