@@ -20,7 +20,7 @@ var mutants = []mutant{
 	{"cmd/server: board kept from the server", "cmd/server/serve.go", `config.Board = supervisor`, `_ = supervisor`, in("cmd/server TestServeOnABoard")},
 	{"cmd/server: a board's key of its own dropped", "cmd/server/serve.go", `c.boardFlags.standIn(c.Addr)`, ``, in("cmd/server TestHangupLiftsAQuarantine")},
 	{"cmd/server: models beside the first not checked", "cmd/server/repository.go", `opt.Base.All()[:len(named)]`, `opt.Base.All()[:1]`, in("cmd/server TestWhatWouldBeIgnoredIsRefused")},
-	{"cmd/server: --calibration dropped from serve", "cmd/server/repository.go", `base.Calibrated(calibration)`, `base.Calibrated()`, in("cmd/server TestAPlaceCalibratesAModelAndUsesIt")},
+	{"cmd/server: --calibration dropped from serve", "cmd/server/repository.go", `base.Calibrated(calibration)`, `base.Calibrated([]*site.Calibration{calibration}[:0]...)`, in("cmd/server TestAPlaceCalibratesAModelAndUsesIt")},
 	{"cmd/server: --board-canary=0 is a minute", "cmd/server/board.go", `o.Canary = -1`, `o.Canary = 0`, in("cmd/server TestZeroIsNeverForABoard")},
 	{"cmd/server: --board-check=0 checks all", "cmd/server/board.go", "\t\to.Check = -1", "\t\to.Check = 0", in("cmd/server TestZeroIsNeverForABoard")},
 	{"cmd/server: --board-timeout dropped from selftest", "cmd/server/selftest.go", `= c.BoardTimeout, c.BoardStartTimeout`, `= 0, c.BoardStartTimeout`, in("cmd/server TestSelftestWaitsNoLongerThanItIsTold")},

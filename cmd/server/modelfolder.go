@@ -19,14 +19,14 @@ import (
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
-// openFolder opens a folder of models as a server does, with so many versions of each.
+// openFolder opens a folder of models as a server does, with so many versions of each. It opens, too, where a server would not start.
 func openFolder(ctx context.Context, dir string, versions int, on model.DecodeOptions) (*repository.Repository, error) {
 	base, err := pipeline.OpenCatalogue(ctx, []string{models.Default}, on)
 	if err != nil {
 		return nil, err
 	}
 	return repository.Open(ctx, repository.Options{
-		Dir: dir, Base: base, Versions: versions, Kernel: on.Kernel, Log: slog.New(slog.DiscardHandler),
+		Dir: dir, Base: base, Versions: versions, Kernel: on.Kernel, Lenient: true, Log: slog.New(slog.DiscardHandler),
 	})
 }
 
@@ -97,7 +97,8 @@ const (
 	useNewest   = "newest"
 )
 
-// Run checks the version as a server would, and only then has servers use it.
+// Run checks the version as a server would, and only then has servers use it. The word newest chooses none, so that it removes the
+// choice first.
 func (c modelUseCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) error {
 	current := filepath.Join(c.Dir, c.Name, repository.CurrentFile)
 	if c.Version == useNewest {

@@ -59,6 +59,21 @@ func TestModelUseChoosesWhatServersUse(t *testing.T) {
 	}
 }
 
+// TestAChoiceThatIsBadCanBeMended also where it is the default model's, without which a server does not start.
+func TestAChoiceThatIsBadCanBeMended(t *testing.T) {
+	dir := t.TempDir()
+	write(t, variant(t, testmodel.GatedFile(models.Default), "9.9.9", 0), dir, models.Default, "9.9.9", "model.safetensors")
+	for choice, mends := range map[string]string{"9.9.8": "9.9.9", "latest": "newest"} { // one is not there, the other is no version
+		write(t, []byte(choice+"\n"), dir, models.Default, "current")
+		if r := spikeray(t, nil, "model", "folder", dir); r.status != 1 || !strings.Contains(r.out, "cnnxray") || !strings.Contains(r.out, choice) {
+			t.Errorf("%q: %+v", choice, r)
+		}
+		if r := spikeray(t, nil, "model", "use", dir, models.Default, mends); r.status != 0 || r.out != models.Default+" 9.9.9\n" {
+			t.Errorf("%q: %+v", choice, r)
+		}
+	}
+}
+
 func TestModelFolderTellsWhatIsGood(t *testing.T) {
 	dir := folderOf(t, "1.0.0", "2.0.0")
 	if r := spikeray(t, nil, "model", "folder", dir); r.status != 0 || !strings.Contains(r.out, "tiny") {
@@ -188,7 +203,7 @@ func TestABoardKeepsTheModelThatItHas(t *testing.T) {
 	dir := t.TempDir()
 	file := testmodel.BoardFile("tiny-board")
 	write(t, variant(t, file, "1.0.0", 0), dir, "tiny-board", "1.0.0", "model.safetensors")
-	board := []string{"--addr=127.0.0.1:0", "--board=loihi", "--board-option=chip=loihi1", "--models=" + dir, "--models-poll=0", "--models-api"}
+	board := []string{"--addr=127.0.0.1:0", "--board=loihi", "--board-option=chip=loihi1", "--models=" + dir, "--models-poll=0", "--models-api", "--model-versions=2"}
 	p := serve(t, nil, append(board, "--default-model=tiny-board")...)
 	if p.first["backend"] != "loihi" || p.first["version"] != "1.0.0" {
 		t.Errorf("%v", p.first)
@@ -221,6 +236,9 @@ func TestABoardKeepsTheModelThatItHas(t *testing.T) {
 	p = serve(t, nil, append(board, "--default-model=tiny-board")...)
 	if p.first["backend"] != "loihi" || p.first["version"] != "2.0.0" {
 		t.Errorf("after a restart: %v", p.first)
+	}
+	if got := p.version(t, "?version=1.0.0"); got != " " {
+		t.Errorf("%s answers without the board", got)
 	}
 	p.end(t)
 	// A version that the board cannot run is not replaced by an older one on the simulator.

@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -119,7 +120,7 @@ func TestABadFileCurrentChangesNothing(t *testing.T) {
 	if err := os.WriteFile(pin, []byte("1.0.0"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r, _ := open(t, dir, nil)
+	r, _ := open(t, dir, func(o *Options) { o.Versions = 2 })
 	for _, text := range []string{"", "latest", "1.0.0 2.0.0", "3.0.0", strings.Repeat("1", 1000), "\xff\xfe"} {
 		if err := os.WriteFile(pin, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -131,12 +132,41 @@ func TestABadFileCurrentChangesNothing(t *testing.T) {
 		if s := status(t, r, "tiny-gated", "1.0.0"); s.Reason == "" || strings.Contains(s.Reason, dir) {
 			t.Errorf("%q: the reason is %q", text, s.Reason)
 		}
+		if _, err := r.Catalogue().Version("tiny-gated", "2.0.0"); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
 	}
 	if err := os.WriteFile(pin, []byte(" 2.0.0\r\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	refresh(t, r)
 	expect(t, r, "tiny-gated 2.0.0", "tiny-rows 0.1.0")
+}
+
+// TestAFolderIsBounded puts one more into each folder than it may have.
+func TestAFolderIsBounded(t *testing.T) {
+	dir := t.TempDir()
+	putModel(t, dir, "tiny-gated", "1.0.0", 0)
+	r, _ := open(t, dir, nil)
+	for i := range maxVersions {
+		put(t, dir, "tiny-gated", fmt.Sprintf("2.%d.0", i), modelFile, nil)
+	}
+	refresh(t, r)
+	expect(t, r, "tiny-gated 1.0.0", "tiny-rows 0.1.0")
+	if s := status(t, r, "tiny-gated", "1.0.0"); s.Reason != "model tiny-gated: there are more than 64 versions" {
+		t.Errorf("%+v", s)
+	}
+	for prefix, n := range map[string]int{"m": maxNames, ".m": maxEntries} {
+		many := t.TempDir()
+		for i := range n + 1 {
+			if err := os.Mkdir(filepath.Join(many, fmt.Sprint(prefix, i)), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, _, err := scan(many); err == nil || !strings.Contains(err.Error(), fmt.Sprint("has more than ", n)) {
+			t.Errorf("%s: %v", prefix, err)
+		}
+	}
 }
 
 func TestAFolderThatCannotBeListedChangesNothing(t *testing.T) {

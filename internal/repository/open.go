@@ -40,6 +40,9 @@ type Options struct {
 	// Memory bounds what the models of the folder take together, in bytes: those being loaded, those that serve, and those that
 	// still answer a request that began before they were replaced. 0 is no bound.
 	Memory int64
+	// Lenient opens even where the default model or the shadow is not as a server must have it, to look and to mend. The catalogue then
+	// may have no models, or another first.
+	Lenient bool
 	// Log is required.
 	Log *slog.Logger
 }
@@ -47,7 +50,7 @@ type Options struct {
 // Reference names a model, and a version of it or "".
 type Reference struct{ Name, Version string }
 
-// Open opens the models. The default model and the shadow must be there.
+// Open opens the models. The default model and the shadow must be there, but for [Options.Lenient].
 func Open(ctx context.Context, opt Options) (*Repository, error) {
 	if opt.Default == "" {
 		opt.Default = opt.Base.Default().Name()
@@ -60,7 +63,7 @@ func Open(ctx context.Context, opt Options) (*Repository, error) {
 		}
 		s := r.shelf(e.Name())
 		s.base = l
-		if l.source == File || opt.Held && s.name == opt.Default {
+		if s.ofFile() || opt.Held && s.name == opt.Default {
 			s.serving = l
 		}
 		r.order = append(r.order, e.Name())
@@ -71,7 +74,7 @@ func Open(ctx context.Context, opt Options) (*Repository, error) {
 		return nil, err
 	}
 	r.arrangeAll(ctx, 0)
-	if err := r.good(ctx, first); err != nil {
+	if err := r.good(ctx, first); err != nil && (!opt.Lenient || ctx.Err() != nil) {
 		return nil, err
 	}
 	first.held = opt.Held || opt.Backend != nil
@@ -89,7 +92,7 @@ func (r *Repository) good(ctx context.Context, first *shelf) error {
 	case first.serving == nil, pin != "" && first.serving.version() != pin:
 		return fmt.Errorf("the default model: %w", first.wrong)
 	case r.opt.Backend != nil && first.serving.checked != CheckBoard:
-		return fmt.Errorf("the default model on %s: %w", r.opt.Backend.Name(), first.wrong)
+		return fmt.Errorf("the default model on %s: %w", r.opt.Backend.Name(), cmp.Or(first.wrong, fmt.Errorf("model %s is %w", first.name, ErrNotFound)))
 	}
 	for _, name := range r.order {
 		if err := r.models[name].wrong; errors.Is(err, ErrConflict) {

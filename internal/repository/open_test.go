@@ -10,7 +10,13 @@ import (
 
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/testmodel"
+	"github.com/spikeray/spikeray/pkg/spike"
 )
+
+// board is a back end that nothing is put on.
+type board struct{ spike.Backend }
+
+func (board) Name() string { return "a board" }
 
 func TestWhatAServerMustHaveIsThereOrItDoesNotStart(t *testing.T) {
 	dir := t.TempDir()
@@ -41,6 +47,10 @@ func TestWhatAServerMustHaveIsThereOrItDoesNotStart(t *testing.T) {
 			o.Base = pipeline.NewCatalogue(&pipeline.Entry{Model: testmodel.Gated(t)}, &pipeline.Entry{Model: testmodel.Rows(t)})
 			putModel(t, o.Dir, "tiny-gated", "1.0.0", 0)
 		}, "model tiny-gated is of a file that the server was started with"},
+		"nothing is for the board": {func(o *Options) { o.Backend = board{} }, "the default model on a board: model tiny-gated is not in the model repository"},
+		"flags do not apply to the shipped one": {func(o *Options) {
+			o.Accept = func(*pipeline.Entry, bool) error { return errors.New("no such operating point") }
+		}, "the default model: model tiny-gated 0.1.0: no such operating point"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			opt, _ := options(t, dir)
@@ -100,5 +110,58 @@ func TestAShadowIsLoadedBesideWhatServes(t *testing.T) {
 	refresh(t, r)
 	if !slices.Equal(heard, []string{"2.0.0-rc1", "", "2.0.0-rc1"}) || r.Shadow().Description().Calibration.Intercept != 2 {
 		t.Errorf("heard of %q", heard)
+	}
+}
+
+// TestAModelThatIsHeldAnswersInNoOtherVersion looks at folders of its name that appear once it serves.
+func TestAModelThatIsHeldAnswersInNoOtherVersion(t *testing.T) {
+	for name, change := range map[string]func(*Options){
+		"board": func(o *Options) { o.Held = true },
+		"file":  func(o *Options) { o.Base = pipeline.NewCatalogue(&pipeline.Entry{Model: testmodel.Gated(t)}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			r, _ := open(t, dir, func(o *Options) {
+				change(o)
+				o.Versions = 3
+			})
+			putModel(t, dir, "tiny-gated", "1.0.0", 0)
+			refresh(t, r)
+			if versions := r.Catalogue().Versions("tiny-gated"); len(versions) != 1 || versions[0].Description().Version != "0.1.0" {
+				t.Errorf("%d versions answer", len(versions))
+			}
+			if s := status(t, r, "tiny-gated", "0.1.0"); !strings.Contains(s.Reason, "version 1.0.0") {
+				t.Errorf("%+v", s)
+			}
+			if err := r.Load(t.Context(), "tiny-gated", "1.0.0"); !errors.Is(err, ErrConflict) {
+				t.Errorf("%v", err)
+			}
+			if err := r.Load(t.Context(), "tiny-gated", "9.9.9"); !errors.Is(err, ErrNotFound) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// TestFlagsThatDoNotApplyKeepTheShippedModelAway once the folder's is gone.
+func TestFlagsThatDoNotApplyKeepTheShippedModelAway(t *testing.T) {
+	dir := t.TempDir()
+	putModel(t, dir, "tiny-gated", "1.0.0", 0)
+	r, _ := open(t, dir, func(o *Options) {
+		o.Accept = func(e *pipeline.Entry, isDefault bool) error {
+			if isDefault && e.Shipped {
+				return errors.New("no such operating point")
+			}
+			return nil
+		}
+	})
+	if err := os.RemoveAll(filepath.Join(dir, "tiny-gated")); err != nil {
+		t.Fatal(err)
+	}
+	refresh(t, r)
+	expect(t, r, "tiny-gated 1.0.0", "tiny-rows 0.1.0")
+	var failed *LoadError
+	if err := r.Load(t.Context(), "tiny-gated", "0.1.0"); !errors.As(err, &failed) || failed.Kind != KindFlags {
+		t.Errorf("%v", err)
 	}
 }

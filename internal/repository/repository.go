@@ -5,6 +5,7 @@ package repository
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -95,18 +96,22 @@ func (r *Repository) Load(ctx context.Context, name, version string) error {
 
 // loadNow is [Repository.Load] under r.mu, after a scan.
 func (r *Repository) loadNow(ctx context.Context, s *shelf, version string) error {
-	asked, unloaded := s.asked, s.unloaded
+	asked, over, unloaded := s.asked, s.askedOver, s.unloaded
 	s.asked, s.askedOver, s.unloaded = version, s.list.current, false
 	clear(s.failed)
 	r.arrange(ctx, s, 0)
 	err := s.wrong
-	if err == nil && s.serving == nil {
+	switch {
+	case errors.Is(err, errUnsettled):
+		err = &LoadError{s.name, version, KindRead, errChanged}
+	case err == nil && s.serving == nil:
 		err = fmt.Errorf("model %s is %w", s.name, ErrNotFound)
 	}
 	if err != nil && version != "" {
-		s.asked, s.unloaded = asked, unloaded
+		s.asked, s.askedOver, s.unloaded = asked, over, unloaded
 		r.arrange(ctx, s, 0)
 	}
+	s.settles()
 	r.publish()
 	return err
 }
@@ -188,7 +193,9 @@ func (r *Repository) arrangeAll(ctx context.Context, least time.Duration) {
 		if ctx.Err() != nil {
 			return
 		}
-		r.arrange(ctx, r.models[name], least)
+		s := r.models[name]
+		r.arrange(ctx, s, least)
+		s.settles()
 	}
 }
 
@@ -269,7 +276,7 @@ func (r *Repository) publish() {
 		}
 		r.tell(s)
 	}
-	if next.shadow == entries[0] {
+	if len(entries) > 0 && next.shadow == entries[0] {
 		next.shadow = nil
 	}
 	next.catalogue = pipeline.NewCatalogue(entries...).With(more...)

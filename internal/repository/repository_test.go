@@ -320,6 +320,85 @@ func TestRequestsOfTheAPI(t *testing.T) {
 	expect(t, r, "tiny-gated 2.0.0", "tiny-rows 0.1.0", "another 1.0.0")
 }
 
+func TestAModelOfAFileIsUnloadedAndLoadedAgain(t *testing.T) {
+	r, _ := open(t, t.TempDir(), func(o *Options) {
+		o.Base = pipeline.NewCatalogue(&pipeline.Entry{Model: testmodel.Gated(t)}, &pipeline.Entry{Model: testmodel.Rows(t)})
+	})
+	for _, version := range []string{"", "0.1.0"} {
+		if err := r.Unload(t.Context(), "tiny-rows"); err != nil {
+			t.Fatal(err)
+		}
+		refresh(t, r)
+		expect(t, r, "tiny-gated 0.1.0")
+		if err := r.Load(t.Context(), "tiny-rows", "9.9.9"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%v", err)
+		}
+		expect(t, r, "tiny-gated 0.1.0")
+		if err := r.Load(t.Context(), "tiny-rows", version); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, r, "tiny-gated 0.1.0", "tiny-rows 0.1.0")
+	}
+}
+
+// TestARequestIsNotSaidToBeDoneWhereFilesChanged while they were read.
+func TestARequestIsNotSaidToBeDoneWhereFilesChanged(t *testing.T) {
+	dir := t.TempDir()
+	putModel(t, dir, "tiny-gated", "1.0.0", 0)
+	writing := false
+	r, _ := open(t, dir, func(o *Options) {
+		o.Accept = func(*pipeline.Entry, bool) error {
+			if writing {
+				putModel(t, dir, "tiny-gated", "2.0.0", 1)
+			}
+			return nil
+		}
+	})
+	putModel(t, dir, "tiny-gated", "2.0.0", 0)
+	writing = true
+	for _, version := range []string{"", "2.0.0"} {
+		var failed *LoadError
+		if err := r.Load(t.Context(), "tiny-gated", version); !errors.As(err, &failed) || failed.Kind != KindRead {
+			t.Errorf("%v", err)
+		}
+		expect(t, r, "tiny-gated 1.0.0", "tiny-rows 0.1.0")
+	}
+	writing = false
+	if err := r.Load(t.Context(), "tiny-gated", "2.0.0"); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, r, "tiny-gated 2.0.0", "tiny-rows 0.1.0")
+}
+
+// TestTheFileCurrentHoldsAgainOnceItChanges, whatever requests that failed have asked for in between.
+func TestTheFileCurrentHoldsAgainOnceItChanges(t *testing.T) {
+	dir := t.TempDir()
+	for _, version := range []string{"1.0.0", "2.0.0", "3.0.0"} {
+		putModel(t, dir, "tiny-gated", version, 0)
+	}
+	r, _ := open(t, dir, nil)
+	pin := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, "tiny-gated", CurrentFile), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pin("1.0.0")
+	if err := r.Load(t.Context(), "tiny-gated", "2.0.0"); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"half", "1.0.0"} { // no change
+		pin(text)
+		refresh(t, r)
+		expect(t, r, "tiny-gated 2.0.0", "tiny-rows 0.1.0")
+	}
+	pin("3.0.0")
+	if err := r.Load(t.Context(), "tiny-gated", "9.9.9"); !errors.Is(err, ErrNotFound) {
+		t.Errorf("%v", err)
+	}
+	expect(t, r, "tiny-gated 3.0.0", "tiny-rows 0.1.0")
+}
+
 func TestWatchFollowsTheFolder(t *testing.T) {
 	dir := t.TempDir()
 	putModel(t, dir, "tiny-gated", "1.0.0", 0.1)

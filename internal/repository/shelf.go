@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/spikeray/spikeray/internal/site"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
 
@@ -68,20 +69,27 @@ func (s *shelf) wants() []string {
 // arrange loads what a model should have, and decides what serves. Versions whose files have changed less than least ago wait for
 // the next time.
 func (r *Repository) arrange(ctx context.Context, s *shelf, least time.Duration) {
+	if s.list.wrong != nil && !s.unloaded { // the folder may be about to be changed: all that is there stays
+		s.wrong = &LoadError{s.name, "", KindRead, s.list.wrong}
+		return
+	}
 	if s.asked != "" && s.list.current != s.askedOver {
 		s.asked = ""
 	}
 	was := s.serving
 	switch {
+	case s.unloaded:
+		s.serving, s.wrong = nil, nil
 	case s.held:
-		s.wrong = s.holds("runs on a board, which has one network")
-	case s.base != nil && s.base.source == File:
-		s.wrong = s.holds("is of a file that the server was started with")
+		s.wrong = s.holds("runs on a board, which has one network: version %s takes its place after a restart")
+	case s.ofFile():
+		s.serving = s.base
+		s.wrong = s.holds("is of a file that the server was started with: version %s of the folder cannot take its place")
 	default:
 		r.choose(ctx, s, least)
 	}
 	s.more, s.shadow = nil, nil
-	if s.serving != nil {
+	if s.serving != nil && !r.alone(s) {
 		for _, version := range preferred(slices.Collect(maps.Keys(s.list.versions))) {
 			if len(s.more)+1 >= r.opt.Versions {
 				break
@@ -108,38 +116,44 @@ func (r *Repository) arrange(ctx context.Context, s *shelf, least time.Duration)
 	}
 }
 
-// holds is why the folder's version of a model does not serve that is held; nil where there is none, or it does serve.
-func (s *shelf) holds(why string) error {
+// ofFile tells that a model is of a file that the server was started with.
+func (s *shelf) ofFile() bool { return s.base != nil && s.base.source == File }
+
+// alone tells that a model answers in no version but the one that serves.
+func (r *Repository) alone(s *shelf) bool {
+	return s.held || s.ofFile() || r.opt.Backend != nil && s.name == r.opt.Default
+}
+
+// holds is why a version of the folder does not serve, with its reason, in the place of a model that is held; nil where there is none,
+// or it does serve.
+func (s *shelf) holds(reason string) error {
 	wants := s.wants()
 	if len(wants) == 0 {
 		return nil
 	}
-	if l := s.serving; l.version() == wants[0] && l.stamp == s.list.versions[wants[0]] {
+	want := wants[0]
+	now, there := s.list.versions[want]
+	switch {
+	case s.serving.version() == want && s.serving.stamp == now:
 		return nil
+	case s.asked != "" && !there:
+		return &LoadError{s.name, want, KindRead, ErrNotFound}
 	}
-	return fmt.Errorf("%w: model %s %s: version %s takes its place after a restart", ErrConflict, s.name, why, wants[0])
+	return fmt.Errorf("%w: model %s "+reason, ErrConflict, s.name, want)
 }
 
-// choose decides what serves.
+// choose decides what serves. Where that waits for files to settle, it notes errUnsettled.
 func (r *Repository) choose(ctx context.Context, s *shelf, least time.Duration) {
 	s.wrong = nil
-	if s.unloaded {
-		s.serving = nil
-		return
-	}
-	if s.list.wrong != nil { // the folder may be about to be changed
-		s.wrong = &LoadError{s.name, "", KindRead, s.list.wrong}
-		return
-	}
 	var chosen *loaded
 	wants := s.wants()
 	for _, version := range wants {
 		l, err := r.have(ctx, s, version, least)
-		if l == nil && errors.Is(err, errUnsettled) && s.serving != nil && !slices.Contains(wants, s.serving.version()) {
-			return // what takes the place of a version that is gone is about to be loaded: nothing serves in between
-		}
 		if err != nil && s.wrong == nil {
 			s.wrong = err
+		}
+		if l == nil && errors.Is(err, errUnsettled) && s.serving != nil && !slices.Contains(wants, s.serving.version()) {
+			return // what takes the place of a version that is gone is about to be loaded: nothing serves in between
 		}
 		if l != nil {
 			chosen = l
@@ -147,25 +161,42 @@ func (r *Repository) choose(ctx context.Context, s *shelf, least time.Duration) 
 		}
 	}
 	pinned := s.pin() != ""
-	switch {
-	case chosen != nil:
-	case s.base != nil && !pinned && r.baseServes(s):
-		chosen = s.base
-	case s.serving != nil && (pinned || r.last(s)):
+	if chosen == nil && s.base != nil && !pinned {
+		if err := r.refuses(s.base, s.name); err == nil {
+			chosen = s.base
+		} else if s.wrong == nil {
+			s.wrong = err
+		}
+	}
+	if chosen == nil && s.serving != nil && (pinned || r.last(s)) {
 		chosen = s.serving
 		if s.wrong == nil {
 			s.wrong = fmt.Errorf("%w: version %s of model %s, which serves on until another takes its place", ErrNotFound, s.serving.version(), s.name)
 		}
 	}
-	if errors.Is(s.wrong, errUnsettled) {
-		s.wrong = nil
-	}
 	s.serving = chosen
 }
 
-// baseServes tells that what there is without the folder may serve: not where a place's calibration is for another version of it.
-func (r *Repository) baseServes(s *shelf) bool {
-	return r.opt.Calibrations[s.name] == nil || s.base.entry.Site != nil
+// settles notes that files which are waited for are nothing wrong.
+func (s *shelf) settles() {
+	if errors.Is(s.wrong, errUnsettled) {
+		s.wrong = nil
+	}
+}
+
+// refuses is why what there is of a model without the folder may not serve, nil where it may: a place's calibration is for another
+// version of it, or what the server was started with does not apply.
+func (r *Repository) refuses(base *loaded, name string) error {
+	fail := func(kind Kind, err error) error { return &LoadError{name, base.version(), kind, err} }
+	if r.opt.Calibrations[name] != nil && base.entry.Site == nil {
+		return fail(KindCalibration, site.ErrOtherModel)
+	}
+	if r.opt.Accept != nil {
+		if err := r.opt.Accept(base.entry, name == r.opt.Default); err != nil {
+			return fail(KindFlags, err)
+		}
+	}
+	return nil
 }
 
 // last tells that a model may not vanish: others would answer in its place.
@@ -179,7 +210,10 @@ func (r *Repository) have(ctx context.Context, s *shelf, version string, least t
 	now, there := s.list.versions[version]
 	old := s.loaded[version]
 	switch f, failed := s.failed[version]; {
-	case !there && s.base != nil && s.base.version() == version && r.baseServes(s):
+	case !there && s.base != nil && s.base.version() == version:
+		if err := r.refuses(s.base, s.name); err != nil {
+			return nil, err
+		}
 		return s.base, nil
 	case !there:
 		return nil, &LoadError{s.name, version, KindRead, ErrNotFound}
