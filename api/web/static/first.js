@@ -34,8 +34,8 @@
 
   if (!main) return;
   addEventListener('DOMContentLoaded', async () => {
-    const painted = new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-    const late = new Promise((done) => setTimeout(done, 300)); // a page in the background paints nothing
+    const painted = new Promise((done) => new PerformanceObserver(done).observe({type: 'paint', buffered: true}));
+    const late = new Promise((done) => setTimeout(done, 1000)); // a page in the background paints nothing
     await Promise.race([painted, late]);
     try {
       await import(new URL(main, document.baseURI).href);
