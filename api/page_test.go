@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -51,6 +52,44 @@ func TestUnknownFilesOfThePageAreProblems(t *testing.T) {
 		a := s.get(path)
 		if a.status != 404 || a.problem(t) != "not-found" {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+}
+
+// TestThePagesLinkToEachOtherWhereBothAre: on one listener they do, on two neither has a way to what is not there.
+func TestThePagesLinkToEachOtherWhereBothAre(t *testing.T) {
+	const status, films = `href="status"`, `href="/"`
+	together := start(t, nil)
+	if !strings.Contains(string(together.get("/").body), status) || !strings.Contains(string(together.get("/status").body), films) {
+		t.Error("the pages of one listener have no links to each other")
+	}
+	apart := start(t, func(c *Config) { c.OperatorsApart = true })
+	url, _ := startOperators(t, apart)
+	defer http.DefaultClient.CloseIdleConnections()
+	if code, body := fetch(t, http.MethodGet, url+"/status"); code != 200 || strings.Contains(body, films) || !strings.Contains(body, `id="theme"`) {
+		t.Errorf("the operators' live view links to /, which is not there: %d", code)
+	}
+	if a := apart.get("/"); strings.Contains(string(a.body), status) || !strings.Contains(string(a.body), `id="theme"`) {
+		t.Error("the page links to /status, which is not there")
+	}
+}
+
+// TestTheLiveViewHasASentenceForEachRejection, in English; a test of the package web holds the other languages to it.
+func TestTheLiveViewHasASentenceForEachRejection(t *testing.T) {
+	texts := map[string]string{}
+	if err := json.Unmarshal(start(t, nil).get("/web/locale/en.json").body, &texts); err != nil {
+		t.Fatal(err)
+	}
+	const key = "status.reason."
+	for _, reason := range rejections {
+		if texts[key+reason] == "" {
+			t.Errorf("there is no %s%s", key, reason)
+		}
+		delete(texts, key+reason)
+	}
+	for left := range texts {
+		if strings.HasPrefix(left, key) {
+			t.Errorf("%s is of no rejection", left)
 		}
 	}
 }

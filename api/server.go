@@ -171,7 +171,7 @@ func New(config Config) (*Server, error) {
 	if err := standard.Check(config.Models.Catalogue().Default().Description()); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	s := &Server{files: web.New(), config: config.withDefaults()}
+	s := &Server{files: web.New(config.OperatorsApart), config: config.withDefaults()}
 	s.uploads = newBudget(s.config.MaxUploadMemory)
 	s.lines = newSampler(s.config.Metrics.NotLogged)
 	s.access = s.config.Metrics.Access(access.Reasons(), handshakeFailures)

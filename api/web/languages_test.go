@@ -10,7 +10,7 @@ func TestAFileAddsALanguage(t *testing.T) {
 	files := newFiles(fstest.MapFS{
 		"locale/en.json": {Data: []byte(`{"language.name": "English"}`)},
 		"locale/fr.json": {Data: []byte(`{"language.name": "Français"}`)},
-	})
+	}, false)
 	got := serve(t, files, http.MethodGet, Languages, nil)
 	if text, want := string(body(t, got)), `{"en":"English","fr":"Français"}`; text != want {
 		t.Errorf("the languages are %s, want %s", text, want)
@@ -18,7 +18,7 @@ func TestAFileAddsALanguage(t *testing.T) {
 }
 
 func TestThePagesLanguagesHaveNames(t *testing.T) {
-	got := serve(t, New(), http.MethodGet, Languages, nil)
+	got := serve(t, New(false), http.MethodGet, Languages, nil)
 	if text, want := string(body(t, got)), `{"de":"Deutsch","en":"English","zh":"中文"}`; text != want {
 		t.Errorf("the languages are %s, want %s", text, want)
 	}

@@ -15,7 +15,7 @@ import (
 func static(t *testing.T) map[string]string {
 	t.Helper()
 	files := map[string]string{}
-	for name := range New().byName {
+	for name := range New(false).byName {
 		if name == Languages {
 			continue
 		}
@@ -100,7 +100,7 @@ func TestNothingIsInline(t *testing.T) {
 
 var (
 	outside   = regexp.MustCompile(`(?i)(src|href|from|import|url|fetch)\s*[=(]?\s*["'(]?\s*(https?:)?//[^"')\s]*`)
-	reference = regexp.MustCompile(`(?:src|href)="(/?web/[^"#?]+)"`)
+	reference = regexp.MustCompile(`(?:src|href|data-main)="(/?web/[^"#?]+)"`)
 	imported  = regexp.MustCompile(`(?:from|import)\s*\(?\s*["'](\.{0,2}/[^"']+)["']`)
 )
 
@@ -141,7 +141,7 @@ const (
 // live view, with one language.
 func TestThePageIsLight(t *testing.T) {
 	script, transfer, language := map[string]int{}, 0, 0
-	for name, open := range New().byName {
+	for name, open := range New(false).byName {
 		c := open()
 		size := len(c.plain)
 		if c.packed != nil {

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"regexp"
 	"strconv"
 	"sync"
 )
@@ -57,22 +58,26 @@ var headers = map[string]string{
 	"Vary":                         "Accept-Encoding",
 }
 
+// beside are links to what is served only while operators have no listener of their own.
+var beside = regexp.MustCompile(`\s*<a [^>]*\bdata-beside></a>`)
+
 // Files are files that can be served. They are made by [New] and are safe for concurrent use.
 type Files struct {
 	byName map[string]func() contents // which reads the file once
 }
 
-// New makes the embedded files servable. It reads none of them.
-func New() *Files {
+// New makes the embedded files servable. It reads none of them. Where operators are apart, on a listener of their own, the two pages
+// have no links to each other.
+func New(apart bool) *Files {
 	static, err := fs.Sub(embedded, "static")
 	if err != nil {
 		panic("web: " + err.Error()) // the name is a constant
 	}
-	return newFiles(static)
+	return newFiles(static, apart)
 }
 
 // newFiles panics if a file is of a type that is not known, which is a mistake of whoever put it there.
-func newFiles(in fs.FS) *Files {
+func newFiles(in fs.FS, apart bool) *Files {
 	files := &Files{map[string]func() contents{}}
 	err := fs.WalkDir(in, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -81,7 +86,13 @@ func newFiles(in fs.FS) *Files {
 		if types[path.Ext(name)] == "" {
 			return fmt.Errorf("%s is of a type that is not served", name)
 		}
-		files.byName[name] = sync.OnceValue(func() contents { return pack(read(in, name)) })
+		files.byName[name] = sync.OnceValue(func() contents {
+			b := read(in, name)
+			if apart && path.Ext(name) == ".html" {
+				b = beside.ReplaceAll(b, nil)
+			}
+			return pack(b)
+		})
 		return nil
 	})
 	files.byName[Languages] = sync.OnceValue(func() contents { return pack(languages(in)) })

@@ -41,8 +41,8 @@ func body(t *testing.T, response *http.Response) []byte {
 }
 
 func TestEachFileHasTheHeadersThatConfineIt(t *testing.T) {
-	for name := range New().byName {
-		h := serve(t, New(), http.MethodGet, name, nil).Header
+	for name := range New(false).byName {
+		h := serve(t, New(false), http.MethodGet, name, nil).Header
 		for header, want := range headers {
 			if h.Get(header) != want {
 				t.Errorf("%s: %s: %q", name, header, h.Get(header))
@@ -60,7 +60,7 @@ func TestEachFileHasTheHeadersThatConfineIt(t *testing.T) {
 }
 
 func TestFilesAreCompressedForWhoAcceptsIt(t *testing.T) {
-	s := newFiles(sample)
+	s := newFiles(sample, false)
 	plain := serve(t, s, http.MethodGet, "index.html", nil)
 	packed := serve(t, s, http.MethodGet, "index.html", map[string]string{"Accept-Encoding": "br, gzip"})
 	if plain.Header.Get("Content-Encoding") != "" || packed.Header.Get("Content-Encoding") != "gzip" {
@@ -86,7 +86,7 @@ func TestFilesAreCompressedForWhoAcceptsIt(t *testing.T) {
 }
 
 func TestAFileThatTheClientHasIsNotSentAgain(t *testing.T) {
-	s := newFiles(sample)
+	s := newFiles(sample, false)
 	for _, coding := range []string{"identity", "gzip"} {
 		tag := serve(t, s, http.MethodGet, "index.html", map[string]string{"Accept-Encoding": coding}).Header.Get("ETag")
 		for given, status := range map[string]int{tag: 304, "W/" + tag: 304, `"other", ` + tag: 304, "*": 304, `"other"`: 200, strings.Trim(tag, `"`): 200, "": 200} {
@@ -99,14 +99,14 @@ func TestAFileThatTheClientHasIsNotSentAgain(t *testing.T) {
 			}
 		}
 	}
-	changed := newFiles(fstest.MapFS{"index.html": {Data: []byte("other")}})
+	changed := newFiles(fstest.MapFS{"index.html": {Data: []byte("other")}}, false)
 	if serve(t, s, http.MethodGet, "index.html", nil).Header.Get("ETag") == serve(t, changed, http.MethodGet, "index.html", nil).Header.Get("ETag") {
 		t.Error("another file has the same entity tag")
 	}
 }
 
 func TestHeadHasAllButTheBody(t *testing.T) {
-	s := newFiles(sample)
+	s := newFiles(sample, false)
 	get, head := serve(t, s, http.MethodGet, "locale/en.json", nil), serve(t, s, http.MethodHead, "locale/en.json", nil)
 	if head.StatusCode != 200 || len(body(t, head)) != 0 || head.Header.Get("Content-Length") != strconv.Itoa(len(body(t, get))) {
 		t.Errorf("%d, length %s", head.StatusCode, head.Header.Get("Content-Length"))
@@ -114,7 +114,7 @@ func TestHeadHasAllButTheBody(t *testing.T) {
 }
 
 func TestOnlyNamesOfFilesAreServed(t *testing.T) {
-	s := newFiles(sample)
+	s := newFiles(sample, false)
 	for _, name := range []string{"", ".", "..", "/", "locale", "locale/", "/index.html", "../web.go", "locale/../index.html", "./index.html", "INDEX.HTML", "index.html\x00"} {
 		w := httptest.NewRecorder()
 		if s.Serve(w, httptest.NewRequest(http.MethodGet, "/", nil), name) || len(w.Header()) != 0 || w.Body.Len() != 0 {
@@ -129,7 +129,7 @@ func TestAFileOfAnUnknownTypeIsAMistake(t *testing.T) {
 			t.Error("it is taken")
 		}
 	}()
-	newFiles(fstest.MapFS{"notes.txt": {}})
+	newFiles(fstest.MapFS{"notes.txt": {}}, false)
 }
 
 func TestAcceptEncodingIsReadAsItIsMeant(t *testing.T) {
@@ -148,7 +148,7 @@ func TestAcceptEncodingIsReadAsItIsMeant(t *testing.T) {
 
 // FuzzHeaders: whatever a client says of codings and tags, the answer is the file in a coding or nothing new.
 func FuzzHeaders(f *testing.F) {
-	s := newFiles(sample)
+	s := newFiles(sample, false)
 	for _, seed := range []string{"gzip", "gzip;q=0, *", "*;q=1e999", "W/\"x\", *", ";q=;,=\"", "\x00\xff", strings.Repeat("gzip,", 100)} {
 		f.Add(seed, seed)
 	}

@@ -19,22 +19,19 @@ export async function startControls(changed) {
     return option;
   }));
   const asked = new URLSearchParams(location.search).get('lang');
-  const wanted = choose([asked, recall('lang'), ...navigator.languages].filter(Boolean), Object.keys(languages));
+  const wanted = choose([asked, lastLanguage(), ...navigator.languages].filter(Boolean), Object.keys(languages));
   await speak(wanted);
   select.value = wanted;
   select.addEventListener('change', async () => {
     await speak(select.value);
-    keep('lang', select.value);
+    try {
+      localStorage.setItem('spikeray.lang', select.value);
+    } catch { /* a browser that keeps nothing */ }
     history.replaceState(null, '', address('.', {...Object.fromEntries(new URLSearchParams(location.search)), lang: select.value}));
     nameTheme();
     changed.language();
   });
-  byId('theme').addEventListener('click', () => {
-    const {dataset} = document.documentElement;
-    dataset.theme = dataset.theme === 'light' ? 'dark' : 'light';
-    keep('theme', dataset.theme);
-    nameTheme();
-  });
+  byId('theme').addEventListener('click', nameTheme);
   nameTheme();
   byId('card-close').addEventListener('click', () => byId('card').close());
   for (const dialog of document.querySelectorAll('dialog')) {
@@ -46,15 +43,9 @@ function nameTheme() {
   byId('theme').textContent = t(document.documentElement.dataset.theme === 'light' ? 'theme.dark' : 'theme.light');
 }
 
-function keep(name, value) {
+function lastLanguage() {
   try {
-    localStorage.setItem(`spikeray.${name}`, value);
-  } catch { /* a browser that keeps nothing */ }
-}
-
-function recall(name) {
-  try {
-    return localStorage.getItem(`spikeray.${name}`);
+    return localStorage.getItem('spikeray.lang');
   } catch {
     return null;
   }

@@ -6,13 +6,12 @@ import {byId} from './dom.js';
  */
 export function startIntake(take) {
   const input = byId('files');
-  byId('choose').addEventListener('click', () => input.click());
   const taken = () => {
     take([...input.files]);
     input.value = '';
   };
   input.addEventListener('change', taken);
-  if (input.files.length) taken(); // chosen before the page was ready
+  if (input.files.length) taken(); // before there was this module, see first.js
   let depth = 0; // dragenter and dragleave come for every element on the way
   const over = (by) => {
     depth = Math.max(0, depth + by);
@@ -21,17 +20,17 @@ export function startIntake(take) {
   const files = (event) => event.dataTransfer?.types.includes('Files');
   addEventListener('dragenter', (event) => files(event) && over(1));
   addEventListener('dragleave', (event) => files(event) && over(-1));
-  addEventListener('dragover', (event) => {
-    if (files(event)) event.preventDefault();
-  });
-  addEventListener('drop', (event) => {
+  // The document hears of these before the window does, where first.js takes what nobody took.
+  document.addEventListener('drop', (event) => {
     if (!files(event)) return;
-    event.preventDefault(); // else the browser would open the file
+    event.preventDefault();
     over(-depth);
     filesOf(event.dataTransfer).then(take);
   });
-  addEventListener('paste', (event) => {
-    if (event.clipboardData?.files.length) take([...event.clipboardData.files]);
+  document.addEventListener('paste', (event) => {
+    if (!event.clipboardData?.files.length) return;
+    event.preventDefault();
+    take([...event.clipboardData.files]);
   });
 }
 

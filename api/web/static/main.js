@@ -125,6 +125,7 @@ function say(words) {
 function useModel(name) {
   choice.model = documents.get(name) ?? models.find((m) => m.name === name);
   byId('model').value = name;
+  byId('card-open').disabled = false;
   drawPoints();
   requery({model: choice.model.default ? undefined : name});
   documentOf(name).then((document) => {
@@ -315,8 +316,4 @@ function relabel() {
   pursue(true);
 }
 
-start().catch(() => {
-  byId('banner').hidden = false;
-  byId('banner-text').textContent = 'The page could not be loaded whole. Load it again.'; // there are no texts to take another from
-  byId('banner-retry').hidden = true;
-});
+await start();

@@ -132,10 +132,10 @@ function nameTheme() {
   byId('theme').textContent = t(document.documentElement.dataset.theme === 'light' ? 'theme.dark' : 'theme.light');
 }
 
-function recall(name, value) {
+function lastLanguage(chosen) {
   try {
-    if (value) localStorage.setItem(`spikeray.${name}`, value);
-    return localStorage.getItem(`spikeray.${name}`);
+    if (chosen) localStorage.setItem('spikeray.lang', chosen);
+    return localStorage.getItem('spikeray.lang');
   } catch {
     return null; // a browser that keeps nothing
   }
@@ -149,15 +149,13 @@ async function start() {
   const select = byId('language');
   select.append(...Object.entries(languages).map(([tag, name]) => el('option', {value: tag, lang: tag}, name)));
   const asked = new URLSearchParams(location.search).get('lang');
-  select.value = choose([asked, recall('lang'), ...navigator.languages].filter(Boolean), Object.keys(languages));
-  select.addEventListener('change', () => talk(recall('lang', select.value) ?? select.value));
+  select.value = choose([asked, lastLanguage(), ...navigator.languages].filter(Boolean), Object.keys(languages));
+  select.addEventListener('change', () => talk(lastLanguage(select.value) ?? select.value));
   byId('theme').addEventListener('click', () => {
-    const {dataset} = document.documentElement;
-    dataset.theme = dataset.theme === 'light' ? 'dark' : 'light';
-    recall('theme', dataset.theme);
     nameTheme();
     refresh(); // what is drawn takes the colours anew
   });
+  byId('pause').disabled = false;
   byId('pause').addEventListener('click', () => {
     paused = !paused;
     byId('pause').setAttribute('aria-pressed', String(paused));
