@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -17,6 +19,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spikeray/spikeray/internal/batch"
+	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
@@ -289,6 +294,109 @@ func TestBatchReadsManifests(t *testing.T) {
 	}
 }
 
+// A shard goes by what a manifest says, wherever that is found, and a batch goes on though a folder of it is away.
+func TestManifestsAreTheSameWhereverTheyLie(t *testing.T) {
+	dir, _ := archiveOf(t, 1)
+	in := &batchInputs{ctx: t.Context(), manifest: write(t, []byte("z/\n000/0.png\n"), dir, "list")}
+	var got []string
+	err := in.List(func(written, path string) bool {
+		if path != filepath.Join(dir, written) {
+			t.Errorf("%s is found at %s", written, path)
+		}
+		got = append(got, written)
+		return true
+	})
+	if want := []string{"z/cut.png", "z/film.dcm", "z/long.png", "z/odd, \"name\"\n.png", "000/0.png"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%v: %q, want %q", err, got, want)
+	}
+	listed, err := in.Settings()
+	if err != nil || os.RemoveAll(filepath.Join(dir, "z")) != nil {
+		t.Fatal(err)
+	}
+	again := &batchInputs{ctx: t.Context(), manifest: in.manifest}
+	if settings, err := again.Settings(); err != nil || !slices.Equal(settings, listed) {
+		t.Errorf("%v: %v, want %v", err, settings, listed)
+	}
+}
+
+func TestBatchIsInterruptedWhileItLists(t *testing.T) {
+	dir, _ := archiveOf(t, 2)
+	ctx, end := context.WithCancel(t.Context())
+	end()
+	out := filepath.Join(t.TempDir(), "answers.ndjson")
+	var errs bytes.Buffer
+	if status := run(ctx, []string{"batch", "--out", out, dir}, &streams{out: io.Discard, err: &errs}); status != statusInterrupted {
+		t.Errorf("status %d, %s", status, errs.String())
+	}
+	if r := spikeray(t, nil, "batch", "--out", out, dir); r.status != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestProblemsOfRowsHaveNames(t *testing.T) {
+	_, missing := os.Stat(filepath.Join(t.TempDir(), "none"))
+	for want, err := range map[string]error{
+		"not-a-picture": radiograph.ErrNotPicture, "unreadable": missing, "board-unavailable": new(board.Error), "internal": errors.New("another"),
+	} {
+		if got := problemKind(fmt.Errorf("x: %w", err)); got != want {
+			t.Errorf("%v is %q, want %q", err, got, want)
+		}
+	}
+}
+
+// TestBatchTellsProgress has a run that goes on, by a clock of its own: a second for each picture.
+func TestBatchTellsProgress(t *testing.T) {
+	for _, inJSON := range []bool{false, true} {
+		o := batch.Options{Out: filepath.Join(t.TempDir(), "out"), Inputs: &batchInputs{ctx: t.Context(), stdin: strings.NewReader(strings.Repeat("x\n", 20)), manifest: "-"}}
+		for _, last := range []int{4, 18} {
+			job, err := batch.Open(o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.Inputs = nil // which goes on
+			var terminal, errs bytes.Buffer
+			p := newBatchProgress(&streams{err: &errs, progress: &terminal}, job, inJSON)
+			now := p.told
+			p.counter.began, p.counter.now = now, func() time.Time { return now }
+			for e := range job.Rest() {
+				if err := job.Append(e, []byte("row\n"), map[bool]string{true: "too-large"}[e.Index == 2]); err != nil {
+					t.Fatal(err)
+				}
+				now = now.Add(time.Second)
+				if p.step(); e.Index == last {
+					break
+				}
+			}
+			if p.end("out"); errors.Join(job.Save(), job.Close()) != nil {
+				t.Fatal("not saved")
+			}
+			if last == 4 {
+				continue
+			}
+			if text := errs.String(); !strings.HasPrefix(text, "spikeray: goes on behind row 5 of 20") {
+				t.Errorf("it begins with %q", text)
+			}
+			if !inJSON {
+				if want := "19 of 20 pictures (95%), 1.0/s, 1 without an answer (too-large 1), about 1s left"; !strings.Contains(terminal.String(), want) {
+					t.Errorf("%q, want %q", terminal.String(), want)
+				}
+				if want := "out: rows for 19 of 20 pictures, 1 without an answer (too-large 1); 14 in 14s, 1.0/s\n"; !strings.HasSuffix(errs.String(), want) {
+					t.Errorf("%q, want %q", errs.String(), want)
+				}
+				continue
+			}
+			_, told, _ := strings.Cut(errs.String(), "\n")
+			want := ""
+			for _, row := range []int{10, 15, 19} { // five seconds, five seconds, and the end
+				want += fmt.Sprintf(`{"pictures":20,"rows":%d,"failed":{"too-large":1},"rate":1,"left_s":%d,"complete":false}`+"\n", row, 20-row)
+			}
+			if told != want || terminal.Len() > 0 {
+				t.Errorf("%s\nwant %s", told, want)
+			}
+		}
+	}
+}
+
 func TestBatchTakesPatternsAndFolders(t *testing.T) {
 	dir, _ := archiveOf(t, 12)
 	write(t, []byte("x"), dir, "000", ".hidden")
@@ -311,18 +419,8 @@ func TestBatchTakesPatternsAndFolders(t *testing.T) {
 	}
 }
 
-// Opening a pipe that nobody writes to would wait for ever.
 func TestBatchHasRowsForWhatIsNoFile(t *testing.T) {
-	dir := t.TempDir()
-	write(t, testmodel.PNG(200, 200, 1), dir, "good.png")
-	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.png"), 0o600); err != nil {
-		t.Skip(err)
-	}
-	for name, target := range map[string]string{"link.png": "good.png", "folder": dir, "gone.png": "nowhere"} {
-		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
-			t.Skip(err)
-		}
-	}
+	dir := oddFolder(t)
 	out := filepath.Join(t.TempDir(), "answers.csv")
 	r := spikeray(t, nil, "batch", "--out", out, dir)
 	problems := map[string]string{}
