@@ -23,9 +23,10 @@ const (
 	statusInterrupted = 4 // by a signal
 )
 
+var errInterrupted = &statusError{statusInterrupted, "interrupted; the same command goes on with the batch"}
+
 type batchCommand struct {
-	fileFlags
-	Prevalence   *float64    `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from, as for predict."`
+	archiveFlags
 	Out          path        `default:"answers.ndjson" placeholder:"FILE" help:"File to write; the default is ${default}. Beside it lies the folder FILE.batch, with the list of pictures and how far the batch is. If the batch was ended in the middle, the same command goes on with it."`
 	Format       string      `placeholder:"FORMAT" enum:",ndjson,csv,parquet" default:"" help:"Format of the file: ndjson (as predict --json prints it), csv or parquet. The default is what the file's name ends in: .ndjson, .jsonl, .csv or .parquet."`
 	Manifest     path        `placeholder:"FILE" help:"List of pictures, one path a line (or ended by zero bytes, as find -print0 writes); - is standard input. Relative paths start from the list's folder, those of standard input from the working folder. A path with / at its end is a folder."`
@@ -49,20 +50,12 @@ func (c *batchCommand) Validate() error {
 		return fmt.Errorf("--limit must be at least 0 (no limit), not %d", c.Limit)
 	case c.MaxFailures != nil && *c.MaxFailures < 0:
 		return fmt.Errorf("--max-failures must be at least 0, not %d", *c.MaxFailures)
-	case c.Workers < 1 || c.Workers > maxWorkers:
-		return fmt.Errorf("--workers must be 1 to %d, not %d", maxWorkers, c.Workers)
 	case c.format() == nil:
 		return fmt.Errorf("--out %s: the name does not end in .ndjson, .jsonl, .csv or .parquet; say with --format what to write", c.Out)
 	case c.Manifest == "" && len(c.Inputs) == 0 && (c.Shard.N > 0 || c.Limit > 0):
 		return errors.New("--shard and --limit need the inputs; a batch that goes on with its own list has them")
 	}
-	return errors.Join(c.answerFlags.Validate(), c.boardFlags.Validate())
-}
-
-func (c *batchCommand) options() pipeline.Options {
-	o := c.answerFlags.options()
-	o.Prevalence = c.Prevalence
-	return o
+	return c.validate(c.Workers)
 }
 
 // batchFormat is how rows are written.
@@ -99,14 +92,16 @@ func (c *batchCommand) format() *batchFormat {
 
 // Run answers what is not yet answered.
 func (c *batchCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) (err error) {
-	m, err := c.openModel(ctx, std, on)
+	defer func() {
+		if errors.Is(err, context.Canceled) { // before there were rows to save
+			err = errInterrupted
+		}
+	}()
+	m, rows, err := c.open(ctx, std, on)
 	if err != nil {
 		return err
 	}
 	defer m.close(&err)
-	if err := c.check(c.options(), m.Description()); err != nil {
-		return err
-	}
 	format := c.format()
 	o := batch.Options{Out: string(c.Out), Settings: c.settings(m, format), Shard: c.Shard, Limit: c.Limit, Head: format.head, Apart: format.convert != nil}
 	inputs := &batchInputs{ctx: ctx, stdin: std.in, manifest: string(c.Manifest), column: c.Column, args: c.Inputs}
@@ -119,7 +114,7 @@ func (c *batchCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	}
 	defer func() { err = errors.Join(err, job.Close()) }()
 	tellSkipped(std, inputs.skipped)
-	return c.work(ctx, std, m, job, format)
+	return c.work(ctx, std, m, rows, job, format)
 }
 
 // settings are what the rows depend on, beside the list.
@@ -178,9 +173,8 @@ type batchAnswer struct {
 }
 
 // work answers the rest of the list.
-func (c *batchCommand) work(ctx context.Context, std *streams, m *fileModel, job *batch.Job, format *batchFormat) error {
+func (c *batchCommand) work(ctx context.Context, std *streams, m *fileModel, rows batchRows, job *batch.Job, format *batchFormat) error {
 	progress := newBatchProgress(std, job, c.ProgressJSON)
-	rows := batchRows{m.Entry, c.options()}
 	answer := func(e batch.Entry) batchAnswer {
 		out := batchAnswer{entry: e}
 		var sum *[sha256.Size]byte
@@ -232,8 +226,8 @@ func (c *batchCommand) work(ctx context.Context, std *streams, m *fileModel, job
 		ended = job.Publish(format.convert)
 	case errors.As(ended, &stopped):
 		ended = errors.Join(job.Save(), ended)
-	case ctx.Err() != nil:
-		ended = errors.Join(job.Save(), &statusError{statusInterrupted, "interrupted; the same command goes on with the batch"})
+	case errors.Is(ended, context.Canceled):
+		ended = errors.Join(job.Save(), errInterrupted)
 	}
 	progress.end(string(c.Out))
 	return ended

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
@@ -38,6 +40,7 @@ func archiveOf(t *testing.T, n int) (dir string, files []string) {
 }
 
 // jsonRows are the objects of a text's lines, each value as it stands there.
+
 func jsonRows(t *testing.T, text []byte) (all []map[string]string) {
 	t.Helper()
 	for line := range bytes.Lines(text) {
@@ -80,6 +83,7 @@ func read(t *testing.T, path string) []byte {
 }
 
 // without are the rows without some keys.
+
 func without(rows []map[string]string, keys ...string) (all []map[string]string) {
 	for _, row := range rows {
 		row = maps.Clone(row)
@@ -92,6 +96,7 @@ func without(rows []map[string]string, keys ...string) (all []map[string]string)
 }
 
 // sameRows reports the first row that differs.
+
 func sameRows(t *testing.T, got, want []map[string]string) {
 	t.Helper()
 	if len(got) != len(want) {
@@ -237,101 +242,14 @@ func TestBatchIsInterruptedAndGoesOn(t *testing.T) {
 	}
 }
 
-func TestBatchReadsManifests(t *testing.T) {
-	dir, _ := archiveOf(t, 3)
-	table := "note,\"the file\"\r\nfirst,000/2.png\n\"second,\nof two lines\",000/0.png\n,z/\n"
-	for name, c := range map[string]struct {
-		file, text string
-		flags      []string
-		stdin      bool
-		want       string
-	}{
-		"lines":               {"list.txt", "\ufeff000/2.png\r\n\n000/0.png", nil, false, "000/2.png 000/0.png"},
-		"zero bytes":          {"list", "000/2.png\x00000/0.png\x00", nil, false, "000/2.png 000/0.png"},
-		"twice":               {"list", "000/1.png\n000/1.png\n", nil, false, "000/1.png 000/1.png"},
-		"a column":            {"list.csv", table, []string{"--column=the file"}, false, "000/2.png 000/0.png z/cut.png z/film.dcm z/long.png z/odd"},
-		"semicolons":          {"list.csv", "a;b\n1;000/0.png\n", []string{"--column=b"}, false, "000/0.png"},
-		"standard input":      {"", filepath.Join(dir, "000/1.png") + "\n", nil, true, "000/1.png"},
-		"a limit":             {"list", "000/2.png\n000/0.png\n000/1.png\n", []string{"--limit=2"}, false, "000/2.png 000/0.png"},
-		"a folder's own file": {"list", "000\nnone.png\n", nil, false, "000 none.png"},
+func TestProblemsOfRowsHaveNames(t *testing.T) {
+	_, missing := os.Stat(filepath.Join(t.TempDir(), "none"))
+	for want, err := range map[string]error{
+		"not-a-picture": radiograph.ErrNotPicture, "unreadable": missing, "board-unavailable": new(board.Error), "internal": errors.New("another"),
 	} {
-		manifest := "-"
-		if !c.stdin {
-			manifest = write(t, []byte(c.text), dir, c.file)
+		if got := problemKind(fmt.Errorf("x: %w", err)); got != want {
+			t.Errorf("%v is %q, want %q", err, got, want)
 		}
-		out := filepath.Join(t.TempDir(), "answers.ndjson")
-		args := append([]string{"batch", "--out", out, "--manifest", manifest}, c.flags...)
-		r := spikeray(t, []byte(c.text), args...)
-		var got []string
-		for _, row := range lines(t, string(read(t, out))) {
-			short, err := filepath.Rel(dir, row.File)
-			short, _, _ = strings.Cut(short, ", ")
-			if got = append(got, short); err != nil {
-				t.Error(err)
-			}
-		}
-		if strings.Join(got, " ") != c.want || r.status != 0 {
-			t.Errorf("%s: %q, want %q; %+v", name, got, c.want, r)
-		}
-		if r := spikeray(t, []byte(c.text), args...); r.status != 0 {
-			t.Errorf("%s, again: %+v", name, r)
-		}
-		changed := []byte(c.text + "more\n")
-		if !c.stdin {
-			write(t, changed, dir, c.file)
-		}
-		if r := spikeray(t, changed, args...); r.status != 1 || !strings.Contains(r.err, "SHA-256 of the manifest") {
-			t.Errorf("%s, changed: %+v", name, r)
-		}
-		if !c.stdin {
-			_ = os.Remove(manifest)
-		}
-	}
-}
-
-func TestBatchTakesPatternsAndFolders(t *testing.T) {
-	dir, _ := archiveOf(t, 12)
-	write(t, []byte("x"), dir, "000", ".hidden")
-	write(t, []byte("x"), dir, "DICOMDIR")
-	for pattern, want := range map[string]int{"00?/[0-4].png": 7, "0*": 12, "z": 4, "z/film.dcm": 1} {
-		out := filepath.Join(t.TempDir(), "answers.csv")
-		r := spikeray(t, nil, "batch", "--out", out, filepath.Join(dir, pattern))
-		if rows := csvRows(t, read(t, out)); r.status != 0 || len(rows) != want {
-			t.Errorf("%s: %d rows, want %d; %+v", pattern, len(rows), want, r)
-		}
-	}
-	for _, args := range [][]string{{filepath.Join(dir, "*.none")}, {filepath.Join(dir, "none.png")}, {t.TempDir()}, {filepath.Join(dir, "000/[")}} {
-		out := filepath.Join(t.TempDir(), "answers.csv")
-		if r := spikeray(t, nil, append([]string{"batch", "--out", out}, args...)...); r.status != 1 || r.err == "" {
-			t.Errorf("%q: %+v", args, r)
-		}
-		if _, err := os.Stat(out); err == nil {
-			t.Errorf("%q: an output is there", args)
-		}
-	}
-}
-
-// Opening a pipe that nobody writes to would wait for ever.
-func TestBatchHasRowsForWhatIsNoFile(t *testing.T) {
-	dir := t.TempDir()
-	write(t, testmodel.PNG(200, 200, 1), dir, "good.png")
-	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.png"), 0o600); err != nil {
-		t.Skip(err)
-	}
-	for name, target := range map[string]string{"link.png": "good.png", "folder": dir, "gone.png": "nowhere"} {
-		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
-			t.Skip(err)
-		}
-	}
-	out := filepath.Join(t.TempDir(), "answers.csv")
-	r := spikeray(t, nil, "batch", "--out", out, dir)
-	problems := map[string]string{}
-	for _, row := range csvRows(t, read(t, out)) {
-		problems[filepath.Base(row["file"])] = row["problem"] + row["error"]
-	}
-	if r.status != 0 || len(problems) != 5 || problems["good.png"] != "" || problems["link.png"] != "" || !strings.Contains(problems["pipe.png"], "unreadable") ||
-		!strings.Contains(problems["folder"], "not followed") || !strings.HasPrefix(problems["gone.png"], "unreadable") {
-		t.Errorf("%v, %+v", problems, r)
 	}
 }
 
@@ -344,16 +262,6 @@ func TestBatchStopsAtTooManyFailures(t *testing.T) {
 	}
 	if r := spikeray(t, nil, flags...); r.status != 0 || !strings.Contains(r.err, "goes on behind row 5 of 6") || len(lines(t, string(read(t, out)))) != 6 {
 		t.Errorf("the rest: %+v", r)
-	}
-}
-
-func TestBatchTellsProgressInJSON(t *testing.T) {
-	dir, _ := archiveOf(t, 2)
-	out := filepath.Join(t.TempDir(), "answers.ndjson")
-	r := spikeray(t, nil, "batch", "--out", out, "--progress-json", "--max-bytes=100K", dir+"/000", dir+"/z/cut.png")
-	var told toldProgress
-	if err := json.Unmarshal([]byte(r.err), &told); err != nil || !told.Complete || told.Rows != 3 || told.Pictures != 3 || told.Failed["not-a-picture"] != 1 || told.Rate <= 0 {
-		t.Errorf("%v: %+v", err, r)
 	}
 }
 
@@ -403,57 +311,5 @@ func TestBatchWritesParquet(t *testing.T) {
 	}
 	if err := toParquet(strings.NewReader(`{`), new(bytes.Buffer)); err == nil {
 		t.Error("half a row")
-	}
-}
-
-// FuzzManifest has no path of more bytes than there are, none that is empty, and no panic.
-func FuzzManifest(f *testing.F) {
-	f.Add([]byte("a\nb/\r\n\nc"), "")
-	f.Add([]byte("a\x00b\nc\x00"), "")
-	f.Add([]byte("\ufeffx,file\n1,a\n\"2\n\",\"b\"\"c\"\n"), "file")
-	f.Add([]byte("x;file\n1;a\n"), "file")
-	f.Add([]byte("file,file\n"), "file")
-	f.Fuzz(func(t *testing.T, text []byte, column string) {
-		total := 0
-		see := func(_ int, path string) error {
-			if path == "" {
-				t.Error("an empty path")
-			}
-			if total += len(path); total > len(text) {
-				t.Error("more than there was")
-			}
-			if strings.HasPrefix(path, "stop") {
-				return errEnough
-			}
-			return nil
-		}
-		if column == "" {
-			if err := readPaths(bytes.NewReader(text), see); err != nil && len(text) < 1000 && !errors.Is(err, errEnough) {
-				t.Error(err)
-			}
-			return
-		}
-		_ = readColumn(bytes.NewReader(text), column, see)
-	})
-}
-
-func TestManifestsAreBounded(t *testing.T) {
-	none := func(int, string) error { return nil }
-	if err := readPaths(strings.NewReader("a\n"+strings.Repeat("x", 1<<20)), none); err == nil || !strings.Contains(err.Error(), "line 2 is longer") {
-		t.Errorf("a long line: %v", err)
-	}
-	row := "file\n\"" + strings.Repeat("x\n", 1<<20)
-	if err := readColumn(strings.NewReader(row), "file", none); err == nil || !strings.Contains(err.Error(), "a row is longer") {
-		t.Errorf("a long row: %v", err)
-	}
-	many := "file\n" + strings.Repeat(strings.Repeat("x", 1000)+"\n", 3000)
-	n := 0
-	if err := readColumn(strings.NewReader(many), "file", func(int, string) error { n++; return nil }); err != nil || n != 3000 {
-		t.Errorf("many rows: %v, %d", err, n)
-	}
-	for _, text := range []string{"", "other\na\n", "file,file\na,b\n", "file\n\"\"\n"} {
-		if err := readColumn(strings.NewReader(text), "file", none); err == nil {
-			t.Errorf("%q is a manifest", text)
-		}
 	}
 }

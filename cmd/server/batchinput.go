@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -55,9 +54,16 @@ func (in *batchInputs) List(add func(written, path string) bool) error {
 // Settings is for [batch.Inputs].
 func (in *batchInputs) Settings() ([]batch.Setting, error) {
 	if in.manifest != "" && in.sum == "" {
-		if err := in.listManifest(func(string, string) error { return errEnough }); err != nil && !errors.Is(err, errEnough) {
+		text, err := in.openManifest()
+		if err != nil {
 			return nil, err
 		}
+		defer text.Close()
+		sum := sha256.New()
+		if _, err := io.Copy(sum, text); err != nil {
+			return nil, err
+		}
+		in.sum = hex.EncodeToString(sum.Sum(nil))
 	}
 	settings := []batch.Setting{{Name: "manifest", Value: in.manifest}, {Name: "SHA-256 of the manifest", Value: in.sum}, {Name: "column", Value: in.column}}
 	for _, arg := range in.args {
@@ -71,7 +77,7 @@ func (in *batchInputs) listArgument(arg string, add func(written, path string) e
 	info, err := os.Stat(arg)
 	switch {
 	case err == nil && info.IsDir():
-		return in.listFolder(arg, add)
+		return in.listFolder(arg, arg, add)
 	case err == nil:
 		return add(arg, arg)
 	case !errors.Is(err, fs.ErrNotExist) || !strings.ContainsAny(arg, "*?["):
@@ -91,7 +97,7 @@ func (in *batchInputs) listArgument(arg string, add func(written, path string) e
 		}
 		list := add
 		if info, err := os.Stat(match); err == nil && info.IsDir() {
-			list = func(_, match string) error { return in.listFolder(match, add) }
+			list = func(_, match string) error { return in.listFolder(match, match, add) }
 		}
 		if err := list(match, match); err != nil {
 			return err
@@ -100,11 +106,26 @@ func (in *batchInputs) listArgument(arg string, add func(written, path string) e
 	return nil
 }
 
-// listFolder lists what is under a folder. A folder in it that cannot be listed is an entry, too, whose row says so.
-func (in *batchInputs) listFolder(root string, add func(written, path string) error) error {
-	skipped, err := visit(root, func(path string, _ error) error { return add(path, path) })
+// listFolder lists what is under the folder at root, by the folder as it was written. A folder in it that cannot be listed is an
+// entry, too, whose row says so.
+func (in *batchInputs) listFolder(written, root string, add func(written, path string) error) error {
+	skipped, err := visit(root, func(path string, _ error) error {
+		under, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		return add(filepath.Join(written, under), path)
+	})
 	in.skipped += skipped
 	return err
+}
+
+// openManifest opens the manifest, for a path that is not empty.
+func (in *batchInputs) openManifest() (io.ReadCloser, error) {
+	if in.manifest == "-" {
+		return io.NopCloser(in.stdin), nil
+	}
+	return os.Open(in.manifest)
 }
 
 // listManifest lists what a manifest names. The rest of it is read even if it is not wanted, for its digest.
@@ -112,14 +133,14 @@ func (in *batchInputs) listManifest(add func(written, path string) error) (err e
 	if in.manifest == "" {
 		return nil
 	}
-	from, folder := in.stdin, ""
+	from, err := in.openManifest()
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	folder := ""
 	if in.manifest != "-" {
-		f, err := os.Open(in.manifest)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		from, folder = f, filepath.Dir(in.manifest)
+		folder = filepath.Dir(in.manifest)
 	}
 	sum := sha256.New()
 	all := io.TeeReader(from, sum)
@@ -129,7 +150,7 @@ func (in *batchInputs) listManifest(add func(written, path string) error) (err e
 			at = filepath.Join(folder, at)
 		}
 		if strings.HasSuffix(written, "/") {
-			if err := in.listFolder(at, add); err != nil {
+			if err := in.listFolder(written, at, add); err != nil {
 				return fmt.Errorf("line %d: %w", line, err)
 			}
 			return nil
@@ -144,14 +165,9 @@ func (in *batchInputs) listManifest(add func(written, path string) error) (err e
 	if err != nil && !errors.Is(err, errEnough) {
 		return fmt.Errorf("the manifest %s: %w", in.manifest, err)
 	}
-	if err := in.finish(all, sum); err != nil {
+	if _, err := io.Copy(io.Discard, all); err != nil {
 		return err
 	}
-	return err
-}
-
-func (in *batchInputs) finish(rest io.Reader, sum hash.Hash) error {
-	_, err := io.Copy(io.Discard, rest)
 	in.sum = hex.EncodeToString(sum.Sum(nil))
 	return err
 }

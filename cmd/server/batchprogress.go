@@ -47,7 +47,7 @@ func (p *batchProgress) step() {
 	}
 }
 
-// told is a line of JSON.
+// toldProgress is a line of JSON.
 type toldProgress struct {
 	Pictures int            `json:"pictures"`
 	Rows     int            `json:"rows"`
@@ -59,9 +59,6 @@ type toldProgress struct {
 
 func (p *batchProgress) tell() {
 	t := toldProgress{Pictures: p.job.Pictures(), Rows: p.job.Rows(), Failed: p.job.Failed(), Rate: p.counter.rate(), Complete: p.job.Complete()}
-	if t.Failed == nil {
-		t.Failed = map[string]int{}
-	}
 	if left, known := p.counter.left(); known {
 		seconds := left.Seconds()
 		t.Left = &seconds

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"strconv"
@@ -13,6 +15,38 @@ import (
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/pkg/model"
 )
+
+// archiveFlags are the flags of the commands that make such rows.
+type archiveFlags struct {
+	fileFlags
+	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from, as for predict."`
+}
+
+func (f *archiveFlags) options() pipeline.Options {
+	o := f.answerFlags.options()
+	o.Prevalence = f.Prevalence
+	return o
+}
+
+func (f *archiveFlags) validate(workers int) error {
+	if workers < 1 || workers > maxWorkers {
+		return fmt.Errorf("--workers must be 1 to %d, not %d", maxWorkers, workers)
+	}
+	return errors.Join(f.answerFlags.Validate(), f.boardFlags.Validate())
+}
+
+// open opens the model, which is to be closed, for rows by the flags.
+func (f *archiveFlags) open(ctx context.Context, std *streams, on model.DecodeOptions) (*fileModel, batchRows, error) {
+	m, err := f.openModel(ctx, std, on)
+	if err != nil {
+		return nil, batchRows{}, err
+	}
+	rows := batchRows{m.Entry, f.options()}
+	if err = f.check(rows.options, m.Description()); err != nil {
+		m.close(&err)
+	}
+	return m, rows, err
+}
 
 // batchRow is what a row of batch and pipe has beside the others': which picture it is of, and, where there is no answer,
 // what kind of problem that is and what was asked for.
@@ -116,8 +150,6 @@ func problemKind(err error) string {
 		return "board-unavailable"
 	case errors.As(err, new(*fs.PathError)), errors.As(err, new(*notFileError)):
 		return "unreadable"
-	case errors.Is(err, model.ErrSteps), errors.Is(err, pipeline.ErrOptions):
-		return "invalid-parameter"
 	}
 	return "internal"
 }

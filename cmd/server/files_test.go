@@ -40,9 +40,10 @@ func TestPredictTakesFoldersInOrder(t *testing.T) {
 	}
 }
 
-// Opening a pipe that nobody writes to would wait for ever.
-func TestFoldersWithWhatIsNoFile(t *testing.T) {
-	dir := t.TempDir()
+// oddFolder has a picture, a link to it, and what cannot be read as a file. Opening a pipe that nobody writes to would wait for ever.
+func oddFolder(t *testing.T) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
 	write(t, testmodel.PNG(200, 200, 1), dir, "good.png")
 	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.png"), 0o600); err != nil {
 		t.Skip(err)
@@ -52,6 +53,11 @@ func TestFoldersWithWhatIsNoFile(t *testing.T) {
 			t.Skip(err)
 		}
 	}
+	return dir
+}
+
+func TestFoldersWithWhatIsNoFile(t *testing.T) {
+	dir := oddFolder(t)
 	r := spikeray(t, nil, "predict", "--json", dir)
 	errors := map[string]string{}
 	for _, p := range lines(t, r.out) {

@@ -152,14 +152,23 @@ func run(ctx context.Context, args []string, std *streams) int {
 	if err == nil {
 		return 0
 	}
-	ended := &statusError{status: 1, text: err.Error()}
-	if errors.As(err, &ended) && ended.text == "" {
-		return ended.status
+	status, text := ending(err)
+	if text == "" {
+		return status
 	}
 	last := telemetry.NewSpool(std.err, 1<<20, nil, nil) // nobody may read what a server that ends has to say
-	fmt.Fprintf(last, "spikeray: %v\n", err)
+	fmt.Fprintf(last, "spikeray: %s\n", text)
 	last.Close(time.Second)
-	return ended.status
+	return status
+}
+
+// ending is the status that an error ends the program with, and what there is to say.
+func ending(err error) (status int, text string) {
+	status = 1
+	if ended := new(statusError); errors.As(err, &ended) {
+		status = ended.status
+	}
+	return status, strings.TrimSpace(err.Error())
 }
 
 // newParser reads the command line and the environment into c.

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,5 +119,24 @@ func TestSizes(t *testing.T) {
 func TestVersionTellsTheToolchain(t *testing.T) {
 	if r := spikeray(t, nil, "version"); r.status != 0 || !strings.Contains(r.out, "spikeray ") || !strings.Contains(r.out, "go1.") {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestAnEndSaysAllThatWentWrong(t *testing.T) {
+	full := errors.New("no space left")
+	for _, c := range []struct {
+		err    error
+		status int
+		text   string
+	}{
+		{full, 1, "no space left"},
+		{errSilent, 1, ""},
+		{errors.Join(errSilent, full), 1, "no space left"},
+		{fmt.Errorf("x: %w", &statusError{3, "stopped"}), 3, "x: stopped"},
+		{errors.Join(full, &statusError{4, "interrupted"}), 4, "no space left\ninterrupted"},
+	} {
+		if status, text := ending(c.err); status != c.status || text != c.text {
+			t.Errorf("%v: status %d, %q", c.err, status, text)
+		}
 	}
 }

@@ -19,9 +19,8 @@ import (
 // pipeCommand answers the pictures of another program, such as a worker of Spark or Ray. It ends with its standard input, and so
 // with that program, however that ends.
 type pipeCommand struct {
-	fileFlags
-	Prevalence *float64 `placeholder:"P" help:"Share of PNEUMONIA, between 0 and 1, where the pictures come from, as for predict."`
-	Workers    int      `default:"${workers}" placeholder:"N" help:"Pictures that are answered at a time. The default is the number of cores (here ${default})."`
+	archiveFlags
+	Workers int `default:"${workers}" placeholder:"N" help:"Pictures that are answered at a time. The default is the number of cores (here ${default})."`
 }
 
 // Help is shown below the flags.
@@ -30,30 +29,15 @@ func (*pipeCommand) Help() string {
 }
 
 // Validate is called by kong once the flags are read.
-func (c *pipeCommand) Validate() error {
-	if c.Workers < 1 || c.Workers > maxWorkers {
-		return fmt.Errorf("--workers must be 1 to %d, not %d", maxWorkers, c.Workers)
-	}
-	return errors.Join(c.answerFlags.Validate(), c.boardFlags.Validate())
-}
-
-func (c *pipeCommand) options() pipeline.Options {
-	o := c.answerFlags.options()
-	o.Prevalence = c.Prevalence
-	return o
-}
+func (c *pipeCommand) Validate() error { return c.validate(c.Workers) }
 
 // Run answers until the input ends.
 func (c *pipeCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) (err error) {
-	m, err := c.openModel(ctx, std, on)
+	m, rows, err := c.open(ctx, std, on)
 	if err != nil {
 		return err
 	}
 	defer m.close(&err)
-	if err := c.check(c.options(), m.Description()); err != nil {
-		return err
-	}
-	rows := batchRows{m.Entry, c.options()}
 	answer := func(s sent) batchAnswer {
 		sum, err := s.sum, s.err
 		var p pipeline.Prediction
@@ -183,7 +167,7 @@ func (r *sentReader) next() (s sent, err error) {
 	s.data = make([]byte, size)
 	if err := r.fill(s.data); err != nil {
 		s.release()
-		return s, err
+		return sent{release: func() {}}, err // what was released once must not be again
 	}
 	s.sum = sha256.Sum256(s.data)
 	return s, nil

@@ -79,6 +79,20 @@ func TestPipeRefusesWhatIsCutOrNoPicture(t *testing.T) {
 	}
 }
 
+// A picture that was cut holds no memory, and is let go of once more where the program ends at the same time.
+func TestMemoryOfACutPictureIsReleasedOnce(t *testing.T) {
+	good := framed("a.png", make([]byte, 500))
+	r := &sentReader{ctx: t.Context(), from: bytes.NewReader(good[:len(good)-1]),
+		room: &room{flags: pictureFlags{MaxBytes: 1000}, files: semaphore.NewWeighted(1000), plan: memory.Plan{Uploads: 1000}}}
+	s, err := r.next()
+	if err == nil {
+		t.Fatal("it is whole")
+	}
+	if s.release(); !r.room.files.TryAcquire(1000) {
+		t.Error("memory is still held")
+	}
+}
+
 // TestPipeEndsWhileNothingComes has the signal of an end where no picture does.
 func TestPipeEndsWhileNothingComes(t *testing.T) {
 	in, sender := io.Pipe()

@@ -51,13 +51,14 @@ def answering(command):
 
 
 def main():
-    own, _, flags = (list(part) for part in partition(sys.argv[1:], "--"))
+    words = sys.argv[1:]
+    place = words.index("--") if "--" in words else len(words)
     parser = argparse.ArgumentParser(usage="%(prog)s [--spikeray PROGRAM] [--partitions N] INPUT OUTPUT [-- FLAG...]")
     parser.add_argument("--spikeray", default="spikeray", help="the program")
     parser.add_argument("--partitions", type=int, default=0, help="parts of the archive, 0 for Spark's choice")
     parser.add_argument("input")
     parser.add_argument("output", help="where Parquet files go; must not exist")
-    asked = parser.parse_args(own)
+    asked = parser.parse_args(words[:place])
 
     spark = SparkSession.builder.appName("spikeray").getOrCreate()
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", FILES_A_BATCH)
@@ -65,14 +66,9 @@ def main():
     if asked.partitions:
         files = files.repartition(asked.partitions, "path")
     # One picture at a time: Spark runs as many of these at a time as it has cores.
-    answers = files.mapInPandas(answering([asked.spikeray, "pipe", "--workers=1", *flags]), SCHEMA)
+    answers = files.mapInPandas(answering([asked.spikeray, "pipe", "--workers=1", *words[place + 1 :]]), SCHEMA)
     answers.write.parquet(asked.output)
     spark.stop()
-
-
-def partition(words, at):
-    place = words.index(at) if at in words else len(words)
-    return words[:place], at, words[place + 1 :]
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ class Pipe:
         A picture without an answer has a line, too, with the keys problem and error. If the program ends, it is started anew
         and asked again, tries times in all; then PipeError is raised.
         """
-        pictures = list(pictures)
+        # Whatever is no name or no file is an error here, not in the thread that sends.
+        pictures = [(name.encode(errors="surrogateescape"), memoryview(file)) for name, file in pictures]
         for left in reversed(range(tries)):
             try:
                 return self._ask(pictures)
@@ -69,8 +70,7 @@ class Pipe:
     def _send(stdin, pictures):
         try:
             for name, file in pictures:
-                name = name.encode(errors="surrogateescape")
-                stdin.write(len(name).to_bytes(4, "big") + name + len(file).to_bytes(8, "big"))
+                stdin.write(len(name).to_bytes(4, "big") + name + file.nbytes.to_bytes(8, "big"))
                 stdin.write(file)
             stdin.flush()
         except (OSError, ValueError):  # it ended, or was closed: who reads the answers says so

@@ -114,6 +114,7 @@ type Job struct {
 // Open begins a batch, or goes on with the one that Out has. Errors wrap [ErrOther], [ErrDamaged] or [durable.ErrLocked]. The
 // job is to be closed.
 func Open(o Options) (_ *Job, err error) {
+	o.Settings = storable(o.Settings)
 	j := &Job{o: o, dir: o.Out + Suffix}
 	begun, err := exists(j.path(jobFile))
 	if err != nil {
@@ -149,6 +150,9 @@ func Open(o Options) (_ *Job, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if j.state.Failed == nil {
+		j.state.Failed = map[string]int{}
+	}
 	return j, j.openRows()
 }
 
@@ -177,6 +181,9 @@ func (j *Job) openRows() error {
 		return err
 	}
 	j.file = f
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil { // what Save makes safe has a name
+		return err
+	}
 	sum, size, err := digest(path, j.state.Bytes)
 	if err != nil {
 		return err
@@ -191,9 +198,6 @@ func (j *Job) openRows() error {
 		return err
 	}
 	j.sum, j.rows, j.saved = sum, bufio.NewWriterSize(f, 1<<16), time.Now()
-	if j.state.Failed == nil {
-		j.state.Failed = map[string]int{}
-	}
 	if size == 0 {
 		return j.write(j.o.Head)
 	}
@@ -300,8 +304,11 @@ func (j *Job) Publish(convert func(rows io.Reader, to io.Writer) error) error {
 			return err
 		}
 	}
+	if err := durable.SyncDir(filepath.Dir(j.o.Out)); err != nil {
+		return err
+	}
 	j.state.Complete = true
-	if err := errors.Join(durable.SyncDir(filepath.Dir(j.o.Out)), j.save(stateFile, j.state)); err != nil {
+	if err := j.save(stateFile, j.state); err != nil {
 		return err
 	}
 	if j.o.Apart {

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spikeray/spikeray/internal/durable"
 )
@@ -137,17 +139,51 @@ func TestABatchThatEndsAnywhereGoesOnToTheSameOutput(t *testing.T) {
 
 func savedBytes(t *testing.T, out string) int64 {
 	t.Helper()
-	var n int64
-	text := string(content(t, filepath.Join(out+Suffix, stateFile)))
-	if _, after, found := strings.Cut(text, `"bytes":`); found {
-		_, _ = fmt.Sscan(strings.Map(func(r rune) rune {
-			if r < '0' || r > '9' {
-				return ' '
-			}
-			return r
-		}, after), &n)
+	var s state
+	if err := json.Unmarshal(content(t, filepath.Join(out+Suffix, stateFile)), &s); err != nil {
+		t.Fatal(err)
 	}
-	return n
+	return s.Bytes
+}
+
+func TestRowsAreMadeSafeAsTimePasses(t *testing.T) {
+	o := Options{Out: filepath.Join(t.TempDir(), "out"), Inputs: names(4)}
+	j := open(t, o)
+	for e := range j.Rest() {
+		j.saved = time.Now()
+		if e.Index == 2 {
+			j.saved = j.saved.Add(-pause)
+		}
+		if err := j.Append(e, rowOf(e), ""); err != nil {
+			t.Fatal(err)
+		}
+		if saved := savedBytes(t, o.Out); e.Index < 2 && saved != 0 || e.Index == 2 && saved != j.state.Bytes || e.Index == 3 && saved == j.state.Bytes {
+			t.Errorf("%d of %d bytes are safe after row %d", saved, j.state.Bytes, e.Index)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if j = open(t, o); j.Rows() != 3 || j.Close() != nil {
+		t.Errorf("it goes on behind row %d", j.Rows())
+	}
+}
+
+// A path may have any bytes; a Latin-1 name is no UTF-8.
+func TestABatchWhoseNamesAreNoUTF8GoesOn(t *testing.T) {
+	o := Options{Out: filepath.Join(t.TempDir(), "out"), Inputs: named{"caf\xe9.dcm"}, Settings: []Setting{{"--operating-point", "\xff"}}}
+	if err := open(t, o).Close(); err != nil {
+		t.Fatal(err)
+	}
+	other := o
+	other.Inputs = named{"caf\xe8.dcm"}
+	if _, err := Open(other); !errors.Is(err, ErrOther) {
+		t.Errorf("another name: %v", err)
+	}
+	finish(t, open(t, o), nil)
+	if got, want := content(t, o.Out), wholeOf("", o.Inputs.(named), every); !bytes.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
 }
 
 // finish makes the rows that are missing.

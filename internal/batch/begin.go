@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spikeray/spikeray/internal/durable"
 )
@@ -51,7 +54,18 @@ func (j *Job) begin() error {
 // inputs are the settings that tell the list from others.
 func (j *Job) inputs() ([]Setting, error) {
 	inputs, err := j.o.Inputs.Settings()
-	return append(inputs, Setting{"shard", j.o.Shard.String()}, Setting{"limit", fmt.Sprint(j.o.Limit)}), err
+	return append(storable(inputs), Setting{"shard", j.o.Shard.String()}, Setting{"limit", fmt.Sprint(j.o.Limit)}), err
+}
+
+// storable are settings as jobFile can have them: paths may be no UTF-8, but JSON must be.
+func storable(settings []Setting) []Setting {
+	settings = slices.Clone(settings)
+	for i, s := range settings {
+		if !utf8.ValidString(s.Value) {
+			settings[i].Value = strconv.Quote(s.Value)
+		}
+	}
+	return settings
 }
 
 // goOn reads what there is of a batch.

@@ -168,3 +168,13 @@ func (s *short) Write(b []byte) (int, error) {
 	s.left -= len(b)
 	return len(b), nil
 }
+
+// The headers are those of thrift-compact-protocol.md, "List and Set"; the golden file has no list of more than 14 elements.
+func TestListsOfAnyLengthHaveTheirHeader(t *testing.T) {
+	for n, want := range map[int]string{0: "\x19\x0c", 14: "\x19\xec", 15: "\x19\xfc\x0f", 200: "\x19\xfc\xc8\x01"} {
+		c := newCompact()
+		if c.list(1, tStruct, n); string(c.b) != want {
+			t.Errorf("%d elements: %x, want %x", n, c.b, want)
+		}
+	}
+}
