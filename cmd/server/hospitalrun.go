@@ -60,6 +60,7 @@ func (c *serveCommand) openHospital(plan memory.Plan, m *telemetry.Metrics, log 
 		}
 	}()
 	h.node = node.New(h.box, targets, version, log)
+	h.node.Map = c.SendMap
 	h.send(targets, settings, m)
 	intake := m.Intake(intakeResults(), words(dimse.Outcomes()))
 	if c.DICOMListen != "" {

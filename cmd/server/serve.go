@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/spikeray/spikeray/api"
+	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/repository"
@@ -173,38 +174,61 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 		return err
 	}
 	c.watch(metrics, log)
-	var models atomic.Pointer[repository.Repository]
-	defer onHangup(func() {
-		if c.files.Now() == 0 && supervisor == nil && c.Models == "" {
-			log.Info("SIGHUP ignored: there is no board to release from quarantine, and there are no files or models to read again")
-		}
-		if supervisor != nil {
-			supervisor.Release()
-		}
-		if r := models.Load(); r != nil && c.Models != "" {
-			reload(ctx, r, log)
-		}
-	})()
+	s := &serving{build: build, metrics: metrics, log: log, board: supervisor}
+	defer onHangup(func() { c.hangup(ctx, s) })()
 	defer closeBoard(supervisor, &err)
-	plan, err := c.plan()
-	if err != nil {
+	if s.plan, err = c.plan(); err != nil {
 		return err
 	}
-	plan.Apply()
-	repo, err := c.openModels(ctx, supervisor, log, plan, on)
+	s.plan.Apply()
+	s.models, err = c.openModels(ctx, supervisor, log, s.plan, on)
 	if ctx.Err() != nil {
 		log.Info("stopped")
 		return nil
 	} else if err != nil {
 		return err
 	}
-	config, err := c.config(plan)
+	return c.connect(ctx, s)
+}
+
+// serving is what a server answers with.
+type serving struct {
+	build   telemetry.Build
+	metrics *telemetry.Metrics
+	log     *slog.Logger
+	board   *board.Supervisor // nil for the simulator
+	plan    memory.Plan
+	models  *repository.Repository
+
+	swappable atomic.Pointer[repository.Repository] // models, once the server follows them
+}
+
+// hangup does what a SIGHUP asks for, beside having files read again.
+func (c *serveCommand) hangup(ctx context.Context, s *serving) {
+	supervisor := s.board
+	if c.files.Now() == 0 && supervisor == nil && c.Models == "" {
+		s.log.Info("SIGHUP ignored: there is no board to release from quarantine, and there are no files or models to read again")
+	}
+	if supervisor != nil {
+		supervisor.Release()
+	}
+	if r := s.swappable.Load(); r != nil && c.Models != "" {
+		reload(ctx, r, s.log)
+	}
+}
+
+// connect opens what answers are recorded by and sent to, and serves. It closes them once nothing is in flight, the last first.
+func (c *serveCommand) connect(ctx context.Context, s *serving) (err error) {
+	config, err := c.config(s.plan)
 	if err != nil {
 		return err
 	}
-	config.Models, config.Repository = repo, repo
-	config.Metrics, config.Log, config.Version = metrics, log, build.Version
-	audit, err := c.auditFlags.open(metrics, log, build.Version)
+	config.Models, config.Repository = s.models, s.models
+	config.Metrics, config.Log, config.Version = s.metrics, s.log, s.build.Version
+	if supervisor := s.board; supervisor != nil {
+		config.Board = supervisor
+	}
+	audit, err := c.auditFlags.open(s.metrics, s.log, s.build.Version)
 	if err != nil {
 		return err
 	}
@@ -212,21 +236,17 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 		config.Journal = audit
 		defer func() { err = errors.Join(err, audit.Close()) }()
 	}
-	hospital, err := c.openHospital(plan, metrics, log, build.Version)
-	if err != nil {
-		return err
-	}
-	if config.Traces, err = c.exporter(metrics, log, build.Version); err != nil {
+	if config.Traces, err = c.exporter(s.metrics, s.log, s.build.Version); err != nil {
 		return err
 	}
 	defer closeTraces(config.Traces)
+	hospital, err := c.openHospital(s.plan, s.metrics, s.log, s.build.Version)
+	if err != nil {
+		return err
+	}
 	if hospital != nil {
-		hospital.node.Map = c.SendMap
 		config.Delivery = hospital.node
 		defer func() { err = errors.Join(err, hospital.close()) }()
-	}
-	if supervisor != nil {
-		config.Board = supervisor
 	}
 	if err := c.openDoor(&config); err != nil {
 		return err
@@ -235,40 +255,51 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if err != nil {
 		return err
 	}
+	return c.listenAndServe(ctx, s, server, hospital)
+}
+
+// listenAndServe opens the addresses and answers until ctx ends.
+func (c *serveCommand) listenAndServe(ctx context.Context, s *serving, server *api.Server, hospital *hospital) (err error) {
 	listener, err := net.Listen("tcp", c.Addr)
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	beside, err := c.beside(ctx, end, server, log)
+	beside, err := c.beside(ctx, end, server, s.log)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	defer func() { err = errors.Join(err, beside()) }()
-	defer c.follow(ctx, repo, server, metrics)()
-	models.Store(repo)
-	for _, e := range repo.Catalogue().All() {
-		if s := e.SiteReference(); s != nil {
-			log.Info("calibrated", "model", e.Name(), "place", s.Place, "made", s.Made, "pictures", s.Pictures, "digest", s.Digest)
-		}
-	}
+	defer c.follow(ctx, s.models, server, s.metrics)()
+	s.swappable.Store(s.models)
 	debug.FreeOSMemory() // gives back what reading the models took
 	shipped.Release()
-	first := repo.Catalogue().Default()
-	log.Info("serving",
-		"model", first.Name(), "version", first.Description().Version, "digest", first.Digest(),
-		"backend", first.Backend(), "kernel", first.Kernel(), "addr", listener.Addr().String(),
-		"workers", c.Workers, "queue", c.Queue,
-		"memory", plan.Bytes, "memory_source", plan.Source, "picture_memory", plan.Pictures, "upload_memory", plan.Uploads, "build", build.Version)
-	if c.clear(listener.Addr()) {
-		log.Warn("keys and tokens travel in the clear to this address; use --tls-cert, or a proxy in front that speaks TLS")
-	}
+	c.introduce(s, listener.Addr())
 	if err := hospital.serve(ctx, server, listener, c.ShutdownTimeout); err != nil {
 		return err
 	}
-	log.Info("stopped")
+	s.log.Info("stopped")
 	return nil
+}
+
+// introduce logs what answers, and where.
+func (c *serveCommand) introduce(s *serving, at net.Addr) {
+	models := s.models.Catalogue()
+	for _, e := range models.All() {
+		if r := e.SiteReference(); r != nil {
+			s.log.Info("calibrated", "model", e.Name(), "place", r.Place, "made", r.Made, "pictures", r.Pictures, "digest", r.Digest)
+		}
+	}
+	first := models.Default()
+	s.log.Info("serving",
+		"model", first.Name(), "version", first.Description().Version, "digest", first.Digest(),
+		"backend", first.Backend(), "kernel", first.Kernel(), "addr", at.String(),
+		"workers", c.Workers, "queue", c.Queue,
+		"memory", s.plan.Bytes, "memory_source", s.plan.Source, "picture_memory", s.plan.Pictures, "upload_memory", s.plan.Uploads, "build", s.build.Version)
+	if c.clear(at) {
+		s.log.Warn("keys and tokens travel in the clear to this address; use --tls-cert, or a proxy in front that speaks TLS")
+	}
 }
 
 // plan shares out the memory that the process may take. It lowers --max-connections to what there is memory for.
