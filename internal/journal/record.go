@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spikeray/spikeray/internal/pipeline"
-	"github.com/spikeray/spikeray/internal/strictjson"
 )
 
 // version is that of the records' form. A member that is added later must be left out where it is empty, so that older records
@@ -172,9 +171,6 @@ func Parse(line []byte) (Record, Hash, error) {
 		return Record{}, Hash{}, fmt.Errorf("%w: its hash is another than it says", errDamaged)
 	}
 	var r Record
-	if err := strictjson.CheckText(body); err != nil {
-		return Record{}, Hash{}, fmt.Errorf("%w: %w", errDamaged, err)
-	}
 	if err := json.Unmarshal(body, &r); err != nil {
 		return Record{}, Hash{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
