@@ -111,9 +111,3 @@ func (s *Server) terms(q question) journal.Terms {
 	}
 	return t
 }
-
-// ProblemOf names the problem that an error of [pipeline.Predict] is, as records have it, and its status.
-func ProblemOf(err error) (name string, status int) {
-	k, _ := problemOf(err)
-	return k.name, k.status
-}

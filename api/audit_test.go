@@ -140,6 +140,24 @@ func TestEveryWayToAnAnswerIsRecorded(t *testing.T) {
 	}
 }
 
+func TestARecordNamesACallerThatShowedAKey(t *testing.T) {
+	guard, keys := guarded(t)
+	s, _, records := audited(t, func(c *Config) { c.Guard = guard })
+	for range 2 {
+		if a := s.with(keys["predict"], http.MethodPost, "/v1/predictions", testmodel.PNG(64, 48, 1)); a.status != 200 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	for _, r := range records() {
+		if r.Asked.Caller != "key:predict" {
+			t.Errorf("the caller is %q", r.Asked.Caller)
+		}
+	}
+	if n := len(records()); n != 2 {
+		t.Errorf("%d records", n)
+	}
+}
+
 func TestARecordHasWhatWasAnsweredAndByWhat(t *testing.T) {
 	s, _, records := audited(t, func(c *Config) { c.Standard.Threshold = new(0.375); c.Limits.TIFF = true; c.Gate = "off" })
 	var p decided

@@ -97,6 +97,14 @@ func TestRecordedAnswersComeOutAgain(t *testing.T) {
 	if r := spikeray(t, nil, "replay", one, filepath.Join(pictures, "1.bin")); r.status != 3 || !strings.HasSuffix(r.out, "0 equal, 0 different, 1 picture not here\n") {
 		t.Errorf("%+v", r)
 	}
+	// The film in another file: its header differs, and its data set does not.
+	exported := write(t, film[128:], dir, "exported.dcm")
+	if r := spikeray(t, nil, "replay", "--picture="+exported, "--to=8", audit, exported); r.status != 0 || r.out != "1 equal, 0 different\n" {
+		t.Errorf("%+v", r)
+	}
+	if r := spikeray(t, nil, "audit", "show", pictures); r.status != 1 || !strings.Contains(r.err, "has no records") {
+		t.Errorf("%+v", r)
+	}
 	table := spikeray(t, nil, "audit", "show", "--picture="+filepath.Join(pictures, "0.bin"), audit)
 	if lines := strings.Split(strings.TrimSpace(table.out), "\n"); table.status != 0 || len(lines) != 2 || !strings.Contains(lines[1], "answer") {
 		t.Errorf("%+v", table)
@@ -166,6 +174,46 @@ func TestAnAnswerThatIsAnotherIsFound(t *testing.T) {
 	}
 }
 
+// TestLessMemoryThanTheServerHadIsNoOtherAnswer replays a record that says a picture was answered where there is no room for it.
+func TestLessMemoryThanTheServerHadIsNoOtherAnswer(t *testing.T) {
+	picture := testmodel.PNG(120, 130, 1)
+	std := &streams{}
+	r := &replay{replayCommand: &replayCommand{MaxBytes: 1 << 20}, std: std}
+	var err error
+	if r.pictures, err = indexPictures(t.Context(), std, []path{path(write(t, picture, t.TempDir(), "x.png"))}); err != nil {
+		t.Fatal(err)
+	}
+	if r.models, err = indexModels(nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	asked := &journal.Asked{Input: journal.NewInput(picture, false), Options: journal.Terms{MaxMemory: 1 << 30}}
+	for digest, name := range r.models.models {
+		if name == "spikeray" {
+			asked.Model.Digest = digest
+		}
+	}
+	m, err := r.open(t.Context(), r.modelOf(asked))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.pictures.limits.MaxMemory = 1
+	for _, c := range []struct {
+		record  journal.Record
+		verdict replayVerdict
+	}{
+		{journal.Record{Asked: asked, Answer: &journal.Answer{}}, verdictFailed},
+		{journal.Record{Asked: asked, Problem: &journal.Problem{Name: "gate-refused"}}, verdictFailed},
+		{journal.Record{Asked: asked, Problem: &journal.Problem{Name: "too-large"}}, verdictEqual},
+	} {
+		if line := r.one(t.Context(), m, &c.record); line.Verdict != c.verdict {
+			t.Errorf("%+v, expected %s", line, c.verdict)
+		}
+	}
+	if m.close(&err); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestVerifyTellsByItsStatus(t *testing.T) {
 	dir := t.TempDir()
 	audit := filepath.Join(dir, "audit")
@@ -230,6 +278,7 @@ func TestAuditFlagsThatDoNotGoTogether(t *testing.T) {
 		{"at least 1m", []string{"--audit=a", "--audit-segment-age=9s"}},
 		{"neither in the other", append(onSend, "--audit=w/a", "--watch=w", "--outbox=o")},
 		{"neither in the other", append(onSend, "--audit=o", "--outbox=o")},
+		{"neither in the other", []string{"--audit=m/a", "--models=m"}},
 	} {
 		if r := spikeray(t, nil, append([]string{"serve"}, c.args...)...); r.status != 2 || !strings.Contains(r.err, c.says) {
 			t.Errorf("%q: %+v, expected %q", c.args, r, c.says)

@@ -23,6 +23,11 @@ type sums struct {
 	dataset *journal.Hash
 }
 
+// are tells whether they are those of the picture that a record is about, which is nil where it was not kept.
+func (s sums) are(in *journal.Input) bool {
+	return in != nil && (s.file == in.SHA256 || s.dataset != nil && in.Dataset != nil && *s.dataset == *in.Dataset)
+}
+
 // maxFileHeader is how much of a file is looked at to find where its data set begins.
 const maxFileHeader = 1 << 20
 
@@ -101,7 +106,7 @@ func (p pictureIndex) find(in *journal.Input) string {
 // samePicture tells whether bytes are those that a record is about.
 func samePicture(in *journal.Input, data []byte) bool {
 	now := journal.NewInput(data, in.Dataset != nil)
-	return now.SHA256 == in.SHA256 || in.Dataset != nil && now.Dataset != nil && *now.Dataset == *in.Dataset
+	return sums{now.SHA256, now.Dataset}.are(in)
 }
 
 // modelIndex has model files, and places' calibrations, by digest.

@@ -12,12 +12,11 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/spikeray/spikeray/api"
-	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/journal"
 	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/model"
 )
@@ -233,10 +232,7 @@ func (r *replay) one(ctx context.Context, m *fileModel, record *journal.Record) 
 	p, err := m.pictures.predictWithin(ctx, r.std, m.Entry, line.File, terms.Limits(), terms.Options(), func(data []byte) {
 		same, film = samePicture(input, data), dicom.Sniff(data)
 	})
-	problem := ""
-	if err != nil {
-		problem, _ = api.ProblemOf(err)
-	}
+	problem := pipeline.Problem(err)
 	switch {
 	case !same:
 		line.Verdict, line.Detail = verdictFailed, "the file cannot be read, or was changed meanwhile"
@@ -244,8 +240,11 @@ func (r *replay) one(ctx context.Context, m *fileModel, record *journal.Record) 
 			line.Detail += ": " + err.Error()
 		}
 		return line
-	case err != nil && (errors.As(err, new(*board.Error)) || problem == "internal"):
+	case err != nil && problem == "":
 		line.Verdict, line.Detail = verdictFailed, err.Error()
+		return line
+	case errors.Is(err, radiograph.ErrTooLarge) && m.pictures.lowers(terms.Limits()) && (record.Problem == nil || record.Problem.Name != problem):
+		line.Verdict, line.Detail = verdictFailed, "there is less memory than the server had: "+err.Error()
 		return line
 	}
 	if line.Differ = record.Differs(&p, problem, film); len(line.Differ) == 0 {

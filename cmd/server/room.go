@@ -45,7 +45,7 @@ func (r *room) predict(ctx context.Context, std *streams, m *pipeline.Entry, pat
 func (r *room) predictWithin(ctx context.Context, std *streams, m *pipeline.Entry, path string, limits radiograph.Limits, opt pipeline.Options,
 	see func([]byte)) (pipeline.Prediction, error) {
 	var none pipeline.Prediction
-	if limits.MaxMemory <= 0 || limits.MaxMemory > r.limits.MaxMemory {
+	if r.lowers(limits) {
 		limits.MaxMemory = r.limits.MaxMemory
 	}
 	size := int64(r.flags.MaxBytes)
@@ -65,6 +65,11 @@ func (r *room) predictWithin(ctx context.Context, std *streams, m *pipeline.Entr
 		see(data)
 	}
 	return r.answer(ctx, m, data, limits, opt)
+}
+
+// lowers tells whether there is less memory than limits let a picture have.
+func (r *room) lowers(limits radiograph.Limits) bool {
+	return limits.MaxMemory <= 0 || limits.MaxMemory > r.limits.MaxMemory
 }
 
 // answer answers a picture whose bytes there is room for.

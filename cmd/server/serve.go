@@ -92,7 +92,7 @@ func (c *serveCommand) Validate(parsed *kong.Context) error {
 		c.hospitalFlags.validate(c.set),
 		c.traceFlags.validate(c.set),
 		c.repositoryFlags.validate(c.set),
-		c.auditFlags.validate(c.set, map[string]string{"outbox": c.Outbox, "watch": c.Watch}),
+		c.auditFlags.validate(c.set, map[string]string{"outbox": c.Outbox, "watch": c.Watch, "models": c.Models}),
 		c.doorFlags.validate(c.set, c.Addr, c.TrustedOrigin),
 		c.captureFlags.validate(&c.hospitalFlags),
 	); err != nil {

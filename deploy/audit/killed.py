@@ -13,6 +13,7 @@ KILLS = 20
 # What is asked, in turn. Each picture is asked with one of them.
 QUERIES = ["", "?operating_point=screening", "?threshold=0.25", "?prevalence=0.1", "?steps=1", "?steps=2"]
 BOARD = "spikeray-board"
+PLANTED = [b"PLANTED", b"4711-0815", b"2.25.1122334455"]  # in each film, as internal/testfilm makes them
 
 
 def record_all(folder, *args, kills=0):
@@ -93,8 +94,7 @@ def check(name, folder, answers, kills):
     row(f"{name}: audit verify --receipt", f"status {code}, {len(re.findall('^{', said, re.M))} records", f"status 0, {len(answers)} records",
         code == 0 and len(re.findall("^{", said, re.M)) == len(answers))
     text = b"".join(open(os.path.join(folder, n), "rb").read() for n in os.listdir(folder))
-    row(f"{name}: names and UIDs of patients in the log", f"{text.count(b'PLANTED') + text.count(b'2.25.1977')}", "0",
-        b"PLANTED" not in text and b"2.25.1977" not in text)
+    row(f"{name}: names and UIDs of patients in the log", f"{sum(text.count(p) for p in PLANTED)}", "0", not any(p in text for p in PLANTED))
     return len([r for r in records if r["kind"] == "answer"])
 
 

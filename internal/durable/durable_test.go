@@ -4,6 +4,7 @@ package durable
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"runtime"
 	"testing"
@@ -27,6 +28,34 @@ func TestALockIsHeldOnceAndEndsWithItsFile(t *testing.T) {
 	_ = f.Close()
 	if _, err := Lock(filepath.Join(path, "x")); err == nil || errors.Is(err, ErrLocked) {
 		t.Errorf("in what is no directory: %v", err)
+	}
+}
+
+func TestDirectoriesAreMade(t *testing.T) {
+	dir := t.TempDir()
+	deep := filepath.Join(dir, "a", "b", "c")
+	for range 2 { // the second time they are there
+		if err := MkdirAll(deep + "/"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{deep, filepath.Dir(deep)} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o700 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	t.Chdir(dir)
+	if err := MkdirAll("here"); err != nil {
+		t.Error(err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{file, filepath.Join(file, "x")} {
+		if err := MkdirAll(name); err == nil {
+			t.Errorf("%s is taken for a directory", name)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ package journal
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -53,7 +54,7 @@ func crasher(dir string) {
 	for c := range 4 {
 		all.Go(func() {
 			for i := 0; ; i++ {
-				receipts, err := j.Append(signalled{}, answered(c), refused(i))
+				receipts, err := j.Append(context.Background(), answered(c), refused(i))
 				fail(err)
 				_, err = fmt.Fprintf(given, "%s\n%s\n", receipts[0], receipts[1])
 				fail(err)
@@ -62,14 +63,6 @@ func crasher(dir string) {
 	}
 	all.Wait()
 }
-
-// signalled is a context that never ends.
-type signalled struct{}
-
-func (signalled) Deadline() (time.Time, bool) { return time.Time{}, false }
-func (signalled) Done() <-chan struct{}       { return nil }
-func (signalled) Err() error                  { return nil }
-func (signalled) Value(any) any               { return nil }
 
 // TestNoReceiptIsLostWhenTheProcessIsKilled kills a writer twenty times in the midst of its work. Some kills leave an unfinished
 // record; since few do, the test leaves one itself half of the times.
@@ -165,21 +158,21 @@ func full(dir string) {
 	set(5000)
 	given := 0
 	for ; err == nil; given++ {
-		_, err = j.Append(signalled{}, answered(given))
+		_, err = j.Append(context.Background(), answered(given))
 	}
 	given--
 	s := j.State()
 	if !errors.Is(err, ErrUnavailable) || j.Err() == nil || j.Refuse(2) == nil || !s.Failing || s.Since.IsZero() {
 		fmt.Println("unexpected:", err, s)
 	}
-	if _, err := j.Append(signalled{}, answered(1)); !errors.Is(err, ErrUnavailable) {
+	if _, err := j.Append(context.Background(), answered(1)); !errors.Is(err, ErrUnavailable) {
 		fmt.Println("unexpected:", err)
 	}
 	set(1 << 30)
 	for end := time.Now().Add(20 * time.Second); j.Err() != nil && time.Now().Before(end); {
 		time.Sleep(10 * time.Millisecond)
 	}
-	if _, err := j.Append(signalled{}, answered(99)); err != nil {
+	if _, err := j.Append(context.Background(), answered(99)); err != nil {
 		fmt.Println("unexpected:", err)
 	}
 	if err := j.Close(); err != nil || failed == 0 {

@@ -42,7 +42,7 @@ func (r Receipt) String() string { return strconv.FormatUint(r.Seq, 10) + ":" + 
 func ParseReceipt(text string) (r Receipt, err error) {
 	number, digits, _ := strings.Cut(text, ":")
 	r.Seq, err = strconv.ParseUint(number, 10, 64)
-	if err != nil || r.Seq == 0 || number[0] == '0' || number[0] == '+' || r.Hash.UnmarshalText([]byte(digits)) != nil {
+	if err != nil || r.Seq == 0 || number[0] == '0' || r.Hash.UnmarshalText([]byte(digits)) != nil {
 		return Receipt{}, fmt.Errorf("%.100q is no receipt: it must be a number from 1, a colon and 64 hexadecimal digits in lower case", text)
 	}
 	return r, nil

@@ -133,7 +133,7 @@ type State struct {
 // [Journal.Err].
 func Open(dir string, o Options) (_ *Journal, err error) {
 	j := &Journal{dir: dir, options: o.withDefaults(), wake: make(chan struct{}, 1), ended: make(chan struct{})}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return nil, err
 	}
 	if j.lock, err = durable.Lock(filepath.Join(dir, "lock")); errors.Is(err, durable.ErrLocked) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spikeray/spikeray/internal/pipeline"
-	"github.com/spikeray/spikeray/internal/strictjson"
 )
 
 // version is that of the records' form. A member that is added later must be left out where it is empty, so that older records
@@ -51,7 +50,8 @@ type Record struct {
 type Asked struct {
 	// ID is the request's id and the picture's number in it. A client may have chosen the former.
 	ID string `json:"id"`
-	// Via is the route or the way by which the picture came, and Caller the network that it came from, "" where it is not known.
+	// Via is the route or the way by which the picture came. Caller is who sent it: the name that its key or token has in logs,
+	// otherwise the network that it came from, "" where that is not known.
 	Via    string `json:"via"`
 	Caller string `json:"caller,omitempty"`
 	// Input is nil for a picture that was too long to be kept.
@@ -171,9 +171,6 @@ func Parse(line []byte) (Record, Hash, error) {
 		return Record{}, Hash{}, fmt.Errorf("%w: its hash is another than it says", errDamaged)
 	}
 	var r Record
-	if err := strictjson.CheckText(body); err != nil {
-		return Record{}, Hash{}, fmt.Errorf("%w: %w", errDamaged, err)
-	}
 	if err := json.Unmarshal(body, &r); err != nil {
 		return Record{}, Hash{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}

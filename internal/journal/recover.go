@@ -76,14 +76,17 @@ func (w *writer) last(start *Event) (err error) {
 	if err != nil {
 		return err
 	}
-	w.file, w.head = f, before
+	w.file, w.head, end.before = f, before, before
 	if err := w.finish(start); err != nil {
 		_ = f.Close()
 		return err
 	}
 	end.size = w.length
-	age := min(max(0, w.now().Sub(end.at)), w.options.SegmentAge)
 	if end.at.IsZero() {
+		end.at = w.headAt // of the one record that lacked its line's end
+	}
+	age := min(max(0, w.now().Sub(end.at)), w.options.SegmentAge)
+	if w.length == 0 {
 		age = 0
 	}
 	w.began = w.options.clock.since() - age

@@ -67,8 +67,8 @@ type walker struct {
 	last     Receipt // of the record before, zero for none
 	anywhere bool    // what was there before is not known: any number and hash may come next
 	lastAt   time.Time
-	running  bool // a process began and did not end
-	retired  map[Receipt]bool
+	running  bool    // a process began and did not end
+	retired  Receipt // the last record that is said to be removed for its age
 	began    Receipt // what the first record follows
 }
 
@@ -80,7 +80,7 @@ func Verify(ctx context.Context, dir string, see func(Seen) error) (Verification
 	if err != nil {
 		return Verification{}, err
 	}
-	w := &walker{v: Verification{Kinds: map[Kind]uint64{}, Faults: []Fault{}}, dir: dir, see: see, anywhere: true, retired: map[Receipt]bool{}}
+	w := &walker{v: Verification{Kinds: map[Kind]uint64{}, Faults: []Fault{}}, dir: dir, see: see, anywhere: true}
 	for i, s := range segments {
 		if err := w.segment(ctx, s, i == len(segments)-1); err != nil {
 			return w.v, err
@@ -231,8 +231,8 @@ func (w *walker) record(path string, at int64, r Record, sum Hash, line []byte) 
 	case KindStop:
 		w.running = false
 	case KindRetire:
-		if r.Event.Hash != nil {
-			w.retired[Receipt{r.Event.Through, *r.Event.Hash}] = true
+		if r.Event.Hash != nil && r.Event.Through >= w.retired.Seq {
+			w.retired = Receipt{r.Event.Through, *r.Event.Hash}
 		}
 	}
 	if w.see == nil {
@@ -241,9 +241,10 @@ func (w *walker) record(path string, at int64, r Record, sum Hash, line []byte) 
 	return w.see(Seen{r, sum, line})
 }
 
-// end checks what can be said only of the whole.
+// end checks what can be said only of the whole. Of the files that a record says are removed, the newest may still be there: they
+// are removed after that record, one by one.
 func (w *walker) end() {
-	if w.v.First > 1 && !w.retired[w.began] {
+	if w.v.First > 1 && w.began.Seq >= w.retired.Seq && w.began != w.retired {
 		w.fault(segmentPath(w.dir, w.v.First), 0, "records 1 to %d are missing, and no record says that they were removed for their age", w.v.First-1)
 	}
 }

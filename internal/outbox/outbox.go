@@ -108,7 +108,7 @@ func Open(dir string, o Options) (_ *Outbox, err error) {
 	b := &Outbox{dir: dir, options: o.withDefaults(), writing: map[Key]struct{}{}, waiting: map[Key]*entry{}, failed: map[Key]*entry{},
 		targets: map[string]*target{}}
 	b.settled.L = &b.mu
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
 	if b.lock, err = durable.Lock(filepath.Join(dir, "lock")); errors.Is(err, durable.ErrLocked) {

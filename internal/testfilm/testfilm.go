@@ -4,6 +4,11 @@ package testfilm
 
 import (
 	"fmt"
+	"image"
+	"image/draw"
+	_ "image/jpeg" // formats of Read
+	_ "image/png"
+	"os"
 
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/testmodel"
@@ -19,7 +24,12 @@ func UID(n int) string { return fmt.Sprintf("2.25.1122334455%d", n) }
 
 // Dataset is a CR film of a size, whose pixels and UID are its number's.
 func Dataset(n, width, height int) *dicom.Dataset {
-	d := testmodel.Dataset(testmodel.Picture(width, height, uint64(n)))
+	return Of(n, testmodel.Picture(width, height, uint64(n)))
+}
+
+// Of is a CR film of a picture, whose UID is its number's.
+func Of(n int, picture *image.Gray) *dicom.Dataset {
+	d := testmodel.Dataset(picture)
 	d.SetStrings(dicom.SOPInstanceUID, UID(n))
 	d.SetStrings(dicom.StudyInstanceUID, fmt.Sprintf("2.25.11223344558%d", n))
 	d.SetStrings(dicom.SeriesInstanceUID, fmt.Sprintf("2.25.11223344559%d", n))
@@ -51,4 +61,20 @@ func File(n, width, height int) []byte {
 		panic(err)
 	}
 	return data
+}
+
+// Read reads a picture, PNG or JPEG, in 8 bits of grey.
+func Read(path string) (*image.Gray, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	picture, _, err := image.Decode(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	grey := image.NewGray(image.Rect(0, 0, picture.Bounds().Dx(), picture.Bounds().Dy()))
+	draw.Draw(grey, grey.Rect, picture, picture.Bounds().Min, draw.Src)
+	return grey, nil
 }

@@ -9,7 +9,6 @@ import (
 	"flag"
 	"fmt"
 	"image"
-	"image/draw"
 	"image/jpeg"
 	"image/png"
 	"log"
@@ -18,6 +17,7 @@ import (
 	"path/filepath"
 
 	"github.com/spikeray/spikeray/internal/dicom"
+	"github.com/spikeray/spikeray/internal/testfilm"
 )
 
 func main() {
@@ -30,7 +30,7 @@ func main() {
 	}
 	var from []*image.Gray
 	for _, path := range flag.Args() {
-		picture, err := read(path)
+		picture, err := testfilm.Read(path)
 		if err != nil {
 			log.Fatal("pictures: ", err)
 		}
@@ -45,21 +45,6 @@ func main() {
 			log.Fatal("pictures: ", err)
 		}
 	}
-}
-
-func read(path string) (*image.Gray, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	picture, _, err := image.Decode(f)
-	if err != nil {
-		return nil, err
-	}
-	grey := image.NewGray(image.Rect(0, 0, picture.Bounds().Dx(), picture.Bounds().Dy()))
-	draw.Draw(grey, grey.Rect, picture, picture.Bounds().Min, draw.Src)
-	return grey, nil
 }
 
 // vary is another picture of the same size.
@@ -87,43 +72,9 @@ func encode(p *image.Gray, number int) (data []byte, ending string, err error) {
 		err = jpeg.Encode(&file, p, &jpeg.Options{Quality: 60 + number%40})
 		return file.Bytes(), ".jpeg", err
 	case 1:
-		data, err = dicom.EncodeFile(film(p, number), dicom.ExplicitLittleEndian)
+		data, err = dicom.EncodeFile(testfilm.Of(number, p), dicom.ExplicitLittleEndian)
 		return data, ".dcm", err
 	}
 	err = png.Encode(&file, p)
 	return file.Bytes(), ".png", err
-}
-
-// root is what the films' UIDs begin with, made once at random; no log may have it, nor PLANTED.
-const root = "2.25.197740230114926402934216830047815523094"
-
-// film is the picture as an object of its own.
-func film(p *image.Gray, number int) *dicom.Dataset {
-	d := new(dicom.Dataset)
-	for tag, value := range map[dicom.Tag]string{
-		dicom.SOPClassUID:               dicom.DXImageForPresentation,
-		dicom.SOPInstanceUID:            fmt.Sprintf("%s.%d.3", root, number),
-		dicom.StudyInstanceUID:          fmt.Sprintf("%s.%d.1", root, number),
-		dicom.SeriesInstanceUID:         fmt.Sprintf("%s.%d.2", root, number),
-		dicom.PatientName:               fmt.Sprintf("PLANTEDNAME^Child^%d", number),
-		dicom.PatientID:                 fmt.Sprintf("PLANTEDID%d", number),
-		dicom.PatientAge:                "003Y",
-		dicom.Modality:                  "DX",
-		dicom.BodyPartExamined:          "CHEST",
-		dicom.ViewPosition:              "AP",
-		dicom.PresentationIntentType:    "FOR PRESENTATION",
-		dicom.PhotometricInterpretation: "MONOCHROME2",
-		dicom.PresentationLUTShape:      "IDENTITY",
-	} {
-		d.SetStrings(tag, value)
-	}
-	d.SetInts(dicom.SamplesPerPixel, 1)
-	d.SetInts(dicom.Rows, p.Rect.Dy())
-	d.SetInts(dicom.Columns, p.Rect.Dx())
-	d.SetInts(dicom.BitsAllocated, 8)
-	d.SetInts(dicom.BitsStored, 8)
-	d.SetInts(dicom.HighBit, 7)
-	d.SetInts(dicom.PixelRepresentation, 0)
-	d.SetBytes(dicom.PixelData, dicom.OW, p.Pix)
-	return d
 }

@@ -8,13 +8,12 @@ import (
 	"flag"
 	"fmt"
 	"image"
-	"image/draw"
-	_ "image/png"
 	"log"
 	"os"
 	"path/filepath"
 
 	"github.com/spikeray/spikeray/internal/dicom"
+	"github.com/spikeray/spikeray/internal/testfilm"
 )
 
 func main() {
@@ -27,7 +26,7 @@ func main() {
 	if flag.NArg() != 1 {
 		log.Fatal("films: name one picture")
 	}
-	picture, err := read(flag.Arg(0))
+	picture, err := testfilm.Read(flag.Arg(0))
 	if err != nil {
 		log.Fatal("films: ", err)
 	}
@@ -40,21 +39,6 @@ func main() {
 			log.Fatal("films: ", err)
 		}
 	}
-}
-
-func read(path string) (*image.Gray, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	picture, _, err := image.Decode(f)
-	if err != nil {
-		return nil, err
-	}
-	grey := image.NewGray(image.Rect(0, 0, picture.Bounds().Dx(), picture.Bounds().Dy()))
-	draw.Draw(grey, grey.Rect, picture, picture.Bounds().Min, draw.Src)
-	return grey, nil
 }
 
 // root is what the films' UIDs begin with, made once at random.

@@ -35,11 +35,11 @@ func main() {
 }
 
 func run(examples, folder string) error {
-	normal, err := read(filepath.Join(examples, "synthetic-normal.png"))
+	normal, err := testfilm.Read(filepath.Join(examples, "synthetic-normal.png"))
 	if err != nil {
 		return err
 	}
-	ill, err := read(filepath.Join(examples, "synthetic-pneumonia.png"))
+	ill, err := testfilm.Read(filepath.Join(examples, "synthetic-pneumonia.png"))
 	if err != nil {
 		return err
 	}
@@ -91,23 +91,6 @@ func labelled(folder string, normal, ill *image.Gray) error {
 	return nil
 }
 
-func read(name string) (*image.Gray, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	picture, err := png.Decode(f)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	grey, ok := picture.(*image.Gray)
-	if !ok {
-		return nil, fmt.Errorf("%s is not of 8-bit grey", name)
-	}
-	return grey, nil
-}
-
 func inPNG(picture image.Image) []byte {
 	var b bytes.Buffer
 	if err := png.Encode(&b, picture); err != nil {
@@ -125,11 +108,7 @@ func inJPEG(picture image.Image) []byte {
 }
 
 func inDICOM(picture *image.Gray, n int, change func(*dicom.Dataset)) []byte {
-	d := testfilm.Dataset(n, 16, 16)
-	size := picture.Rect.Size()
-	d.SetInts(dicom.Rows, size.Y)
-	d.SetInts(dicom.Columns, size.X)
-	d.SetBytes(dicom.PixelData, dicom.OB, picture.Pix)
+	d := testfilm.Of(n, picture)
 	if change != nil {
 		change(d)
 	}
