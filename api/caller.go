@@ -56,10 +56,10 @@ func callerFrom(ip netip.Addr) caller {
 	return caller{network: network}
 }
 
-// String is the network, "" for a caller that is not known.
+// String is the name, otherwise the network, "" for a caller that is not known.
 func (c caller) String() string {
-	if !c.network.IsValid() {
-		return ""
+	if name := c.named(); name != "" || !c.network.IsValid() {
+		return name
 	}
 	return c.network.String()
 }

@@ -51,7 +51,8 @@ type Record struct {
 type Asked struct {
 	// ID is the request's id and the picture's number in it. A client may have chosen the former.
 	ID string `json:"id"`
-	// Via is the route or the way by which the picture came, and Caller the network that it came from, "" where it is not known.
+	// Via is the route or the way by which the picture came, and Caller who sent it: key:NAME or token:HEX of
+	// credentials, otherwise the network that it came from, "" where it is not known.
 	Via    string `json:"via"`
 	Caller string `json:"caller,omitempty"`
 	// Input is nil for a picture that was too long to be kept.
