@@ -3,14 +3,13 @@ package api
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/spikeray/spikeray/internal/access"
 )
 
 const (
 	corsRequestHeaders = "Authorization, Content-Type, X-API-Key, X-Request-Id"
-	corsAnswerHeaders  = "Retry-After, WWW-Authenticate, X-Request-Id"
+	corsAnswerHeaders  = "Retry-After, WWW-Authenticate, " + auditHeader + ", " + requestIDHeader
 	// corsMaxAge is for how many seconds a browser need not ask again.
 	corsMaxAge = "600"
 )
@@ -48,7 +47,7 @@ func (s *Server) shareAcrossOrigins(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		h.Set("Access-Control-Allow-Methods", strings.ToUpper(method))
+		h.Set("Access-Control-Allow-Methods", method)
 		h.Set("Access-Control-Allow-Headers", corsRequestHeaders)
 		h.Set("Access-Control-Max-Age", corsMaxAge)
 		w.WriteHeader(http.StatusNoContent)

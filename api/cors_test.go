@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -123,7 +124,14 @@ func TestAnswersAreSharedWithTrustedOriginsAlone(t *testing.T) {
 	r := request(t, http.MethodPost, s.url+"/v1/predictions", bytes.NewReader(testmodel.PNG(64, 48, 1)))
 	r.Header.Set("Origin", good)
 	r.Header.Set("X-API-Key", keys["usual"])
-	if a := s.do(r); a.status != 200 || a.header.Get("Access-Control-Allow-Origin") != good {
+	a := s.do(r)
+	if a.status != 200 || a.header.Get("Access-Control-Allow-Origin") != good {
 		t.Errorf("%d %s", a.status, crossOrigin(a.header))
+	}
+	// What the document says of answers' headers, which a page could not read otherwise.
+	for _, name := range []string{"Retry-After", "WWW-Authenticate", "X-Audit-Record", "X-Request-Id"} {
+		if !slices.Contains(strings.Split(a.header.Get("Access-Control-Expose-Headers"), ", "), name) {
+			t.Errorf("pages cannot read %s: %s", name, crossOrigin(a.header))
+		}
 	}
 }

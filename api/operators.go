@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/pprof"
@@ -68,27 +67,8 @@ func brief(h http.HandlerFunc) http.HandlerFunc {
 
 // ServeOperators answers operators on l until ctx ends: metrics, the live view, health, profiles. It asks nobody who they are: who reaches l is one.
 func (s *Server) ServeOperators(ctx context.Context, l net.Listener) error {
-	connections := wire.Listen(l, wire.Config{
-		MaxHead:        maxHeaderBytes,
-		MaxConnections: operatorConnections,
-		Linger:         time.Second,
-		Refuse:         s.unreadable,
-		Evicted:        s.evicted,
-		AcceptFailed:   s.acceptFailed,
-	})
-	server := &http.Server{
-		Handler:                      s.operatorRoutes(),
-		ReadHeaderTimeout:            readHeaderTimeout,
-		ReadTimeout:                  operatorReadTimeout,
-		WriteTimeout:                 operatorWriteTimeout,
-		IdleTimeout:                  s.config.IdleTimeout,
-		MaxHeaderBytes:               2 * maxHeaderBytes,
-		ConnState:                    connections.ConnState,
-		DisableGeneralOptionsHandler: true,
-		ConnContext:                  wire.WithConn,
-		ErrorLog:                     slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
-		BaseContext:                  func(net.Listener) context.Context { return ctx },
-	}
+	connections, server := s.listen(ctx, l, s.operatorRoutes(), wire.Config{MaxConnections: operatorConnections, Linger: time.Second})
+	server.ReadTimeout, server.WriteTimeout = operatorReadTimeout, operatorWriteTimeout
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(connections) }()
 	select {

@@ -32,32 +32,16 @@ const (
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	requests, cut := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cut(nil)
-	connections := wire.Listen(l, wire.Config{
-		MaxHead:        maxHeaderBytes,
+	connections, server := s.listen(requests, l, s.handler, wire.Config{
 		MaxConnections: s.maxConnections(),
 		Linger:         min(lingerTime, s.config.ReadTimeout),
-		Refuse:         s.unreadable,
-		Evicted:        s.evicted,
-		AcceptFailed:   s.acceptFailed,
 
 		TLS:             s.config.TLS,
 		HandshakeFailed: s.handshakeFailed,
 	})
+	server.ReadTimeout = s.config.ReadTimeout
+	server.WriteTimeout = s.config.ReadTimeout + s.config.PredictTimeout + writeMargin
 	s.connections.Store(connections)
-	server := &http.Server{
-		Handler:           s.handler,
-		ReadHeaderTimeout: readHeaderTimeout,
-		ReadTimeout:       s.config.ReadTimeout,
-		WriteTimeout:      s.config.ReadTimeout + s.config.PredictTimeout + writeMargin,
-		IdleTimeout:       s.config.IdleTimeout,
-		MaxHeaderBytes:    2 * maxHeaderBytes, // connections refuses longer ones first
-		ConnState:         connections.ConnState,
-		// OPTIONS * is answered as any other.
-		DisableGeneralOptionsHandler: true,
-		ConnContext:                  wire.WithConn,
-		ErrorLog:                     slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
-		BaseContext:                  func(net.Listener) context.Context { return requests },
-	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(connections) }()
 
@@ -77,6 +61,28 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	err := s.shutdown(server, connections, cut)
 	<-served
 	return err
+}
+
+// listen makes the server of a listener, but for its timeouts. Contexts of requests are of ctx. The configuration has what is the
+// listener's own.
+func (s *Server) listen(ctx context.Context, l net.Listener, h http.Handler, config wire.Config) (*wire.Listener, *http.Server) {
+	config.MaxHead = maxHeaderBytes
+	config.Refuse = s.unreadable
+	config.Evicted = func() { s.evicted(config.MaxConnections) }
+	config.AcceptFailed = s.acceptFailed
+	connections := wire.Listen(l, config)
+	return connections, &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       s.config.IdleTimeout,
+		MaxHeaderBytes:    2 * maxHeaderBytes, // connections refuses longer ones first
+		ConnState:         connections.ConnState,
+		// OPTIONS * is answered as any other.
+		DisableGeneralOptionsHandler: true,
+		ConnContext:                  wire.WithConn,
+		ErrorLog:                     slog.NewLogLogger(s.config.Log.Handler(), slog.LevelDebug),
+		BaseContext:                  func(net.Listener) context.Context { return ctx },
+	}
 }
 
 func (s *Server) shutdown(server *http.Server, connections *wire.Listener, cut context.CancelCauseFunc) error {
@@ -107,12 +113,12 @@ func (s *Server) shutdown(server *http.Server, connections *wire.Listener, cut c
 	)
 }
 
-// evicted tells of a connection that was closed to make room for another.
-func (s *Server) evicted() {
+// evicted tells of a connection that was closed to make room for another, where there may be limit of them.
+func (s *Server) evicted(limit int) {
 	s.config.Metrics.Evicted()
 	if missed, ok := s.lines.allow("evicted"); ok {
 		s.config.Log.Warn("an idle connection was closed to make room for another",
-			"limit", s.maxConnections(), "not_logged", missed)
+			"limit", limit, "not_logged", missed)
 	}
 }
 

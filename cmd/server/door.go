@@ -86,6 +86,8 @@ func (f *doorFlags) validate(given map[string]string, addr string, origins []str
 		return fmt.Errorf("--jwt-scope-claim must be a claim's name, not %q", f.JWTScopeClaim)
 	case f.JWTClockSkew < 0 || f.JWTClockSkew > access.MaxSkew:
 		return fmt.Errorf("--jwt-clock-skew must be 0s to %v", access.MaxSkew)
+	case f.JWKS != "" && (f.JWTIssuer == "" || f.JWTAudience == ""):
+		return errors.New("--jwks needs --jwt-issuer and --jwt-audience: a token of the same issuer may be for another service")
 	case f.OperatorAddr != "" && f.OperatorAddr == addr && !strings.HasSuffix(addr, ":0"):
 		return errors.New("--operator-addr must be another address than --addr")
 	case slices.Contains(origins, "*") && len(origins) > 1:
@@ -150,9 +152,6 @@ func (f *doorFlags) openDoor(config *api.Config) error {
 		}
 	}
 	if f.JWKS != "" {
-		if f.JWTIssuer == "" || f.JWTAudience == "" {
-			return errors.New("--jwks needs --jwt-issuer and --jwt-audience: a token of the same issuer may be for another service")
-		}
 		err := f.files.Add(refresh.Source{Name: fileJWKS, Files: []string{f.JWKS}, Use: func(contents [][]byte) error {
 			set, err := access.ParseKeySet(contents[0])
 			if err == nil {

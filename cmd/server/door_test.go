@@ -52,6 +52,7 @@ func TestKeysAreMadeAndHashed(t *testing.T) {
 		{strings.Repeat("ab", 30), "not random", []string{"hash", "a"}},
 		{"", "at least 43", []string{"hash", "a"}},
 		{key, "--scope", []string{"hash", "a", "--scope=all"}},
+		{"", "--scope", []string{"new", "a", "--scope="}}, // a variable that is not set is not the usual scopes
 		{key, "name", []string{"hash", "a b"}},
 		{"", "name", []string{"new", "ä"}},
 		{"", "rate", []string{"new", "a", "--rate=fast"}},

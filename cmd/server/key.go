@@ -18,7 +18,7 @@ type keyCommand struct {
 // keyFlags say what a key is good for.
 type keyFlags struct {
 	Name  string      `arg:"" help:"Name of the key's holder, for logs: up to 64 letters, digits, dots, dashes and underscores."`
-	Scope []string    `placeholder:"SCOPE" help:"What it allows: of ${scopes}, with commas between them. The default is predict, explain, dicom-web."`
+	Scope []string    `sep:"none" placeholder:"SCOPE" help:"What it allows: of ${scopes}, with commas between them. The default is predict, explain, dicom-web."`
 	Rate  access.Rate `placeholder:"N/s" help:"How many requests it may bring in a second, minute or hour, as in 10/s, 600/m or 1000/h. The default is that of serve --caller-rate."`
 }
 

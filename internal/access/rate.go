@@ -111,10 +111,3 @@ func (l *Limiter[Caller]) Allow(caller Caller, limit Rate, now time.Time) (after
 	}
 	return 0, true
 }
-
-// Len is how many callers are known.
-func (l *Limiter[Caller]) Len() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.recent.Len()
-}

@@ -70,7 +70,7 @@ func TestCallersTakeBoundedMemory(t *testing.T) {
 			}
 		}
 	}
-	if n := l.Len(); n != maxBuckets || len(l.buckets) != maxBuckets {
+	if n := l.recent.Len(); n != maxBuckets || len(l.buckets) != maxBuckets {
 		t.Errorf("%d callers are known, may be %d", n, maxBuckets)
 	}
 	if _, ok := l.Allow(0, one, now); !ok {

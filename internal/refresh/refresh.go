@@ -34,7 +34,7 @@ type Source struct {
 // Keeper looks after sources. Its fields are set before the first [Keeper.Add].
 type Keeper struct {
 	Log *slog.Logger
-	// Told is called for each change that was put in force, and with an error for each that could not be; nil for nobody.
+	// Told is called each time that a source was put in force again, and with an error where that could not be; nil for nobody.
 	Told func(name string, err error)
 	// Interval is how often files are looked at; 0 for [DefaultInterval].
 	Interval time.Duration
@@ -45,8 +45,7 @@ type Keeper struct {
 
 type kept struct {
 	Source
-	seen   [sha256.Size]byte // of what was tried last
-	failed error             // why that is not in force
+	seen [sha256.Size]byte // of what was tried last
 }
 
 // Add reads a source for the first time, and puts it in force or fails.
@@ -124,7 +123,6 @@ func (k *Keeper) refresh(s *kept, asked bool) {
 	if err == nil {
 		err = s.Use(contents)
 	}
-	s.failed = err
 	if k.Told != nil {
 		k.Told(s.Name, err)
 	}

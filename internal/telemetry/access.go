@@ -49,7 +49,7 @@ func (m *Metrics) Files(names ...string) *Files {
 	f := &Files{
 		reads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spikeray_file_reloads_total",
-			Help: "Changes of files that were put in force (taken) or could not be (refused), by what the files are.",
+			Help: "How often files were read again, for a change or on SIGHUP, and put in force (taken) or could not be (refused), by what they are.",
 		}, []string{"file", "result"}),
 		stale: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "spikeray_file_stale",

@@ -286,7 +286,7 @@ func TestAFileIsStaleUntilItIsGoodAgain(t *testing.T) {
 	f.Read("jwks", errors.New("bad"))
 	f.Read("jwks", nil)
 	if err := testutil.GatherAndCompare(m.Registry(), strings.NewReader(`
-# HELP spikeray_file_reloads_total Changes of files that were put in force (taken) or could not be (refused), by what the files are.
+# HELP spikeray_file_reloads_total How often files were read again, for a change or on SIGHUP, and put in force (taken) or could not be (refused), by what they are.
 # TYPE spikeray_file_reloads_total counter
 spikeray_file_reloads_total{file="jwks",result="refused"} 1
 spikeray_file_reloads_total{file="jwks",result="taken"} 1

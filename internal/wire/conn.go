@@ -33,6 +33,7 @@ type Conn struct {
 	net.Conn             // of a secured connection, what is in it
 	raw      net.Conn    // the network's
 	secure   *tls.Conn   // nil for a connection that is not secured
+	meter    *metered    // under secure
 	shaken   atomic.Bool // the handshake is done
 	listener *Listener
 	place    *list.Element // among the listener's idle ones
@@ -109,7 +110,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		if owes {
 			c.waiting.Store(time.Now().UnixNano())
 		}
-		n, err = c.Conn.Read(p)
+		n, err = c.receive(p)
 		c.waiting.Store(0)
 		if n == 0 {
 			return 0, err
@@ -224,9 +225,9 @@ func (c *Conn) linger(longest time.Duration) {
 	if c.lingered.Swap(true) {
 		return
 	}
-	from := c.Conn
+	from, read := c.Conn, c.receive
 	if c.secure != nil && !c.shaken.Load() {
-		from = c.raw
+		from, read = c.raw, c.raw.Read
 	}
 	half, ok := from.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
@@ -244,7 +245,7 @@ func (c *Conn) linger(longest time.Duration) {
 			return
 		}
 		c.waiting.Store(now.UnixNano())
-		n, err := from.Read(scratch[:])
+		n, err := read(scratch[:])
 		c.waiting.Store(0)
 		if err != nil {
 			return

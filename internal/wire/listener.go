@@ -94,7 +94,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 func (l *Listener) conn(accepted net.Conn) *Conn {
 	c := &Conn{Conn: accepted, raw: accepted, listener: l, frame: frame{maxHead: l.config.MaxHead}}
 	if l.config.TLS != nil {
-		c.secure = tls.Server(accepted, l.config.TLS)
+		c.meter = &metered{Conn: accepted}
+		c.meter.allow()
+		c.secure = tls.Server(c.meter, l.config.TLS)
 		c.Conn = c.secure
 	}
 	return c

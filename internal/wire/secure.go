@@ -4,11 +4,46 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"net"
+	"sync/atomic"
 	"time"
 )
 
 // shakeTime bounds the writing of a handshake: its reading is bounded by the read deadline.
 const shakeTime = 10 * time.Second
+
+// maxRecords bounds the bytes that a handshake takes from the network, and that a read of a secured connection does. A handshake has the
+// client's certificates; a read needs one record, of 16 KiB. crypto/tls by itself would keep 256 KiB of a message that does not end, for
+// whoever sends them and before it looks what they are.
+const maxRecords = 32 << 10
+
+var errRecords = errors.New("tls: the client sends more than a handshake or a record needs")
+
+// metered is the network's connection under a secured one.
+type metered struct {
+	net.Conn
+	left atomic.Int64 // bytes that may still be read
+}
+
+func (m *metered) allow() { m.left.Store(maxRecords) }
+
+func (m *metered) Read(p []byte) (int, error) {
+	left := m.left.Load()
+	if left <= 0 {
+		return 0, errRecords
+	}
+	n, err := m.Conn.Read(p[:min(int64(len(p)), left)])
+	m.left.Add(-int64(n))
+	return n, err
+}
+
+// receive reads what the connection carries.
+func (c *Conn) receive(p []byte) (int, error) {
+	if c.secure != nil {
+		c.meter.allow()
+	}
+	return c.Conn.Read(p)
+}
 
 // shake makes the connection a secured one, and may write for so long.
 func (c *Conn) shake(longest time.Duration) error {
