@@ -40,6 +40,8 @@ type Prediction struct {
 	// LogOdds are the network's, of the positive label, before any calibration;
 	// NaN for a model of more than two labels.
 	LogOdds float64
+	// Logits are the network's output before the softmax, by label.
+	Logits []float32
 	// Label is the positive label when Probability is at least Threshold, else
 	// the most probable of the other labels.
 	Label     string
@@ -159,21 +161,27 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 	if err := out.askFilm(description, header.Film, opt.Gate); err != nil {
 		return out, err
 	}
+	err = out.infer(ctx, m, pixels, opt)
+	out.Timing.Infer = lap()
+	return out, err
+}
+
+// infer shows the prepared picture to the gate and the network.
+func (out *Prediction) infer(ctx context.Context, m *model.Model, pixels []uint8, opt Options) error {
+	description := m.Description()
 	if err := out.askGate(ctx, m, pixels, opt.Gate); err != nil {
-		out.Timing.Infer = lap()
-		return out, err
+		return err
 	}
 	ask := model.Options{Steps: opt.Steps}
 	steps := opt.watch(description, &ask)
 	result, err := m.Infer(ctx, pixels, ask)
-	out.Timing.Infer = lap()
 	if err != nil {
-		return out, err
+		return err
 	}
 
 	out.Threshold, out.OperatingPoint = opt.Decide(description)
 	out.Probability, out.RawProbability, out.LogOdds = result.Probability, result.RawProbability, result.LogOdds
-	out.Probabilities = result.Probabilities
+	out.Probabilities, out.Logits = result.Probabilities, result.Logits
 	if result.Probabilities == nil {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("uncalibrated: %s has no calibration for %d of its %d steps; the answer has only the raw probability",
 			description.Name, opt.Steps, description.MaxSteps()))
@@ -201,7 +209,7 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 			out.Board = a
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // askGate shows the prepared picture to the model's gate, if it has one.
