@@ -133,8 +133,10 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	see("GET", "/v1/models/{name}", s.get("/v1/models/none"))
 	see("GET", "/v1/models/{name}/drift", s.get("/v1/models/none/drift"))
 	s.provokeStore(see)
+	s.provokeOIP(see)
 	s.server.draining.Store(true)
 	see("GET", "/readyz", s.get("/readyz"))
+	s.provokeOIPDraining(see)
 
 	promised := documented(t)
 	for answer := range promised {

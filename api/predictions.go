@@ -163,7 +163,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 			if q.explain != nil {
 				options.Prepared = func(pixels []uint8) { picture = slices.Clone(pixels) }
 			}
-			o.prediction, err = pipeline.PredictInspected(ctx, q.model.Model, u.data, header, options)
+			o.prediction, err = u.predict(ctx, q.model.Model, header, options)
 			if err != nil {
 				return err
 			}

@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/spikeray/spikeray/api/v2"
 	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/oip"
 	"github.com/spikeray/spikeray/internal/outbox"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
@@ -39,6 +41,7 @@ var (
 	malformedRequest  = kind{"malformed-request", 400, "The request's body is not valid"}
 	notAPicture       = kind{"not-a-picture", 400, "The data is not a complete picture"}
 	crossSite         = kind{"cross-site", 403, "A page of another web site sent the request"}
+	notPermitted      = kind{"not-permitted", 403, "The request is not permitted"}
 	unknownModel      = kind{"unknown-model", 404, "No such model"}
 	malformedHTTP     = kind{"malformed-http", 400, "The request is not well-formed HTTP"}
 	headersTooLarge   = kind{"headers-too-large", 431, "The request's header fields are too large"}
@@ -47,6 +50,7 @@ var (
 	methodNotAllowed  = kind{"method-not-allowed", 405, "The resource does not support this method"}
 	uploadTimeout     = kind{"upload-timeout", 408, "The request took too long to arrive"}
 	tooLarge          = kind{"too-large", 413, "The request or the picture is too large"}
+	modelConflict     = kind{"model-conflict", 409, "This cannot be done to the model now"}
 	unsupportedFormat = kind{"unsupported-format", 415, "The format is not supported"}
 	notARadiograph    = kind{"not-a-radiograph", 422, "The picture cannot be a radiograph"}
 	sampleDepth       = kind{"sample-depth", 422, "The number of significant bits of the picture's samples is unknown or does not match"}
@@ -114,6 +118,7 @@ func problemOf(err error) (kind, string) {
 	var network net.Error
 	var byGate *pipeline.RefusedError
 	var lost *board.Error
+	var byProtocol *v2.Refusal
 	switch {
 	case errors.As(err, &refused):
 		return refused.kind, refused.detail
@@ -148,6 +153,12 @@ func problemOf(err error) (kind, string) {
 		return boardUnavailable, lost.Public()
 	case errors.Is(err, errNotReady):
 		return boardUnavailable, err.Error()
+	case errors.As(err, &byProtocol):
+		return kindOfRefusal[byProtocol.Reason], byProtocol.Detail
+	case errors.Is(err, oip.ErrTooLarge):
+		return tooLarge, err.Error()
+	case errors.Is(err, oip.ErrMessage): // of a request: a board's errors are its own
+		return malformedRequest, err.Error()
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		// Contexts end with one of the causes above; these have no business here.
 		return internalError, "the request's id is in the server's log"
@@ -155,6 +166,12 @@ func problemOf(err error) (kind, string) {
 		return uploadTimeout, "the request did not arrive in time"
 	}
 	return internalError, "the request's id is in the server's log"
+}
+
+// kindOfRefusal are the kinds of problem that the Open Inference Protocol's refusals are.
+var kindOfRefusal = map[v2.Reason]kind{
+	v2.Malformed: malformedRequest, v2.Parameter: invalidParameter, v2.NotFound: unknownModel, v2.TooLarge: tooLarge, v2.NotPermitted: notPermitted,
+	v2.Conflict: modelConflict,
 }
 
 // rejections are all that rejection can return.
@@ -205,6 +222,11 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 			s.config.Metrics.Rejected(rejection(err))
 		}
 		w.Header().Set("Retry-After", strconv.Itoa(s.retryAfter(err)))
+	}
+	if v2.Speaks(r.URL.Path) {
+		_, text := problemOf(err)
+		v2.WriteError(w, k.status, text, err)
+		return
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	writeJSON(w, k.status, problem(err, x.id))

@@ -16,6 +16,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"github.com/spikeray/spikeray/api/v2"
 	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/drift"
 	"github.com/spikeray/spikeray/internal/memory"
@@ -129,6 +130,7 @@ type Server struct {
 	drift       map[string]*drift.Window // by model; nil for one without a reference
 	draining    atomic.Bool
 	predictions door
+	oip         *v2.Handler
 }
 
 // New makes a server and registers its gauges with the configuration's
@@ -187,6 +189,7 @@ func New(config Config) (*Server, error) {
 	if s.config.Board != nil {
 		s.config.Metrics.Degradable(s.config.Models.Default().Name(), board.Words(board.Kinds)...)
 	}
+	s.oip = s.newOIP()
 	s.handler = s.routes()
 	return s, nil
 }
@@ -207,6 +210,7 @@ func (s *Server) routes() *chi.Mux {
 	r.Get("/v1/models", s.handle(s.listModels))
 	r.Get("/v1/models/{name}", s.handle(s.showModel))
 	r.Get("/v1/models/{name}/drift", s.handle(s.showDrift))
+	s.oip.Routes(r, s.handle, s.pictures)
 	r.Get("/healthz", s.live)
 	r.Get("/readyz", s.ready)
 	r.Method(http.MethodGet, "/metrics", s.config.Metrics.Handler())
