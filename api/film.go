@@ -23,7 +23,7 @@ func (s *Server) Take(ctx context.Context, remote string, data []byte) error {
 		return errDraining
 	}
 	defer s.predictions.leave()
-	ctx, cancel := s.inTime(ctx)
+	ctx, cancel := s.inTime(ctx, question{})
 	defer cancel()
 	r, err := s.film(ctx, callerAt(remote), rand.Text(), data)
 	if err != nil {
@@ -47,7 +47,7 @@ var errNoFilm = refuse(unsupportedFormat, "only films that are DICOM objects can
 
 // film answers one film by the default model.
 func (s *Server) film(ctx context.Context, who caller, id string, data []byte) (node.Result, error) {
-	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}}
+	q := s.ofSystems()
 	q.others = errNoFilm
 	r := node.Result{ID: pictureID(id, 0)}
 	if s.config.Delivery.Pictures() {
@@ -65,6 +65,13 @@ func (s *Server) film(ctx context.Context, who caller, id string, data []byte) (
 	}
 	answered(&r, q.model, o)
 	return r, nil
+}
+
+// ofSystems is the question about a film that a system of a hospital sent. Its result is delivered: nobody waits for the answer.
+func (s *Server) ofSystems() question {
+	return question{
+		model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}, batch: true,
+	}
 }
 
 // answered completes the result of a picture that was answered.

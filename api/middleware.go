@@ -41,6 +41,7 @@ const (
 // line in the log. It belongs to the request's own goroutine.
 type exchange struct {
 	id       string
+	began    time.Time
 	model    string
 	pictures int
 	problem  string
@@ -53,7 +54,7 @@ type exchangeKey struct{}
 func exchangeOf(ctx context.Context) *exchange {
 	x, _ := ctx.Value(exchangeKey{}).(*exchange)
 	if x == nil {
-		return &exchange{}
+		return &exchange{began: time.Now()}
 	}
 	return x
 }
@@ -67,7 +68,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		ended := s.config.Metrics.RequestStarted()
 		defer ended()
 
-		x := &exchange{id: r.Header.Get(requestIDHeader)}
+		x := &exchange{id: r.Header.Get(requestIDHeader), began: begin}
 		if !usableID.MatchString(x.id) {
 			x.id = rand.Text()
 		}

@@ -52,7 +52,8 @@ func (i inference) Predict(w http.ResponseWriter, r *http.Request, m *pipeline.E
 		if err != nil {
 			return nil, err
 		}
-		q.options = asked.Options
+		q.options, q.batch = asked.Options, asked.Batch
+		q.answerWithin(r, asked.Within)
 		uploads := make([]upload, len(asked.Pictures))
 		for i, p := range asked.Pictures {
 			uploads[i] = upload{data: p.File, pixels: p.Pixels}
@@ -63,7 +64,7 @@ func (i inference) Predict(w http.ResponseWriter, r *http.Request, m *pipeline.E
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := s.inTime(r.Context())
+	ctx, cancel := s.inTime(r.Context(), q)
 	defer cancel()
 	outcomes, err := s.outcomes(ctx, r, q, uploads)
 	if err != nil {

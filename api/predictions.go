@@ -56,7 +56,7 @@ type outcome struct {
 }
 
 func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
-	q, err := s.readQuery(r.URL.RawQuery)
+	q, err := s.readQuery(r)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 		return refuse(malformedRequest, "a report is of one picture, and the form has %d", len(uploads))
 	}
 
-	ctx, cancel := s.inTime(r.Context())
+	ctx, cancel := s.inTime(r.Context(), q)
 	defer cancel()
 	outcomes, err := s.outcomes(ctx, r, q, uploads)
 	if err != nil {
@@ -115,11 +115,6 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// inTime is the context of answering what has been read.
-func (s *Server) inTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, s.config.PredictTimeout, errPredictTimeout)
-}
-
 // outcomes is work for a request. It does not return to a handler whose client has gone.
 func (s *Server) outcomes(ctx context.Context, r *http.Request, q question, uploads []upload) ([]outcome, error) {
 	outcomes, err := s.work(ctx, callerOf(r), q, uploads)
@@ -137,7 +132,8 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 	var tasks []Task
 	var places []int // the upload of each task
 	read := time.Now()
-	inference := s.inference[q.model.Name()]
+	inference := s.takes(q.model, q.options.Steps)
+	s.fitting(&q)
 	for i, u := range uploads {
 		o := &outcomes[i]
 		if u.err != nil {
@@ -167,7 +163,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 			if err != nil {
 				return err
 			}
-			inference.learn(o.prediction.Timing.Prepare + o.prediction.Timing.Infer)
+			s.learn(q.model, o.prediction)
 			if q.explain != nil {
 				err = o.explain(ctx, q, picture)
 			}
@@ -175,13 +171,17 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 		}
 		task := Task{
 			Run:    run,
-			Work:   time.Duration(header.Work) + inference.value(),
+			Work:   time.Duration(header.Work) + inference,
 			Size:   time.Duration(header.Work),
 			Memory: header.Memory + memory.Task,
+			Batch:  q.batch,
 			caller: who,
 		}
 		if q.explain != nil {
-			q.explaining(&task, inference.value())
+			q.explaining(&task, inference)
+		}
+		if !q.deadline.IsZero() {
+			task.Deadline, task.Least = q.deadline, task.Work-inference+s.takes(q.model, q.leastSteps())
 		}
 		tasks = append(tasks, task)
 	}
@@ -198,7 +198,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 			err = context.Cause(ctx)
 		}
 		// These concern the request, not a picture of it.
-		if errors.Is(err, errPredictTimeout) || errors.Is(err, errDraining) {
+		if errors.Is(err, errPredictTimeout) || errors.Is(err, ErrDeadline) || errors.Is(err, errDraining) {
 			return nil, err
 		}
 		if p := (*PanicError)(nil); errors.As(err, &p) {
@@ -243,6 +243,9 @@ func (s *Server) count(name string, o outcome) {
 		metrics.Undecided(name)
 	} else {
 		metrics.Predicted(name, p.Label, p.Probability)
+	}
+	if p.Shortened {
+		metrics.Shortened(name)
 	}
 	if p.Degraded != "" {
 		metrics.Degraded(name, p.Degraded)

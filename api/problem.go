@@ -60,6 +60,7 @@ var (
 	overloaded        = kind{"overloaded", 503, "The server is overloaded"}
 	draining          = kind{"draining", 503, "The server is shutting down"}
 	boardUnavailable  = kind{"board-unavailable", 503, "The board that runs the model does not answer"}
+	deadlineExceeded  = kind{"deadline-exceeded", 504, "The answer cannot be had by the deadline"}
 	internalError     = kind{"internal", 500, "The server had an internal error"}
 )
 
@@ -147,6 +148,8 @@ func problemOf(err error) (kind, string) {
 	case errors.Is(err, ErrQueueFull), errors.Is(err, errUploadMemory), errors.Is(err, errConnections),
 		errors.Is(err, errPredictTimeout), errors.Is(err, errNotDelivered):
 		return overloaded, err.Error()
+	case errors.Is(err, ErrDeadline):
+		return deadlineExceeded, err.Error()
 	case errors.Is(err, ErrQueueClosed), errors.Is(err, errDraining):
 		return draining, err.Error()
 	case errors.As(err, &lost):
@@ -175,9 +178,9 @@ var kindOfRefusal = map[v2.Reason]kind{
 }
 
 // rejections are all that rejection can return.
-var rejections = []string{"queue_full", "queue_time", "upload_memory", "connections", "timeout", "delivery", "board", "draining"}
+var rejections = []string{"queue_full", "queue_time", "upload_memory", "connections", "timeout", "delivery", "board", "deadline", "draining"}
 
-// rejection names why a request was turned away with 503, for the metrics.
+// rejection names why a request was turned away with 503 or 504, for the metrics.
 func rejection(err error) string {
 	busy := (*BusyError)(nil)
 	switch {
@@ -191,6 +194,8 @@ func rejection(err error) string {
 		return "connections"
 	case errors.Is(err, errPredictTimeout):
 		return "timeout"
+	case errors.Is(err, ErrDeadline):
+		return "deadline"
 	case errors.Is(err, errNotDelivered), errors.Is(err, outbox.ErrFull):
 		return "delivery"
 	case errors.As(err, new(*board.Error)):
@@ -217,6 +222,9 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	k, _ := problemOf(err)
 	x.err = err
 	x.problem = k.name
+	if k == deadlineExceeded {
+		s.config.Metrics.Rejected(rejection(err))
+	}
 	if k.status == http.StatusServiceUnavailable {
 		if !errors.Is(err, errNotReady) {
 			s.config.Metrics.Rejected(rejection(err))

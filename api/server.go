@@ -129,6 +129,7 @@ type Server struct {
 	inference   map[string]*average      // by model
 	drift       map[string]*drift.Window // by model; nil for one without a reference
 	draining    atomic.Bool
+	paces       paces
 	predictions door
 	oip         *v2.Handler
 }

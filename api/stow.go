@@ -38,13 +38,13 @@ func (s *Server) store(w http.ResponseWriter, r *http.Request) error {
 	case !dicomweb.TakesJSON(r.Header["Accept"]):
 		return refuse(notAcceptable, "the answer is %s only", dicomweb.JSON)
 	}
-	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}}
+	q := s.ofSystems()
 	uploads, held, err := s.receive(w, r, q, s.readRelated)
 	defer held.release()
 	if err != nil {
 		return err
 	}
-	ctx, cancel := s.inTime(r.Context())
+	ctx, cancel := s.inTime(r.Context(), q)
 	defer cancel()
 	objects := make([]object, len(uploads))
 	for i := range uploads {

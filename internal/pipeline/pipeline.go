@@ -70,8 +70,10 @@ type Prediction struct {
 	// Warnings tell what was unusual about the picture or the way the network
 	// took it, such as clipped spike counts; never nil.
 	Warnings []string
-	// Steps is the number of time steps simulated.
-	Steps int
+	// Steps is the number of time steps simulated. They are fewer than were asked for where Shortened tells that there was no time
+	// for more.
+	Steps     int
+	Shortened bool
 	// EachStep has the answers after each step, if the options ask for them; nil for a model without steps.
 	EachStep *Anytime
 	// Spikes is nil for a network without neurons.
@@ -169,6 +171,13 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 // infer shows the prepared picture to the gate and the network.
 func (out *Prediction) infer(ctx context.Context, m *model.Model, pixels []uint8, opt Options) error {
 	description := m.Description()
+	if opt.Fit != nil {
+		fit, err := opt.Fit()
+		if err != nil {
+			return err
+		}
+		out.fitted(&opt, description, fit)
+	}
 	if err := out.askGate(ctx, m, pixels, opt.Gate); err != nil {
 		return err
 	}
@@ -192,7 +201,7 @@ func (out *Prediction) infer(ctx context.Context, m *model.Model, pixels []uint8
 		out.Warnings = append(out.Warnings, fmt.Sprintf("operating-point: %s has no operating point %s, the server's default; its own default was used",
 			description.Name, opt.Standard.OperatingPoint))
 	}
-	if opt.Prevalence != nil {
+	if opt.Prevalence != nil && result.Probabilities != nil {
 		other := out.Probabilities[1-slices.Index(description.Labels, description.Positive)] // who is calibrated has two
 		out.Prevalence = newPrevalence(description.DecisionAt(opt.Steps).Calibration, out.Probability, other, *opt.Prevalence, out.OperatingPoint)
 	}
@@ -210,6 +219,18 @@ func (out *Prediction) infer(ctx context.Context, m *model.Model, pixels []uint8
 		}
 	}
 	return nil
+}
+
+// fitted has the network take the steps that there is time for.
+func (p *Prediction) fitted(opt *Options, d *model.Description, steps int) {
+	asked := opt.Steps
+	if asked == 0 {
+		asked = d.MaxSteps()
+	}
+	if steps < asked {
+		opt.Steps, p.Shortened = steps, true
+		p.Warnings = append(p.Warnings, fmt.Sprintf("deadline: answered after %d of %d steps, for more of which there was no time", steps, asked))
+	}
 }
 
 // askGate shows the prepared picture to the model's gate, if it has one.

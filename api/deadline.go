@@ -1,0 +1,124 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/spikeray/spikeray/internal/pipeline"
+)
+
+// timeoutHeader tells how many milliseconds a request may take. It is Envoy's, which sets it for what is behind it, and so Istio's
+// and KServe's.
+const timeoutHeader = "X-Envoy-Expected-Rq-Timeout-Ms"
+
+// maxDeadline bounds a deadline that a client may state.
+const maxDeadline = time.Hour
+
+// readDeadline reads how long an answer may take.
+func readDeadline(text string) (time.Duration, bool) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 || n > int64(maxDeadline/time.Millisecond) {
+		return 0, false
+	}
+	return time.Duration(n) * time.Millisecond, true
+}
+
+// answerWithin sets the question's deadline, from the request's beginning: that of within, 0 for none, or that of the request's header, if
+// that is sooner.
+func (q *question) answerWithin(r *http.Request, within time.Duration) {
+	// A header with another text is a proxy's, and no reason to refuse what is behind it.
+	if h := r.Header[timeoutHeader]; len(h) > 0 {
+		if stated, ok := readDeadline(h[0]); ok && (within == 0 || stated < within) {
+			within = stated
+		}
+	}
+	if within > 0 {
+		q.deadline = exchangeOf(r.Context()).began.Add(within)
+	}
+}
+
+// inTime is the context of answering what has been read.
+func (s *Server) inTime(ctx context.Context, q question) (context.Context, context.CancelFunc) {
+	if at := time.Now().Add(s.config.PredictTimeout); q.deadline.IsZero() || at.Before(q.deadline) {
+		return context.WithDeadlineCause(ctx, at, errPredictTimeout)
+	}
+	return context.WithDeadlineCause(ctx, q.deadline, ErrDeadline)
+}
+
+// paces tell how long models took for fewer than all of their steps.
+type paces struct {
+	mu  sync.Mutex
+	all map[string]map[int]*average // by model and steps
+}
+
+func (p *paces) of(model string, steps int) *average {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.all == nil {
+		p.all = map[string]map[int]*average{}
+	}
+	if p.all[model] == nil {
+		p.all[model] = map[int]*average{}
+	}
+	if p.all[model][steps] == nil {
+		p.all[model][steps] = new(average)
+	}
+	return p.all[model][steps]
+}
+
+// takes estimates how long a model takes for so many steps. What was not seen yet is half of what all steps take, for the gate and
+// the layers in front, and the rest by steps.
+func (s *Server) takes(m *pipeline.Entry, steps int) time.Duration {
+	all, most := s.inference[m.Name()].value(), m.MaxSteps()
+	if steps == 0 || steps >= most {
+		return all
+	}
+	if seen := s.paces.of(m.Name(), steps).value(); seen > 0 {
+		return min(seen, all)
+	}
+	return all/2 + all/2*time.Duration(steps)/time.Duration(most)
+}
+
+// learn takes note of how long an answer took.
+func (s *Server) learn(m *pipeline.Entry, p pipeline.Prediction) {
+	took := p.Timing.Prepare + p.Timing.Infer
+	if most := m.MaxSteps(); most > 0 && p.Steps != most {
+		s.paces.of(m.Name(), p.Steps).learn(took)
+		return
+	}
+	s.inference[m.Name()].learn(took)
+}
+
+// leastSteps is the smallest number of steps that a question is answered after.
+func (q question) leastSteps() int {
+	if q.deadline.IsZero() || q.explain != nil || q.model.MaxSteps() == 0 {
+		return q.options.Steps
+	}
+	return 1
+}
+
+// slack is how much longer than estimated a step count may take, as a divisor: a quarter.
+const slack = 4
+
+// fitting gives a question with a deadline the number of steps that fit, once the picture is prepared.
+func (s *Server) fitting(q *question) {
+	if q.deadline.IsZero() || q.explain != nil || q.model.MaxSteps() == 0 {
+		return
+	}
+	m, most := q.model, q.options.Steps
+	if most == 0 {
+		most = m.MaxSteps()
+	}
+	q.options.Fit = func() (int, error) {
+		left := time.Until(q.deadline)
+		for steps := most; steps > 0; steps-- {
+			if took := s.takes(m, steps); took+took/slack <= left {
+				return steps, nil
+			}
+		}
+		return 0, ErrDeadline
+	}
+}
