@@ -77,16 +77,16 @@ func TestDeadlineThatCannotBeMet(t *testing.T) {
 	if a := s.do(r); a.status != 504 {
 		t.Errorf("by the header: %d %s", a.status, a.body)
 	}
-	r = request(t, http.MethodPost, s.url+"/v1/predictions?model=tiny-early", strings.NewReader(string(picture)))
-	r.Header.Set(timeoutHeader, "soon")
-	if a := s.do(r); a.status != 200 {
-		t.Errorf("by a header that says nothing: %d %s", a.status, a.body)
-	}
 	for _, p := range []oip.Parameters{{"deadline_ms": 40_000}, {"timeout": 40_000_000}, {"timeout": 40_000_000, "deadline_ms": 900_000}} {
 		s.infer("tiny-rows", &oip.InferRequest{Inputs: files(picture), Parameters: p}).refused(t, 504)
 	}
 	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("it took %v", took)
+	}
+	r = request(t, http.MethodPost, s.url+"/v1/predictions?model=tiny-early", strings.NewReader(string(picture)))
+	r.Header.Set(timeoutHeader, "soon")
+	if a := s.do(r); a.status != 200 {
+		t.Errorf("by a header that says nothing: %d %s", a.status, a.body)
 	}
 	if a := s.post("?deadline_ms=0", picture); a.status != 400 {
 		t.Errorf("%d %s", a.status, a.body)
@@ -125,6 +125,7 @@ func (s *service) busyWorker() (release func()) {
 
 func TestQueueRefusesWhatCannotEndInTime(t *testing.T) {
 	q := NewQueue(1, 10)
+	q.Wait = 24 * time.Hour // no overload comes between
 	open := make(chan struct{})
 	var all sync.WaitGroup
 	task := func(within time.Duration) Task {
@@ -190,6 +191,7 @@ func TestQueueTakesBackWhatIsTooLate(t *testing.T) {
 // Where both wait, interactive work goes first, and batches have every tenth of the time: neither starves.
 func TestInteractiveWorkGoesFirst(t *testing.T) {
 	q := NewQueue(1, 200)
+	q.Wait = time.Hour // no overload comes between
 	open := make(chan struct{})
 	var mu sync.Mutex
 	var order []byte
@@ -247,6 +249,7 @@ func longestRun(of []byte, kind byte) (longest int) {
 // Batches leave a quarter of the places to others, and take all workers where nobody else is there.
 func TestBatchesLeavePlaces(t *testing.T) {
 	q := NewQueue(2, 8)
+	q.Wait = time.Hour // no overload comes between
 	open := make(chan struct{})
 	var all sync.WaitGroup
 	batch := block(open)
@@ -275,7 +278,10 @@ func TestBatchesLeavePlaces(t *testing.T) {
 
 // Films of a hospital's systems are batch work, as what asks for it is.
 func TestPriorities(t *testing.T) {
-	s := start(t, func(c *Config) { c.Queue = NewQueue(1, 8) })
+	s := start(t, func(c *Config) {
+		c.Queue = NewQueue(1, 8)
+		c.Queue.Wait = time.Hour // no overload comes between
+	})
 	if !s.server.ofSystems().batch {
 		t.Error("a film of a hospital's systems is interactive")
 	}
