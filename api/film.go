@@ -18,14 +18,17 @@ import (
 // through the queue as a request does, and is counted as one. remote is the address that the film came from, with its port;
 // "" for one that came from none. It returns once the result is where a crash cannot lose it. [Status] tells what kind of
 // error there was.
-func (s *Server) Take(ctx context.Context, remote string, data []byte) error {
+func (s *Server) Take(ctx context.Context, remote string, data []byte) (err error) {
 	if !s.predictions.enter() {
 		return errDraining
 	}
 	defer s.predictions.leave()
 	ctx, cancel := s.inTime(ctx, question{})
 	defer cancel()
-	r, err := s.film(ctx, callerAt(remote), rand.Text(), data)
+	id := rand.Text()
+	ctx, end := s.filmExchange(ctx, id)
+	defer func() { end(err) }()
+	r, err := s.film(ctx, callerAt(remote), id, data)
 	if err != nil {
 		return err
 	}

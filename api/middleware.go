@@ -14,6 +14,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/spikeray/spikeray/internal/trace"
 )
 
 // statusGone is recorded, never sent, for a client that left before its answer.
@@ -47,6 +49,10 @@ type exchange struct {
 	problem  string
 	err      error
 	gone     bool
+
+	began  time.Time
+	caller trace.Context    // the caller's trace, zero for none
+	spans  *trace.Recording // nil where none are recorded
 }
 
 type exchangeKey struct{}
@@ -73,6 +79,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			x.id = rand.Text()
 		}
 		w.Header().Set(requestIDHeader, x.id)
+		s.trace(x, r.Header["Traceparent"])
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		wrapped := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		r = r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
@@ -94,6 +101,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 				method = methodOther
 			}
 			s.config.Metrics.Request(route, method, status)
+			x.traced(route, method, status)
 			s.log(r.Context(), x, route, method, status, time.Since(begin))
 		}()
 		next.ServeHTTP(wrapped, r)
@@ -125,6 +133,7 @@ func (s *Server) log(ctx context.Context, x *exchange, route, method string, sta
 		slog.Int("status", status),
 		slog.Float64("seconds", took.Seconds()),
 	}
+	attrs = append(attrs, x.traceAttrs()...)
 	if x.model != "" {
 		attrs = append(attrs, slog.String("model", x.model), slog.Int("pictures", x.pictures))
 	}

@@ -185,7 +185,10 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 		}
 		tasks = append(tasks, task)
 	}
+	x := exchangeOf(ctx)
+	x.received(read)
 	if len(tasks) == 0 {
+		x.answered(read, q.model, outcomes)
 		return outcomes, nil
 	}
 	errs, err := s.config.Queue.Do(ctx, tasks...)
@@ -203,11 +206,12 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 		}
 		if p := (*PanicError)(nil); errors.As(err, &p) {
 			s.config.Metrics.Panic()
-			s.config.Log.Error("panic while predicting", "request_id", exchangeOf(ctx).id,
+			s.config.Log.Error("panic while predicting", "request_id", x.id,
 				"error", err, "stack", string(p.Stack))
 		}
 		o.err = err
 	}
+	x.answered(read, q.model, outcomes)
 	return outcomes, nil
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/internal/telemetry"
+	"github.com/spikeray/spikeray/internal/trace"
 	"github.com/spikeray/spikeray/internal/wire"
 )
 
@@ -50,6 +51,8 @@ type Config struct {
 	Standard pipeline.Standard
 	// Board reports the state of the board that runs the default model; nil for the simulator.
 	Board Board
+	// Traces gets the spans of answered requests; nil where none are recorded.
+	Traces *trace.Exporter
 	// Version is this program's, for result objects.
 	Version string
 	// Delivery takes the results of films that systems of a hospital send; nil where none are taken.

@@ -85,10 +85,10 @@ curl --silent --fail "$url/metrics" >"$scratch/metrics"
 promtool check metrics <"$scratch/metrics" >"$scratch/out" 2>&1 || fail "$(cat "$scratch/out")"
 [[ ! -s $scratch/out ]] || fail "$(cat "$scratch/out")"
 pass "$(grep -c '^# TYPE' "$scratch/metrics") metrics, nothing to say"
-# A renamed metric would silence an alert. Those of a board and of an outbox are there only with one; tests in cmd/server look
-# for them.
+# A renamed metric would silence an alert. Those of a board, an outbox and traces are there only with one; tests of
+# internal/telemetry look for them.
 while read -r name; do
-  [[ $name == spikeray_board_* || $name == spikeray_outbox_* || $name == spikeray_degraded_answers_total ]] || grep -qE "^${name}[{ ]" "$scratch/metrics" ||
+  [[ $name =~ ^spikeray_(board|outbox|trace)_ || $name == spikeray_degraded_answers_total ]] || grep -qE "^${name}[{ ]" "$scratch/metrics" ||
     fail "alerts.yml names $name, which the server does not have"
 done < <(grep -oE 'spikeray_[a-z_]+' "$root/deploy/alerts.yml" | sort -u)
 pass "the server has every metric of alerts.yml"
@@ -105,6 +105,16 @@ pass "$alerts alerts evaluated without error"
 firing=$(query "$classic_at" 'ALERTS{alertstate="firing"}')
 [[ $firing == '[]' ]] || fail "firing: $firing"
 pass "none fires"
+
+queries=0
+while read -r expression; do
+  expression=${expression//\$__rate_interval/1m} expression=${expression//\$__range/5m}
+  expression=${expression//\$job/.*} expression=${expression//\$instance/.*}
+  query "$classic_at" "$expression" >/dev/null || fail "the dashboard asks $expression"
+  queries=$((queries + 1))
+done < <(jq -r '.panels[].targets[]?.expr' "$root/deploy/grafana/spikeray.json")
+((queries > 50)) || fail "the dashboard has $queries queries"
+pass "$queries queries of the dashboard answered"
 
 # percentiles TITLE ADDRESS EXPRESSION: prints the p99 of each stage; false unless all five have one.
 percentiles() {

@@ -33,6 +33,7 @@ type serveCommand struct {
 	gateFlag
 	pictureFlags
 	hospitalFlags
+	traceFlags
 
 	Workers         int           `default:"${workers}" help:"How many pictures are processed at the same time. The default is the number of cores."`
 	Queue           int           `default:"64" help:"How many pictures may wait for a worker. Further ones are answered with 503."`
@@ -78,7 +79,7 @@ func (c *serveCommand) Validate(parsed *kong.Context) error {
 	if c.PredictTimeout <= 0 || c.ReadTimeout <= 0 || c.IdleTimeout <= 0 || c.ShutdownTimeout <= 0 || c.DrainDelay < 0 {
 		return errors.New("--predict-timeout, --read-timeout, --idle-timeout and --shutdown-timeout must be above 0, and --drain-delay at least 0")
 	}
-	if err := errors.Join(c.boardFlags.Validate(), c.decisionFlags.Validate(), c.fit(), c.hospitalFlags.validate(c.set)); err != nil {
+	if err := errors.Join(c.boardFlags.Validate(), c.decisionFlags.Validate(), c.fit(), c.hospitalFlags.validate(c.set), c.traceFlags.validate(c.set)); err != nil {
 		return err
 	}
 	// The wait for the board may take as long as a run; then comes the run, and a quarter for the board to stop it.
@@ -193,6 +194,10 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if err != nil {
 		return err
 	}
+	if config.Traces, err = c.exporter(metrics, log, build.Version); err != nil {
+		return err
+	}
+	defer closeTraces(config.Traces)
 	if hospital != nil {
 		config.Delivery = hospital.node
 		defer func() { err = errors.Join(err, hospital.close()) }()

@@ -80,6 +80,11 @@ var wiring = map[string]struct {
 	"dicom-associations-each": {"6", onDICOM, func(s served) (any, any) { return s.dicom.Limits.PerAddress, 6 }},
 	"dicom-idle-timeout":      {"7s", onDICOM, func(s served) (any, any) { return s.dicom.Limits.Idle, 7 * time.Second }},
 
+	"otlp-endpoint": {"http://c:4318", nil, func(s served) (any, any) { return s.command.OTLPEndpoint, "http://c:4318" }},
+	"otlp-headers":  {"h", onOTLP, func(s served) (any, any) { return s.command.OTLPHeaders, "h" }},
+	"otlp-ca":       {"a.pem", onOTLP, func(s served) (any, any) { return s.command.OTLPCA, "a.pem" }},
+	"otlp-sample":   {"0.25", onOTLP, func(s served) (any, any) { return s.command.OTLPSample, 0.25 }},
+
 	"log-format": {"json", nil, func(s served) (any, any) { return s.command.LogFormat, "json" }},
 	"log-level":  {"error", nil, func(s served) (any, any) { return s.command.LogLevel, slog.LevelError }},
 
@@ -110,6 +115,8 @@ var (
 	onSend  = []string{"--send=hl7=mllp://ris:2575"}
 	onDICOM = append(onSend, "--dicom-listen=:104")
 )
+
+var onOTLP = []string{"--otlp-endpoint=http://c:4318"}
 
 var onLoihi = []string{"--board=loihi"}
 

@@ -48,6 +48,11 @@ func used() *Metrics {
 	i.Film("dimse", "A700")
 	i.Association("released")
 	m.Associations(func() int { return 2 }, func() int64 { return 10 }, func() int64 { return 20 })
+	m.Backlog(func() time.Duration { return time.Second })
+	m.Pictures(func() int64 { return 10 }, func() int64 { return 20 })
+	m.Connections(func() int { return 3 }, func() int { return 1024 })
+	m.SiteCalibration("net", "Ward 3", "2026-01-02", "sha256:00", 200)
+	m.Spans("exported", "dropped")("dropped", 3)
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
 		m.Stage(s, 3*time.Millisecond)
 	}

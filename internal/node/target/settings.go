@@ -50,16 +50,16 @@ func (t Target) Sender(s Settings) outbox.Sender {
 	scheme, isFHIR := strings.CutPrefix(address.Scheme, "fhir+")
 	address.Scheme = scheme
 	if isFHIR {
-		return fhirSender{httpClient(secure), address.String(), header}
+		return fhirSender{HTTPClient(secure), address.String(), header}
 	}
 	if address.Path = strings.TrimRight(address.Path, "/"); !strings.HasSuffix(address.Path, "/studies") {
 		address.Path += "/studies"
 	}
-	return stowSender{httpClient(secure), address.String(), header}
+	return stowSender{HTTPClient(secure), address.String(), header}
 }
 
-// httpClient is one that goes nowhere else than it is told: what it sends is a patient's.
-func httpClient(secure *tls.Config) *http.Client {
+// HTTPClient is one that goes nowhere else than it is told: what it sends may be a patient's.
+func HTTPClient(secure *tls.Config) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.Proxy = nil // not even by way of one that the environment names
 	transport.TLSClientConfig = secure.Clone()

@@ -396,7 +396,7 @@ func FuzzParse(f *testing.F) {
 }
 
 func TestNoProxyOfTheEnvironmentGetsResults(t *testing.T) {
-	client := httpClient(&tls.Config{})
+	client := HTTPClient(&tls.Config{})
 	if transport := client.Transport.(*http.Transport); transport.Proxy != nil {
 		t.Error("requests may go by a proxy")
 	}
