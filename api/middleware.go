@@ -43,7 +43,6 @@ const (
 // line in the log. It belongs to the request's own goroutine.
 type exchange struct {
 	id       string
-	began    time.Time
 	model    string
 	pictures int
 	problem  string

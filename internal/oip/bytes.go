@@ -59,19 +59,58 @@ func (t *Tensor) strings() ([]byte, error) {
 	return json.Marshal(all)
 }
 
-// parseStrings reads an array, flat or nested, of so many strings.
+// parseStrings reads an array, flat or nested, of so many strings. raw is valid JSON. A string without escapes is not copied: it may
+// be a file in base64.
 func parseStrings(raw []byte, want int) ([][]byte, error) {
 	if want > len(raw)/len(`""`) {
 		return nil, malformed("fewer than %d elements", want)
 	}
+	if len(raw) == 0 || raw[0] != '[' {
+		return nil, malformed("data is not an array")
+	}
 	out := make([][]byte, 0, want)
-	err := elements(raw, want, func(v any) error {
-		text, ok := v.(string)
-		if !ok {
-			return malformed("an element is not a string, as those of BYTES are in JSON")
+	for len(raw) > 0 {
+		switch raw[0] {
+		case '[', ']', ',', ' ', '\t', '\r', '\n':
+			raw = raw[1:]
+			continue
+		case '"':
+		default:
+			return nil, malformed("an element is not a string, as those of BYTES are in JSON")
 		}
-		out = append(out, []byte(text))
-		return nil
-	})
-	return out, err
+		if len(out) == want {
+			return nil, malformed("more than %d elements", want)
+		}
+		end, escaped := endOfString(raw)
+		if end < 0 {
+			return nil, malformed("a string does not end")
+		}
+		element := raw[1:end:end]
+		if escaped {
+			var text string
+			if err := json.Unmarshal(raw[:end+1], &text); err != nil {
+				return nil, malformed("%v", err)
+			}
+			element = []byte(text)
+		}
+		out, raw = append(out, element), raw[end+1:]
+	}
+	if len(out) != want {
+		return nil, malformed("%d elements, expected %d", len(out), want)
+	}
+	return out, nil
+}
+
+// endOfString is where the quote is that ends the JSON string at the beginning of raw, or -1, and whether there are escapes in it.
+func endOfString(raw []byte) (end int, escaped bool) {
+	for i := 1; i < len(raw); i++ {
+		switch raw[i] {
+		case '"':
+			return i, escaped
+		case '\\':
+			escaped = true
+			i++
+		}
+	}
+	return -1, escaped
 }

@@ -37,7 +37,11 @@ var sizes = map[Datatype]int{
 // Size is the bytes of an element, 0 for BYTES and for a type that is not known.
 func (d Datatype) Size() int { return sizes[d] }
 
-const maxRank = 16
+const (
+	maxRank = 16
+	// maxNumber bounds the JSON of a number with what separates it from the next, on average.
+	maxNumber = 128
+)
 
 // Tensor is a named array, row-major.
 type Tensor struct {
@@ -83,7 +87,10 @@ type wireTensor struct {
 	Data       json.RawMessage `json:"data,omitempty"`
 }
 
-const sizeParameter = "binary_data_size"
+const (
+	sizeParameter   = "binary_data_size"
+	sharedParameter = "shared_memory_region" // of an extension that is not spoken
+)
 
 func (t *Tensor) encode() (wireTensor, error) {
 	w := wireTensor{Name: t.Name, Shape: t.Shape, Datatype: t.Datatype, Parameters: t.Parameters}
@@ -131,6 +138,9 @@ func (w *wireTensor) decode(rest []byte, l Limits) (t Tensor, left []byte, err e
 			return t, nil, fmt.Errorf("%w BYTES of tensor %.80q is not taken here", ErrDatatype, t.Name)
 		}
 		return t, nil, fmt.Errorf("%w: tensor %.80q has %d elements, must be at most %d", ErrTooLarge, t.Name, want, l.Elements)
+	}
+	if _, elsewhere := w.Parameters[sharedParameter]; elsewhere {
+		return t, nil, malformed("tensor %.80q is said to be in shared memory; shared memory is not supported: send tensors in the body", t.Name)
 	}
 	size, behind, err := w.Parameters.Int(sizeParameter)
 	switch {
@@ -223,8 +233,11 @@ func (t *Tensor) numbers() ([]byte, error) {
 
 // parseNumbers reads an array, flat or nested, whose elements take want bytes.
 func parseNumbers(raw []byte, d Datatype, want int) ([]byte, error) {
-	if want/d.Size() > len(raw) { // an element is a byte of JSON at least
-		return nil, malformed("fewer than %d elements", want/d.Size())
+	switch n := want / d.Size(); {
+	case n > len(raw): // an element is a byte of JSON at least
+		return nil, malformed("fewer than %d elements", n)
+	case len(raw)/maxNumber > n+1:
+		return nil, fmt.Errorf("%w: %d bytes of JSON for %d numbers", ErrTooLarge, len(raw), n)
 	}
 	out := make([]byte, 0, want)
 	err := elements(raw, want/d.Size(), func(v any) (err error) {
