@@ -24,6 +24,22 @@ func (s *Server) newOIP() *v2.Handler {
 	})
 }
 
+// otherSites tells requests that pages of other sites have a visitor's browser send.
+var otherSites = http.NewCrossOriginProtection()
+
+// changing makes a handler one for requests that change models: pages of other sites may not, not even of those that may send pictures.
+func (s *Server) changing(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
+	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
+		switch {
+		case otherSites.Check(r) != nil:
+			return refuse(crossSite, "pages of other web sites may not change the models")
+		case s.draining.Load():
+			return errDraining
+		}
+		return h(w, r)
+	})
+}
+
 // Models implements [v2.Service].
 func (i inference) Models() []*pipeline.Entry { return i.config.Models.All() }
 

@@ -469,6 +469,9 @@ func TestRepository(t *testing.T) {
 	post("/v2/repository/models/tiny-rows/load", "").refused(t, 403)
 	r := &repository{}
 	s.server.oip.Repository = r
+	crossSite := request(t, http.MethodPost, s.url+"/v2/repository/models/a/unload", strings.NewReader(""))
+	crossSite.Header.Set("Origin", "https://other.example")
+	s.do(crossSite).refused(t, 403)
 	post("/v2/repository/index", `{"ready":true}`).decode(t, &all)
 	if len(all) != 1 || all[0].Name != "a" {
 		t.Errorf("%+v", all)
@@ -557,6 +560,9 @@ func (s *service) provokeOIP(see func(string, string, answer)) {
 func (s *service) provokeOIPDraining(see func(string, string, answer)) {
 	see("GET", "/v2/health/ready", s.get("/v2/health/ready"))
 	see("GET", "/v2/models/{model}/ready", s.get("/v2/models/tiny-rows/ready"))
+	for _, what := range []string{"load", "unload"} {
+		see("POST", "/v2/repository/models/{model}/"+what, s.do(request(s.t, http.MethodPost, s.url+"/v2/repository/models/a/"+what, nil)))
+	}
 	see("GET", "/v2/models/{model}/versions/{version}/ready", s.get("/v2/models/tiny-rows/versions/"+versionOf(s.t, s, "tiny-rows")+"/ready"))
 }
 

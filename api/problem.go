@@ -41,7 +41,7 @@ var (
 	malformedRequest  = kind{"malformed-request", 400, "The request's body is not valid"}
 	notAPicture       = kind{"not-a-picture", 400, "The data is not a complete picture"}
 	crossSite         = kind{"cross-site", 403, "A page of another web site sent the request"}
-	notPermitted      = kind{"not-permitted", 403, "The request is not permitted"}
+	notPermitted      = kind{"not-permitted", 403, "The server was not started to allow this"}
 	unknownModel      = kind{"unknown-model", 404, "No such model"}
 	malformedHTTP     = kind{"malformed-http", 400, "The request is not well-formed HTTP"}
 	headersTooLarge   = kind{"headers-too-large", 431, "The request's header fields are too large"}
@@ -50,7 +50,7 @@ var (
 	methodNotAllowed  = kind{"method-not-allowed", 405, "The resource does not support this method"}
 	uploadTimeout     = kind{"upload-timeout", 408, "The request took too long to arrive"}
 	tooLarge          = kind{"too-large", 413, "The request or the picture is too large"}
-	modelConflict     = kind{"model-conflict", 409, "This cannot be done to the model now"}
+	modelHeld         = kind{"model-held", 409, "The model cannot be changed so now"}
 	unsupportedFormat = kind{"unsupported-format", 415, "The format is not supported"}
 	notARadiograph    = kind{"not-a-radiograph", 422, "The picture cannot be a radiograph"}
 	sampleDepth       = kind{"sample-depth", 422, "The number of significant bits of the picture's samples is unknown or does not match"}
@@ -174,7 +174,7 @@ func problemOf(err error) (kind, string) {
 // kindOfRefusal are the kinds of problem that the Open Inference Protocol's refusals are.
 var kindOfRefusal = map[v2.Reason]kind{
 	v2.Malformed: malformedRequest, v2.Parameter: invalidParameter, v2.NotFound: unknownModel, v2.TooLarge: tooLarge, v2.NotPermitted: notPermitted,
-	v2.Conflict: modelConflict,
+	v2.Conflict: modelHeld,
 }
 
 // rejections are all that rejection can return.

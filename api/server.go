@@ -214,7 +214,7 @@ func (s *Server) routes() *chi.Mux {
 	r.Get("/v1/models", s.handle(s.listModels))
 	r.Get("/v1/models/{name}", s.handle(s.showModel))
 	r.Get("/v1/models/{name}/drift", s.handle(s.showDrift))
-	s.oip.Routes(r, s.handle, s.pictures)
+	s.oip.Routes(r, s.handle, s.pictures, s.changing)
 	r.Get("/healthz", s.live)
 	r.Get("/readyz", s.ready)
 	r.Method(http.MethodGet, "/metrics", s.config.Metrics.Handler())

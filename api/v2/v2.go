@@ -56,7 +56,7 @@ type Outcome struct {
 	Err      error
 }
 
-// Repository loads and unloads models by their names. Its errors are each a [*Refusal], or internal.
+// Repository loads and unloads models by their names.
 type Repository interface {
 	// Index lists the models that could answer.
 	Index() []ModelState
@@ -85,18 +85,16 @@ type Handler struct {
 // New makes a handler.
 func New(c Config) *Handler { return &Handler{Config: c} }
 
-// HandlerFunc answers a request, or returns the error that it is to be answered with: see [WriteError].
-type HandlerFunc func(http.ResponseWriter, *http.Request) error
-
-// Routes registers the protocol's routes. Those that bring pictures go through pictures, the others through plain.
-func (h *Handler) Routes(r chi.Router, plain, pictures func(func(http.ResponseWriter, *http.Request) error) http.HandlerFunc) {
+// Routes registers the protocol's routes. Those that bring pictures go through pictures, those that change models through control, the
+// others through plain.
+func (h *Handler) Routes(r chi.Router, plain, pictures, control func(func(http.ResponseWriter, *http.Request) error) http.HandlerFunc) {
 	r.Get("/v2", plain(h.server))
 	r.Get("/v2/health/live", plain(h.live))
 	r.Get("/v2/health/ready", plain(h.ready))
 	r.Get("/v2/models/stats", plain(h.allStatistics))
 	r.Post("/v2/repository/index", plain(h.index))
-	r.Post("/v2/repository/models/{model}/load", plain(h.load))
-	r.Post("/v2/repository/models/{model}/unload", plain(h.unload))
+	r.Post("/v2/repository/models/{model}/load", control(h.load))
+	r.Post("/v2/repository/models/{model}/unload", control(h.unload))
 	for _, path := range []string{"/v2/models/{model}", "/v2/models/{model}/versions/{version}"} {
 		r.Get(path, plain(h.ofModel(h.metadata)))
 		r.Get(path+"/ready", plain(h.ofModel(h.modelReady)))
@@ -107,7 +105,7 @@ func (h *Handler) Routes(r chi.Router, plain, pictures func(func(http.ResponseWr
 }
 
 // ofModel finds the model that a path names.
-func (h *Handler) ofModel(answer func(http.ResponseWriter, *http.Request, *pipeline.Entry) error) HandlerFunc {
+func (h *Handler) ofModel(answer func(http.ResponseWriter, *http.Request, *pipeline.Entry) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		name, version := chi.URLParam(r, "model"), chi.URLParam(r, "version")
 		other := ""
