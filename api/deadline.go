@@ -92,28 +92,29 @@ func (s *Server) learn(m *pipeline.Entry, p pipeline.Prediction) {
 	s.inference[m.Name()].learn(took)
 }
 
+// shortens tells questions whose answers may come after fewer steps than all.
+func (q question) shortens() bool {
+	return !q.deadline.IsZero() && q.explain == nil && q.model.MaxSteps() > 0
+}
+
 // leastSteps is the smallest number of steps that a question is answered after.
 func (q question) leastSteps() int {
-	if q.deadline.IsZero() || q.explain != nil || q.model.MaxSteps() == 0 {
-		return q.options.Steps
+	if q.shortens() {
+		return 1
 	}
-	return 1
+	return q.options.Steps
 }
 
 // slack is how much longer than estimated a step count may take, as a divisor: a quarter.
 const slack = 4
 
-// fitting gives a question with a deadline the number of steps that fit, once the picture is prepared.
-func (s *Server) fitting(q *question) {
-	if q.deadline.IsZero() || q.explain != nil || q.model.MaxSteps() == 0 {
-		return
-	}
-	m, most := q.model, q.options.Steps
+// fit tells a question's answer how many steps fit before a deadline, once the picture is prepared.
+func (s *Server) fit(m *pipeline.Entry, most int, deadline time.Time) func() (int, error) {
 	if most == 0 {
 		most = m.MaxSteps()
 	}
-	q.options.Fit = func() (int, error) {
-		left := time.Until(q.deadline)
+	return func() (int, error) {
+		left := time.Until(deadline)
 		for steps := most; steps > 0; steps-- {
 			if took := s.takes(m, steps); took+took/slack <= left {
 				return steps, nil

@@ -133,7 +133,9 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 	var places []int // the upload of each task
 	read := time.Now()
 	inference := s.takes(q.model, q.options.Steps)
-	s.fitting(&q)
+	if q.shortens() {
+		q.options.Fit = s.fit(q.model, q.options.Steps, q.deadline)
+	}
 	for i, u := range uploads {
 		o := &outcomes[i]
 		if u.err != nil {
