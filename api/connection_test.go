@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,7 +18,9 @@ import (
 )
 
 // A client that sends all it has before it listens is answered.
-func TestWhoListensOnlyAfterSendingIsAnswered(t *testing.T) {
+func TestWhoListensOnlyAfterSendingIsAnswered(t *testing.T) { bothWays(t, whoListensOnlyAfterSending) }
+
+func whoListensOnlyAfterSending(t *testing.T, start starter) {
 	const length = 24 << 20 // far more than sockets hold
 	for name, c := range map[string]struct {
 		path, header string
@@ -51,7 +54,9 @@ func TestWhoListensOnlyAfterSendingIsAnswered(t *testing.T) {
 }
 
 // Whoever announces much and sends nothing is answered at once, and not waited for long.
-func TestTheRestOfABodyIsNotWaitedForLong(t *testing.T) {
+func TestTheRestOfABodyIsNotWaitedForLong(t *testing.T) { bothWays(t, theRestOfABody) }
+
+func theRestOfABody(t *testing.T, start starter) {
 	s := start(t, func(c *Config) { c.ReadTimeout = 300 * time.Millisecond })
 	connection := dial(t, s)
 	fmt.Fprint(connection, "POST /v1/predictions?model=none HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\nx")
@@ -64,7 +69,9 @@ func TestTheRestOfABodyIsNotWaitedForLong(t *testing.T) {
 }
 
 // One that asks first is told no before it sends.
-func TestWhoAsksBeforeSendingIsNotWaitedFor(t *testing.T) {
+func TestWhoAsksBeforeSendingIsNotWaitedFor(t *testing.T) { bothWays(t, whoAsksBeforeSending) }
+
+func whoAsksBeforeSending(t *testing.T, start starter) {
 	s := start(t, nil)
 	connection := dial(t, s)
 	fmt.Fprint(connection, "POST /v1/predictions HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 100000000\r\n\r\n")
@@ -83,7 +90,9 @@ const inner = "GET /healthz HTTP/1.1\r\nHost: inner\r\nX-Request-Id: INNER\r\n\r
 
 // Where a request is refused, broken or not read to its end there is one answer, and nothing else on the connection is
 // taken for a request.
-func TestNothingOfARefusedBodyIsARequest(t *testing.T) {
+func TestNothingOfARefusedBodyIsARequest(t *testing.T) { bothWays(t, nothingOfARefusedBodyIsARequest) }
+
+func nothingOfARefusedBodyIsARequest(t *testing.T, start starter) {
 	s := start(t, func(c *Config) { c.ReadTimeout = 500 * time.Millisecond })
 	picture := string(testmodel.PNG(64, 64, 1))
 	const post = "POST /v1/predictions HTTP/1.1\r\nHost: x\r\n"
@@ -172,7 +181,9 @@ func TestNothingOfARefusedBodyIsARequest(t *testing.T) {
 func chunk(data string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(data), data) }
 
 // Requests that come in one go are answered one after the other, whatever delimits them.
-func TestRequestsInOneGoAreAnsweredInOrder(t *testing.T) {
+func TestRequestsInOneGoAreAnsweredInOrder(t *testing.T) { bothWays(t, requestsInOneGo) }
+
+func requestsInOneGo(t *testing.T, start starter) {
 	s := start(t, nil)
 	picture := string(testmodel.PNG(64, 64, 1))
 	const post = "POST /v1/predictions HTTP/1.1\r\nHost: x\r\n"
@@ -201,7 +212,14 @@ func TestRequestsInOneGoAreAnsweredInOrder(t *testing.T) {
 
 func dial(t *testing.T, s *service) net.Conn {
 	t.Helper()
-	connection, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	_, addr, _ := strings.Cut(s.url, "://")
+	var connection net.Conn
+	var err error
+	if s.secure != nil {
+		connection, err = tls.Dial("tcp", addr, s.secure)
+	} else {
+		connection, err = net.Dial("tcp", addr)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

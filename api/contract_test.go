@@ -117,9 +117,21 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	see("POST", predictions, s.post("?deadline_ms=20", picture))
 	see("POST", explanations, s.explain("?deadline_ms=20", picture))
 	busy()
+	const renderings = "/v1/renderings"
+	see("POST", renderings, s.render("", picture))
+	see("POST", renderings, s.render("?size=1", picture))
+	see("POST", renderings, s.render("", make([]byte, 2<<20)))
+	see("POST", renderings, s.render("", []byte("GIF89a")))
+	see("POST", renderings, s.render("", testmodel.PNG(1, 1, 1)))
+	crossSite = request(t, http.MethodPost, s.url+renderings, bytes.NewReader(picture))
+	crossSite.Header.Set("Origin", "https://other.example")
+	see("POST", renderings, s.do(crossSite))
+	see("POST", renderings, s.slowUploadTo(renderings, "image/png"))
+	see("POST", renderings, s.do(request(t, http.MethodGet, s.url+renderings, nil)))
 	release := s.fillQueue()
 	see("POST", predictions, s.post("", picture))
 	see("POST", explanations, s.explain("", picture))
+	see("POST", renderings, s.render("", picture))
 	release()
 
 	for path, url := range map[string]string{
@@ -137,9 +149,15 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	see("GET", "/v1/models/{name}", s.get("/v1/models/none"))
 	see("GET", "/v1/models/{name}/drift", s.get("/v1/models/none/drift"))
 	s.provokeStore(see)
+	s.provokeModelControl(see)
+	s.provokePages(see)
+	provokeRefusals(t, see)
 	s.provokeOIP(see)
 	s.server.draining.Store(true)
 	see("GET", "/readyz", s.get("/readyz"))
+	for _, change := range []string{"load", "unload", "rollback"} {
+		see("POST", "/v1/models/{name}/"+change, s.change("tiny-rows", change, ""))
+	}
 	s.provokeOIPDraining(see)
 
 	promised := documented(t)
@@ -200,7 +218,7 @@ func (s *service) slowUploadTo(path, contentType string) answer {
 
 func TestUnknownRoutesAndMethodsAreProblems(t *testing.T) {
 	s := start(t, nil)
-	for _, path := range []string{"/", "/v1", "/v1/predictions/", "/v1/models/a/b", "/%00", "/v1/models/%2e%2e"} {
+	for _, path := range []string{"/v1", "/web", "/web/", "/index.html", "/v1/predictions/", "/v1/models/a/b", "/%00", "/v1/models/%2e%2e"} {
 		if a := s.get(path); a.status != 404 {
 			t.Errorf("%s: %d", path, a.status)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -48,48 +47,22 @@ func (s *Server) inTime(ctx context.Context, q question) (context.Context, conte
 	return context.WithDeadlineCause(ctx, q.deadline, ErrDeadline)
 }
 
-// paces tell how long models took for fewer than all of their steps.
-type paces struct {
-	mu  sync.Mutex
-	all map[string]map[int]*average // by model and steps
-}
-
-func (p *paces) of(model string, steps int) *average {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.all == nil {
-		p.all = map[string]map[int]*average{}
-	}
-	if p.all[model] == nil {
-		p.all[model] = map[int]*average{}
-	}
-	if p.all[model][steps] == nil {
-		p.all[model][steps] = new(average)
-	}
-	return p.all[model][steps]
-}
-
 // takes estimates how long a model takes for so many steps. What was not seen yet is half of what all steps take, for the gate and
 // the layers in front, and the rest by steps.
-func (s *Server) takes(m *pipeline.Entry, steps int) time.Duration {
-	all, most := s.inference[m.Name()].value(), m.MaxSteps()
+func takes(m *pipeline.Entry, steps int) time.Duration {
+	all, most := m.Took(0).Value(), m.MaxSteps()
 	if steps == 0 || steps >= most {
 		return all
 	}
-	if seen := s.paces.of(m.Name(), steps).value(); seen > 0 {
+	if seen := m.Took(steps).Value(); seen > 0 {
 		return min(seen, all)
 	}
 	return all/2 + all/2*time.Duration(steps)/time.Duration(most)
 }
 
 // learn takes note of how long an answer took.
-func (s *Server) learn(m *pipeline.Entry, p pipeline.Prediction) {
-	took := p.Timing.Prepare + p.Timing.Infer
-	if most := m.MaxSteps(); most > 0 && p.Steps != most {
-		s.paces.of(m.Name(), p.Steps).learn(took)
-		return
-	}
-	s.inference[m.Name()].learn(took)
+func learn(m *pipeline.Entry, p pipeline.Prediction) {
+	m.Took(p.Steps).Learn(p.Timing.Prepare + p.Timing.Infer)
 }
 
 // shortens tells questions whose answers may come after fewer steps than all.
@@ -109,14 +82,14 @@ func (q question) leastSteps() int {
 const slack = 4
 
 // fit tells a question's answer how many steps fit before a deadline, once the picture is prepared.
-func (s *Server) fit(m *pipeline.Entry, most int, deadline time.Time) func() (int, error) {
+func fit(m *pipeline.Entry, most int, deadline time.Time) func() (int, error) {
 	if most == 0 {
 		most = m.MaxSteps()
 	}
 	return func() (int, error) {
 		left := time.Until(deadline)
 		for steps := most; steps > 0; steps-- {
-			if took := s.takes(m, steps); took+took/slack <= left {
+			if took := takes(m, steps); took+took/slack <= left {
 				return steps, nil
 			}
 		}

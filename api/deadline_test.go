@@ -15,6 +15,16 @@ import (
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
+// tookBefore has a model's answers have taken so long.
+func (s *service) tookBefore(name string, took time.Duration) {
+	s.t.Helper()
+	e, err := s.server.config.Models.Catalogue().Get(name)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	e.Took(0).Learn(took)
+}
+
 // With a deadline the answer is the one after as many steps as fit: with that number's calibration, or without a label.
 func TestDeadlineTakesAsManyStepsAsFit(t *testing.T) {
 	picture := testmodel.PNG(64, 48, 1)
@@ -24,7 +34,7 @@ func TestDeadlineTakesAsManyStepsAsFit(t *testing.T) {
 		steps  int
 	}{{"130000", 4}, {"115000", 3}, {"99000", 2}, {"82000", 1}} {
 		s := start(t, nil) // which has not yet found out that the model is quicker
-		s.server.inference["tiny-early"].learn(all)
+		s.tookBefore("tiny-early", all)
 		var got, want decided
 		a := s.post("?model=tiny-early&deadline_ms="+c.within, picture)
 		if a.status != 200 {
@@ -54,8 +64,8 @@ func TestDeadlineTakesAsManyStepsAsFit(t *testing.T) {
 // What was asked of the decision does not apply where the model has none for so few steps: the answer is there, and says so.
 func TestDeadlineWithoutADecision(t *testing.T) {
 	s := start(t, nil)
-	s.server.inference["tiny-early"].learn(100 * time.Second)
-	a := s.post("?model=tiny-early&deadline_ms=82000&operating_point="+s.server.config.Models.All()[4].Description().OperatingPoints[0].Name+"&prevalence=0.1",
+	s.tookBefore("tiny-early", 100 * time.Second)
+	a := s.post("?model=tiny-early&deadline_ms=82000&operating_point="+s.server.config.Models.Catalogue().All()[4].Description().OperatingPoints[0].Name+"&prevalence=0.1",
 		testmodel.PNG(64, 48, 1))
 	var got map[string]any
 	a.decode(t, &got)
@@ -68,7 +78,7 @@ func TestDeadlineWithoutADecision(t *testing.T) {
 func TestDeadlineThatCannotBeMet(t *testing.T) {
 	s := start(t, nil)
 	for _, name := range []string{"tiny-rows", "tiny-early"} {
-		s.server.inference[name].learn(100 * time.Second)
+		s.tookBefore(name, 100 * time.Second)
 	}
 	picture := testmodel.PNG(64, 48, 1)
 	began := time.Now()
@@ -208,7 +218,7 @@ func TestInteractiveWorkGoesFirst(t *testing.T) {
 			depth := q.Depth()
 			all.Go(func() {
 				_, err := q.Do(context.Background(), Task{Batch: kind == 'b', Work: time.Millisecond,
-					caller: caller{netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i % 3)}), 32)},
+					caller: caller{network: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i % 3)}), 32)},
 					Run: func(context.Context, time.Duration) error {
 						mu.Lock()
 						defer mu.Unlock()
@@ -285,7 +295,7 @@ func TestPriorities(t *testing.T) {
 		c.Queue = NewQueue(1, 8)
 		c.Queue.Wait = time.Hour // no overload comes between
 	})
-	if !s.server.ofSystems().batch {
+	if !s.server.taken().batch {
 		t.Error("a film of a hospital's systems is interactive")
 	}
 	release := s.busyWorker()

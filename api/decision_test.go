@@ -14,7 +14,7 @@ import (
 
 func TestFewerStepsAnswerByTheirOwnDecisionOrByNone(t *testing.T) {
 	s := start(t, func(c *Config) {
-		all := c.Models.All()
+		all := c.Models.Catalogue().All()
 		c.Models = pipeline.NewCatalogue(append([]*pipeline.Entry{{Model: testmodel.Early(t)}}, all[:2]...)...)
 		c.Standard.OperatingPoint = "screening"
 	})
@@ -54,7 +54,7 @@ func TestServerDecidesByItsStandard(t *testing.T) {
 	picture := testmodel.PNG(64, 64, 1)
 	quarter := 0.25
 	gatedFirst := func(c *Config) {
-		all := c.Models.All()
+		all := c.Models.Catalogue().All()
 		c.Models = pipeline.NewCatalogue(append([]*pipeline.Entry{{Model: testmodel.Gated(t)}}, all[:1]...)...)
 	}
 	type want struct {

@@ -4,8 +4,6 @@ import (
 	"math"
 	"net/http"
 
-	"github.com/go-chi/chi/v5"
-
 	"github.com/spikeray/spikeray/internal/drift"
 	"github.com/spikeray/spikeray/internal/pipeline"
 )
@@ -16,19 +14,22 @@ type driftDocument struct {
 }
 
 func (s *Server) showDrift(w http.ResponseWriter, r *http.Request) error {
-	e, err := s.config.Models.Get(chi.URLParam(r, "name"))
+	e, err := entryNamed(s.config.Models.Catalogue(), r)
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, driftDocument{e.Reference(), s.drift[e.Name()].Report()})
+	writeJSON(w, http.StatusOK, driftDocument{e.Reference(), e.Window().Report()})
 	return nil
 }
 
-// see puts an answered picture into its model's window. Answers after fewer steps are of another distribution and are left
-// out.
+// see puts an answered picture into its model's window, and has a shadow answer it later. Answers after fewer steps are of another
+// distribution and are left out of the window.
 func (s *Server) see(m *pipeline.Entry, o outcome) {
 	s.oip.Statistics.Add(m, o.waited, o.prediction.Timing, o.total, o.err != nil)
-	window, p := s.drift[m.Name()], o.prediction
+	if o.err == nil {
+		o.along.offer(o.prediction)
+	}
+	window, p := m.Window(), o.prediction
 	if window == nil || o.err != nil || m.MaxSteps() > 0 && p.Steps != m.MaxSteps() {
 		return
 	}

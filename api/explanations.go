@@ -38,7 +38,8 @@ var (
 
 // explanationParameters are all that an explanation takes.
 var explanationParameters = []string{
-	"model", "threshold", "operating_point", "prevalence", "steps", "bits", "positions", "fill", "opacity", "format", "deadline_ms", "priority",
+	"model", "version", "threshold", "operating_point", "prevalence", "steps", "bits", "positions", "fill", "opacity", "format",
+	"deadline_ms", "priority",
 }
 
 // readExplanation reads an explanation's parameters by the rules of [Server.readQuery].
@@ -51,7 +52,7 @@ func (s *Server) readExplanation(r *http.Request) (question, error) {
 	if err != nil {
 		return q, err
 	}
-	q.explain = &evidence.Options{Steps: q.options.Steps, Fill: evidence.Fill(values.Get("fill"))}
+	q.explain = &evidence.Options{Steps: q.options.Steps, Fill: evidence.Fill(values.Get("fill")), Rates: q.model.Rates}
 	if values.Has("fill") && q.explain.Fill == "" {
 		return q, refuse(invalidParameter, "fill must be blur, mean or both")
 	}

@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"image/png"
+	"math"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -210,7 +213,7 @@ func TestAnExplanationIsNoPrediction(t *testing.T) {
 		s.explain("?model=tiny-gated&positions=16", picture)
 	}
 	s.explain("?model=tiny-broken", picture)
-	if n := s.server.drift["tiny-gated"].Report().Window.Pictures; n != 0 {
+	if n := s.drift("tiny-gated").Window.Pictures; n != 0 {
 		t.Errorf("%d pictures are compared with the reference", n)
 	}
 	for _, l := range strings.Split(string(s.get("/metrics").body), "\n") {
@@ -219,7 +222,7 @@ func TestAnExplanationIsNoPrediction(t *testing.T) {
 		}
 	}
 	s.post("?model=tiny-gated", picture)
-	if n := s.server.drift["tiny-gated"].Report().Window.Pictures; n != 1 {
+	if n := s.drift("tiny-gated").Window.Pictures; n != 1 {
 		t.Errorf("a prediction is compared %d times", n)
 	}
 }
@@ -253,5 +256,49 @@ func TestAnExplanationEndsWithItsRequest(t *testing.T) {
 	late := start(t, func(c *Config) { c.PredictTimeout = time.Millisecond })
 	if a := late.explain("?model=tiny-steps&positions=225", testmodel.PNG(600, 600, 1)); a.status != 503 {
 		t.Errorf("%s", fmt.Sprintf("%d %.80s", a.status, a.body))
+	}
+}
+
+// TestRatesStandBesideThoseOfOtherPictures: the shipped model's on a drawn film are of the size of those on films.
+func TestRatesStandBesideThoseOfOtherPictures(t *testing.T) {
+	shipped, err := pipeline.OpenModel(t.Context(), models.Default, model.DecodeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := start(t, func(c *Config) {
+		c.Models = pipeline.NewCatalogue(append([]*pipeline.Entry{shipped}, entries(t).All()...)...)
+	})
+	film, err := os.ReadFile(filepath.Join("..", "examples", "synthetic-pneumonia.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spikes := func(query string) *evidence.Spikes {
+		t.Helper()
+		var got explained
+		s.explain(query, film).decode(t, &got)
+		if got.Spikes == nil || len(got.Spikes.Layers) == 0 {
+			t.Fatalf("%s: no spikes", query)
+		}
+		return got.Spikes
+	}
+	for _, query := range []string{"?positions=16&fill=mean", "?positions=16&fill=mean&steps=2"} {
+		got := spikes(query)
+		if got.Reference == nil || got.Reference.Pictures != shipped.Rates.Pictures || got.Reference.Source != shipped.Rates.Source {
+			t.Errorf("%s: %+v", query, got.Reference)
+		}
+		for _, l := range got.Layers {
+			r := l.Reference
+			if r == nil || *r != *shipped.Rates.Of(l.Name) {
+				t.Errorf("%s: %s: %+v", query, l.Name, r)
+			} else if math.Abs(l.Rate-r.Mean) > 6*r.StandardDeviation {
+				t.Errorf("%s: %s fires %v, other pictures %+v", query, l.Name, l.Rate, *r)
+			}
+		}
+	}
+	for _, query := range []string{"?positions=16&fill=mean&steps=1", "?positions=16&fill=mean&model=tiny-steps"} {
+		got := spikes(query)
+		if got.Reference != nil || got.Layers[0].Reference != nil {
+			t.Errorf("%s: %+v", query, got.Reference)
+		}
 	}
 }

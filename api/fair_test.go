@@ -12,7 +12,7 @@ import (
 )
 
 func someone(n byte) caller {
-	return caller{netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, n}), 32)}
+	return caller{network: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 0, 2, n}), 32)}
 }
 
 // sleeper is a task that takes as long as it says.

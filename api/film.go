@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"image"
 	"net/http"
@@ -11,7 +10,7 @@ import (
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
-	"github.com/spikeray/spikeray/internal/resample"
+	"github.com/spikeray/spikeray/internal/rendering"
 )
 
 // Take answers a film that a system of a hospital sent, by the default model, and hands the result to the delivery. It goes
@@ -23,12 +22,11 @@ func (s *Server) Take(ctx context.Context, remote string, data []byte) (err erro
 		return errDraining
 	}
 	defer s.predictions.leave()
-	ctx, cancel := s.inTime(ctx, question{})
-	defer cancel()
-	id := rand.Text()
-	ctx, end := s.filmExchange(ctx, id)
+	x, end := s.filmExchange(remote)
 	defer func() { end(err) }()
-	r, err := s.film(ctx, callerAt(remote), id, data)
+	ctx, cancel := s.inTime(context.WithValue(ctx, exchangeKey{}, x), question{})
+	defer cancel()
+	r, err := s.film(ctx, callerAt(remote), x.id, data)
 	if err != nil {
 		return err
 	}
@@ -48,10 +46,20 @@ func (s *Server) deliver(ctx context.Context, r node.Result) error {
 // errNoFilm is the error of [Server.Take] for what is no DICOM object.
 var errNoFilm = refuse(unsupportedFormat, "only films that are DICOM objects can be taken here")
 
+// taken is the question about films that systems of a hospital send. Their results are delivered: nobody waits for the answer.
+func (s *Server) taken() question {
+	q := s.question(s.config.Models.Catalogue())
+	q.others, q.batch = errNoFilm, true
+	if s.config.Delivery.Maps() {
+		explanation := node.Explanation(0)
+		q.explain = &explanation
+	}
+	return q
+}
+
 // film answers one film by the default model.
 func (s *Server) film(ctx context.Context, who caller, id string, data []byte) (node.Result, error) {
-	q := s.ofSystems()
-	q.others = errNoFilm
+	q := s.taken()
 	r := node.Result{ID: pictureID(id, 0)}
 	if s.config.Delivery.Pictures() {
 		q.options.Decoded = func(p *radiograph.Picture) { r.Picture = drawn(p) }
@@ -70,16 +78,10 @@ func (s *Server) film(ctx context.Context, who caller, id string, data []byte) (
 	return r, nil
 }
 
-// ofSystems is the question about a film that a system of a hospital sent. Its result is delivered: nobody waits for the answer.
-func (s *Server) ofSystems() question {
-	return question{
-		model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}, batch: true,
-	}
-}
-
 // answered completes the result of a picture that was answered.
 func answered(r *node.Result, m *pipeline.Entry, o outcome) {
 	r.Film, r.Answer, r.Positive, r.At = o.film, m.Answer(o.prediction), m.Description().Positive, time.Now()
+	r.Evidence = o.evidence
 }
 
 // Status is the HTTP status of an error of [Server.Take], and its text for whoever sent the film.
@@ -97,20 +99,11 @@ func Temporary(err error) bool {
 // maxDrawn is the longest side of a result's picture.
 const maxDrawn = 1024
 
-// drawn is a copy of a picture, in 8 bits, with square pixels and no larger than a result's may be.
+// drawn is a picture as a result has it; nil for one that cannot be drawn.
 func drawn(p *radiograph.Picture) *image.Gray {
-	width, height := p.Image.Bounds().Dx(), p.Image.Bounds().Dy()
-	if p.PixelAspect > 1 {
-		height = int(float64(height) * p.PixelAspect)
-	} else if p.PixelAspect > 0 {
-		width = int(float64(width) / p.PixelAspect)
-	}
-	if longest := max(width, height); longest > maxDrawn {
-		width, height = max(1, width*maxDrawn/longest), max(1, height*maxDrawn/longest)
-	}
-	out := image.NewGray(image.Rect(0, 0, width, height))
-	if err := (resample.Resizer{}).Bilinear(out.Pix, width, height, p.Image); err != nil {
+	grey, err := rendering.Grey(p, maxDrawn)
+	if err != nil {
 		return nil
 	}
-	return out
+	return grey
 }

@@ -43,14 +43,17 @@ const (
 // line in the log. It belongs to the request's own goroutine.
 type exchange struct {
 	id       string
+	visitor  *visitor // where requests are looked at before they are answered
 	model    string
 	pictures int
 	problem  string
 	err      error
 	gone     bool
+	via      string      // the way of a film that came by none of the routes
+	header   http.Header // of the answer, nil where there is none
 
 	began  time.Time
-	caller trace.Context    // the caller's trace, zero for none
+	parent trace.Context    // the caller's trace, zero for none
 	spans  *trace.Recording // nil where none are recorded
 }
 
@@ -73,7 +76,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		ended := s.config.Metrics.RequestStarted()
 		defer ended()
 
-		x := &exchange{id: r.Header.Get(requestIDHeader), began: begin}
+		x := &exchange{id: r.Header.Get(requestIDHeader), began: begin, header: w.Header()}
 		if !usableID.MatchString(x.id) {
 			x.id = rand.Text()
 		}
@@ -134,10 +137,16 @@ func (s *Server) log(ctx context.Context, x *exchange, route, method string, sta
 	}
 	attrs = append(attrs, x.traceAttrs()...)
 	if x.model != "" {
-		attrs = append(attrs, slog.String("model", x.model), slog.Int("pictures", x.pictures))
+		attrs = append(attrs, slog.String("model", x.model))
+	}
+	if x.model != "" || x.pictures > 0 {
+		attrs = append(attrs, slog.Int("pictures", x.pictures))
 	}
 	if x.problem != "" {
 		attrs = append(attrs, slog.String("problem", x.problem))
+	}
+	if x.visitor != nil {
+		attrs = append(attrs, x.visitor.attrs()...)
 	}
 	if missed > 0 {
 		attrs = append(attrs, slog.Int64("not_logged", missed))

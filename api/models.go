@@ -45,14 +45,14 @@ type modelDocument struct {
 	Card        string             `json:"card,omitempty"`
 }
 
-func (s *Server) summary(e *pipeline.Entry) modelSummary {
+func summary(c *pipeline.Catalogue, e *pipeline.Entry) modelSummary {
 	d := e.Description()
 	summary := modelSummary{
 		Name:      d.Name,
 		Version:   d.Version,
 		Digest:    e.Digest(),
 		Summary:   d.Summary,
-		Default:   e == s.config.Models.Default(),
+		Default:   e == c.Default(),
 		Backend:   pipeline.Backend{Name: e.Backend()},
 		Kernel:    e.Kernel(),
 		Labels:    d.Labels,
@@ -74,24 +74,37 @@ func (s *Server) summary(e *pipeline.Entry) modelSummary {
 
 func (s *Server) listModels(w http.ResponseWriter, _ *http.Request) error {
 	var list struct {
-		Models []modelSummary `json:"models"`
+		Models     []modelSummary    `json:"models"`
+		Repository []versionDocument `json:"repository,omitempty"`
 	}
-	for _, e := range s.config.Models.All() {
-		list.Models = append(list.Models, s.summary(e))
+	c := s.config.Models.Catalogue()
+	for _, e := range c.All() {
+		list.Models = append(list.Models, summary(c, e))
 	}
+	list.Repository = s.versions("")
 	writeJSON(w, http.StatusOK, list)
 	return nil
 }
 
 func (s *Server) showModel(w http.ResponseWriter, r *http.Request) error {
-	e, err := s.config.Models.Get(chi.URLParam(r, "name"))
+	c := s.config.Models.Catalogue()
+	e, err := entryNamed(c, r)
 	if err != nil {
 		return err
 	}
-	document := modelDocument{modelSummary: s.summary(e), Description: e.FileDescription(), Card: e.Card}
+	document := modelDocument{modelSummary: summary(c, e), Description: e.FileDescription(), Card: e.Card}
 	if e.Site != nil {
 		document.Site = &e.Site.Document
 	}
 	writeJSON(w, http.StatusOK, document)
 	return nil
+}
+
+// entryNamed is the model that a request's path names, in the version of its query, if that has one.
+func entryNamed(models *pipeline.Catalogue, r *http.Request) (*pipeline.Entry, error) {
+	name := chi.URLParam(r, "name")
+	if version := r.URL.Query().Get("version"); version != "" {
+		return models.Version(name, version)
+	}
+	return models.Get(name)
 }

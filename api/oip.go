@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"compress/zlib"
+	"context"
 	"errors"
 	"io"
 	"mime"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/spikeray/spikeray/api/v2"
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/repository"
 )
 
 // inference is the prediction service as the Open Inference Protocol asks for it.
@@ -21,17 +23,40 @@ func (s *Server) newOIP() *v2.Handler {
 	return v2.New(v2.Config{
 		Service: inference{s}, Version: s.config.Version,
 		MaxPictures: s.config.MaxImages, MaxPictureBytes: s.config.MaxImageBytes, MaxBytes: s.config.MaxRequestBytes,
+		Repository: s.shelves(),
 	})
 }
 
-// otherSites tells requests that pages of other sites have a visitor's browser send.
-var otherSites = http.NewCrossOriginProtection()
+// shelves is the repository as the protocol changes it, nil where nobody may.
+func (s *Server) shelves() v2.Repository {
+	if s.config.Repository == nil || !s.config.ModelControl {
+		return nil
+	}
+	return shelves{s.config.Repository}
+}
+
+// shelves are the models of a repository as the protocol has them.
+type shelves struct{ *repository.Repository }
+
+// Index implements [v2.Repository].
+func (s shelves) Index() []v2.ModelState {
+	list := []v2.ModelState{}
+	for _, m := range s.Repository.Index() {
+		list = append(list, v2.ModelState{Name: m.Name, Version: m.Version, State: string(m.State), Reason: m.Reason})
+	}
+	return list
+}
+
+// Load implements [v2.Repository]. The version that serves is the repository's choice.
+func (s shelves) Load(ctx context.Context, name string) error {
+	return s.Repository.Load(ctx, name, "")
+}
 
 // changing makes a handler one for requests that change models: pages of other sites may not, not even of those that may send pictures.
 func (s *Server) changing(h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return s.handle(func(w http.ResponseWriter, r *http.Request) error {
 		switch {
-		case otherSites.Check(r) != nil:
+		case strangers.Check(r) != nil:
 			return refuse(crossSite, "pages of other web sites may not change the models")
 		case s.draining.Load():
 			return errDraining
@@ -41,11 +66,19 @@ func (s *Server) changing(h func(http.ResponseWriter, *http.Request) error) http
 }
 
 // Models implements [v2.Service].
-func (i inference) Models() []*pipeline.Entry { return i.config.Models.All() }
+func (i inference) Models() []*pipeline.Entry {
+	c := i.config.Models.Catalogue()
+	return append(c.All(), c.Others()...)
+}
+
+// Versions implements [v2.Service].
+func (i inference) Versions(name string) []*pipeline.Entry {
+	return i.config.Models.Catalogue().Versions(name)
+}
 
 // Ready implements [v2.Service]. A board runs the default model only.
 func (i inference) Ready(m *pipeline.Entry) error {
-	if m != nil && m != i.config.Models.Default() {
+	if m != nil && m != i.config.Models.Catalogue().Default() {
 		return i.taking()
 	}
 	_, err := i.readiness()
@@ -55,7 +88,8 @@ func (i inference) Ready(m *pipeline.Entry) error {
 // Predict implements [v2.Service].
 func (i inference) Predict(w http.ResponseWriter, r *http.Request, m *pipeline.Entry, read v2.Reader) ([]v2.Outcome, error) {
 	s := i.Server
-	q := question{model: m, options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}}
+	q := s.question(s.config.Models.Catalogue())
+	q.model = m
 	uploads, held, err := s.receive(w, r, q, func(w http.ResponseWriter, r *http.Request, held *lease) ([]upload, error) {
 		body, err := s.readTensors(w, r, held)
 		if err != nil {

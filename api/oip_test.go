@@ -152,7 +152,7 @@ func softmaxOf(logits []byte) float64 {
 // A picture that its sender prepared, by the model's own preparation, has the answer of the picture.
 func TestPreparedPixelsAnswerAsTheirPicture(t *testing.T) {
 	s := start(t, nil)
-	e, err := s.server.config.Models.Get("tiny-gated")
+	e, err := s.server.config.Models.Catalogue().Get("tiny-gated")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestRawBodyIsAPicture(t *testing.T) {
 
 func versionOf(t testing.TB, s *service, name string) string {
 	t.Helper()
-	e, err := s.server.config.Models.Get(name)
+	e, err := s.server.config.Models.Catalogue().Get(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -313,7 +313,7 @@ func TestInferRefuses(t *testing.T) {
 	image := `{"name":"image","datatype":"BYTES","shape":[1],"data":["` + picture + `"]}`
 	with := func(more string) string { return `{"inputs":[` + image + `],` + more + `}` }
 	pixels := func(rest string) string { return `{"inputs":[{"name":"pixels",` + rest + `}]}` }
-	p, err := s.server.config.Models.Get("tiny-rows")
+	p, err := s.server.config.Models.Catalogue().Get("tiny-rows")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -423,7 +423,7 @@ func TestInferGoesThroughTheQueue(t *testing.T) {
 		t.Errorf("%+v", stats)
 	}
 	s.get("/v2/models/stats").decode(t, &stats)
-	if len(stats.Models) != len(s.server.config.Models.All()) {
+	if len(stats.Models) != len(s.server.config.Models.Catalogue().All()) {
 		t.Errorf("%+v", stats)
 	}
 }

@@ -14,14 +14,14 @@ import (
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
-// repository is a folder of models for tests.
-type repository struct{ done []string }
+// folderOfTwo is a folder of models for tests.
+type folderOfTwo struct{ done []string }
 
-func (r *repository) Index() []v2.ModelState {
+func (r *folderOfTwo) Index() []v2.ModelState {
 	return []v2.ModelState{{Name: "a", Version: "1.0.0", State: v2.Ready}, {Name: "b", Version: "2.0.0", State: v2.Unavailable, Reason: "unloaded"}}
 }
 
-func (r *repository) Load(_ context.Context, name string) error {
+func (r *folderOfTwo) Load(_ context.Context, name string) error {
 	if name != "a" {
 		return &v2.Refusal{Reason: v2.NotFound, Detail: "no such model"}
 	}
@@ -29,7 +29,7 @@ func (r *repository) Load(_ context.Context, name string) error {
 	return nil
 }
 
-func (r *repository) Unload(_ context.Context, name string) error {
+func (r *folderOfTwo) Unload(_ context.Context, name string) error {
 	switch name {
 	case "b":
 		return &v2.Refusal{Reason: v2.Conflict, Detail: "the default model stays"}
@@ -47,11 +47,11 @@ func TestRepository(t *testing.T) {
 	}
 	var all []v2.ModelState
 	post("/v2/repository/index", "").decode(t, &all)
-	if len(all) != len(s.server.config.Models.All()) || all[0].Name != s.server.config.Models.Default().Name() || all[0].State != v2.Ready {
+	if len(all) != len(s.server.config.Models.Catalogue().All()) || all[0].Name != s.server.config.Models.Catalogue().Default().Name() || all[0].State != v2.Ready {
 		t.Errorf("%+v", all)
 	}
 	post("/v2/repository/models/tiny-rows/load", "").refused(t, 403)
-	r := &repository{}
+	r := &folderOfTwo{}
 	s.server.oip.Repository = r
 	crossSite := request(t, http.MethodPost, s.url+"/v2/repository/models/a/unload", strings.NewReader(""))
 	crossSite.Header.Set("Origin", "https://other.example")
@@ -98,7 +98,7 @@ func (s *service) provokeOIP(see func(string, string, answer)) {
 		const models = "/v2/repository/models/"
 		s.server.oip.Repository = nil
 		see("POST", models+"{model}"+what, do("POST", models+"a"+what, ""))
-		s.server.oip.Repository = &repository{}
+		s.server.oip.Repository = &folderOfTwo{}
 		for _, body := range []string{"", "[", strings.Repeat(" ", 100_000)} {
 			see("POST", models+"{model}"+what, do("POST", models+"a"+what, body))
 		}
@@ -151,7 +151,7 @@ func (s *service) provokeOIPDraining(see func(string, string, answer)) {
 }
 
 // conflicting is a repository that can do nothing now.
-type conflicting struct{ repository }
+type conflicting struct{ folderOfTwo }
 
 func (conflicting) Index() []v2.ModelState { return nil }
 func (conflicting) Load(context.Context, string) error {

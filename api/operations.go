@@ -37,7 +37,7 @@ func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, health{Status: "ok"})
 }
 
-// ready is no while the default model cannot be answered because of its board.
+// ready is no while the default model cannot be answered because of its board, and while answers cannot be recorded.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	h, err := s.readiness()
 	if err != nil {
@@ -65,6 +65,9 @@ func (s *Server) readiness() (health, error) {
 func (s *Server) taking() error {
 	if s.draining.Load() {
 		return fmt.Errorf("%w: %w", errNotReady, errDraining)
+	}
+	if s.config.Journal != nil && s.config.Journal.Err() != nil {
+		return fmt.Errorf("%w: %w", errNotReady, errNotRecorded)
 	}
 	return nil
 }

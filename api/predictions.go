@@ -10,6 +10,7 @@ import (
 
 	"github.com/spikeray/spikeray/internal/dicom/film"
 	"github.com/spikeray/spikeray/internal/evidence"
+	"github.com/spikeray/spikeray/internal/journal"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -48,11 +49,14 @@ type listDocument struct {
 type outcome struct {
 	prediction    pipeline.Prediction
 	waited, total time.Duration
-	film          *film.Film // nil for a picture that did not come as DICOM
+	film          *film.Film     // nil for a picture that did not come as DICOM
+	input         *journal.Input // nil until it is known, and without a journal
 	err           error
 
 	evidence  *evidence.Evidence // nil unless it was asked for
 	explained time.Duration      // how long making it took
+
+	along *comparison // nil where no shadow answers along
 }
 
 func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
@@ -66,8 +70,11 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 	if ofFilms(q.report) {
 		q.others = report.ErrNoFilm
 	}
-	var result node.Result
-	q.draw(&result)
+	var result *node.Result
+	if q.report != "" {
+		result = new(node.Result)
+		q.draw(result)
+	}
 
 	uploads, held, err := s.receive(w, r, q, s.readUploads)
 	defer held.release()
@@ -96,8 +103,8 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 		}
 		if q.report != "" {
 			result.ID = pictureID(x.id, 0)
-			answered(&result, q.model, outcomes[0])
-			return s.writeReport(w, q.report, result)
+			answered(result, q.model, outcomes[0])
+			return s.writeReport(ctx, w, r, held, q.report, *result)
 		}
 		writeJSON(w, http.StatusOK, newPrediction(pictureID(x.id, 0), uploads[0].part, q.model, outcomes[0]))
 		return nil
@@ -118,23 +125,30 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 // outcomes is work for a request. It does not return to a handler whose client has gone.
 func (s *Server) outcomes(ctx context.Context, r *http.Request, q question, uploads []upload) ([]outcome, error) {
 	outcomes, err := s.work(ctx, callerOf(r), q, uploads)
-	if err == nil && errors.Is(context.Cause(r.Context()), context.Canceled) {
-		exchangeOf(ctx).gone = true
-		// One that has only ended its side of the connection would take an empty answer for a good one.
-		panic(http.ErrAbortHandler)
+	if err == nil || errors.Is(err, context.Canceled) {
+		stay(r)
 	}
 	return outcomes, err
 }
 
-// work puts the pictures through the queue. Its error is that of all of them.
-func (s *Server) work(ctx context.Context, who caller, q question, uploads []upload) ([]outcome, error) {
+// stay returns only to a handler whose client has not gone.
+func stay(r *http.Request) {
+	if errors.Is(context.Cause(r.Context()), context.Canceled) {
+		exchangeOf(r.Context()).gone = true
+		// One that has only ended its side of the connection would take an empty answer for a good one.
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// process puts the pictures through the queue. Its error is that of all of them.
+func (s *Server) process(ctx context.Context, who caller, q question, uploads []upload) ([]outcome, error) {
 	outcomes := make([]outcome, len(uploads))
 	var tasks []Task
 	var places []int // the upload of each task
 	read := time.Now()
-	inference := s.takes(q.model, q.options.Steps)
+	inference := takes(q.model, q.options.Steps)
 	if q.shortens() {
-		q.options.Fit = s.fit(q.model, q.options.Steps, q.deadline)
+		q.options.Fit = fit(q.model, q.options.Steps, q.deadline)
 	}
 	for i, u := range uploads {
 		o := &outcomes[i]
@@ -154,9 +168,11 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 		places = append(places, i)
 		run := func(ctx context.Context, waited time.Duration) error {
 			o.waited = waited
+			s.digest(o, u)
 			defer func() { o.total = time.Since(read) }()
 			var err error
 			options := u.options(q)
+			o.along = s.shadow.sample(ctx, q, u.data, &options)
 			var picture []uint8
 			if q.explain != nil {
 				options.Prepared = func(pixels []uint8) { picture = slices.Clone(pixels) }
@@ -165,7 +181,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 			if err != nil {
 				return err
 			}
-			s.learn(q.model, o.prediction)
+			learn(q.model, o.prediction)
 			if q.explain != nil {
 				err = o.explain(ctx, q, picture)
 			}
@@ -183,7 +199,7 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 			q.explaining(&task, inference)
 		}
 		if !q.deadline.IsZero() {
-			task.Deadline, task.Least = q.deadline, task.Work-inference+s.takes(q.model, q.leastSteps())
+			task.Deadline, task.Least = q.deadline, task.Work-inference+takes(q.model, q.leastSteps())
 		}
 		tasks = append(tasks, task)
 	}
@@ -198,23 +214,28 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 		return nil, err
 	}
 	for j, err := range errs {
-		o := &outcomes[places[j]]
-		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			err = context.Cause(ctx)
-		}
+		err = s.ended(ctx, err)
 		// These concern the request, not a picture of it.
 		if errors.Is(err, errPredictTimeout) || errors.Is(err, ErrDeadline) || errors.Is(err, errDraining) {
 			return nil, err
 		}
-		if p := (*PanicError)(nil); errors.As(err, &p) {
-			s.config.Metrics.Panic()
-			s.config.Log.Error("panic while predicting", "request_id", x.id,
-				"error", err, "stack", string(p.Stack))
-		}
-		o.err = err
+		outcomes[places[j]].err = err
 	}
 	x.answered(read, q.model, outcomes)
 	return outcomes, nil
+}
+
+// ended is a task's error, or why its context ended if it is that. A panic is logged.
+func (s *Server) ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = context.Cause(ctx)
+	}
+	if p := (*PanicError)(nil); errors.As(err, &p) {
+		s.config.Metrics.Panic()
+		s.config.Log.Error("panic while working on a picture", "request_id", exchangeOf(ctx).id,
+			"error", err, "stack", string(p.Stack))
+	}
+	return err
 }
 
 // count tells the metrics what became of a picture.

@@ -23,7 +23,7 @@ import (
 
 func TestPredictionIsThePipelines(t *testing.T) {
 	s := start(t, nil)
-	for _, entry := range s.server.config.Models.All()[:4] {
+	for _, entry := range s.server.config.Models.Catalogue().All()[:4] {
 		// Large enough to be warned of nothing: an empty list is in the answer all the same.
 		picture := testmodel.JPEG(600, 500, 5)
 		want, err := pipeline.Predict(context.Background(), entry.Model, picture, radiograph.Limits{}, pipeline.Options{})
@@ -338,7 +338,7 @@ func metric(t *testing.T, s *service, line string) {
 	deadline := time.Now().Add(5 * time.Second)
 	var scrape string
 	for time.Now().Before(deadline) {
-		scrape = string(s.get("/metrics").body)
+		scrape = string(s.with(s.key, http.MethodGet, "/metrics", nil).body)
 		for _, got := range strings.Split(scrape, "\n") {
 			if got == line {
 				return

@@ -1,9 +1,6 @@
 package api
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 // estimate learns how long tasks take from those that have ended.
 type estimate struct {
@@ -86,25 +83,4 @@ func (p *pressure) arrives(cost, service time.Duration, workers int, crowded boo
 		p.began, p.asked = now, cost
 	}
 	return p.overload, steeply
-}
-
-// average is the mean of the last samples of something. It is safe for concurrent use.
-type average struct {
-	mu   sync.Mutex
-	mean time.Duration
-}
-
-func (a *average) learn(took time.Duration) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.mean == 0 {
-		a.mean = took
-	}
-	a.mean += (took - a.mean) / samples
-}
-
-func (a *average) value() time.Duration {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.mean
 }

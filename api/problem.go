@@ -10,11 +10,11 @@ import (
 	"strconv"
 
 	"github.com/spikeray/spikeray/api/v2"
+	"github.com/spikeray/spikeray/internal/access"
 	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/oip"
 	"github.com/spikeray/spikeray/internal/outbox"
 	"github.com/spikeray/spikeray/internal/pipeline"
-	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/internal/report"
 	"github.com/spikeray/spikeray/pkg/model"
 )
@@ -40,8 +40,12 @@ var (
 	invalidParameter  = kind{"invalid-parameter", 400, "A query parameter is not valid"}
 	malformedRequest  = kind{"malformed-request", 400, "The request's body is not valid"}
 	notAPicture       = kind{"not-a-picture", 400, "The data is not a complete picture"}
+	unauthorized      = kind{"unauthorized", 401, "The request has no valid credentials"}
+	forbidden         = kind{"forbidden", 403, "The credentials do not allow the request"}
 	crossSite         = kind{"cross-site", 403, "A page of another web site sent the request"}
 	notPermitted      = kind{"not-permitted", 403, "The server was not started to allow this"}
+	modelHeld         = kind{"model-held", 409, "The model cannot be changed so now"}
+	modelNotLoaded    = kind{"model-not-loaded", 422, "The version of the model cannot be loaded"}
 	unknownModel      = kind{"unknown-model", 404, "No such model"}
 	malformedHTTP     = kind{"malformed-http", 400, "The request is not well-formed HTTP"}
 	headersTooLarge   = kind{"headers-too-large", 431, "The request's header fields are too large"}
@@ -50,16 +54,17 @@ var (
 	methodNotAllowed  = kind{"method-not-allowed", 405, "The resource does not support this method"}
 	uploadTimeout     = kind{"upload-timeout", 408, "The request took too long to arrive"}
 	tooLarge          = kind{"too-large", 413, "The request or the picture is too large"}
-	modelHeld         = kind{"model-held", 409, "The model cannot be changed so now"}
 	unsupportedFormat = kind{"unsupported-format", 415, "The format is not supported"}
 	notARadiograph    = kind{"not-a-radiograph", 422, "The picture cannot be a radiograph"}
 	sampleDepth       = kind{"sample-depth", 422, "The number of significant bits of the picture's samples is unknown or does not match"}
 	gateRefused       = kind{"gate-refused", 422, "The picture is not of the kind that the model is for"}
 	notReportable     = kind{"not-reportable", 422, "No result object can be made of the picture"}
 	notExplainable    = kind{"not-explainable", 422, "The model has nothing to tell in this form"}
+	tooManyRequests   = kind{"too-many-requests", 429, "The caller sends too many requests"}
 	overloaded        = kind{"overloaded", 503, "The server is overloaded"}
 	draining          = kind{"draining", 503, "The server is shutting down"}
 	boardUnavailable  = kind{"board-unavailable", 503, "The board that runs the model does not answer"}
+	notRecorded       = kind{"not-recorded", 503, "The answer cannot be recorded"}
 	deadlineExceeded  = kind{"deadline-exceeded", 504, "The answer cannot be had by the deadline"}
 	internalError     = kind{"internal", 500, "The server had an internal error"}
 )
@@ -99,7 +104,7 @@ func refuse(k kind, format string, args ...any) error {
 
 // Causes with which a prediction's context ends, beside the client's leaving.
 var (
-	errPredictTimeout = errors.New("the prediction took too long")
+	errPredictTimeout = errors.New("the answer took too long")
 	errDraining       = errors.New("the server is shutting down")
 	// errNotReady is /readyz's no, which turns no one away.
 	errNotReady = errors.New("not ready")
@@ -107,9 +112,22 @@ var (
 	errUploadMemory = errors.New("the memory for uploads is full")
 	// errNotDelivered says that a result could not be put on its way.
 	errNotDelivered = errors.New("the result could not be put on its way to other systems")
+	// errNotRecorded says that the audit log takes no records.
+	errNotRecorded = errors.New("the audit log cannot be written, and no answer is given without a record")
 	// errConnections says that there is no room for one more connection.
 	errConnections = errors.New("there are too many connections")
 )
+
+// ofPictures are the kinds of problems that [pipeline.Problem] names.
+var ofPictures = byName(notAPicture, tooLarge, unsupportedFormat, notARadiograph, sampleDepth, gateRefused)
+
+func byName(kinds ...kind) map[string]kind {
+	by := map[string]kind{}
+	for _, k := range kinds {
+		by[k.name] = k
+	}
+	return by
+}
 
 // problemOf is the one place that turns an error into a kind of problem and a
 // detail for the client. An unknown error is internal, and its text is not sent.
@@ -117,28 +135,31 @@ func problemOf(err error) (kind, string) {
 	var refused *refusal
 	var tooLong *http.MaxBytesError
 	var network net.Error
-	var byGate *pipeline.RefusedError
 	var lost *board.Error
 	var byProtocol *v2.Refusal
+	var unwelcome *access.Refusal
+	if k, detail, ok := repositoryProblem(err); ok {
+		return k, detail
+	}
 	switch {
 	case errors.As(err, &refused):
 		return refused.kind, refused.detail
+	case errors.As(err, &unwelcome):
+		switch unwelcome.Reason {
+		case access.LacksScope:
+			return forbidden, unwelcome.Detail
+		case access.TooMany:
+			return tooManyRequests, unwelcome.Detail
+		}
+		return unauthorized, unwelcome.Detail
 	case errors.As(err, &tooLong):
 		return tooLarge, fmt.Sprintf("the body is longer than %d bytes", tooLong.Limit)
-	case errors.Is(err, radiograph.ErrNotPicture):
-		return notAPicture, err.Error()
-	case errors.Is(err, radiograph.ErrTooLarge):
-		return tooLarge, err.Error()
-	case errors.Is(err, radiograph.ErrUnknownFormat):
-		return unsupportedFormat, err.Error()
-	case errors.Is(err, radiograph.ErrNotRadiograph), errors.Is(err, model.ErrPicture):
-		return notARadiograph, err.Error()
-	case errors.Is(err, radiograph.ErrDepth):
-		return sampleDepth, err.Error()
-	case errors.As(err, &byGate):
-		return gateRefused, err.Error()
+	case pipeline.Problem(err) != "":
+		return ofPictures[pipeline.Problem(err)], err.Error()
 	case errors.Is(err, model.ErrSteps), errors.Is(err, pipeline.ErrOptions):
 		return invalidParameter, err.Error()
+	case errors.Is(err, pipeline.ErrUnknownVersion):
+		return unknownModel, "that version of the model is not loaded; /v1/models lists the versions"
 	case errors.Is(err, pipeline.ErrUnknownModel):
 		return unknownModel, "no model has that name; /v1/models lists the models"
 	case errors.Is(err, report.ErrNoFilm), errors.Is(err, report.ErrFilm):
@@ -154,6 +175,8 @@ func problemOf(err error) (kind, string) {
 		return draining, err.Error()
 	case errors.As(err, &lost):
 		return boardUnavailable, lost.Public()
+	case errors.Is(err, errNotRecorded):
+		return notRecorded, errNotRecorded.Error()
 	case errors.Is(err, errNotReady):
 		return boardUnavailable, err.Error()
 	case errors.As(err, &byProtocol):
@@ -178,7 +201,7 @@ var kindOfRefusal = map[v2.Reason]kind{
 }
 
 // rejections are all that rejection can return.
-var rejections = []string{"queue_full", "queue_time", "upload_memory", "connections", "timeout", "delivery", "board", "deadline", "draining"}
+var rejections = []string{"queue_full", "queue_time", "upload_memory", "connections", "timeout", "delivery", "board", "audit", "deadline", "draining"}
 
 // rejection names why a request was turned away with 503 or 504, for the metrics.
 func rejection(err error) string {
@@ -200,6 +223,8 @@ func rejection(err error) string {
 		return "delivery"
 	case errors.As(err, new(*board.Error)):
 		return "board"
+	case errors.Is(err, errNotRecorded):
+		return "audit"
 	}
 	return "draining"
 }

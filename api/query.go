@@ -28,7 +28,9 @@ type question struct {
 }
 
 // parameters are all that a prediction takes.
-var parameters = []string{"model", "threshold", "operating_point", "prevalence", "steps", "bits", "report", "echo", "deadline_ms", "priority"}
+var parameters = []string{
+	"model", "version", "threshold", "operating_point", "prevalence", "steps", "bits", "report", "map", "echo", "deadline_ms", "priority",
+}
 
 // readQuery reads a prediction's parameters. One that is not known, not well
 // formed, given twice or does not apply to the model is refused.
@@ -59,12 +61,11 @@ func readValues(rawQuery string, known []string) (url.Values, error) {
 
 // ask makes a question of a query's parameters.
 func (s *Server) ask(r *http.Request, values url.Values) (question, error) {
-	q := question{model: s.config.Models.Default(), options: pipeline.Options{Gate: s.config.Gate, Standard: s.config.Standard}}
+	models := s.config.Models.Catalogue()
+	q := s.question(models)
 	var err error
-	if values.Has("model") {
-		if q.model, err = s.config.Models.Get(values.Get("model")); err != nil {
-			return q, err
-		}
+	if q.model, err = choose(models, values); err != nil {
+		return q, err
 	}
 	for name, into := range map[string]**float64{"threshold": &q.options.Threshold, "prevalence": &q.options.Prevalence} {
 		if !values.Has(name) {
@@ -86,12 +87,8 @@ func (s *Server) ask(r *http.Request, values url.Values) (question, error) {
 			return q, err
 		}
 	}
-	if values.Has("bits") {
-		bits, err := strconv.Atoi(values.Get("bits"))
-		if err != nil || bits < 8 || bits > 16 {
-			return q, refuse(invalidParameter, "bits must be a whole number from 8 to 16")
-		}
-		q.options.Bits = bits
+	if q.options.Bits, err = readBits(values); err != nil {
+		return q, err
 	}
 	if values.Has("echo") {
 		switch echo, err := strconv.ParseBool(values.Get("echo")); {
@@ -131,5 +128,34 @@ func (s *Server) ask(r *http.Request, values url.Values) (question, error) {
 			return q, refuse(invalidParameter, "priority must be interactive or batch")
 		}
 	}
+	if values.Has("map") {
+		if err := q.mapped(values.Get("map")); err != nil {
+			return q, err
+		}
+	}
 	return q, q.options.Check(q.model.Description())
+}
+
+// choose is the model that a query names by model and version, the catalogue's default where it names none.
+func choose(models *pipeline.Catalogue, values url.Values) (*pipeline.Entry, error) {
+	name := models.Default().Name()
+	if values.Has("model") {
+		name = values.Get("model")
+	}
+	if values.Has("version") {
+		return models.Version(name, values.Get("version"))
+	}
+	return models.Get(name)
+}
+
+// readBits reads the parameter bits; 0 where it is not given.
+func readBits(values url.Values) (int, error) {
+	if !values.Has("bits") {
+		return 0, nil
+	}
+	bits, err := strconv.Atoi(values.Get("bits"))
+	if err != nil || bits < 8 || bits > 16 {
+		return 0, refuse(invalidParameter, "bits must be a whole number from 8 to 16")
+	}
+	return bits, nil
 }

@@ -99,6 +99,7 @@ type Queue struct {
 	backlog  time.Duration // cost of what waits
 	owed     time.Duration // work that batches are owed, see owe
 	apart    threads       // for an overload, and for a Wait
+	spare    *spareTask    // what runs or waits for a worker that nobody needs
 	closed   bool
 	drained  chan struct{} // closed when closed and nothing is taken
 }
@@ -166,6 +167,7 @@ func (q *Queue) Close(ctx context.Context) error {
 	if !q.closed {
 		q.closed = true
 		q.drain()
+		q.spareNow()
 	}
 	q.mu.Unlock()
 	select {
@@ -332,6 +334,7 @@ func (q *Queue) dispatch() {
 	if !q.crowded() {
 		q.pressure.relieved()
 	}
+	q.spareNow()
 }
 
 // start gives a worker to a ticket. q.mu is held.

@@ -1,12 +1,15 @@
 package api
 
 import (
+	"context"
 	"mime"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/spikeray/spikeray/internal/evidence"
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/internal/report"
@@ -63,6 +66,22 @@ func (q *question) reported(kind string) error {
 	return nil
 }
 
+// mapped has a secondary capture show a map over the film.
+func (q *question) mapped(name string) error {
+	switch {
+	case name != "occlusion":
+		return refuse(invalidParameter, "map must be occlusion")
+	case q.report != report.KindSC:
+		return refuse(invalidParameter, "map is only for report=sc, which shows it")
+	}
+	explanation := node.Explanation(q.options.Steps)
+	if err := evidence.CheckOcclusion(q.model.Model, explanation); err != nil {
+		return refuse(notExplainable, "%v", err)
+	}
+	q.explain = &explanation
+	return nil
+}
+
 // ofFilms tells kinds of result objects that only films have which came as DICOM.
 func ofFilms(kind string) bool { return kind != "" && kind != report.KindFHIR }
 
@@ -74,10 +93,17 @@ func (q *question) draw(r *node.Result) {
 }
 
 // writeReport answers with a result object.
-func (s *Server) writeReport(w http.ResponseWriter, kind string, r node.Result) error {
-	object, err := report.Make(kind, node.Input(r, s.config.Version))
+func (s *Server) writeReport(ctx context.Context, w http.ResponseWriter, r *http.Request, held *lease, kind string, of node.Result) error {
+	object, err := s.report(ctx, callerOf(r), kind, of)
 	if err != nil {
 		return err
+	}
+	if of.Evidence != nil { // in colour, and so of megabytes that a client that reads slowly keeps for long
+		n := int64(cap(object.Body))
+		if err := held.take(n); err != nil {
+			return err
+		}
+		defer held.give(n)
 	}
 	h := w.Header()
 	h.Set("Content-Type", object.MediaType)
@@ -86,4 +112,21 @@ func (s *Server) writeReport(w http.ResponseWriter, kind string, r node.Result) 
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(object.Body) // the error means that the client has left
 	return nil
+}
+
+// report makes a result object. One in colour takes as much memory as a picture, and is made as one is answered: as a task of
+// the queue.
+func (s *Server) report(ctx context.Context, who caller, kind string, of node.Result) (object report.Object, err error) {
+	if of.Evidence == nil || of.Picture == nil {
+		return report.Make(kind, node.Input(of, s.config.Version))
+	}
+	run := func(context.Context, time.Duration) (err error) {
+		object, err = report.Make(kind, node.Input(of, s.config.Version))
+		return err
+	}
+	errs, err := s.config.Queue.Do(ctx, Task{Run: run, Memory: node.ColourMemory(of.Picture), caller: who})
+	if err == nil {
+		err = s.ended(ctx, errs[0])
+	}
+	return object, err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dimse"
+	"github.com/spikeray/spikeray/internal/evidence"
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/outbox"
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -224,6 +225,91 @@ func BenchmarkAcceptedForOrdinaryRequests(b *testing.B) {
 	for b.Loop() {
 		if accepted(header) != "" {
 			b.Fatal("not JSON")
+		}
+	}
+}
+
+func TestACaptureShowsAMapOnDemand(t *testing.T) {
+	s := start(t, nil)
+	film := testfilm.File(1, 200, 220)
+	capture := func(query string) *dicom.Dataset {
+		t.Helper()
+		a := s.post(query, film)
+		f, err := dicom.Parse(a.body, dicom.Limits{})
+		if a.status != 200 || err != nil {
+			t.Fatalf("%s: %d %.200s, %v", query, a.status, a.body, err)
+		}
+		return f.Dataset
+	}
+	plain, mapped := capture("?report=sc"), capture("?report=sc&map=occlusion")
+	if plain.String(dicom.PhotometricInterpretation) != "MONOCHROME2" || mapped.String(dicom.PhotometricInterpretation) != "RGB" {
+		t.Errorf("%s, %s", plain.String(dicom.PhotometricInterpretation), mapped.String(dicom.PhotometricInterpretation))
+	}
+	if plain.String(dicom.SOPInstanceUID) == mapped.String(dicom.SOPInstanceUID) {
+		t.Error("both have one UID")
+	}
+	if capture("?map=occlusion&report=sc").String(dicom.SOPInstanceUID) != mapped.String(dicom.SOPInstanceUID) {
+		t.Error("the same film gives another capture")
+	}
+	capture("?report=sc&map=occlusion&model=tiny-steps&steps=8")
+	for _, query := range []string{"?map=occlusion", "?report=sr&map=occlusion", "?report=fhir&map=occlusion", "?report=sc&map=", "?report=sc&map=activation", "?report=sc&map=occlusion&map=occlusion"} {
+		if a := s.post(query, film); a.status != 400 || a.problem(t) != "invalid-parameter" {
+			t.Errorf("%s: %d %s", query, a.status, a.body)
+		}
+	}
+	if a := s.explain("?map=occlusion", film); a.status != 400 {
+		t.Errorf("an explanation takes it: %d", a.status)
+	}
+	if a := s.post("?report=sc&map=occlusion", testmodel.PNG(64, 64, 1)); a.status != 422 || a.problem(t) != "not-reportable" {
+		t.Errorf("a picture without a patient: %d %s", a.status, a.body)
+	}
+	if held := s.server.uploads.held.Load(); held != 0 {
+		t.Errorf("%d bytes are still held", held)
+	}
+	board, _ := onBoard(t, "")
+	if a := board.post("?report=sc&map=occlusion", film); a.status != 422 || a.problem(t) != "not-explainable" {
+		t.Errorf("on a board: %d %s", a.status, a.body)
+	}
+}
+
+// TestACaptureInColourIsTakenFromTheMemory of uploads while it is sent, and is made as a task of the queue.
+func TestACaptureInColourIsTakenFromTheMemory(t *testing.T) {
+	film := testfilm.File(1, 200, 220)
+	tight := start(t, func(c *Config) { c.MaxUploadMemory = 400 << 10 })
+	if a := tight.post("?report=sc", film); a.status != 200 {
+		t.Errorf("grey: %d %.200s", a.status, a.body)
+	}
+	if a := tight.post("?report=sc&map=occlusion", film); a.status != 503 || a.problem(t) != "overloaded" {
+		t.Errorf("colour: %d %.200s", a.status, a.body)
+	}
+	s := start(t, nil)
+	if err := s.server.config.Queue.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	picture := testmodel.Picture(200, 220, 1)
+	_, err := s.server.report(t.Context(), caller{}, report.KindSC, node.Result{Picture: picture, Evidence: &evidence.Evidence{}})
+	if !errors.Is(err, ErrQueueClosed) {
+		t.Errorf("with a closed queue: %v", err)
+	}
+}
+
+func TestFilmsOfSystemsAreExplainedWhereTheirCapturesShowMaps(t *testing.T) {
+	for _, maps := range []bool{false, true} {
+		d := &kept{pictures: true, maps: maps}
+		s := start(t, func(c *Config) { c.Delivery = d })
+		if a := s.store("", chestFilm(t, 1, nil)); a.status != 200 {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+		if err := s.server.Take(t.Context(), "192.0.2.1:1", chestFilm(t, 2, nil)); err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range d.results {
+			if (r.Evidence != nil) != maps || maps && (r.Evidence.Occlusion == nil || r.Evidence.Occlusion.Positions != 64 || len(r.Evidence.Pictures) != 0) {
+				t.Errorf("maps %v: result %d has %+v", maps, i, r.Evidence)
+			}
+		}
+		if len(d.results) != 2 {
+			t.Errorf("%d results", len(d.results))
 		}
 	}
 }

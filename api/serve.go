@@ -39,6 +39,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		Refuse:         s.unreadable,
 		Evicted:        s.evicted,
 		AcceptFailed:   s.acceptFailed,
+
+		TLS:             s.config.TLS,
+		HandshakeFailed: s.handshakeFailed,
 	})
 	s.connections.Store(connections)
 	server := &http.Server{

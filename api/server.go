@@ -4,12 +4,14 @@
 package api
 
 import (
+	"crypto/tls"
 	_ "embed"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,12 +19,13 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/spikeray/spikeray/api/v2"
-	"github.com/spikeray/spikeray/internal/board"
-	"github.com/spikeray/spikeray/internal/drift"
+	"github.com/spikeray/spikeray/api/web"
+	"github.com/spikeray/spikeray/internal/access"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/node"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
+	"github.com/spikeray/spikeray/internal/repository"
 	"github.com/spikeray/spikeray/internal/telemetry"
 	"github.com/spikeray/spikeray/internal/trace"
 	"github.com/spikeray/spikeray/internal/wire"
@@ -34,9 +37,17 @@ var document []byte
 // Config configures a [Server]. Models, Metrics and Log are required. The zero
 // value of any other field stands for the default named beside it.
 type Config struct {
-	Models  *pipeline.Catalogue
-	Metrics *telemetry.Metrics
-	Log     *slog.Logger
+	Models Models
+	// Repository tells of the models' versions; nil where there is none. Models is then the same.
+	Repository *repository.Repository
+	// ModelControl allows requests to load and unload models of the Repository.
+	ModelControl bool
+	// ShadowShare is the share of the default model's pictures, 0 to 1, that the model of [Server.Accompany] answers along; 0 for no such
+	// model. ShadowMemory limits the bytes of pictures that wait for it; 0 is no limit.
+	ShadowShare  float64
+	ShadowMemory int64
+	Metrics      *telemetry.Metrics
+	Log          *slog.Logger
 
 	// Queue limits the pictures that are processed or wait. The default has as many
 	// workers as GOMAXPROCS, and 64 places. Its Memory, if set, also limits a single picture.
@@ -57,6 +68,8 @@ type Config struct {
 	Version string
 	// Delivery takes the results of films that systems of a hospital send; nil where none are taken.
 	Delivery node.Delivery
+	// Journal gets a record of each answer before it is sent; nil for none.
+	Journal Journal
 	// Echo allows requests for the identifiers of DICOM films in their answers.
 	Echo bool
 	// MaxImageBytes limits one picture: 32 MiB.
@@ -81,8 +94,18 @@ type Config struct {
 	// uploadWindow: 4 KiB. A slower body is answered with 408.
 	MinUploadRate int64
 	// TrustedOrigins are the web sites, besides the service itself, whose pages may
-	// send pictures from a browser, such as "https://example.org"; "*" is any.
+	// send pictures from a browser and read the answers, such as "https://example.org"; "*" is any.
 	TrustedOrigins []string
+	// Guard tells who sends a request by its credentials, which it then must have; nil lets everybody in.
+	Guard *access.Guard
+	// CallerRate limits the requests of each caller whose key has no rate of its own; its zero value does not.
+	CallerRate access.Rate
+	// Proxies are believed what they say of the clients behind them.
+	Proxies access.Proxies
+	// TLS secures the connections of Serve; nil for none.
+	TLS *tls.Config
+	// OperatorsApart leaves what is for operators to ServeOperators.
+	OperatorsApart bool
 	// IdleTimeout limits how long a connection may stay idle between requests:
 	// 2 min.
 	IdleTimeout time.Duration
@@ -127,12 +150,15 @@ type Server struct {
 	uploads     *budget
 	origins     *http.CrossOriginProtection // nil: any
 	lines       *sampler
+	access      *telemetry.Access
+	limiter     *access.Limiter[caller]
 	connections atomic.Pointer[wire.Listener]
 	handler     http.Handler
-	inference   map[string]*average      // by model
-	drift       map[string]*drift.Window // by model; nil for one without a reference
+	files       *web.Files
+	announced   map[string]bool // models with metrics, and whether they answer; under announcing
+	announcing  sync.Mutex
+	shadow      *shadow // nil for none
 	draining    atomic.Bool
-	paces       paces
 	predictions door
 	oip         *v2.Handler
 }
@@ -144,12 +170,14 @@ func New(config Config) (*Server, error) {
 		return nil, errors.New("api: Models, Metrics and Log are required")
 	}
 	standard := pipeline.Options{Gate: config.Gate, Threshold: config.Standard.Threshold, OperatingPoint: config.Standard.OperatingPoint}
-	if err := standard.Check(config.Models.Default().Description()); err != nil {
+	if err := standard.Check(config.Models.Catalogue().Default().Description()); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
 	}
-	s := &Server{config: config.withDefaults()}
+	s := &Server{files: web.New(), config: config.withDefaults()}
 	s.uploads = newBudget(s.config.MaxUploadMemory)
 	s.lines = newSampler(s.config.Metrics.NotLogged)
+	s.access = s.config.Metrics.Access(access.Reasons(), handshakeFailures)
+	s.limiter = access.NewLimiter[caller]()
 	var err error
 	if s.origins, err = trust(s.config.TrustedOrigins); err != nil {
 		return nil, fmt.Errorf("api: %w", err)
@@ -162,8 +190,6 @@ func New(config Config) (*Server, error) {
 	if most := queue.Memory - memory.Task; queue.Memory > 0 && (s.config.Limits.MaxMemory <= 0 || s.config.Limits.MaxMemory > most) {
 		s.config.Limits.MaxMemory = max(most, 1)
 	}
-	s.inference = map[string]*average{}
-	s.drift = map[string]*drift.Window{}
 	s.config.Metrics.Rejections(rejections...)
 	s.config.Metrics.Connections(func() int {
 		if l := s.connections.Load(); l != nil {
@@ -172,28 +198,11 @@ func New(config Config) (*Server, error) {
 		return 0
 	}, s.maxConnections)
 	s.config.Metrics.Uploads(s.uploads.held.Load, func() int64 { return s.uploads.limit })
-	for _, e := range s.config.Models.All() {
-		d := e.Description()
-		s.inference[d.Name] = new(average)
-		if w := drift.NewWindow(d); w != nil {
-			s.drift[d.Name] = w
-			s.config.Metrics.Drift(d.Name, w.Report)
-		}
-		s.config.Metrics.Model(d.Name, d.Version, e.Digest(), e.Backend(), e.Kernel(), e == s.config.Models.Default(), d.Labels)
-		if e.MaxSteps() > 1 {
-			s.config.Metrics.Decidable(d.Name)
-		}
-		if c := e.SiteReference(); c != nil {
-			s.config.Metrics.SiteCalibration(d.Name, c.Place, c.Made, c.Digest, c.Pictures)
-		}
-		if d.Gate != nil {
-			s.config.Metrics.Gate(d.Name, d.Gate.Reasons()...)
-		}
-	}
-	if s.config.Board != nil {
-		s.config.Metrics.Degradable(s.config.Models.Default().Name(), board.Words(board.Kinds)...)
-	}
+	s.shadow = newShadow(s)
+	s.config.Metrics.Models(s.told)
+	s.announced = map[string]bool{}
 	s.oip = s.newOIP()
+	s.Announce(config.Models.Catalogue())
 	s.handler = s.routes()
 	return s, nil
 }
@@ -204,21 +213,34 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) routes() *chi.Mux {
 	r := chi.NewRouter()
 	r.Use(s.oneAnswer, s.observe, s.recoverPanics, unescape, middleware.GetHead)
+	if len(s.config.TrustedOrigins) > 0 {
+		r.Use(s.shareAcrossOrigins)
+	}
+	if s.guards() {
+		r.Use(s.admit)
+	}
 	r.NotFound(s.notFound)
 	r.MethodNotAllowed(s.methodNotAllowed)
 
 	r.Post("/v1/predictions", s.pictures(s.predict))
 	r.Post("/v1/explanations", s.pictures(s.explain))
+	r.Post("/v1/renderings", s.pictures(s.render))
 	r.Post("/dicom-web/studies", s.pictures(s.store))
 	r.Post("/dicom-web/studies/{study}", s.pictures(s.store))
 	r.Get("/v1/models", s.handle(s.listModels))
 	r.Get("/v1/models/{name}", s.handle(s.showModel))
 	r.Get("/v1/models/{name}/drift", s.handle(s.showDrift))
+	r.Post("/v1/models/{name}/load", s.control(s.loadModel))
+	r.Post("/v1/models/{name}/unload", s.control(s.unloadModel))
+	r.Post("/v1/models/{name}/rollback", s.control(s.rollBackModel))
 	s.oip.Routes(r, s.handle, s.pictures, s.changing)
-	r.Get("/healthz", s.live)
-	r.Get("/readyz", s.ready)
-	r.Method(http.MethodGet, "/metrics", s.config.Metrics.Handler())
+	s.health(r)
+	if !s.config.OperatorsApart {
+		s.operations(r)
+	}
 	r.Get("/openapi.yaml", s.openapi)
+	r.Get("/", s.page(web.Index))
+	s.pageFiles(r)
 	return r
 }
 

@@ -3,12 +3,14 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"mime/multipart"
 	"net"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -34,6 +36,8 @@ type service struct {
 	logs    *lines
 	stop    context.CancelFunc
 	stopped <-chan error
+	key     string      // for metrics, where a server asks for one
+	secure  *tls.Config // of the client, where the server is a secured one
 }
 
 // lines is a writer that may be read while it is written.
@@ -108,8 +112,12 @@ func start(t testing.TB, change func(*Config)) *service {
 		stopped <- server.Serve(ctx, listener)
 	}()
 	transport := &http.Transport{}
+	scheme := "http://"
+	if server.config.TLS != nil {
+		scheme = "https://"
+	}
 	s := &service{
-		t: t, url: "http://" + listener.Addr().String(), server: server, logs: logs,
+		t: t, url: scheme + listener.Addr().String(), server: server, logs: logs,
 		client: &http.Client{Transport: transport, Timeout: 30 * time.Second},
 		stop:   cancel, stopped: stopped,
 	}
@@ -118,6 +126,13 @@ func start(t testing.TB, change func(*Config)) *service {
 		<-done
 		transport.CloseIdleConnections()
 	})
+	return s
+}
+
+// over has the client use secured connections.
+func (s *service) over(secure *tls.Config) *service {
+	s.secure = secure
+	s.client.Transport.(*http.Transport).TLSClientConfig = secure.Clone()
 	return s
 }
 
@@ -223,8 +238,11 @@ var openDocument = sync.OnceValues(func() (validator.Validator, error) {
 	return v, nil
 })
 
-// taking are the routes that take pictures and also answer 404, for a model.
-var taking = []string{"/v1/predictions", "/v1/explanations"}
+// taking are the routes under /v1 that take pictures.
+var taking = []string{"/v1/predictions", "/v1/explanations", "/v1/renderings"}
+
+// ofChange matches the routes that change models.
+var ofChange = regexp.MustCompile("^/v1/models/[^/]+/(load|unload|rollback)$")
 
 // holdAgainstDocument fails the test if the answer is not one that openapi.yaml
 // promises for the request.
@@ -244,7 +262,7 @@ func holdAgainstDocument(t testing.TB, r *http.Request, response *http.Response)
 	case v2.Speaks(r.URL.Path) && response.StatusCode == http.StatusNotFound:
 		as.Method = http.MethodGet
 		as.URL.Path = "/v2/models/any"
-	case response.StatusCode == http.StatusMethodNotAllowed && (slices.Contains(taking, r.URL.Path) || strings.HasPrefix(r.URL.Path, "/dicom-web/")):
+	case response.StatusCode == http.StatusMethodNotAllowed && (slices.Contains(taking, r.URL.Path) || strings.HasPrefix(r.URL.Path, "/dicom-web/") || ofChange.MatchString(r.URL.Path)):
 		as.Method = http.MethodPost
 	case response.StatusCode == http.StatusMethodNotAllowed:
 		as.Method = http.MethodGet

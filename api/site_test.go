@@ -8,6 +8,7 @@ import (
 
 	"github.com/spikeray/spikeray/internal/drift"
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/rates"
 	"github.com/spikeray/spikeray/internal/site"
 	"github.com/spikeray/spikeray/internal/site/sitetest"
 	"github.com/spikeray/spikeray/internal/testmodel"
@@ -20,7 +21,7 @@ func calibrated(t *testing.T) (*service, *site.Calibration) {
 	_, early := sitetest.Made(t, testmodel.Early(t))
 	return start(t, func(c *Config) {
 		var err error
-		if c.Models, err = c.Models.Calibrated(gated, early); err != nil {
+		if c.Models, err = c.Models.Catalogue().Calibrated(gated, early); err != nil {
 			t.Fatal(err)
 		}
 	}), gated
@@ -37,7 +38,14 @@ func TestAnswersAreByThePlacesCalibration(t *testing.T) {
 		t.Errorf("%+v, %+v: a calibration that is not in force", plain.Calibration, before.Calibration)
 	}
 	want := pipeline.SiteCalibration{Place: "Children's ward", Made: "2026-03-01T12:00:00Z", Pictures: 60, Digest: c.Digest()}
-	if p.Calibration == nil || *p.Calibration != want {
+	if p.Calibration == nil || p.Calibration.Interval == nil {
+		t.Fatalf("%+v has no interval", p.Calibration)
+	}
+	if i := *p.Calibration.Interval; !(0 <= i.Low && i.Low < p.Probability && p.Probability < i.High && i.High <= 1) {
+		t.Errorf("%v has the interval %+v", p.Probability, i)
+	}
+	p.Calibration.Interval = nil
+	if *p.Calibration != want {
 		t.Errorf("%+v, want %+v", p.Calibration, want)
 	}
 	odds := c.Calibration.LogOdds(math.Log(p.RawProbability) - math.Log1p(-p.RawProbability))
@@ -53,6 +61,16 @@ func TestAnswersAreByThePlacesCalibration(t *testing.T) {
 	if at.Threshold != screening.Threshold || math.Abs(at.Prevalence.PPV.Value-ppv) > 1e-9 ||
 		math.Abs(at.Prevalence.Probability-c.Calibration.AtPrevalence(at.Probability, 1-at.Probability, 0.05)) > 1e-9 {
 		t.Errorf("%+v, %+v", at, at.Prevalence)
+	}
+}
+
+// A calibration changes what is decided, and nothing of what lies beside the model's file.
+func TestACalibratedModelKeepsWhatIsBesideItsFile(t *testing.T) {
+	e := &pipeline.Entry{Model: testmodel.Gated(t), Card: "# A card", Rates: &rates.Reference{Pictures: 7}, Shipped: true}
+	_, c := sitetest.Made(t, e.Model)
+	got, err := e.Calibrated(c)
+	if err != nil || got.Site != c || got.Card != e.Card || got.Rates != e.Rates || !got.Shipped {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -38,7 +38,7 @@ func (s *Server) store(w http.ResponseWriter, r *http.Request) error {
 	case !dicomweb.TakesJSON(r.Header["Accept"]):
 		return refuse(notAcceptable, "the answer is %s only", dicomweb.JSON)
 	}
-	q := s.ofSystems()
+	q := s.taken()
 	uploads, held, err := s.receive(w, r, q, s.readRelated)
 	defer held.release()
 	if err != nil {

@@ -36,6 +36,7 @@ type kept struct {
 	uids     []string
 	fail     func(node.Result) error
 	pictures bool
+	maps     bool
 }
 
 func (o *kept) Deliver(_ context.Context, r node.Result) error {
@@ -53,6 +54,7 @@ func (o *kept) Deliver(_ context.Context, r node.Result) error {
 }
 
 func (o *kept) Pictures() bool { return o.pictures }
+func (o *kept) Maps() bool     { return o.maps }
 
 const testStudy = "1.2.826.0.1.3680043.8.498.77"
 

@@ -1,7 +1,7 @@
 package api
 
 import (
-	"context"
+	"crypto/rand"
 	"log/slog"
 	"net/http"
 	"time"
@@ -13,13 +13,13 @@ import (
 // trace takes a request into the trace that its caller is in, if it is in one.
 func (s *Server) trace(x *exchange, traceparent []string) {
 	var known bool
-	x.caller, known = trace.Parse(traceparent)
-	x.spans = s.config.Traces.Begin(x.caller, known)
+	x.parent, known = trace.Parse(traceparent)
+	x.spans = s.config.Traces.Begin(x.parent, known)
 }
 
 // traceAttrs are what finds the request's trace from its line in the log: also where the trace is kept elsewhere only.
 func (x *exchange) traceAttrs() []slog.Attr {
-	at := x.caller
+	at := x.parent
 	if x.spans != nil {
 		at = x.spans.Context()
 	}
@@ -105,17 +105,20 @@ func (x *exchange) traced(route, method string, status int) {
 }
 
 // filmExchange is the exchange of a film that did not come over HTTP. The returned function ends it.
-func (s *Server) filmExchange(ctx context.Context, id string) (context.Context, func(error)) {
-	x := &exchange{id: id, began: time.Now(), spans: s.config.Traces.Begin(trace.Context{}, false)}
-	return context.WithValue(ctx, exchangeKey{}, x), func(err error) {
+func (s *Server) filmExchange(remote string) (x *exchange, end func(error)) {
+	x = &exchange{id: rand.Text(), via: viaDIMSE, began: time.Now(), spans: s.config.Traces.Begin(trace.Context{}, false)}
+	if remote == "" {
+		x.via = viaWatch
+	}
+	return x, func(err error) {
 		if x.spans == nil {
 			return
 		}
-		attributes := []trace.Attribute{{Key: "spikeray.request_id", Value: id}}
+		attributes := []trace.Attribute{{Key: "spikeray.request_id", Value: x.id}}
 		if err != nil {
 			k, _ := problemOf(err)
 			attributes = append(attributes, trace.Attribute{Key: "error.type", Value: k.name})
 		}
-		x.spans.End("film", trace.Server, x.began, err != nil, attributes...)
+		x.spans.End(x.via, trace.Server, x.began, err != nil, attributes...)
 	}
 }

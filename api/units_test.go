@@ -77,7 +77,7 @@ func TestEachStageIsToldInItsUnit(t *testing.T) {
 	}
 	metric(t, s, `spikeray_spikes_total{model="tiny-rows"} 1234`)
 	metric(t, s, `spikeray_synaptic_operations_total{model="tiny-rows"} 56789`)
-	timing := newPrediction("x", nil, s.server.config.Models.Default(), o).Timing
+	timing := newPrediction("x", nil, s.server.config.Models.Catalogue().Default(), o).Timing
 	if want := (timingDocument{Queue: 40, Decode: 2, Prepare: 200, Infer: 700, Total: 3000}); timing != want {
 		t.Errorf("%+v, want %+v", timing, want)
 	}

@@ -73,11 +73,13 @@ func (s *Server) pictures(h func(http.ResponseWriter, *http.Request) error) http
 // reader reads the pictures of a request's body, one or more.
 type reader func(http.ResponseWriter, *http.Request, *lease) ([]upload, error)
 
-// receive reads the pictures that a question is about, at the pace that is asked of the client. The lease holds the memory
-// they are in, and must be released, whatever the error.
+// receive reads the pictures that a question is about, at the pace that is asked of the client. The question may be to no model.
+// The lease holds the memory they are in, and must be released, whatever the error.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, q question, read reader) ([]upload, *lease, error) {
 	x := exchangeOf(r.Context())
-	x.model = q.model.Name()
+	if q.model != nil {
+		x.model = q.model.Name()
+	}
 	flow := &inflow{
 		ReadCloser: r.Body,
 		control:    http.NewResponseController(w),

@@ -9,13 +9,14 @@
 set -euo pipefail
 # shellcheck source=deploy/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=deploy/image.sh
+. "$(dirname "${BASH_SOURCE[0]}")/image.sh"
 
 [[ $EUID -eq 0 ]] || fail "run this as root: it enters the container's network"
 picture=${1:-$(first_example)}
 [[ -f $picture ]] || fail "no such picture: $picture"
-max_bytes=27000000
+max_bytes=28000000
 image=localhost/spikeray:test-$$
-stand_in=localhost/spikeray-go:test-$$
 container=spikeray-test-$$
 scratch=$(mktemp -d)
 
@@ -23,51 +24,21 @@ clean_up() {
   local status=$?
   ((status == 0)) || podman logs "$container" 2>&1 | tail -20 || true
   podman rm --force --time 0 "$container" >/dev/null 2>&1 || true
-  podman rmi --force "$image" "$stand_in" >/dev/null 2>&1 || true
-  buildah rm "spikeray-go-$$" >/dev/null 2>&1 || true
+  podman rmi --force "$image" >/dev/null 2>&1 || true
+  drop_stand_in
   podman image prune --force --filter "label=spikeray.test=$$" >/dev/null 2>&1 || true
   rm -rf "$scratch"
   exit "$status"
 }
 trap clean_up EXIT
 
-need buildah buildah
-need podman podman
-need runc runc
-need busybox busybox-static
 need curl curl
 need jq jq
 need nsenter util-linux
 need ss iproute2
-podman() { command podman --runtime runc "$@"; }
-
-# make_stand_in: an image with a shell, certificates and this machine's Go, as $stand_in.
-make_stand_in() {
-  need go golang
-  local tree=$scratch/go-image
-  mkdir -p "$tree"/{bin,etc/ssl/certs,go,root,tmp,usr/local}
-  cp "$(command -v busybox)" "$tree/bin/busybox"
-  ln -s busybox "$tree/bin/sh"
-  cp /etc/ssl/certs/ca-certificates.crt "$tree/etc/ssl/certs/"
-  cp -r "$(go env GOROOT)" "$tree/usr/local/go"
-  buildah from --name "spikeray-go-$$" scratch >/dev/null
-  buildah copy --quiet "spikeray-go-$$" "$tree" / >/dev/null
-  buildah config --env PATH=/usr/local/go/bin:/bin --env GOPATH=/go --env GOTOOLCHAIN=local \
-    --env GOPROXY="$(go env GOPROXY)" "spikeray-go-$$"
-  buildah commit --quiet --rm "spikeray-go-$$" "$stand_in" >/dev/null
-  rm -rf "$tree"
-}
 
 title "build"
-if [[ -z ${GO_IMAGE:-} ]]; then
-  make_stand_in
-  GO_IMAGE=$stand_in
-  pass "build stage in a stand-in with $(go env GOVERSION)"
-fi
-# The Docker format: the OCI format has no HEALTHCHECK.
-timeout 900 buildah build --quiet --isolation chroot --format docker --ulimit nofile=4096:4096 \
-  --label "spikeray.test=$$" --build-arg GO_IMAGE="$GO_IMAGE" --build-arg VERSION=v0.0.0-test --tag "$image" "$root" >/dev/null
-pass "Dockerfile built"
+build_image "$image" --label "spikeray.test=$$" --build-arg VERSION=v0.0.0-test
 
 title "image"
 bytes=$(podman image inspect --format '{{.Size}}' "$image")

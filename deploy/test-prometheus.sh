@@ -38,7 +38,7 @@ promtool test rules "$root/deploy/alerts_test.yml" >"$scratch/out" 2>&1 || fail 
 pass "test rules"
 
 title "server and two Prometheus, one with native histograms"
-serve "$scratch"
+serve "$scratch" --audit "$scratch/audit"
 pass "$("$scratch/spikeray" version) is ready"
 sed -e "s/localhost:8080/${url#http://}/" -e 's/_interval: .*/_interval: 1s/' \
   -e "s|- alerts.yml|- $root/deploy/alerts.yml|" "$root/deploy/prometheus.yml" >"$scratch/prometheus.yml"

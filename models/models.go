@@ -1,4 +1,4 @@
-// Package models holds the model files that the server ships with, and their cards.
+// Package models holds the model files that the server ships with, their cards, and how often their neurons fire.
 package models
 
 import (
@@ -37,6 +37,9 @@ var shipped = []struct{ name, file string }{
 //go:embed *.md
 var cards embed.FS
 
+//go:embed *.rates.json
+var rates embed.FS
+
 // Names lists the shipped models, the default first, the others by name.
 func Names() []string {
 	var names []string
@@ -64,6 +67,16 @@ func Card(name string) (string, bool) {
 	}
 	card, err := cards.ReadFile(name + ".md")
 	return string(card), err == nil
+}
+
+// Rates returns the file with the rates at which a shipped model's neurons fire, and whether there is one. Models that do not
+// spike have none.
+func Rates(name string) ([]byte, bool) {
+	if !slices.Contains(Names(), name) {
+		return nil, false
+	}
+	file, err := rates.ReadFile(name + ".rates.json")
+	return file, err == nil
 }
 
 // contents are the bytes of a string, not a copy.

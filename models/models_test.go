@@ -47,3 +47,14 @@ func TestEveryModelFileIsShipped(t *testing.T) {
 		t.Errorf("a path: %v", err)
 	}
 }
+
+// TestOnlyShippedModelsHaveRates, and those that spike do; that they are of their models is seen when these are opened.
+func TestOnlyShippedModelsHaveRates(t *testing.T) {
+	for name, want := range map[string]bool{
+		"spikeray": true, "spikeray-board": true, "snnxray": true, "snnxray-int8": true, "cnnxray": false, "../models/spikeray": false, "": false,
+	} {
+		if file, ok := models.Rates(name); ok != want || ok != (len(file) > 0) {
+			t.Errorf("%q: %v, %d bytes", name, ok, len(file))
+		}
+	}
+}

@@ -62,7 +62,7 @@ func (h *Handler) metadata(w http.ResponseWriter, _ *http.Request, e *pipeline.E
 	d := e.Description()
 	p := d.Preparation
 	m := oip.ModelMetadata{
-		Name: d.Name, Versions: []string{d.Version}, Platform: platform,
+		Name: d.Name, Versions: h.versions(d.Name), Platform: platform,
 		Inputs: []oip.TensorMetadata{
 			{Name: inputFile, Datatype: oip.Bytes, Shape: []int64{-1, 1}},
 			{Name: inputPixels, Datatype: oip.Uint8, Shape: []int64{-1, int64(p.Height), int64(p.Width)}},
@@ -74,6 +74,15 @@ func (h *Handler) metadata(w http.ResponseWriter, _ *http.Request, e *pipeline.E
 	}
 	write(w, http.StatusOK, m)
 	return nil
+}
+
+// versions are those of a model that answer, the one that answers who names none first.
+func (h *Handler) versions(name string) []string {
+	var all []string
+	for _, e := range h.Service.Versions(name) {
+		all = append(all, e.Description().Version)
+	}
+	return all
 }
 
 // configuration is the part of Triton's ModelConfig that a client can use.
@@ -122,7 +131,7 @@ func (h *Handler) configuration(w http.ResponseWriter, _ *http.Request, e *pipel
 		},
 		Parameters: map[string]parameter{"kernel": {e.Kernel()}, "digest": {e.Digest()}, "positive": {d.Positive}},
 	}
-	c.VersionPolicy.Specific.Versions = []string{d.Version}
+	c.VersionPolicy.Specific.Versions = h.versions(d.Name)
 	for _, o := range outputs(d) {
 		c.Output = append(c.Output, configuredTensor{Name: o.name, DataType: typeNames[o.datatype], Dims: []int{o.width}})
 	}

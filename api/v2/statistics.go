@@ -1,14 +1,16 @@
 package v2
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/spikeray/spikeray/internal/pipeline"
 )
 
-// Statistics count what models answered since the server started, by whatever interface. The zero value is ready; it is safe for
+// Statistics count what models answered since they were loaded, by whatever interface. The zero value is ready; it is safe for
 // concurrent use.
 type Statistics struct {
 	mu  sync.Mutex
@@ -50,6 +52,15 @@ func (s *Statistics) Add(e *pipeline.Entry, waited time.Duration, t pipeline.Tim
 	c.queue.add(waited)
 	c.input.add(t.Decode + t.Prepare)
 	c.inference.add(t.Infer)
+}
+
+// Keep forgets what was counted of other models than these.
+func (s *Statistics) Keep(models ...*pipeline.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.all, func(v version, _ *counts) bool {
+		return !slices.ContainsFunc(models, func(e *pipeline.Entry) bool { return v == version{e.Name(), e.Description().Version} })
+	})
 }
 
 // of finds or begins a model's counts. s.mu is held.

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -20,8 +21,10 @@ import (
 
 // Service is what answers.
 type Service interface {
-	// Models are the models that answer, the default first.
+	// Models are the models that answer, in all versions: those that answer who names none come first, the default before all.
 	Models() []*pipeline.Entry
+	// Versions are those of a model that answer; who names none is answered by the first. There are none of a model that is not there.
+	Versions(name string) []*pipeline.Entry
 	// Ready is why no new work is taken for a model, or, for nil, by the server. It is nil where it is taken.
 	Ready(*pipeline.Entry) error
 	// Predict has read read the request's body, and answers the pictures that it is then asked about. Its error is that of all of
@@ -108,18 +111,16 @@ func (h *Handler) Routes(r chi.Router, plain, pictures, control func(func(http.R
 func (h *Handler) ofModel(answer func(http.ResponseWriter, *http.Request, *pipeline.Entry) error) func(http.ResponseWriter, *http.Request) error {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		name, version := chi.URLParam(r, "model"), chi.URLParam(r, "version")
-		other := ""
-		for _, e := range h.Service.Models() {
-			switch d := e.Description(); {
-			case d.Name != name:
-			case version == "" || version == d.Version:
+		var others []string
+		for _, e := range h.Service.Versions(name) {
+			has := e.Description().Version
+			if version == "" || version == has {
 				return answer(w, r, e)
-			default:
-				other = d.Version
 			}
+			others = append(others, has)
 		}
-		if other != "" {
-			return refuse(NotFound, "model %s has no such version; it has %s", name, other)
+		if len(others) > 0 {
+			return refuse(NotFound, "model %s has no such version; it has %s", name, strings.Join(others, ", "))
 		}
 		return refuse(NotFound, "no model has that name; POST /v2/repository/index lists the models")
 	}

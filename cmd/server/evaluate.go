@@ -229,7 +229,7 @@ func (c *evaluateCommand) printer(std *streams) (print func(row) error, flush fu
 	none := func() error { return nil }
 	switch {
 	case c.CSV:
-		table := newTable(std.out, true)
+		table := newTable(std.out, columnsWith("file", "truth"))
 		return table.write, table.flush
 	case c.Rows:
 		encoder := json.NewEncoder(std.out)

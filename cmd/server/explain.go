@@ -58,7 +58,9 @@ func (f explainFlags) evidence(steps int) evidence.Options {
 
 // explain writes the evidence of an answer.
 func (f explainFlags) explain(ctx context.Context, m *pipeline.Entry, p pipeline.Prediction, picture []uint8, file explained) error {
-	e, err := evidence.Explain(ctx, m.Model, picture, f.evidence(file.steps))
+	options := f.evidence(file.steps)
+	options.Rates = m.Rates
+	e, err := evidence.Explain(ctx, m.Model, picture, options)
 	if err != nil {
 		return fmt.Errorf("explain: %w", err)
 	}

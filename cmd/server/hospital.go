@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -13,6 +14,8 @@ import (
 	"github.com/spikeray/spikeray/internal/dimse"
 	"github.com/spikeray/spikeray/internal/node/target"
 	"github.com/spikeray/spikeray/internal/outbox"
+	"github.com/spikeray/spikeray/internal/refresh"
+	"github.com/spikeray/spikeray/internal/tlsfile"
 )
 
 // hospitalFlags say which systems of a hospital films come from, beside HTTP, and which are to have the results.
@@ -126,7 +129,7 @@ func (f *hospitalFlags) callers() ([]dimse.Caller, error) {
 // settings are what the flags say of all targets.
 func (f *hospitalFlags) settings() (s target.Settings, err error) {
 	s.CallingAE = f.DICOMAETitle
-	if s.TLS, err = target.TLS(f.SendCA, f.SendCert, f.SendKey); err != nil {
+	if s.TLS, err = tlsfile.Client(f.SendCA, f.SendCert, f.SendKey); err != nil {
 		return s, fmt.Errorf("--send-ca, --send-cert and --send-key: %w", err)
 	}
 	if f.SendCredentials != "" {
@@ -157,10 +160,20 @@ func (f *hospitalFlags) dimseServer(memory, object int64) (*dimse.Server, error)
 			Memory: memory, Object: min(object, dimse.LargestObject(memory)),
 		},
 	}
-	if f.DICOMTLSCert+f.DICOMTLSKey+f.DICOMTLSClientCA != "" {
-		if s.TLS, err = target.ServerTLS(f.DICOMTLSCert, f.DICOMTLSKey, f.DICOMTLSClientCA); err != nil {
-			return nil, fmt.Errorf("--dicom-tls-cert, --dicom-tls-key and --dicom-tls-client-ca: %w", err)
-		}
-	}
 	return s, nil
+}
+
+// dicomTLS secures associations, by what the files have when one begins; nil where nothing is to be secured.
+func (f *hospitalFlags) dicomTLS(files *refresh.Keeper) (*tls.Config, error) {
+	if f.DICOMTLSCert+f.DICOMTLSKey+f.DICOMTLSClientCA == "" {
+		return nil, nil
+	}
+	server, err := tlsfile.NewServer(f.DICOMTLSCert, f.DICOMTLSKey, f.DICOMTLSClientCA)
+	if err == nil {
+		err = files.Add(refresh.Source{Name: fileDICOMTLS, Files: server.Files(), Use: server.Use})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--dicom-tls-cert, --dicom-tls-key and --dicom-tls-client-ca: %w", err)
+	}
+	return server.Config(), nil
 }

@@ -100,6 +100,9 @@ func (c *serveCommand) listen(h *hospital, plan memory.Plan, m *telemetry.Metric
 	if h.dicom, err = c.dimseServer(plan.Objects, int64(c.MaxBytes)); err != nil {
 		return err
 	}
+	if h.dicom.TLS, err = c.dicomTLS(c.files); err != nil {
+		return err
+	}
 	h.dicom.Log, h.dicom.StorageClasses = h.log, film.Classes()
 	h.dicom.Hooks = dimse.Hooks{
 		Ended:  func(o dimse.Outcome) { intake.Association(string(o)) },

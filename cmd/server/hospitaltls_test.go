@@ -4,16 +4,18 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dimse"
-	"github.com/spikeray/spikeray/internal/node/target"
 	"github.com/spikeray/spikeray/internal/testcert"
 	"github.com/spikeray/spikeray/internal/testfilm"
+	"github.com/spikeray/spikeray/internal/tlsfile"
 )
 
 // TestAssociationsAreSecuredBothWays has a film come and its report go over TLS, each side with a certificate.
@@ -21,7 +23,10 @@ func TestAssociationsAreSecuredBothWays(t *testing.T) {
 	dir := t.TempDir()
 	made := testcert.New(t)
 	certificate, key := made.Cert, made.Key
-	secure, err := target.ServerTLS(certificate, key, certificate)
+	secure, err := tlsfile.NewServer(certificate, key, certificate)
+	if err == nil {
+		err = secure.Load()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,7 +35,7 @@ func TestAssociationsAreSecuredBothWays(t *testing.T) {
 		t.Fatal(err)
 	}
 	reports := make(chan string, 10)
-	archive := &dimse.Server{TLS: secure, StorageClasses: []string{dicom.Comprehensive3DSR}, Store: func(_ context.Context, o dimse.Object) (dimse.Status, string) {
+	archive := &dimse.Server{TLS: secure.Config(), StorageClasses: []string{dicom.Comprehensive3DSR}, Store: func(_ context.Context, o dimse.Object) (dimse.Status, string) {
 		reports <- o.CallingAE
 		return dimse.Success, ""
 	}}
@@ -40,7 +45,7 @@ func TestAssociationsAreSecuredBothWays(t *testing.T) {
 	serve(t, nil, "--addr=127.0.0.1:0", "--outbox="+filepath.Join(dir, "outbox"), "--dicom-listen="+addr, "--dicom-ae-title=XRAY",
 		"--dicom-tls-cert="+certificate, "--dicom-tls-key="+key, "--dicom-tls-client-ca="+certificate,
 		"--send=sr=dicoms://PACS@"+l.Addr().String(), "--send-ca="+certificate, "--send-cert="+certificate, "--send-key="+key)
-	both, err := target.TLS(certificate, certificate, key)
+	both, err := tlsfile.Client(certificate, certificate, key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +69,7 @@ func TestAssociationsAreSecuredBothWays(t *testing.T) {
 	case <-time.After(30 * time.Second):
 		t.Error("no report came")
 	}
-	anonymous, err := target.TLS(certificate, "", "")
+	anonymous, err := tlsfile.Client(certificate, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +86,54 @@ func TestAssociationsAreSecuredBothWays(t *testing.T) {
 		flag, _, _ := strings.Cut(args[len(args)-1], "=")
 		if r.status != 1 || !strings.Contains(r.err, flag) {
 			t.Errorf("%q: %+v", args, r)
+		}
+	}
+}
+
+// TestTheCertificateOfAssociationsIsReadAgain replaces it while the server runs.
+func TestTheCertificateOfAssociationsIsReadAgain(t *testing.T) {
+	dir := t.TempDir()
+	authority := testcert.New(t)
+	cert, key := filepath.Join(dir, "c"), filepath.Join(dir, "k")
+	place := func(m testcert.Made) {
+		t.Helper()
+		for from, to := range map[string]string{m.Cert: cert, m.Key: key} {
+			data, err := os.ReadFile(from)
+			if err == nil {
+				err = os.WriteFile(to, data, 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	first, second := authority.Issue(t, testcert.Options{}), authority.Issue(t, testcert.Options{})
+	place(first)
+	addr := freeAddr(t)
+	p := serve(t, nil, "--addr=127.0.0.1:0", "--outbox="+filepath.Join(dir, "outbox"), "--dicom-listen="+addr,
+		"--dicom-tls-cert="+cert, "--dicom-tls-key="+key, "--send=hl7=file://"+t.TempDir())
+	shown := func() string {
+		for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			c, err := tls.Dial("tcp", addr, &tls.Config{RootCAs: authority.Pool})
+			if err == nil {
+				defer c.Close()
+				return c.ConnectionState().PeerCertificates[0].SerialNumber.String()
+			}
+			if time.Now().After(end) {
+				t.Fatal(err)
+			}
+		}
+	}
+	if shown() != first.TLS.Leaf.SerialNumber.String() {
+		t.Error("another certificate is shown")
+	}
+	place(second)
+	if err := p.command.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); shown() != second.TLS.Leaf.SerialNumber.String(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the old certificate is still shown")
 		}
 	}
 }

@@ -36,17 +36,29 @@ func readLabels(path string) (set pictureSet, err error) {
 	return set, err
 }
 
-func parseLabels(from io.Reader, folder string) (set pictureSet, err error) {
-	limited := &io.LimitedReader{R: from, N: maxLabelBytes + 1}
-	text := bufio.NewReaderSize(limited, 64<<10)
-	if mark, _ := text.Peek(3); string(mark) == "\ufeff" { // which spreadsheets write
+// unmarked reads text behind the mark that spreadsheets write before it.
+func unmarked(from io.Reader) *bufio.Reader {
+	text := bufio.NewReaderSize(from, 64<<10)
+	if mark, _ := text.Peek(3); string(mark) == "\ufeff" {
 		_, _ = text.Discard(3)
 	}
+	return text
+}
+
+// newTableReader reads CSV with commas, or with the semicolons of spreadsheets in some languages.
+func newTableReader(from io.Reader) *csv.Reader {
+	text := unmarked(from)
 	r := csv.NewReader(text)
 	head, _ := text.Peek(1024)
 	if line, _, _ := strings.Cut(string(head), "\n"); strings.Contains(line, ";") && !strings.Contains(line, ",") {
 		r.Comma = ';'
 	}
+	return r
+}
+
+func parseLabels(from io.Reader, folder string) (set pictureSet, err error) {
+	limited := &io.LimitedReader{R: from, N: maxLabelBytes + 1}
+	r := newTableReader(limited)
 	columns, err := r.Read()
 	if err != nil {
 		return set, fmt.Errorf("no row of column names: %w", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
+	"github.com/spikeray/spikeray/internal/access"
 	"github.com/spikeray/spikeray/internal/board/adapters"
 	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/telemetry"
@@ -40,9 +41,16 @@ Without a command it serves; see spikeray serve --help. Every flag can also be s
   spikeray predict --json *.jpeg                   answer without a server
   spikeray evaluate test/                          test/NORMAL and test/PNEUMONIA`
 
-// errSilent ends the program with status 1 when the error has already been
-// reported.
-var errSilent = errors.New("already reported")
+// statusError is an error that ends the program with a status of its own. Without a text, what there is to say has been said.
+type statusError struct {
+	status int
+	text   string
+}
+
+func (e *statusError) Error() string { return e.text }
+
+// errSilent ends the program with status 1 when the error has already been reported.
+var errSilent = &statusError{status: 1}
 
 type commands struct {
 	ShowVersion kong.VersionFlag `name:"version" env:"-" help:"Print the program's version and exit."`
@@ -51,10 +59,15 @@ type commands struct {
 
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Answer over HTTP, and in a hospital's network by DICOM (the default command)."`
 	Predict     predictCommand     `cmd:"" help:"Answer picture files, without a server."`
+	Batch       batchCommand       `cmd:"" help:"Answer an archive into a file: many pictures, on all cores, going on after an interruption where it was."`
+	Pipe        pipeCommand        `cmd:"" help:"Answer pictures that another program sends on standard input, each behind its length."`
 	Evaluate    evaluateCommand    `cmd:"" help:"Score a model on a folder of pictures whose classes are known."`
 	Calibrate   calibrateCommand   `cmd:"" help:"Calibrate a model on your site's own pictures, whose classes are known."`
 	Model       modelCommand       `cmd:"" help:"List, show and check models."`
+	Key         keyCommand         `cmd:"" help:"Make API keys, and their lines for the file of --api-keys."`
 	Outbox      outboxCommand      `cmd:"" help:"List, retry and drop results that wait to be delivered."`
+	Audit       auditCommand       `cmd:"" help:"Verify and show the audit log of a server."`
+	Replay      replayCommand      `cmd:"" help:"Answer recorded pictures again and compare the answers bit for bit."`
 	Board       boardCommand       `cmd:"" help:"Test a board."`
 	Healthcheck healthcheckCommand `cmd:"" help:"Check that a running server is alive; for a container's HEALTHCHECK."`
 	Version     versionCommand     `cmd:"" help:"Print the program's version."`
@@ -66,6 +79,7 @@ var defaults = kong.Vars{
 	"tiers":   strings.Join(kernel.Available(), ", "),
 	"workers": defaultWorkers(),
 	"boards":  strings.Join(adapters.Names(), ", "),
+	"scopes":  strings.Join(access.ScopeNames(), ", "),
 	"version": versionLine(),
 }
 
@@ -134,17 +148,18 @@ func run(ctx context.Context, args []string, std *streams) int {
 		fmt.Fprintf(std.err, "spikeray: --kernel: %v\n", err)
 		return 2
 	}
-	switch err := parsed.Run(model.DecodeOptions{Kernel: tier.Name()}); {
-	case err == nil:
+	err = parsed.Run(model.DecodeOptions{Kernel: tier.Name()})
+	if err == nil {
 		return 0
-	case errors.Is(err, errSilent):
-		return 1
-	default:
-		last := telemetry.NewSpool(std.err, 1<<20, nil, nil) // nobody may read what a server that ends has to say
-		fmt.Fprintf(last, "spikeray: %v\n", err)
-		last.Close(time.Second)
-		return 1
 	}
+	ended := &statusError{status: 1, text: err.Error()}
+	if errors.As(err, &ended) && ended.text == "" {
+		return ended.status
+	}
+	last := telemetry.NewSpool(std.err, 1<<20, nil, nil) // nobody may read what a server that ends has to say
+	fmt.Fprintf(last, "spikeray: %v\n", err)
+	last.Close(time.Second)
+	return ended.status
 }
 
 // newParser reads the command line and the environment into c.
@@ -168,6 +183,9 @@ func (versionCommand) Run(std *streams) error {
 	_, err := fmt.Fprintln(std.out, versionLine())
 	return err
 }
+
+// programVersion is the version by itself.
+func programVersion() string { return telemetry.ReadBuild(version, revision).Version }
 
 func versionLine() string {
 	b := telemetry.ReadBuild(version, revision)

@@ -80,7 +80,7 @@ func TestEveryFlagIsAnEnvironmentVariable(t *testing.T) {
 }
 
 func TestHelpAndMistakes(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"predict", "--help"}, {"evaluate", "--help"}, {"calibrate", "--help"}, {"model", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"predict", "--help"}, {"batch", "--help"}, {"pipe", "--help"}, {"evaluate", "--help"}, {"calibrate", "--help"}, {"model", "--help"}} {
 		if r := spikeray(t, nil, args...); r.status != 0 || !strings.Contains(r.out, "Usage: spikeray") {
 			t.Errorf("%q: %+v", args, r)
 		}

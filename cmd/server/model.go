@@ -18,6 +18,10 @@ type modelCommand struct {
 	List  modelListCommand  `cmd:"" help:"List the shipped models, the default first."`
 	Show  modelShowCommand  `cmd:"" help:"Print a model's card, or with --json its description."`
 	Check modelCheckCommand `cmd:"" help:"Check a model file or a shipped model. With --board, also report how it fits the board, or why it cannot run there."`
+
+	Folder modelFolderCommand `cmd:"" help:"Check a folder of models as a server would: which versions are good, and which serve."`
+	Use    modelUseCommand    `cmd:"" help:"Choose the version of a model that servers of a folder use: one that is named, the previous or the newest."`
+	Canary modelCanaryCommand `cmd:"" help:"Print a canary.json to put beside a model's file: pictures, and the answers that a server must give to them before it uses the model."`
 }
 
 type modelListCommand struct{}

@@ -52,6 +52,19 @@ func isDirectory(name string) bool {
 // It follows a link to a file, but not to a folder. What is not a regular file could be read for ever and gets an error, as
 // does a folder that cannot be listed.
 func walk(root string) (found []source, skipped int, err error) {
+	skipped, err = visit(root, func(path string, err error) error {
+		if err == nil {
+			err = regular(path)
+		}
+		found = append(found, source{path, err})
+		return nil
+	})
+	return found, skipped, err
+}
+
+// visit hands on what walk lists, each path by itself: what is not a folder, and a folder that cannot be listed, with the reason.
+// It does not look at the files. An error of see ends it.
+func visit(root string, see func(path string, err error) error) (skipped int, err error) {
 	// With a separator at its end, a root that is a link to a folder is the folder.
 	top := root + string(filepath.Separator)
 	err = filepath.WalkDir(top, func(path string, entry fs.DirEntry, err error) error {
@@ -68,14 +81,16 @@ func walk(root string) (found []source, skipped int, err error) {
 				return fs.SkipDir
 			}
 		case err != nil:
-			found = append(found, source{path, err})
+			if err := see(path, err); err != nil {
+				return err
+			}
 			return fs.SkipDir
 		case !entry.IsDir():
-			found = append(found, source{path, regular(path)})
+			return see(path, nil)
 		}
 		return nil
 	})
-	return found, skipped, err
+	return skipped, err
 }
 
 // regular returns an error if the path is not that of a regular file.
@@ -120,4 +135,11 @@ func sources(args []path) (found []source, skipped int, err error) {
 		found, skipped = append(found, under...), skipped+strays
 	}
 	return found, skipped, nil
+}
+
+// tellSkipped says how many files of folders were left out.
+func tellSkipped(std *streams, skipped int) {
+	if skipped > 0 {
+		fmt.Fprintf(std.err, "spikeray: %d hidden files, desktops' own (Thumbs.db and the like) and DICOMDIRs were skipped\n", skipped)
+	}
 }

@@ -109,9 +109,7 @@ func (c *predictCommand) Run(ctx context.Context, std *streams, on model.DecodeO
 	if printing == nil {
 		printing = flush()
 	}
-	if skipped > 0 {
-		fmt.Fprintf(std.err, "spikeray: %d hidden files, desktops' own (Thumbs.db and the like) and DICOMDIRs were skipped\n", skipped)
-	}
+	tellSkipped(std, skipped)
 	switch {
 	case printing != nil:
 		return printing
@@ -176,7 +174,7 @@ func (c *predictCommand) printer(std *streams, m *fileModel, files []source) (pr
 		encoder := json.NewEncoder(std.out)
 		return func(t fileAnswer) error { return encoder.Encode(t.row) }, none, nil
 	case c.CSV:
-		table := newTable(std.out, false)
+		table := newTable(std.out, columnsWith("file"))
 		return func(t fileAnswer) error { return table.write(t.row) }, table.flush, nil
 	}
 	return func(t fileAnswer) error { return printLine(std, t.row) }, none, nil

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spikeray/spikeray/internal/access"
+	"github.com/spikeray/spikeray/internal/batch"
 	"github.com/spikeray/spikeray/internal/evidence"
 	"github.com/spikeray/spikeray/internal/pipeline"
 )
@@ -101,6 +103,31 @@ func outboxReaches(f func(*commands) *outboxFlag) reaches {
 	return reaches{"outbox": {"o", nil, func(c *commands) (any, any) { return f(c).Outbox, "o" }}}
 }
 
+// anyReceipt is one that no journal has.
+var anyReceipt = "12:" + strings.Repeat("0a", 32)
+
+func recordReaches(f func(*commands) *recordFilter) reaches {
+	return reaches{
+		"from":    {"3", nil, func(c *commands) (any, any) { return f(c).From, uint64(3) }},
+		"to":      {"4", nil, func(c *commands) (any, any) { return f(c).To, uint64(4) }},
+		"receipt": {anyReceipt, nil, func(c *commands) (any, any) { return fmt.Sprint(f(c).Receipt), "[" + anyReceipt + "]" }},
+		"request": {"r", nil, func(c *commands) (any, any) { return f(c).Request, "r" }},
+		"picture": {"x.png", nil, func(c *commands) (any, any) { return f(c).Picture, "x.png" }},
+	}
+}
+
+func keyReaches(f func(*commands) *keyFlags) reaches {
+	line := func(c *commands) any {
+		e, err := f(c).entry("")
+		e.Hash = access.Hash{}
+		return fmt.Sprintln(e.Scopes, e.Rate, err)
+	}
+	return reaches{
+		"scope": {"models,operate", nil, func(c *commands) (any, any) { return line(c), "operate,models  <nil>\n" }},
+		"rate":  {"7/m", nil, func(c *commands) (any, any) { return line(c), " 7/m <nil>\n" }},
+	}
+}
+
 // wiringOf has the flags of the commands beside serve, by the command's name and what must follow it.
 var wiringOf = map[string]struct {
 	args  []string
@@ -118,6 +145,34 @@ var wiringOf = map[string]struct {
 			"explain":    {"d", nil, func(c *commands) (any, any) { return c.Predict.evidence(2).Raster && c.Predict.Explain == "d", true }},
 			"positions":  {"225", []string{"--explain=d"}, func(c *commands) (any, any) { return c.Predict.evidence(2).Positions, 225 }},
 			"fill":       {"blur", []string{"--explain=d"}, func(c *commands) (any, any) { return c.Predict.evidence(2).Fill, evidence.FillBlur }},
+		},
+	)},
+	"batch": {[]string{"x.png"}, modelReaches(func(c *commands) *modelFlag { return &c.Batch.modelFlag }).and(
+		calibrationReaches(func(c *commands) *calibrationFlag { return &c.Batch.calibrationFlag }),
+		pictureReaches(func(c *commands) *pictureFlags { return &c.Batch.pictureFlags }),
+		answerReaches(func(c *commands) pipeline.Options { return c.Batch.options() }),
+		boardReaches(func(c *commands) *boardFlags { return &c.Batch.boardFlags }),
+		reaches{
+			"prevalence":    {"0.125", nil, func(c *commands) (any, any) { return orNil(c.Batch.options().Prevalence), 0.125 }},
+			"out":           {"x.csv", nil, func(c *commands) (any, any) { return c.Batch.Out, path("x.csv") }},
+			"format":        {"parquet", nil, func(c *commands) (any, any) { return c.Batch.format().name, "parquet" }},
+			"manifest":      {"list", nil, func(c *commands) (any, any) { return c.Batch.Manifest, path("list") }},
+			"column":        {"file", []string{"--manifest=list"}, func(c *commands) (any, any) { return c.Batch.Column, "file" }},
+			"shard":         {"3/16", nil, func(c *commands) (any, any) { return c.Batch.Shard, batch.Shard{I: 3, N: 16} }},
+			"limit":         {"17", nil, func(c *commands) (any, any) { return c.Batch.Limit, 17 }},
+			"max-failures":  {"17", nil, func(c *commands) (any, any) { return orNil(c.Batch.MaxFailures), 17 }},
+			"workers":       {"17", nil, func(c *commands) (any, any) { return c.Batch.Workers, 17 }},
+			"progress-json": {"true", nil, func(c *commands) (any, any) { return c.Batch.ProgressJSON, true }},
+		},
+	)},
+	"pipe": {nil, modelReaches(func(c *commands) *modelFlag { return &c.Pipe.modelFlag }).and(
+		calibrationReaches(func(c *commands) *calibrationFlag { return &c.Pipe.calibrationFlag }),
+		pictureReaches(func(c *commands) *pictureFlags { return &c.Pipe.pictureFlags }),
+		answerReaches(func(c *commands) pipeline.Options { return c.Pipe.options() }),
+		boardReaches(func(c *commands) *boardFlags { return &c.Pipe.boardFlags }),
+		reaches{
+			"prevalence": {"0.125", nil, func(c *commands) (any, any) { return orNil(c.Pipe.options().Prevalence), 0.125 }},
+			"workers":    {"17", nil, func(c *commands) (any, any) { return c.Pipe.Workers, 17 }},
 		},
 	)},
 	"evaluate": {[]string{"."}, modelReaches(func(c *commands) *modelFlag { return &c.Evaluate.modelFlag }).and(
@@ -148,6 +203,9 @@ var wiringOf = map[string]struct {
 	"model check": {[]string{"spikeray"}, boardFlagReaches(func(c *commands) *boardFlag { return &c.Model.Check.boardFlag }).and(
 		reaches{"json": {"true", nil, func(c *commands) (any, any) { return c.Model.Check.JSON, true }}},
 	)},
+	"model folder": {[]string{"."}, reaches{"json": {"true", nil, func(c *commands) (any, any) { return c.Model.Folder.JSON, true }}}},
+	"model use":    {[]string{".", "a", "1.0.0"}, nil},
+	"model canary": {[]string{"spikeray"}, nil},
 	"board selftest": {nil, modelReaches(func(c *commands) *modelFlag { return &c.Board.Selftest.modelFlag }).and(
 		boardFlagReaches(func(c *commands) *boardFlag { return &c.Board.Selftest.boardFlag }),
 		reaches{
@@ -160,11 +218,33 @@ var wiringOf = map[string]struct {
 		reaches{"json": {"true", nil, func(c *commands) (any, any) { return c.Outbox.List.JSON, true }}})},
 	"outbox retry": {[]string{"x"}, outboxReaches(func(c *commands) *outboxFlag { return &c.Outbox.Retry.outboxFlag })},
 	"outbox drop":  {[]string{"x"}, outboxReaches(func(c *commands) *outboxFlag { return &c.Outbox.Drop.outboxFlag })},
+	"audit verify": {[]string{"d"}, reaches{
+		"head":    {anyReceipt, nil, func(c *commands) (any, any) { return fmt.Sprint(c.Audit.Verify.Head), "[" + anyReceipt + "]" }},
+		"receipt": {anyReceipt, nil, func(c *commands) (any, any) { return fmt.Sprint(c.Audit.Verify.Receipt), "[" + anyReceipt + "]" }},
+		"json":    {"true", nil, func(c *commands) (any, any) { return c.Audit.Verify.JSON, true }},
+	}},
+	"audit show": {[]string{"d"}, recordReaches(func(c *commands) *recordFilter { return &c.Audit.Show.recordFilter }).and(
+		reaches{"json": {"true", nil, func(c *commands) (any, any) { return c.Audit.Show.JSON, true }}})},
+	"audit head": {[]string{"d"}, nil},
+	"replay": {[]string{"d", "x.png"}, recordReaches(func(c *commands) *recordFilter { return &c.Replay.recordFilter }).and(
+		boardReaches(func(c *commands) *boardFlags { return &c.Replay.boardFlags }),
+		reaches{
+			"model":       {"a.safetensors;b.safetensors", nil, func(c *commands) (any, any) { return fmt.Sprint(c.Replay.Model), "[a.safetensors b.safetensors]" }},
+			"calibration": {"a.json;b.json", nil, func(c *commands) (any, any) { return fmt.Sprint(c.Replay.Calibration), "[a.json b.json]" }},
+			"max-bytes":   {"1M", nil, func(c *commands) (any, any) { return c.Replay.MaxBytes, size(1 << 20) }},
+			"json":        {"true", nil, func(c *commands) (any, any) { return c.Replay.JSON, true }},
+		})},
 	"healthcheck": {nil, reaches{
 		"addr":    {"127.0.0.1:9", nil, func(c *commands) (any, any) { return c.Healthcheck.Addr, "127.0.0.1:9" }},
 		"timeout": {"7s", nil, func(c *commands) (any, any) { return c.Healthcheck.Timeout, 7 * time.Second }},
+
+		"operator-addr": {"127.0.0.1:9", nil, func(c *commands) (any, any) { return c.Healthcheck.OperatorAddr, "127.0.0.1:9" }},
+		"tls-cert":      {"c.pem", nil, func(c *commands) (any, any) { return c.Healthcheck.TLSCert, "c.pem" }},
+		"tls-key":       {"k.pem", nil, func(c *commands) (any, any) { return c.Healthcheck.TLSKey, "k.pem" }},
 	}},
-	"version": {},
+	"key new":  {[]string{"a"}, keyReaches(func(c *commands) *keyFlags { return &c.Key.New.keyFlags })},
+	"key hash": {[]string{"a"}, keyReaches(func(c *commands) *keyFlags { return &c.Key.Hash.keyFlags })},
+	"version":  {},
 }
 
 // A flag that is added and is in no table fails here: whoever adds it has to say what it reaches.

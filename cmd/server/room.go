@@ -38,7 +38,16 @@ func newRoom(flags pictureFlags) (*room, error) {
 
 // predict answers the file at path, or standard input for "-". see, if not nil, is shown the file's bytes.
 func (r *room) predict(ctx context.Context, std *streams, m *pipeline.Entry, path string, opt pipeline.Options, see func([]byte)) (pipeline.Prediction, error) {
+	return r.predictWithin(ctx, std, m, path, r.limits, opt, see)
+}
+
+// predictWithin is predict by other limits, in no more memory than there is.
+func (r *room) predictWithin(ctx context.Context, std *streams, m *pipeline.Entry, path string, limits radiograph.Limits, opt pipeline.Options,
+	see func([]byte)) (pipeline.Prediction, error) {
 	var none pipeline.Prediction
+	if limits.MaxMemory <= 0 || limits.MaxMemory > r.limits.MaxMemory {
+		limits.MaxMemory = r.limits.MaxMemory
+	}
 	size := int64(r.flags.MaxBytes)
 	if info, err := os.Stat(path); path != "-" && err == nil && info.Mode().IsRegular() {
 		size = min(info.Size(), size)
@@ -55,7 +64,13 @@ func (r *room) predict(ctx context.Context, std *streams, m *pipeline.Entry, pat
 	if see != nil {
 		see(data)
 	}
-	header, err := pipeline.Inspect(m.Model, data, r.limits, opt)
+	return r.answer(ctx, m, data, limits, opt)
+}
+
+// answer answers a picture whose bytes there is room for.
+func (r *room) answer(ctx context.Context, m *pipeline.Entry, data []byte, limits radiograph.Limits, opt pipeline.Options) (pipeline.Prediction, error) {
+	var none pipeline.Prediction
+	header, err := pipeline.Inspect(m.Model, data, limits, opt)
 	if err != nil {
 		return none, err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -20,6 +21,7 @@ type row struct {
 	Answer *pipeline.Answer
 	Gate   *pipeline.GateAnswer // also when the gate refused the picture
 	Error  string
+	Batch  *batchRow // of a batch
 }
 
 // fill takes over a prediction, or its error.
@@ -38,42 +40,58 @@ func (r *row) fill(m *pipeline.Entry, p pipeline.Prediction, err error) {
 func (r row) MarshalJSON() ([]byte, error) {
 	if r.Answer == nil {
 		return json.Marshal(struct {
+			*placed
 			File  string                  `json:"file"`
 			Truth string                  `json:"truth,omitempty"`
 			Model pipeline.ModelReference `json:"model"`
-			Gate  *pipeline.GateAnswer    `json:"gate"`
-			Error string                  `json:"error"`
-		}{r.File, r.Truth, r.Model, r.Gate, r.Error})
+			*asked
+			Gate  *pipeline.GateAnswer `json:"gate"`
+			Error string               `json:"error"`
+		}{r.Batch.placed(), r.File, r.Truth, r.Model, r.Batch.asked(), r.Gate, r.Error})
 	}
 	return json.Marshal(struct {
+		*placed
 		File  string `json:"file"`
 		Truth string `json:"truth,omitempty"`
 		*pipeline.Answer
 		Warnings []string `json:"warnings,omitempty"`
-	}{r.File, r.Truth, r.Answer, r.Answer.Input.Warnings})
+	}{r.Batch.placed(), r.File, r.Truth, r.Answer, r.Answer.Input.Warnings})
 }
 
 // table prints rows as CSV.
 type table struct {
-	w     *csv.Writer
-	truth bool
-	began bool
+	w       *csv.Writer
+	columns []string
+	began   bool
 }
 
-func newTable(w io.Writer, truth bool) *table { return &table{w: csv.NewWriter(w), truth: truth} }
+func newTable(w io.Writer, columns []string) *table {
+	return &table{w: csv.NewWriter(w), columns: columns}
+}
 
-var columns = []string{"file", "truth", "model", "version", "digest", "backend", "degraded", "steps", "calibration", "operating_point", "threshold",
+// answerColumns are those that every table of answers has behind the file's.
+var answerColumns = []string{"model", "version", "digest", "backend", "degraded", "steps", "calibration", "operating_point", "threshold",
 	"raw_probability", "probability", "label", "prevalence", "probability_at_prevalence", "ppv", "npv",
 	"gate_accepted", "gate_probability", "gate_reason", "format", "width", "height", "warnings", "error"}
+
+// columnsWith are the columns of a table that begins with these.
+func columnsWith(first ...string) []string { return append(first, answerColumns...) }
 
 func (t *table) write(r row) error {
 	if !t.began {
 		t.began = true
-		if err := t.print(columns); err != nil {
+		if err := t.print(t.columns); err != nil {
 			return err
 		}
 	}
-	fields := map[string]string{"file": plainCell(r.File), "truth": r.Truth, "model": r.Model.Name, "version": r.Model.Version, "digest": r.Model.Digest, "error": r.Error}
+	r.File = plainCell(r.File)
+	return t.print(r.cells(t.columns))
+}
+
+// cells are a row's columns as text, empty where there is nothing.
+func (r *row) cells(columns []string) []string {
+	fields := map[string]string{"file": r.File, "truth": r.Truth, "model": r.Model.Name, "version": r.Model.Version, "digest": r.Model.Digest, "error": r.Error}
+	r.Batch.cells(fields)
 	if g := r.Gate; g != nil {
 		fields["gate_accepted"], fields["gate_probability"], fields["gate_reason"] = strconv.FormatBool(g.Accepted), digits(&g.Probability), text(g.Reason)
 	}
@@ -97,7 +115,16 @@ func (t *table) write(r row) error {
 	for i, name := range columns {
 		line[i] = fields[name]
 	}
-	return t.print(line)
+	return line
+}
+
+// csvLine is a row of CSV.
+func csvLine(cells []string) []byte {
+	var out bytes.Buffer
+	w := csv.NewWriter(&out)
+	_ = w.Write(cells) // a buffer takes everything
+	w.Flush()
+	return out.Bytes()
 }
 
 // plainCell is a path that no spreadsheet takes for a formula.
@@ -110,9 +137,6 @@ func plainCell(path string) string {
 
 // print writes a row, and on to whoever reads along.
 func (t *table) print(line []string) error {
-	if !t.truth {
-		line = append(line[:1:1], line[2:]...)
-	}
 	if err := t.w.Write(line); err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 	"github.com/spikeray/spikeray/api"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
-	"github.com/spikeray/spikeray/internal/site"
+	"github.com/spikeray/spikeray/internal/repository"
 	"github.com/spikeray/spikeray/internal/telemetry"
 	shipped "github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/model"
@@ -33,14 +34,18 @@ type serveCommand struct {
 	gateFlag
 	pictureFlags
 	hospitalFlags
+	captureFlags
 	traceFlags
+	repositoryFlags
+	auditFlags
+	doorFlags
 
 	Workers         int           `default:"${workers}" help:"How many pictures are processed at the same time. The default is the number of cores."`
 	Queue           int           `default:"64" help:"How many pictures may wait for a worker. Further ones are answered with 503."`
 	QueueTime       time.Duration `placeholder:"TIME" help:"Longest expected wait for a worker. A picture that would have to wait longer is answered with 503 at once. By default a burst may fill the queue, and in an overload the limit is about half the time that a picture takes."`
 	MaxImages       int           `default:"16" help:"Largest number of pictures in one request. At most --workers plus --queue."`
 	MaxRequestBytes size          `default:"64M" help:"Largest request body. At most the memory for uploads (--max-upload-memory)."`
-	MaxConnections  int           `default:"1024" help:"Largest number of open connections; fewer if the process may not open enough file descriptors. When it is reached, a new connection replaces an idle one or is answered with 503."`
+	MaxConnections  int           `default:"1024" help:"Largest number of open connections; fewer if the process may not open enough file descriptors, or with --tls-cert has too little memory for them. When it is reached, a new connection replaces an idle one or is answered with 503."`
 	Memory          size          `placeholder:"SIZE" help:"Memory that the process may use. The default is the limit of its control group (such as a container's), otherwise the machine's memory. It sets the memory for pictures and, unless GOMEMLIMIT is set, Go's memory limit."`
 	MaxUploadMemory size          `placeholder:"SIZE" help:"Memory for all request bodies together; with --dicom-listen, half of it is for DICOM objects. When it is full, further ones are answered with 503. The default is a share of --memory, at most 256M."`
 
@@ -51,7 +56,7 @@ type serveCommand struct {
 	DrainDelay      time.Duration `default:"0s" help:"How long to keep accepting predictions after SIGTERM while /readyz answers 503, so that load balancers notice."`
 	ShutdownTimeout time.Duration `default:"30s" help:"After that, how long predictions in flight may take to finish. New ones are answered with 503."`
 
-	TrustedOrigin []string `placeholder:"ORIGIN" help:"Web site whose pages may send pictures from a browser, such as https://example.org; * is any. Otherwise only the service's own pages may, and others are answered with 403."`
+	TrustedOrigin []string `placeholder:"ORIGIN" help:"Web site whose pages may send pictures from a browser and read the answers (CORS), such as https://example.org; * is any. Otherwise only the service's own pages may, and others are answered with 403."`
 
 	DICOMEcho bool `name:"dicom-echo" help:"Allow requests with echo=true, whose answers have the UIDs of a DICOM film's study, series and instance. Whoever has the archive finds the patient by them."`
 
@@ -79,7 +84,17 @@ func (c *serveCommand) Validate(parsed *kong.Context) error {
 	if c.PredictTimeout <= 0 || c.ReadTimeout <= 0 || c.IdleTimeout <= 0 || c.ShutdownTimeout <= 0 || c.DrainDelay < 0 {
 		return errors.New("--predict-timeout, --read-timeout, --idle-timeout and --shutdown-timeout must be above 0, and --drain-delay at least 0")
 	}
-	if err := errors.Join(c.boardFlags.Validate(), c.decisionFlags.Validate(), c.fit(), c.hospitalFlags.validate(c.set), c.traceFlags.validate(c.set)); err != nil {
+	if err := errors.Join(
+		c.boardFlags.Validate(),
+		c.decisionFlags.Validate(),
+		c.fit(),
+		c.hospitalFlags.validate(c.set),
+		c.traceFlags.validate(c.set),
+		c.repositoryFlags.validate(c.set),
+		c.auditFlags.validate(c.set, map[string]string{"outbox": c.Outbox, "watch": c.Watch}),
+		c.doorFlags.validate(c.set, c.Addr, c.TrustedOrigin),
+		c.captureFlags.validate(&c.hospitalFlags),
+	); err != nil {
 		return err
 	}
 	// The wait for the board may take as long as a run; then comes the run, and a quarter for the board to stop it.
@@ -157,39 +172,46 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if err != nil {
 		return err
 	}
+	c.watch(metrics, log)
+	var models atomic.Pointer[repository.Repository]
 	defer onHangup(func() {
-		if supervisor == nil {
-			log.Info("SIGHUP ignored: there is no board to release from quarantine")
-			return
+		if c.files.Now() == 0 && supervisor == nil && c.Models == "" {
+			log.Info("SIGHUP ignored: there is no board to release from quarantine, and there are no files or models to read again")
 		}
-		supervisor.Release()
+		if supervisor != nil {
+			supervisor.Release()
+		}
+		if r := models.Load(); r != nil && c.Models != "" {
+			reload(ctx, r, log)
+		}
 	})()
 	defer closeBoard(supervisor, &err)
-	models, err := opened(ctx, supervisor, pipeline.OpenCatalogue, c.Model, (*pipeline.Catalogue).Default, on)
+	plan, err := c.plan()
+	if err != nil {
+		return err
+	}
+	plan.Apply()
+	repo, err := c.openModels(ctx, supervisor, log, plan, on)
 	if ctx.Err() != nil {
 		log.Info("stopped")
 		return nil
 	} else if err != nil {
 		return err
 	}
-	if models, err = c.calibrated(models); err != nil {
-		return err
-	}
-	for _, e := range models.All()[:len(c.Model)] {
-		if err := c.check(e.Description()); err != nil {
-			return err
-		}
-	}
-	plan, err := c.plan()
-	if err != nil {
-		return err
-	}
-	plan.Apply()
 	config, err := c.config(plan)
 	if err != nil {
 		return err
 	}
-	config.Models, config.Metrics, config.Log, config.Version = models, metrics, log, build.Version
+	config.Models, config.Repository = repo, repo
+	config.Metrics, config.Log, config.Version = metrics, log, build.Version
+	audit, err := c.auditFlags.open(metrics, log, build.Version)
+	if err != nil {
+		return err
+	}
+	if audit != nil {
+		config.Journal = audit
+		defer func() { err = errors.Join(err, audit.Close()) }()
+	}
 	hospital, err := c.openHospital(plan, metrics, log, build.Version)
 	if err != nil {
 		return err
@@ -199,11 +221,15 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	}
 	defer closeTraces(config.Traces)
 	if hospital != nil {
+		hospital.node.Map = c.SendMap
 		config.Delivery = hospital.node
 		defer func() { err = errors.Join(err, hospital.close()) }()
 	}
 	if supervisor != nil {
 		config.Board = supervisor
+	}
+	if err := c.openDoor(&config); err != nil {
+		return err
 	}
 	server, err := api.New(config)
 	if err != nil {
@@ -213,19 +239,31 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	if err != nil {
 		return fmt.Errorf("--addr: %w", err)
 	}
-	for _, e := range models.All() {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	beside, err := c.beside(ctx, end, server, log)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer func() { err = errors.Join(err, beside()) }()
+	defer c.follow(ctx, repo, server, metrics)()
+	models.Store(repo)
+	for _, e := range repo.Catalogue().All() {
 		if s := e.SiteReference(); s != nil {
 			log.Info("calibrated", "model", e.Name(), "place", s.Place, "made", s.Made, "pictures", s.Pictures, "digest", s.Digest)
 		}
 	}
 	debug.FreeOSMemory() // gives back what reading the models took
 	shipped.Release()
-	first := models.Default()
+	first := repo.Catalogue().Default()
 	log.Info("serving",
 		"model", first.Name(), "version", first.Description().Version, "digest", first.Digest(),
 		"backend", first.Backend(), "kernel", first.Kernel(), "addr", listener.Addr().String(),
 		"workers", c.Workers, "queue", c.Queue,
 		"memory", plan.Bytes, "memory_source", plan.Source, "picture_memory", plan.Pictures, "upload_memory", plan.Uploads, "build", build.Version)
+	if c.clear(listener.Addr()) {
+		log.Warn("keys and tokens travel in the clear to this address; use --tls-cert, or a proxy in front that speaks TLS")
+	}
 	if err := hospital.serve(ctx, server, listener, c.ShutdownTimeout); err != nil {
 		return err
 	}
@@ -233,24 +271,7 @@ func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOpt
 	return nil
 }
 
-// calibrated puts the places' calibrations in force.
-func (c *serveCommand) calibrated(models *pipeline.Catalogue) (*pipeline.Catalogue, error) {
-	var calibrations []*site.Calibration
-	for _, path := range c.Calibration {
-		calibration, err := pipeline.OpenCalibration(path)
-		if err != nil {
-			return nil, fmt.Errorf("--calibration: %w", err)
-		}
-		calibrations = append(calibrations, calibration)
-	}
-	models, err := models.Calibrated(calibrations...)
-	if err != nil {
-		return nil, fmt.Errorf("--calibration: %w", err)
-	}
-	return models, nil
-}
-
-// plan shares out the memory that the process may take.
+// plan shares out the memory that the process may take. It lowers --max-connections to what there is memory for.
 func (c *serveCommand) plan() (memory.Plan, error) {
 	limit := memory.Find(os.DirFS("/"))
 	if c.Memory > 0 {
@@ -259,6 +280,9 @@ func (c *serveCommand) plan() (memory.Plan, error) {
 	plan, err := memory.Share(limit)
 	if err != nil {
 		return plan, err
+	}
+	if c.TLSCert != "" {
+		c.MaxConnections = plan.Secure(c.MaxConnections)
 	}
 	if c.MaxUploadMemory > 0 {
 		if int64(c.MaxUploadMemory) > plan.Uploads+plan.Pictures/2 {
@@ -271,6 +295,7 @@ func (c *serveCommand) plan() (memory.Plan, error) {
 	if c.DICOMListen != "" {
 		plan.Associate()
 	}
+	c.give(&plan)
 	return plan, nil
 }
 
@@ -279,9 +304,12 @@ func (c *serveCommand) config(plan memory.Plan) (api.Config, error) {
 	if err := c.fitUploads(plan.Uploads); err != nil {
 		return api.Config{}, err
 	}
-	queue := api.NewQueue(c.Workers, c.Queue)
+	queue, along := api.NewQueue(c.Workers, c.Queue), 0.0
+	if c.Shadow != "" {
+		along = c.ShadowShare
+	}
 	queue.Memory, queue.Wait = plan.Pictures, c.QueueTime
-	return api.Config{
+	config := api.Config{
 		Queue:           queue,
 		Gate:            c.Gate,
 		Echo:            c.DICOMEcho,
@@ -294,12 +322,16 @@ func (c *serveCommand) config(plan memory.Plan) (api.Config, error) {
 		MaxConnections:  c.MaxConnections,
 		MinUploadRate:   int64(c.MinUploadRate),
 		TrustedOrigins:  c.TrustedOrigin,
+		ModelControl:    c.ModelsAPI,
+		ShadowShare:     along,
+		ShadowMemory:    plan.Shadow,
 		PredictTimeout:  c.PredictTimeout,
 		ReadTimeout:     c.ReadTimeout,
 		IdleTimeout:     c.IdleTimeout,
 		DrainDelay:      c.DrainDelay,
 		ShutdownTimeout: c.ShutdownTimeout,
-	}, nil
+	}
+	return config, c.configure(&config)
 }
 
 // check refuses flags that do not apply to a model.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spikeray/spikeray/internal/node/target"
 	"github.com/spikeray/spikeray/internal/telemetry"
+	"github.com/spikeray/spikeray/internal/tlsfile"
 	"github.com/spikeray/spikeray/internal/trace"
 )
 
@@ -62,7 +63,7 @@ func (f *traceFlags) exporter(metrics *telemetry.Metrics, log *slog.Logger, vers
 	if err != nil {
 		return nil, fmt.Errorf("--otlp-headers: %w", err)
 	}
-	secure, err := target.TLS(f.OTLPCA, "", "")
+	secure, err := tlsfile.Client(f.OTLPCA, "", "")
 	if err != nil {
 		return nil, fmt.Errorf("--otlp-ca: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/spikeray/spikeray/internal/dimse"
 	"github.com/spikeray/spikeray/internal/memory"
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/repository"
 )
 
 // served is what flags of serve reach.
@@ -67,6 +69,7 @@ var wiring = map[string]struct {
 	"send-ca":                 {"a.pem", onSend, func(s served) (any, any) { return s.command.SendCA, "a.pem" }},
 	"send-cert":               {"c.pem", onSend, func(s served) (any, any) { return s.command.SendCert, "c.pem" }},
 	"send-key":                {"k.pem", onSend, func(s served) (any, any) { return s.command.SendKey, "k.pem" }},
+	"send-map":                {"true", []string{"--send=sc=dicom://A@h"}, func(s served) (any, any) { return s.command.SendMap, true }},
 	"outbox":                  {"o", onSend, func(s served) (any, any) { return s.command.Outbox, "o" }},
 	"outbox-limit":            {"5M", onSend, func(s served) (any, any) { return s.command.outboxOptions().MaxBytes, int64(5 << 20) }},
 	"watch":                   {"w", onSend, func(s served) (any, any) { return s.command.Watch, "w" }},
@@ -84,6 +87,34 @@ var wiring = map[string]struct {
 	"otlp-headers":  {"h", onOTLP, func(s served) (any, any) { return s.command.OTLPHeaders, "h" }},
 	"otlp-ca":       {"a.pem", onOTLP, func(s served) (any, any) { return s.command.OTLPCA, "a.pem" }},
 	"otlp-sample":   {"0.25", onOTLP, func(s served) (any, any) { return s.command.OTLPSample, 0.25 }},
+
+	"audit":               {"a", nil, func(s served) (any, any) { return s.command.Audit, "a" }},
+	"audit-segment-bytes": {"5M", onAudit, func(s served) (any, any) { return s.command.auditFlags.options().SegmentBytes, int64(5 << 20) }},
+	"audit-segment-age":   {"3h", onAudit, func(s served) (any, any) { return s.command.auditFlags.options().SegmentAge, 3 * time.Hour }},
+	"audit-keep":          {"7h", onAudit, func(s served) (any, any) { return s.command.auditFlags.options().Keep, 7 * time.Hour }},
+
+	"api-keys":        {"k.txt", nil, func(s served) (any, any) { return s.command.APIKeys, "k.txt" }},
+	"jwks":            {"j.json", nil, func(s served) (any, any) { return s.command.JWKS, "j.json" }},
+	"jwt-issuer":      {"https://i", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.Issuer, "https://i" }},
+	"jwt-audience":    {"me", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.Audience, "me" }},
+	"jwt-scope-claim": {"scp", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.ScopeClaim, "scp" }},
+	"jwt-clock-skew":  {"7s", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.Skew, 7 * time.Second }},
+	"tls-cert":        {"c.pem", nil, func(s served) (any, any) { return s.command.TLSCert, "c.pem" }},
+	"tls-key":         {"k.pem", onTLS, func(s served) (any, any) { return s.command.TLSKey, "k.pem" }},
+	"tls-client-ca":   {"a.pem", onTLS, func(s served) (any, any) { return s.command.TLSClientCA, "a.pem" }},
+	"operator-addr":   {"127.0.0.1:9090", nil, func(s served) (any, any) { return s.server.OperatorsApart, true }},
+	"trusted-proxy":   {"10.1.0.0/16;::1", nil, func(s served) (any, any) { return fmt.Sprint(s.server.Proxies), "[10.1.0.0/16 ::1/128]" }},
+	"caller-rate":     {"7/m", nil, func(s served) (any, any) { return s.server.CallerRate.String(), "7/m" }},
+
+	"models":         {"m", nil, func(s served) (any, any) { return s.command.repositoryFlags.options(s.plan).Dir, "m" }},
+	"default-model":  {"a", onModels, func(s served) (any, any) { return s.command.repositoryFlags.options(s.plan).Default, "a" }},
+	"model-versions": {"3", onModels, func(s served) (any, any) { return s.command.repositoryFlags.options(s.plan).Versions, 3 }},
+	"models-poll":    {"5s", onModels, func(s served) (any, any) { return s.command.ModelsPoll, 5 * time.Second }},
+	"models-api":     {"true", nil, func(s served) (any, any) { return s.server.ModelControl, true }},
+	"shadow": {"a@1.0.0", nil, func(s served) (any, any) {
+		return s.command.repositoryFlags.options(s.plan).Shadow, repository.Reference{Name: "a", Version: "1.0.0"}
+	}},
+	"shadow-share": {"0.5", []string{"--shadow=a"}, func(s served) (any, any) { return s.server.ShadowShare, 0.5 }},
 
 	"log-format": {"json", nil, func(s served) (any, any) { return s.command.LogFormat, "json" }},
 	"log-level":  {"error", nil, func(s served) (any, any) { return s.command.LogLevel, slog.LevelError }},
@@ -116,9 +147,14 @@ var (
 	onDICOM = append(onSend, "--dicom-listen=:104")
 )
 
-var onOTLP = []string{"--otlp-endpoint=http://c:4318"}
-
-var onLoihi = []string{"--board=loihi"}
+var (
+	onOTLP   = []string{"--otlp-endpoint=http://c:4318"}
+	onModels = []string{"--models=m"}
+	onLoihi  = []string{"--board=loihi"}
+	onAudit  = []string{"--audit=a"}
+	onJWKS   = []string{"--jwks=j"}
+	onTLS    = []string{"--tls-cert=c"}
+)
 
 // elsewhere are the flags of every command that no table has, each with a test that sees what it does.
 var elsewhere = map[string]string{
@@ -189,6 +225,16 @@ func TestThePlanOfMemoryReachesTheServer(t *testing.T) {
 	}
 }
 
+func TestALowerLimitOfGoLeavesWhatFlagsSay(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "300MiB")
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(300 << 20))
+	p := parseServe(t, nil, append(onDICOM, "--memory=8G", "--max-upload-memory=20M", "--max-bytes=5M")...).plan
+	p.Apply()
+	if p.Uploads != 10<<20 || p.Objects != 10<<20 || p.Pictures < 100<<20 || p.Pictures > 300<<20 || debug.SetMemoryLimit(-1) != 300<<20 {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestObjectsHaveHalfOfTheMemoryForUploads(t *testing.T) {
 	s := parseServe(t, nil, append(onDICOM, "--memory=700M", "--max-upload-memory=80M", "--max-bytes=10M")...)
 	if s.server.MaxUploadMemory != 40<<20 || s.dicom.Limits.Memory != 40<<20 || s.dicom.Limits.Object != 10<<20 {
@@ -235,6 +281,8 @@ func TestHospitalFlagsThatDoNotGoTogether(t *testing.T) {
 		{"no IP address", append(onDICOM, "--dicom-caller=A@nowhere")},
 		{"AETITLE[@ADDRESS]", append(onDICOM, "--dicom-caller=SEVENTEENLETTERSX")},
 		{"at least 1", append(onDICOM, "--dicom-associations=0")},
+		{"--send-map needs --send", []string{"--send-map"}},
+		{"gets secondary captures", []string{"--send-map", "--send=sr=dicom://A@h"}},
 	} {
 		r := spikeray(t, nil, append([]string{"serve"}, c.args...)...)
 		if r.status != 2 || !strings.Contains(r.err, c.says) || strings.Contains(r.err, "secret") {
@@ -243,6 +291,33 @@ func TestHospitalFlagsThatDoNotGoTogether(t *testing.T) {
 	}
 	if r := spikeray(t, nil, append([]string{"serve", "--addr=127.0.0.1:0"}, onSend...)...); r.status != 1 || !strings.Contains(r.err, "--send needs --outbox") {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestFlagsOfModelsThatDoNotGoTogether(t *testing.T) {
+	for says, args := range map[string][]string{
+		"--default-model needs --models":          {"--default-model=spikeray"},
+		"--model-versions needs --models":         {"--model-versions=2"},
+		"--models-poll needs --models":            {"--models-poll=3s"},
+		"--shadow-share needs --shadow":           {"--shadow-share=0.5"},
+		"--default-model or --model, not both":    {"--models=m", "--default-model=a", "--model=spikeray"},
+		"--model-versions must be 1 to 16":        {"--models=m", "--model-versions=0"},
+		"--models-poll must be 0 or at least 1s":  {"--models=m", "--models-poll=1ms"},
+		"--shadow-share must be above 0":          {"--shadow=a", "--shadow-share=0"},
+		"--shadow must be a model's name":         {"--shadow=a@"},
+		"--shadow must be a model's name, or NAM": {"--shadow=@1.0.0"},
+	} {
+		if r := spikeray(t, nil, append([]string{"serve"}, args...)...); r.status != 2 || !strings.Contains(r.err, says) {
+			t.Errorf("%q: %+v, expected %q", args, r, says)
+		}
+	}
+}
+
+func TestModelsAndTheShadowHaveMemoryOfTheirOwn(t *testing.T) {
+	without, with := parseServe(t, nil, "--memory=700M"), parseServe(t, nil, "--memory=700M", "--models=m", "--shadow=a")
+	if with.plan.Models != without.plan.Pictures/2 || with.server.Queue.Memory+with.plan.Models != without.server.Queue.Memory ||
+		with.server.ShadowMemory != without.plan.Uploads/8 || with.server.MaxUploadMemory+with.server.ShadowMemory != without.server.MaxUploadMemory {
+		t.Errorf("%+v without, %+v with", without.plan, with.plan)
 	}
 }
 
@@ -261,6 +336,9 @@ func TestLimitsThatAreNotGivenGiveWay(t *testing.T) {
 	}
 	if s := parseServe(t, nil, "--max-request-bytes=1M").server; s.MaxImageBytes != 1<<20 {
 		t.Errorf("%d", s.MaxImageBytes)
+	}
+	if s := parseServe(t, nil, "--memory=128M", "--tls-cert=c").server; s.MaxConnections >= 1024 || s.MaxConnections < 256 {
+		t.Errorf("%d connections over TLS in 128 MiB", s.MaxConnections)
 	}
 	if s := parseServe(t, nil, "--workers=2", "--queue=1").server; s.MaxImages != 3 {
 		t.Errorf("%d", s.MaxImages)

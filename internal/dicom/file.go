@@ -29,28 +29,12 @@ const (
 // recognised by the first element. Errors wrap [ErrNotDICOM] or [ErrDamaged].
 func Parse(data []byte, limits Limits) (*File, error) {
 	limits = limits.withDefaults()
-	rest := data
-	switch {
-	case len(data) >= preamble+4 && string(data[preamble:preamble+4]) == magic:
-		rest = data[preamble+4:]
-	case bytes.HasPrefix(data, []byte(magic)):
-		rest = data[4:]
-	}
 	f := &File{}
-	base := int64(len(data) - len(rest))
-	if len(rest) >= 8 && rest[0] == 2 && rest[1] == 0 {
-		few := limits
-		few.Elements = min(few.Elements, 256)
-		p := newParser(rest, ExplicitLittleEndian, few)
-		p.base, p.meta = base, true
-		meta, err := p.all()
-		if err != nil {
-			return nil, err
-		}
-		f.Meta = *meta
-		f.Syntax = f.Meta.String(TransferSyntaxUID)
-		rest, base = rest[p.at:], base+p.at
+	rest, err := f.head(data, limits)
+	if err != nil {
+		return nil, err
 	}
+	base := int64(len(data) - len(rest))
 	if f.Syntax == "" {
 		if f.Syntax = guess(rest); f.Syntax == "" {
 			if base == 0 {
@@ -60,7 +44,6 @@ func Parse(data []byte, limits Limits) (*File, error) {
 		}
 	}
 	if f.Syntax == DeflatedLittleEndian {
-		var err error
 		if rest, err = inflate(rest, limits); err != nil {
 			return nil, err
 		}
@@ -68,11 +51,44 @@ func Parse(data []byte, limits Limits) (*File, error) {
 	}
 	p := newParser(rest, f.Syntax, limits)
 	p.base = base
-	var err error
 	if f.Dataset, err = p.all(); err != nil {
 		return nil, err
 	}
 	return f, nil
+}
+
+// head reads what stands before the data set, and gives the bytes of that.
+func (f *File) head(data []byte, limits Limits) ([]byte, error) {
+	rest := data
+	switch {
+	case len(data) >= preamble+4 && string(data[preamble:preamble+4]) == magic:
+		rest = data[preamble+4:]
+	case bytes.HasPrefix(data, []byte(magic)):
+		rest = data[4:]
+	}
+	if len(rest) < 8 || rest[0] != 2 || rest[1] != 0 {
+		return rest, nil
+	}
+	limits.Elements = min(limits.Elements, 256)
+	p := newParser(rest, ExplicitLittleEndian, limits)
+	p.base, p.meta = int64(len(data)-len(rest)), true
+	meta, err := p.all()
+	if err != nil {
+		return nil, err
+	}
+	f.Meta = *meta
+	f.Syntax = f.Meta.String(TransferSyntaxUID)
+	return rest[p.at:], nil
+}
+
+// DatasetBytes are the bytes of a file's data set as they are stored, behind the file meta information that each system writes anew;
+// nil for a file whose header is damaged.
+func DatasetBytes(data []byte) []byte {
+	rest, err := new(File).head(data, Limits{}.withDefaults())
+	if err != nil {
+		return nil
+	}
+	return rest
 }
 
 // guess recognises the transfer syntax of a bare data set by its first element, "" for what is none.

@@ -46,13 +46,9 @@ func (e *Evidence) draw(m *model.Model, picture []uint8, opacity float64) {
 			if most > 0 {
 				strength = v / most
 			}
-			end := towards
-			if strength < 0 {
-				end, strength = against, -strength
-			}
 			shade := float64(picture[i])
-			paint(over.Pix[4*i:], [3]float64{shade, shade, shade}, end, opacity*strength)
-			paint(alone.Pix[4*i:], neutral, end, strength)
+			paint(over.Pix[4*i:], [3]float64{shade, shade, shade}, strength, opacity)
+			paint(alone.Pix[4*i:], neutral, strength, 1)
 		}
 		e.Pictures = append(e.Pictures,
 			Picture{Name: name + "_overlay", Scale: most, PNG: encode(over)}, Picture{Name: name + "_map", Scale: most, PNG: encode(alone)})
@@ -67,11 +63,55 @@ func (e *Evidence) draw(m *model.Model, picture []uint8, opacity float64) {
 	}
 }
 
-// paint sets a pixel to a mixture of two colours.
-func paint(to []uint8, from, end [3]float64, share float64) {
+// Over draws the map of a fill over the film that the picture was prepared from: upright, of any size, and covered by the map in
+// the region. The scale is as in [Picture].
+func (o *Occlusion) Over(film *image.Gray, region model.Region, fill Fill, opacity float64) (drawn *image.RGBA, scale float64) {
+	var units []float64 // the map by unit, of which a cell covers span each way
+	for _, f := range o.Fills {
+		if f.Fill == fill {
+			units = spread(f.Map, o.units, o.units, o.units, o.units, o.span)
+		}
+	}
+	for _, v := range units {
+		scale = max(scale, math.Abs(v))
+	}
+	size := film.Rect.Size()
+	drawn = image.NewRGBA(image.Rectangle{Max: size})
+	columns, rows := along(size.X, region.X, region.Width, o.units), along(size.Y, region.Y, region.Height, o.units)
+	for y := range size.Y {
+		for x := range size.X {
+			grey := float64(film.Pix[y*film.Stride+x])
+			strength := 0.0
+			if scale > 0 && columns[x] >= 0 && rows[y] >= 0 {
+				strength = units[rows[y]*o.units+columns[x]] / scale
+			}
+			paint(drawn.Pix[y*drawn.Stride+4*x:], [3]float64{grey, grey, grey}, strength, opacity)
+		}
+	}
+	return drawn, scale
+}
+
+// along says in which unit of a region each of n pixels lies; -1 is outside.
+func along(n int, from, share float64, units int) []int {
+	out := make([]int, n)
+	for i := range out {
+		at := math.Floor(((float64(i)+0.5)/float64(n) - from) / share * float64(units))
+		if out[i] = -1; at >= 0 && at < float64(units) {
+			out[i] = int(at)
+		}
+	}
+	return out
+}
+
+// paint sets a pixel to a mixture of a colour and the palette's end for a strength from -1 to 1, which the opacity limits.
+func paint(to []uint8, from [3]float64, strength, opacity float64) {
+	end := towards
+	if strength < 0 {
+		end, strength = against, -strength
+	}
 	c := [3]uint8{}
 	for i := range c {
-		c[i] = uint8(math.Round(from[i] + share*(end[i]-from[i])))
+		c[i] = uint8(math.Round(from[i] + opacity*strength*(end[i]-from[i])))
 	}
 	copy(to, []uint8{c[0], c[1], c[2], 255})
 }

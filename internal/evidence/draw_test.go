@@ -2,10 +2,13 @@ package evidence
 
 import (
 	"bytes"
+	"image"
 	"image/color"
 	"image/png"
 	"slices"
 	"testing"
+
+	"github.com/spikeray/spikeray/pkg/model"
 )
 
 // TestDrawingsShowTheSign: vermillion where a cell speaks for the positive label, blue where against, full where it is strongest.
@@ -41,6 +44,70 @@ func TestDrawingsShowTheSign(t *testing.T) {
 	flat.draw(m, grey, 0.5)
 	if img, err := png.Decode(bytes.NewReader(flat.Pictures[2].PNG)); err != nil || color.RGBAModel.Convert(img.At(5, 5)) != (color.RGBA{240, 240, 240, 255}) {
 		t.Errorf("a map of nothing: %v", err)
+	}
+}
+
+// TestAMapLiesOverTheFilmWhereItsRegionIs, and outside it the film stays as it is.
+func TestAMapLiesOverTheFilmWhereItsRegionIs(t *testing.T) {
+	o := &Occlusion{units: 2, span: 1, Fills: []Drops{{FillMean, [][]float64{{9, 9}, {9, 9}}}, {FillBlur, [][]float64{{2, -2}, {0, 1}}}}}
+	film := image.NewGray(image.Rect(0, 0, 80, 60))
+	for i := range film.Pix {
+		film.Pix[i] = 100
+	}
+	towards, against, plain, weak := color.RGBA{157, 97, 50, 255}, color.RGBA{50, 107, 139, 255}, color.RGBA{100, 100, 100, 255}, color.RGBA{128, 99, 75, 255}
+	for name, c := range map[string]struct {
+		region model.Region
+		want   map[image.Point]color.RGBA
+	}{
+		"all of it": {model.Region{Width: 1, Height: 1}, map[image.Point]color.RGBA{
+			{0, 0}: towards, {39, 29}: towards, {40, 0}: against, {79, 29}: against, {0, 30}: plain, {40, 30}: weak, {79, 59}: weak,
+		}},
+		"its right half": {model.Region{X: 0.5, Width: 0.5, Height: 1}, map[image.Point]color.RGBA{
+			{0, 0}: plain, {39, 0}: plain, {40, 0}: towards, {59, 29}: towards, {60, 0}: against, {79, 0}: against, {79, 59}: weak,
+		}},
+		"its middle": {model.Region{X: 0.25, Y: 0.25, Width: 0.5, Height: 0.5}, map[image.Point]color.RGBA{
+			{19, 15}: plain, {20, 14}: plain, {20, 15}: towards, {59, 15}: against, {60, 15}: plain, {59, 44}: weak, {59, 45}: plain,
+		}},
+	} {
+		drawn, scale := o.Over(film, c.region, FillBlur, 0.5)
+		if drawn.Rect != film.Rect || scale != 2 {
+			t.Errorf("%s: %v, scale %v", name, drawn.Rect, scale)
+		}
+		for at, want := range c.want {
+			if got := drawn.RGBAAt(at.X, at.Y); got != want {
+				t.Errorf("%s: %v at %v, expected %v", name, got, at, want)
+			}
+		}
+	}
+	if drawn, scale := o.Over(film, model.Region{Width: 1, Height: 1}, "none", 0.5); scale != 0 || drawn.RGBAAt(5, 5) != plain {
+		t.Errorf("a fill that is not there: scale %v, %v", scale, drawn.RGBAAt(5, 5))
+	}
+}
+
+// TestTheMapOverAFilmIsTheOneOverThePreparedPicture, for windows side by side and at half steps.
+func TestTheMapOverAFilmIsTheOneOverThePreparedPicture(t *testing.T) {
+	m := theDefault(t)
+	p := m.Description().Preparation
+	for _, positions := range []int{64, 225} {
+		pixels := picture(m, 3)
+		e := explain(t, m, pixels, Options{Positions: positions, Fill: FillBlur, Opacity: 0.5})
+		i := slices.IndexFunc(e.Pictures, func(p Picture) bool { return p.Name == "occlusion_blur_overlay" })
+		want, err := png.Decode(bytes.NewReader(e.Pictures[i].PNG))
+		if err != nil {
+			t.Fatal(err)
+		}
+		film := &image.Gray{Pix: pixels, Stride: p.Width, Rect: image.Rect(0, 0, p.Width, p.Height)}
+		drawn, scale := e.Occlusion.Over(film, e.Region, FillBlur, 0.5)
+		if scale != e.Pictures[i].Scale {
+			t.Errorf("%d: scale %v, expected %v", positions, scale, e.Pictures[i].Scale)
+		}
+		for y := range p.Height {
+			for x := range p.Width {
+				if got, want := drawn.RGBAAt(x, y), color.RGBAModel.Convert(want.At(x, y)); got != want {
+					t.Fatalf("%d: %v at %d, %d, expected %v", positions, got, x, y, want)
+				}
+			}
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/spikeray/spikeray/internal/rates"
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
@@ -28,8 +29,12 @@ type Options struct {
 	Opacity   float64 // of the map over the picture where it is strongest, above 0 to 1; 0 is .6
 	// Raster keeps the spikes of each neuron for [Evidence.WriteNPZ] and [Evidence.WriteCSV].
 	Raster bool
+	// Rates are what the rates of the layers are read beside, nil for nothing. They are of all steps.
+	Rates *rates.Reference
 	// SpikesOnly leaves Occlusion and Pictures out.
 	SpikesOnly bool
+	// Undrawn leaves Pictures out.
+	Undrawn bool
 }
 
 // Check returns an error that wraps [ErrOptions] if an option is not valid.
@@ -65,7 +70,9 @@ type Evidence struct {
 	Spikes     *Spikes     `json:"spikes"`
 	Anytime    []Answer    `json:"anytime"`
 	Pictures   []Picture   `json:"pictures"`
-	LeftOut    []LeftOut   `json:"left_out"`
+	// Region is what of the upright film the maps and pictures cover.
+	Region  model.Region `json:"region"`
+	LeftOut []LeftOut    `json:"left_out"`
 	// Degraded is a word for why the simulator gave the spikes in a board's place; nil if it did not. The evidence is of a run of its
 	// own: the board may have failed in that one alone, or only in the one that was answered.
 	Degraded *string `json:"degraded"`
@@ -96,7 +103,7 @@ func Explain(ctx context.Context, m *model.Model, picture []uint8, opt Options) 
 		return nil, err
 	}
 	opt = opt.withDefaults()
-	e := &Evidence{Anytime: []Answer{}, LeftOut: []LeftOut{}, Notice: Notice}
+	e := &Evidence{Anytime: []Answer{}, Pictures: []Picture{}, LeftOut: []LeftOut{}, Notice: Notice, Region: m.Description().Preparation.Region()}
 	recorder := &spike.Recorder{}
 	var counts spike.Train
 	ask := model.Options{Steps: opt.Steps, Recorder: recorder, Counts: &counts}
@@ -122,17 +129,21 @@ func Explain(ctx context.Context, m *model.Model, picture []uint8, opt Options) 
 	}
 	e.activate(m, counts, result)
 	e.count(m, recorder, result)
+	if opt.Steps == 0 || opt.Steps == m.MaxSteps() {
+		e.Spikes.compare(opt.Rates)
+	}
 	if opt.Raster {
 		e.raster = recorder.Layers
 	}
 	if opt.SpikesOnly {
-		e.Pictures = []Picture{}
 		return e, nil
 	}
 	if err := e.occlude(ctx, m, picture, result, opt); err != nil {
 		return nil, err
 	}
-	e.draw(m, picture, opt.Opacity)
+	if !opt.Undrawn {
+		e.draw(m, picture, opt.Opacity)
+	}
 	return e, nil
 }
 

@@ -191,6 +191,9 @@ func TestWhatAModelDoesNotAllowIsLeftOutByName(t *testing.T) {
 	} {
 		e := explain(t, c.m, picture(c.m, 1), c.opt)
 		name := c.m.Description().Name
+		if err := CheckOcclusion(c.m, c.opt); errors.Is(err, ErrOcclusion) != (e.Occlusion == nil) {
+			t.Errorf("%s: %v, but occlusion is %v", name, err, e.Occlusion)
+		}
 		if got := strings.Join(leftOut(e), " "); got != c.want {
 			t.Errorf("%s: %q is left out, expected %q", name, got, c.want)
 		}

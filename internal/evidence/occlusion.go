@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spikeray/spikeray/pkg/model"
@@ -58,6 +59,17 @@ type Occlusion struct {
 type Drops struct {
 	Fill Fill        `json:"fill"`
 	Map  [][]float64 `json:"map"`
+}
+
+// ErrOcclusion is wrapped by the errors of [CheckOcclusion].
+var ErrOcclusion = errors.New("no occlusion")
+
+// CheckOcclusion returns an error that wraps [ErrOcclusion] if a model allows none with these options.
+func CheckOcclusion(m *model.Model, opt Options) error {
+	if reason := occlusionReason(m, opt.withDefaults()); reason != "" {
+		return fmt.Errorf("%w: %s", ErrOcclusion, reason)
+	}
+	return nil
 }
 
 // occlusionReason says why there can be no occlusion, "" where there can.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spikeray/spikeray/internal/rates"
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
@@ -15,6 +16,14 @@ type Spikes struct {
 	Rate               float64 `json:"rate"` // spikes a neuron and step
 	SynapticOperations uint64  `json:"synaptic_operations"`
 	Layers             []Layer `json:"layers"`
+	// Reference says of which pictures the layers' references are; nil where there are none.
+	Reference *Source `json:"reference"`
+}
+
+// Source are the pictures of a reference.
+type Source struct {
+	Pictures int    `json:"pictures"`
+	Source   string `json:"source"` // in a sentence
 }
 
 // Layer is what one layer of neurons did.
@@ -24,10 +33,12 @@ type Layer struct {
 	Width    int    `json:"width"`
 	Channels int    `json:"channels"`
 	// Steps are the spikes of each step.
-	Steps              []uint64 `json:"steps"`
-	Rate               float64  `json:"rate"`     // spikes a neuron and step
-	Sparsity           float64  `json:"sparsity"` // the share of neurons that do not fire in a step
-	SynapticOperations uint64   `json:"synaptic_operations"`
+	Steps []uint64 `json:"steps"`
+	Rate  float64  `json:"rate"` // spikes a neuron and step
+	// Reference is how the rate differs among pictures that the model has not learnt from; nil where that is not known.
+	Reference          *rates.Spread `json:"reference"`
+	Sparsity           float64       `json:"sparsity"` // the share of neurons that do not fire in a step
+	SynapticOperations uint64        `json:"synaptic_operations"`
 	// ByChannel are the spikes [T][C]; nil where no raster was kept.
 	ByChannel [][]uint64 `json:"by_channel"`
 }
@@ -78,6 +89,17 @@ func (e *Evidence) count(m *model.Model, rec *spike.Recorder, r *model.Result) {
 	}
 	if n := rasterBytes(m); n > maxRaster {
 		e.leaveOut("raster", fmt.Sprintf("the spikes of all neurons are %d bytes, more than %d", n, maxRaster))
+	}
+}
+
+// compare puts the rates of other pictures beside those of this one. The pictures were shown for all steps, on the simulator.
+func (s *Spikes) compare(r *rates.Reference) {
+	if s == nil || r == nil {
+		return
+	}
+	s.Reference = &Source{r.Pictures, r.Source}
+	for i := range s.Layers {
+		s.Layers[i].Reference = r.Of(s.Layers[i].Name)
 	}
 }
 

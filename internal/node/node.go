@@ -21,6 +21,9 @@ import (
 
 // Node makes the objects that its targets want of each result, and puts them into the outbox. It is a [Delivery].
 type Node struct {
+	// Map has secondary captures show the occlusion map. Set it before the first result.
+	Map bool
+
 	box     *outbox.Outbox
 	targets []target.Target
 	kinds   []string // that some target wants, each once
@@ -30,7 +33,8 @@ type Node struct {
 	making  *semaphore.Weighted
 }
 
-// atOnce is how many results objects are made of at a time: those of one take some megabytes until they are in the outbox.
+// atOnce is how many results objects are made of at a time: those of one take some megabytes until they are in the outbox. With
+// a capture in colour, they take as much as all of these together.
 const atOnce = 4
 
 // New makes a node. The version is this program's. The log gets a line now and then while nothing can be put into the outbox.
@@ -52,13 +56,20 @@ func New(box *outbox.Outbox, targets []target.Target, version string, log *slog.
 // Pictures tells whether a target wants what needs one.
 func (n *Node) Pictures() bool { return slices.ContainsFunc(n.kinds, report.NeedsPicture) }
 
+// Maps tells whether a target wants a secondary capture, and these are to show a map.
+func (n *Node) Maps() bool { return n.Map && n.Pictures() }
+
 // Deliver makes the objects and puts them all into the outbox. Its errors are those of [report.Make], which say that the film
 // cannot be reported on, those of [outbox.Outbox.Put], and the context's cause.
 func (n *Node) Deliver(ctx context.Context, r Result) error {
-	if err := n.making.Acquire(ctx, 1); err != nil {
+	share := int64(1)
+	if r.Evidence != nil {
+		share = atOnce
+	}
+	if err := n.making.Acquire(ctx, share); err != nil {
 		return context.Cause(ctx)
 	}
-	defer n.making.Release(1)
+	defer n.making.Release(share)
 	in := Input(r, n.version)
 	made := make(map[string]report.Object, len(n.kinds))
 	for _, k := range n.kinds {
@@ -87,6 +98,7 @@ func Input(r Result, version string) report.Input {
 	in := report.Input{Answer: r.Answer, Positive: r.Positive, ID: r.ID, At: r.At, Version: version}
 	if r.Picture != nil {
 		in.Picture = image.Image(r.Picture)
+		draw(&in, r)
 	}
 	if r.Film == nil {
 		return in

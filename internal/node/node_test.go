@@ -2,19 +2,24 @@ package node
 
 import (
 	"errors"
+	"fmt"
 	"image"
 	"log/slog"
+	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dicom/film"
+	"github.com/spikeray/spikeray/internal/evidence"
 	"github.com/spikeray/spikeray/internal/node/target"
 	"github.com/spikeray/spikeray/internal/outbox"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/report"
 	"github.com/spikeray/spikeray/internal/testfilm"
+	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -130,5 +135,84 @@ func TestOnlyATurnedFilmIsKnownToBeUpright(t *testing.T) {
 	}
 	if in := Input(Result{ID: "x"}, "1"); in.Film != nil || in.Picture != nil || in.ID != "x" {
 		t.Errorf("%+v", in)
+	}
+}
+
+// explained is a result whose capture is to show a map.
+func explained(t *testing.T) Result {
+	t.Helper()
+	m := testmodel.Steps(t, 4)
+	p := m.Description().Preparation
+	e, err := evidence.Explain(t.Context(), m, testmodel.Picture(p.Width, p.Height, 1).Pix, Explanation(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := result(t, 1)
+	r.Picture, r.Evidence = testmodel.Picture(600, 700, 1), e
+	return r
+}
+
+func TestACaptureShowsTheMap(t *testing.T) {
+	r := explained(t)
+	in := Input(r, "1")
+	colour, ok := in.Picture.(*image.RGBA)
+	if !ok || colour.Rect.Size() != r.Picture.Rect.Size() {
+		t.Fatalf("%T", in.Picture)
+	}
+	reds, blues := 0, 0
+	for i := 0; i < len(colour.Pix); i += 4 {
+		switch red, blue := colour.Pix[i], colour.Pix[i+2]; {
+		case red > blue:
+			reds++
+		case blue > red:
+			blues++
+		}
+	}
+	if reds == 0 || blues == 0 {
+		t.Errorf("%d pixels are vermillion, %d blue", reds, blues)
+	}
+	_, scale := r.Evidence.Occlusion.Over(r.Picture, r.Evidence.Region, evidence.FillBlur, 1)
+	if d := in.Drawing; d == nil || d.Notice != evidence.Notice || !strings.Contains(d.Legend, "for PNEUMONIA") || !strings.Contains(d.Legend, fmt.Sprintf("%.2f", scale)) {
+		t.Errorf("%+v", d)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	object, err := report.Make(report.KindSC, Input(r, "1"))
+	runtime.ReadMemStats(&after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := int64(after.TotalAlloc - before.TotalAlloc); took > ColourMemory(r.Picture) {
+		t.Errorf("it takes %d bytes, announced are %d", took, ColourMemory(r.Picture))
+	}
+	f, err := dicom.Parse(object.Body, dicom.Limits{})
+	if err != nil || f.Dataset.String(dicom.PhotometricInterpretation) != "RGB" {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestACaptureWithoutAMapSaysWhy, where one was asked for.
+func TestACaptureWithoutAMapSaysWhy(t *testing.T) {
+	r := explained(t)
+	r.Evidence.Occlusion, r.Evidence.LeftOut = nil, []evidence.LeftOut{{Part: "anytime", Reason: "other"}, {Part: "occlusion", Reason: "the board is busy"}}
+	in := Input(r, "1")
+	if _, grey := in.Picture.(*image.Gray); !grey || in.Drawing == nil || in.Drawing.Legend != "No occlusion map: the board is busy." {
+		t.Errorf("%T, %+v", in.Picture, in.Drawing)
+	}
+}
+
+func TestMapsAreForWhoGetsCaptures(t *testing.T) {
+	b, _ := box(t, outbox.Options{})
+	for kinds, want := range map[string]bool{"sr": false, "sr,sc": true} {
+		n := New(b, targets(t, "pacs:"+kinds+"=dicom://PACS@pacs"), "1", slog.New(slog.DiscardHandler))
+		if n.Maps() {
+			t.Errorf("%s: a map that nobody asked for", kinds)
+		}
+		if n.Map = true; n.Maps() != want {
+			t.Errorf("%s: %v", kinds, n.Maps())
+		}
+		if err := n.Deliver(t.Context(), explained(t)); err != nil {
+			t.Errorf("%s: %v", kinds, err)
+		}
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/spikeray/spikeray/internal/durable"
 )
 
 // Sender delivers items to a target. It returns nil once the target has the item for good, a [*Refusal] when the target answered
@@ -270,7 +272,7 @@ func (b *Outbox) fail(e *entry, why string) error {
 	}
 	b.remove(e)
 	b.keep(e)
-	return errors.Join(noting, syncDir(filepath.Join(b.dir, failedDir)))
+	return errors.Join(noting, durable.SyncDir(filepath.Join(b.dir, failedDir)))
 }
 
 // keep counts an entry among those that failed.

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+
+	"github.com/spikeray/spikeray/internal/durable"
 )
 
 // record is a key and its CRC-32C.
@@ -67,7 +69,7 @@ func openDelivered(dir string, most int) (*delivered, error) {
 	if d.file, err = os.OpenFile(filepath.Join(dir, d.name(d.number)), os.O_WRONLY|os.O_CREATE, 0o600); err != nil {
 		return nil, err
 	}
-	return d, errors.Join(d.forget(), syncDir(dir))
+	return d, errors.Join(d.forget(), durable.SyncDir(dir))
 }
 
 func (d *delivered) name(n int) string { return fmt.Sprintf("%08d", n) }
@@ -138,7 +140,7 @@ func (d *delivered) rotate() error {
 	_ = d.file.Close()
 	clear(d.recent)
 	d.file, d.number, d.length = next, d.number+1, 0
-	return errors.Join(d.forget(), syncDir(d.dir))
+	return errors.Join(d.forget(), durable.SyncDir(d.dir))
 }
 
 // forget removes the oldest segments of more than there may be.

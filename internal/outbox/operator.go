@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spikeray/spikeray/internal/durable"
 )
 
 // Listed is a file of an outbox, as an operator sees it.
@@ -100,7 +102,7 @@ func Retry(dir, item string) error {
 	if err := os.Rename(from, filepath.Join(dir, queueDir, item)); err != nil {
 		return fmt.Errorf("there is no item of that name that failed: %w", err)
 	}
-	return errors.Join(removed(os.Remove(from+note)), syncDir(filepath.Join(dir, queueDir)), syncDir(filepath.Join(dir, failedDir)))
+	return errors.Join(removed(os.Remove(from+note)), durable.SyncDir(filepath.Join(dir, queueDir)), durable.SyncDir(filepath.Join(dir, failedDir)))
 }
 
 // Drop removes a file, in whatever state it is. What is being sent at that moment may be delivered all the same.
@@ -112,7 +114,7 @@ func Drop(dir, item string) error {
 		path := filepath.Join(dir, s.dir, item)
 		switch err := os.Remove(path); {
 		case err == nil:
-			return errors.Join(removed(os.Remove(path+note)), syncDir(filepath.Join(dir, s.dir)))
+			return errors.Join(removed(os.Remove(path+note)), durable.SyncDir(filepath.Join(dir, s.dir)))
 		case !errors.Is(err, os.ErrNotExist):
 			return err
 		}

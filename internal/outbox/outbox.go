@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/spikeray/spikeray/internal/durable"
 )
 
 var (
@@ -109,7 +111,9 @@ func Open(dir string, o Options) (_ *Outbox, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
-	if b.lock, err = lock(filepath.Join(dir, "lock")); err != nil {
+	if b.lock, err = durable.Lock(filepath.Join(dir, "lock")); errors.Is(err, durable.ErrLocked) {
+		return nil, ErrTaken
+	} else if err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -123,7 +127,7 @@ func Open(dir string, o Options) (_ *Outbox, err error) {
 			return nil, err
 		}
 	}
-	if err := syncDir(dir); err != nil {
+	if err := durable.SyncDir(dir); err != nil {
 		return nil, err
 	}
 	if b.done, err = openDelivered(filepath.Join(dir, deliveredDir), b.options.Remember); err != nil {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/spikeray/spikeray/internal/durable"
 )
 
 // written is an item that a Put writes.
@@ -126,7 +128,7 @@ func (b *Outbox) write(fresh []written) (err error) {
 		}
 		there[i] = path
 	}
-	return syncDir(filepath.Join(b.dir, queueDir))
+	return durable.SyncDir(filepath.Join(b.dir, queueDir))
 }
 
 // revive forgets that an item failed, because it was put again.

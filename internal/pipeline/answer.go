@@ -77,6 +77,14 @@ type SiteCalibration struct {
 	Made     string `json:"made"`
 	Pictures int    `json:"pictures"` // that it was fitted on
 	Digest   string `json:"digest"`
+	// Interval is that of an answer's probability; nil where there is no answer, and where the calibration does not tell its spread.
+	Interval *Interval `json:"interval,omitempty"`
+}
+
+// Interval is a 95% interval of a probability.
+type Interval struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
 }
 
 // SiteReference says which place's calibration is in force, nil for the model's own.
@@ -84,7 +92,19 @@ func (e *Entry) SiteReference() *SiteCalibration {
 	if e.Site == nil {
 		return nil
 	}
-	return &SiteCalibration{e.Site.Place, e.Site.Made, e.Site.Data.Pictures, e.Site.Digest()}
+	return &SiteCalibration{Place: e.Site.Place, Made: e.Site.Made, Pictures: e.Site.Data.Pictures, Digest: e.Site.Digest()}
+}
+
+// answeredBy is SiteReference with the interval at an answer's log-odds, as the network gives them.
+func (e *Entry) answeredBy(logOdds float64) *SiteCalibration {
+	c := e.SiteReference()
+	if c == nil {
+		return nil
+	}
+	if low, high, ok := e.Site.Interval(logOdds); ok {
+		c.Interval = &Interval{low, high}
+	}
+	return c
 }
 
 // Reference names the model.
@@ -118,7 +138,7 @@ func (e *Entry) Answer(p Prediction) Answer {
 		Notice:         e.Notice(),
 	}
 	if p.Probabilities != nil { // for fewer steps, the place has none
-		a.Calibration = e.SiteReference()
+		a.Calibration = e.answeredBy(p.LogOdds)
 	}
 	if p.OperatingPoint != nil {
 		a.OperatingPoint = &p.OperatingPoint.Name

@@ -9,52 +9,24 @@ import (
 	"os"
 	"slices"
 
+	"github.com/spikeray/spikeray/internal/rates"
 	"github.com/spikeray/spikeray/internal/site"
 	"github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
-// ErrUnknownModel says that no model has the name asked for.
-var ErrUnknownModel = errors.New("no such model")
-
-// Entry is one model that can be asked.
-type Entry struct {
-	*model.Model
-	// Card is the model's card in Markdown, empty when it has none.
-	Card string
-	// Shipped tells whether the model came with the program, not from a file.
-	Shipped bool
-	// Site is the place's calibration that is in force, nil for the model's own.
-	// The Model's description then has it; [Entry.FileDescription] has not.
-	Site *site.Calibration
-	file *model.Description // the file's own, where Site is in force
-}
-
-// FileDescription is what the model's file says, whatever calibration is in force.
-func (e *Entry) FileDescription() *model.Description {
-	if e.file != nil {
-		return e.file
-	}
-	return e.Description()
-}
-
-// Calibrated is the entry with a place's calibration in force. One that was made
-// for another model is a [site.ErrOtherModel].
-func (e *Entry) Calibrated(c *site.Calibration) (*Entry, error) {
-	m, err := c.Apply(e.Model)
-	if err != nil {
-		return nil, err
-	}
-	return &Entry{Model: m, Card: e.Card, Shipped: e.Shipped, Site: c, file: e.FileDescription()}, nil
-}
-
-// Name is the model's name, as its description has it.
-func (e *Entry) Name() string { return e.Description().Name }
+var (
+	// ErrUnknownModel says that no model has the name asked for.
+	ErrUnknownModel = errors.New("no such model")
+	// ErrUnknownVersion says that the version asked for of a model is not loaded.
+	ErrUnknownVersion = errors.New("no such version of the model")
+)
 
 // Catalogue is the set of models a server answers with. It does not change
 // after it was opened and is safe for concurrent use.
 type Catalogue struct {
-	entries []*Entry // the default first
+	entries []*Entry // one of each name, the default first
+	others  []*Entry // further versions, which answer only those who name them
 }
 
 // OpenModel opens one model: a shipped one by its name, else the file at that
@@ -117,11 +89,17 @@ func NewCatalogue(entries ...*Entry) *Catalogue {
 	return &Catalogue{entries: entries}
 }
 
+// With is the catalogue with further versions of its models, which answer only those who name them.
+func (c *Catalogue) With(others ...*Entry) *Catalogue { return &Catalogue{c.entries, others} }
+
+// Catalogue is the catalogue itself, which does not change.
+func (c *Catalogue) Catalogue() *Catalogue { return c }
+
 // Calibrated is the catalogue with places' calibrations in force, each on the
 // model that it names. Two for one model are an error, and so is one for a model
 // that is not there, or not in that version: [site.ErrOtherModel].
 func (c *Catalogue) Calibrated(calibrations ...*site.Calibration) (*Catalogue, error) {
-	out := &Catalogue{c.All()}
+	out := &Catalogue{c.All(), c.others}
 	for _, calibration := range calibrations {
 		name := calibration.Model.Name
 		i := slices.IndexFunc(out.entries, func(e *Entry) bool { return e.Name() == name })
@@ -163,8 +141,11 @@ func OpenCalibration(path string) (*site.Calibration, error) {
 // Default is the model that answers when none is named.
 func (c *Catalogue) Default() *Entry { return c.entries[0] }
 
-// All lists the models, the default first.
+// All lists the models, the default first, each in the version that answers those who name none.
 func (c *Catalogue) All() []*Entry { return slices.Clone(c.entries) }
+
+// Others lists the further versions.
+func (c *Catalogue) Others() []*Entry { return slices.Clone(c.others) }
 
 // Get returns the model of that name or [ErrUnknownModel].
 func (c *Catalogue) Get(name string) (*Entry, error) {
@@ -176,6 +157,29 @@ func (c *Catalogue) Get(name string) (*Entry, error) {
 	return nil, ErrUnknownModel
 }
 
+// Version returns a version of the model of that name, [ErrUnknownModel] or [ErrUnknownVersion].
+func (c *Catalogue) Version(name, version string) (*Entry, error) {
+	if _, err := c.Get(name); err != nil {
+		return nil, err
+	}
+	for _, e := range slices.Concat(c.entries, c.others) {
+		if e.Name() == name && e.Description().Version == version {
+			return e, nil
+		}
+	}
+	return nil, ErrUnknownVersion
+}
+
+// Versions lists the versions of a model that are loaded, the one that answers those who name none first.
+func (c *Catalogue) Versions(name string) (versions []*Entry) {
+	for _, e := range slices.Concat(c.entries, c.others) {
+		if e.Name() == name {
+			versions = append(versions, e)
+		}
+	}
+	return versions
+}
+
 func openShipped(ctx context.Context, name string, opt model.DecodeOptions) (*Entry, error) {
 	file, err := models.Open(name)
 	if err != nil {
@@ -185,8 +189,17 @@ func openShipped(ctx context.Context, name string, opt model.DecodeOptions) (*En
 	if err != nil {
 		return nil, fmt.Errorf("shipped model %s: %w", name, err)
 	}
-	card, _ := models.Card(name)
-	return &Entry{Model: m, Card: card, Shipped: true}, nil
+	e := &Entry{Model: m, Shipped: true}
+	e.Card, _ = models.Card(name)
+	if file, ok := models.Rates(name); ok {
+		if e.Rates, err = rates.Parse(file); err == nil {
+			err = e.Rates.Check(m)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("shipped model %s: %w", name, err)
+		}
+	}
+	return e, nil
 }
 
 func openFile(ctx context.Context, path string, opt model.DecodeOptions) (*model.Model, error) {

@@ -107,10 +107,16 @@ func Predict(ctx context.Context, m *model.Model, data []byte, limits radiograph
 // Inspect reads a picture's headers, which tell what decoding it for the model will take. A picture for a model on plain Go
 // is decoded by plain Go. The errors are those of [radiograph.Inspect].
 func Inspect(m *model.Model, data []byte, limits radiograph.Limits, opt Options) (radiograph.Header, error) {
+	var size image.Point
 	if p := m.Description().Preparation; p.ReducedDecoding {
-		limits.Target = image.Pt(p.Width, p.Height)
+		size = image.Pt(p.Width, p.Height)
 	}
-	limits.Bits = opt.Bits
+	return InspectFor(m, size, data, limits, opt)
+}
+
+// InspectFor is [Inspect] for a picture that will be resized to another size than the model's. See [radiograph.Limits.Target].
+func InspectFor(m *model.Model, size image.Point, data []byte, limits radiograph.Limits, opt Options) (radiograph.Header, error) {
+	limits.Target, limits.Bits = size, opt.Bits
 	limits.Generic = limits.Generic || m.Kernel() == kernel.Generic().Name()
 	return radiograph.Inspect(data, limits)
 }

@@ -81,8 +81,11 @@ func TestCatalogueHasTheShippedModels(t *testing.T) {
 			t.Errorf("%s: %d models, the default is %s", first, len(c.All()), c.Default().Name())
 		}
 		for _, name := range models.Names() {
-			if e, err := c.Get(name); err != nil || e.Name() != name {
+			e, err := c.Get(name)
+			if err != nil || e.Name() != name {
 				t.Errorf("%s: %v", name, err)
+			} else if spikes := len(e.SpikingLayers()) > 0; (e.Rates != nil) != spikes {
+				t.Errorf("%s: spikes %v, rates %+v", name, spikes, e.Rates)
 			}
 		}
 		if _, err := c.Get("none"); !errors.Is(err, pipeline.ErrUnknownModel) {
@@ -101,7 +104,7 @@ func TestAFilesModelTakesTheShippedOnesPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	e, err := c.Get(models.Default)
-	if err != nil || e != c.Default() || e.Shipped || e.Card != "" || len(c.All()) != len(models.Names()) {
+	if err != nil || e != c.Default() || e.Shipped || e.Card != "" || e.Rates != nil || len(c.All()) != len(models.Names()) {
 		t.Errorf("%v: shipped %v with card %q of %d", err, e.Shipped, e.Card, len(c.All()))
 	}
 }
@@ -149,6 +152,45 @@ func TestInOrderKeepsTheOrderAndTheBound(t *testing.T) {
 		}
 	}
 	pipeline.InOrder(0, 2, func(int) int { t.Error("called"); return 0 }, func(int, int) { t.Error("called") })
+}
+
+func TestStreamTakesItemsWhenThereIsAWorkerAndEndsEarly(t *testing.T) {
+	taken := 0 // by the goroutine of the items alone, and read once it has ended
+	items := func(yield func(int) bool) {
+		for ; yield(taken); taken++ {
+		}
+	}
+	var running, after atomic.Int32
+	var ended atomic.Bool
+	var got []int
+	pipeline.Stream(items, 3, func(i int) int {
+		if running.Add(1) > 3 {
+			t.Error("more at a time than workers")
+		}
+		defer running.Add(-1)
+		if ended.Load() {
+			after.Add(1)
+		}
+		if i == 0 { // those behind it go on
+			time.Sleep(50 * time.Millisecond)
+		}
+		return i
+	}, func(i int) bool {
+		got = append(got, i)
+		if len(got) == 7 {
+			ended.Store(true)
+		}
+		return len(got) < 7
+	})
+	if !slices.Equal(got, []int{0, 1, 2, 3, 4, 5, 6}) {
+		t.Errorf("%v", got)
+	}
+	if running.Load() != 0 {
+		t.Error("returned while work was under way")
+	}
+	if taken > 7+8*3+3 || after.Load() > 3 {
+		t.Errorf("%d items were taken, and %d worked on after the end", taken, after.Load())
+	}
 }
 
 func TestReadPictureIsBounded(t *testing.T) {

@@ -160,6 +160,7 @@ func variants() map[string]func(*Input) {
 				m.Pix[i] = uint8(i)
 			}
 			in.Picture, in.Aspect = m, 1.5
+			in.Drawing = &Drawing{Name: "map", Legend: "Colours: what they mean.", Notice: "What they do not mean."}
 		},
 	}
 }

@@ -39,10 +39,13 @@ func (d derived) String() string {
 	return strings.Join([]string{s[:8], s[8:12], s[12:16], s[16:20], s[20:]}, "-")
 }
 
-// object identifies a result object: by its kind, the film, the model and what the decision was made by. The backend and this
+// object identifies a result object: by its kind and what is drawn on it, the film, the model and what the decision was made by. The backend and this
 // program's version are left out, as they do not change an answer, and so is the time.
 func (in *Input) object(kind string) derived {
 	a := &in.Answer
+	if kind == KindSC && in.Drawing != nil {
+		kind += " " + in.Drawing.Name
+	}
 	parts := []string{"object", kind, in.source(), a.Model.Digest, "", "", ""}
 	if a.OperatingPoint != nil {
 		parts[4] = *a.OperatingPoint

@@ -36,11 +36,23 @@ type Input struct {
 	// Picture is the film as it was seen, upright, in grey or in colour: the film alone, or with a drawing on it. Only the
 	// secondary capture needs it.
 	Picture image.Image
+	// Drawing says what is drawn on the picture; nil for the film alone.
+	Drawing *Drawing
 	// Aspect is how many times as high as wide one of the picture's pixels is; 0 is 1.
 	Aspect float64
 	// Orientation is the picture's, as PatientOrientation says it: "L\\F" for an upright film that is seen as usual. If it is
 	// empty, a film that says L\F of itself keeps it, and any other orientation is left unknown.
 	Orientation string
+}
+
+// Drawing is what a secondary capture says of a drawing on its picture. The texts stand above the picture, in ASCII.
+type Drawing struct {
+	// Name tells captures of the same decision apart, by what is drawn on them.
+	Name string
+	// Legend says what the drawing shows and what its colours mean.
+	Legend string
+	// Notice says what it must not be taken for.
+	Notice string
 }
 
 // The kinds of result objects.

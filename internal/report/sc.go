@@ -32,7 +32,7 @@ func SecondaryCapture(in Input) (*dicom.Dataset, error) {
 	d.SetStrings(dicom.ImageType, "DERIVED", "SECONDARY")
 	d.SetStrings(dicom.PatientOrientation, in.orientation()...)
 	d.SetStrings(dicom.BurnedInAnnotation, "YES")
-	d.SetStrings(dicom.DerivationDescription, "Grey levels as displayed, resized, with a banner of results above")
+	d.SetStrings(dicom.DerivationDescription, in.derivation())
 	in.copyLoss(d)
 	zone, _ := in.zone()
 	setTime(d, dicom.DateOfSecondaryCapture, dicom.TimeOfSecondaryCapture, in.At.In(zone))
@@ -71,7 +71,19 @@ func (in *Input) banner() []string {
 	if codes != nil {
 		lines = append(lines, "Warnings: "+strings.Join(codes, ", "))
 	}
+	if in.Drawing != nil {
+		lines = append(lines, ascii(in.Drawing.Legend, maxText), ascii(in.Drawing.Notice, maxText))
+	}
 	return append(lines, banner)
+}
+
+// derivation says what was done to the film.
+func (in *Input) derivation() string {
+	const film = "Grey levels as displayed, resized, with a banner of results above"
+	if in.Drawing == nil {
+		return film
+	}
+	return ascii(film+" and a drawing over it. "+in.Drawing.Legend+" "+in.Drawing.Notice, maxText)
 }
 
 // orientation is the patient's in the picture, none where it is unknown.

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/image/font"
 
 	"github.com/spikeray/spikeray/internal/dicom"
+	"github.com/spikeray/spikeray/internal/evidence"
 )
 
 // shape is a capture's size, and where the picture lies in it.
@@ -129,6 +130,50 @@ func TestColourStaysColour(t *testing.T) {
 	}
 	if got := pixels[((height-700+5)*width+7)*3:][:3]; !bytes.Equal(got, []byte{200, 7, 5}) {
 		t.Errorf("% d", got)
+	}
+}
+
+// TestADrawingIsSaidToBeOne, above the picture and in the object, and the capture is another than that of the film alone.
+func TestADrawingIsSaidToBeOne(t *testing.T) {
+	in := input(film())
+	alone := parsed(t, make1(t, KindSC, in))
+	in.Drawing = &Drawing{Name: "map", Legend: "Colours: what they mean.", Notice: evidence.Notice + " Grün."}
+	drawn := parsed(t, make1(t, KindSC, in))
+	lines := in.banner()
+	if n := len(lines); n < 3 || lines[n-3] != "Colours: what they mean." || !strings.HasPrefix(lines[n-2], evidence.Notice) || lines[n-1] != banner {
+		t.Errorf("%q", lines)
+	}
+	face, err := faceFor(minWidth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer face.Close()
+	if rows := wrap(face, evidence.Notice, minWidth-2*(face.Metrics().Height.Ceil()/2)); strings.HasSuffix(rows[len(rows)-1], "...") {
+		t.Errorf("the notice is cut: %q", rows)
+	}
+	_, before, _ := shape(t, alone)
+	if _, after, _ := shape(t, drawn); after <= before {
+		t.Errorf("%d rows with a legend and a notice, %d without", after, before)
+	}
+	derivation := drawn.String(dicom.DerivationDescription)
+	if !strings.Contains(derivation, "drawing") || !strings.Contains(derivation, evidence.Notice) || strings.Contains(alone.String(dicom.DerivationDescription), "drawing") {
+		t.Errorf("%q, alone %q", derivation, alone.String(dicom.DerivationDescription))
+	}
+	other := input(film())
+	other.Drawing = &Drawing{Name: "other"}
+	uids := map[string]bool{}
+	for _, d := range []*dicom.Dataset{alone, drawn, parsed(t, make1(t, KindSC, other))} {
+		uids[d.String(dicom.SOPInstanceUID)] = true
+		if d.String(dicom.SeriesInstanceUID) != alone.String(dicom.SeriesInstanceUID) {
+			t.Error("captures of one study are of two series")
+		}
+	}
+	if len(uids) != 3 {
+		t.Errorf("three captures have %d UIDs", len(uids))
+	}
+	plain := input(film())
+	if with, without := make1(t, KindSR, in), make1(t, KindSR, plain); with.SOPInstance != without.SOPInstance {
+		t.Error("a report depends on what a capture shows")
 	}
 }
 

@@ -40,6 +40,7 @@ type Document struct {
 	Model           Model             `json:"model"`
 	Data            Data              `json:"data"`
 	Calibration     model.Calibration `json:"calibration"`
+	Spread          *Spread           `json:"spread,omitempty"` // of Calibration; absent in files of versions before 2.2
 	OperatingPoints []Point           `json:"operating_points"`
 	Validation      Validation        `json:"validation"`
 	FileSHA256      string            `json:"file_sha256"` // of the file with 0 for each of these 64 digits
@@ -173,6 +174,11 @@ func (d *Document) check() error {
 	}
 	if err := d.Data.check(); err != nil {
 		return err
+	}
+	if d.Spread != nil {
+		if err := d.Spread.check(); err != nil {
+			return err
+		}
 	}
 	for _, p := range d.OperatingPoints {
 		if p.PPV != nil && !p.PPV.Holds() || p.NPV != nil && !p.NPV.Holds() {

@@ -106,6 +106,9 @@ func TestFilesThatAreNoneAreRefused(t *testing.T) {
 	if _, err := Parse(sealed(t, file, func(map[string]any) {})); err != nil {
 		t.Fatalf("sealed anew: %v", err)
 	}
+	if old, err := Parse(sealed(t, file, func(d map[string]any) { delete(d, "spread") })); err != nil || old.Spread != nil {
+		t.Fatalf("of a version without spreads: %v, %v", old, err)
+	}
 	set := func(value any, path ...string) func(map[string]any) {
 		return func(d map[string]any) {
 			for _, key := range path[:len(path)-1] {
@@ -134,6 +137,7 @@ func TestFilesThatAreNoneAreRefused(t *testing.T) {
 		"no points": set([]any{}, "operating_points"), "threshold": point("threshold", 2), "point's name": point("name", "B"),
 		"sensitivity": point("sensitivity", share), "ppv": point("ppv", share), "one label": set(0, "data", "positive"),
 		"negative count": set(-1, "data", "unread"), "auc": set(1.5, "data", "auc"), "folds": set(0, "validation", "folds"),
+		"spread": set(-0.1, "spread", "slope"), "half a spread": without("spread", "correlation"), "correlation": set(1.5, "spread", "correlation"),
 		"accuracy": set(share, "validation", "after", "accuracy"), "gained": set(share, "validation", "gained", "ece"),
 	} {
 		if _, err := Parse(sealed(t, file, change)); !errors.Is(err, ErrFile) {

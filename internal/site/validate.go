@@ -116,6 +116,11 @@ func (out *Document) validate(d *model.Description, pictures []Picture, points [
 	}
 
 	s := newSampler(pictures, groups, out.Calibration.Prevalence)
+	spread, err := s.spread(d, pictures, out.Calibration.Prevalence)
+	if err != nil {
+		return err
+	}
+	out.Spread = spread
 	out.Validation = Validation{Folds: folds, Repeats: repeats, Before: s.figures(before), After: s.figures(after)}
 	gained := func(of func(*answers, []float64) float64) model.Estimate {
 		return s.estimate(func(times []float64) float64 { return of(after, times) - of(before, times) })

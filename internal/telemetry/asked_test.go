@@ -56,7 +56,7 @@ func TestDashboardAndAlertsAskForWhatThereIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range families {
-		var own []string
+		own := []string{}
 		for _, pair := range f.Metric[0].Label {
 			own = append(own, pair.GetName())
 		}
@@ -72,7 +72,7 @@ func TestDashboardAndAlertsAskForWhatThereIs(t *testing.T) {
 		for _, e := range expressions {
 			for _, name := range metricName.FindAllString(e, -1) {
 				asked[name] = true
-				if labels[name] == nil && !slices.ContainsFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == name }) {
+				if labels[name] == nil {
 					t.Errorf("%s asks for %s, which is not registered", where, name)
 				}
 			}

@@ -1,28 +1,10 @@
 package telemetry
 
 import (
-	"sync"
-
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/spikeray/spikeray/internal/drift"
 )
-
-// Drift tells at each scrape what a model's window says. Call it once for each model with a reference.
-func (m *Metrics) Drift(model string, report func() drift.Report) { m.drift.add(model, report) }
-
-// drifts collects the reports of all models.
-type drifts struct {
-	mu      sync.Mutex
-	models  []string
-	reports []func() drift.Report
-}
-
-func (d *drifts) add(model string, report func() drift.Report) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.models, d.reports = append(d.models, model), append(d.reports, report)
-}
 
 var (
 	driftPictures = prometheus.NewDesc("spikeray_drift_window_pictures",
@@ -41,45 +23,38 @@ var (
 		[]string{"model", "operating_point", "method", "rate"}, nil)
 )
 
-// Describe is called by the registry.
-func (d *drifts) Describe(out chan<- *prometheus.Desc) {
+func describeDrift(out chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{driftPictures, driftCapacity, driftStability, driftRaised, driftShare, driftEstimate} {
 		out <- desc
 	}
 }
 
-// Collect is called at each scrape.
-func (d *drifts) Collect(out chan<- prometheus.Metric) {
-	d.mu.Lock()
-	models, reports := d.models, d.reports
-	d.mu.Unlock()
-	for i, model := range models {
-		gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
-			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{model}, labels...)...)
+// collectDrift tells what a model's window says.
+func collectDrift(out chan<- prometheus.Metric, model string, r drift.Report) {
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, append([]string{model}, labels...)...)
+	}
+	gauge(driftPictures, float64(r.Window.Pictures))
+	gauge(driftCapacity, float64(r.Window.Capacity))
+	if r.PositiveShare != nil {
+		gauge(driftShare, *r.PositiveShare)
+	}
+	for _, m := range r.Measures {
+		if m.PSI != nil {
+			gauge(driftStability, *m.PSI, m.Name)
 		}
-		r := reports[i]()
-		gauge(driftPictures, float64(r.Window.Pictures))
-		gauge(driftCapacity, float64(r.Window.Capacity))
-		if r.PositiveShare != nil {
-			gauge(driftShare, *r.PositiveShare)
-		}
-		for _, m := range r.Measures {
-			if m.PSI != nil {
-				gauge(driftStability, *m.PSI, m.Name)
+		if m.Raises {
+			raised := 0.0
+			if m.Drifted {
+				raised = 1
 			}
-			if m.Raises {
-				raised := 0.0
-				if m.Drifted {
-					raised = 1
-				}
-				gauge(driftRaised, raised, m.Name)
-			}
+			gauge(driftRaised, raised, m.Name)
 		}
-		for _, e := range r.Estimates {
-			for name, rate := range map[string]drift.Rate{"sensitivity": e.Sensitivity, "specificity": e.Specificity} {
-				if rate.Value != nil {
-					gauge(driftEstimate, *rate.Value, e.OperatingPoint, string(e.Method), name)
-				}
+	}
+	for _, e := range r.Estimates {
+		for name, rate := range map[string]drift.Rate{"sensitivity": e.Sensitivity, "specificity": e.Specificity} {
+			if rate.Value != nil {
+				gauge(driftEstimate, *rate.Value, e.OperatingPoint, string(e.Method), name)
 			}
 		}
 	}

@@ -24,9 +24,11 @@ var drifted = drift.Report{
 
 func TestDriftIsToldByMeasure(t *testing.T) {
 	m := NewMetrics(Build{})
-	m.Drift("net", func() drift.Report { return drifted })
-	m.Drift("new", func() drift.Report {
+	filling := func() drift.Report {
 		return drift.Report{State: drift.Filling, Window: drift.Filled{Capacity: 300, Minimum: 100}, Measures: []drift.Measured{{Name: "log_odds", Raises: true}}}
+	}
+	m.Models(func() []Model {
+		return []Model{{Name: "net", Drift: func() drift.Report { return drifted }}, {Name: "new", Drift: filling}}
 	})
 	want := `
 # HELP spikeray_drift_estimate_ratio Sensitivity and specificity estimated without labels, by operating point and method; /v1/models/{name}/drift says how far off they may be.

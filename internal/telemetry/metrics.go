@@ -24,6 +24,7 @@ const (
 	StageDecode  Stage = "decode"
 	StagePrepare Stage = "prepare"
 	StageInfer   Stage = "infer"
+	StageRender  Stage = "render" // a film for the eye
 	StageTotal   Stage = "total"
 )
 
@@ -53,12 +54,9 @@ type Metrics struct {
 	probability *prometheus.HistogramVec
 	spikes      *prometheus.CounterVec
 	operations  *prometheus.CounterVec
-	modelInfo   *prometheus.GaugeVec
 	degraded    *prometheus.CounterVec
 	undecided   *prometheus.CounterVec
 	shortened   *prometheus.CounterVec
-	drift       *drifts
-	calibration *prometheus.GaugeVec
 }
 
 // NewMetrics makes the metrics, those of the Go runtime and of the process
@@ -66,7 +64,6 @@ type Metrics struct {
 func NewMetrics(build Build) *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
-		drift:    new(drifts),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spikeray_http_requests_total",
 			Help: "HTTP requests answered, by route pattern, method and status code; 499 is a client that closed the connection before its answer.",
@@ -147,14 +144,6 @@ func NewMetrics(build Build) *Metrics {
 			Name: "spikeray_shortened_answers_total",
 			Help: "Pictures answered after fewer time steps than were asked for, by model: their deadline left no time for more.",
 		}, []string{"model"}),
-		calibration: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "spikeray_site_calibration_info",
-			Help: "1 for each model with a site calibration in force; the labels say which, and on how many pictures it was fitted.",
-		}, []string{"model", "place", "made", "pictures", "digest"}),
-		modelInfo: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "spikeray_model_info",
-			Help: "1 for each model that answers; the labels say which.",
-		}, []string{"model", "version", "digest", "backend", "kernel", "default"}),
 	}
 	buildInfo := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "spikeray_build_info",
@@ -169,9 +158,9 @@ func NewMetrics(build Build) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo, m.requests, m.requestsInFlight, m.panics, m.logDropped, m.evicted, m.acceptErrors, m.notLogged,
 		m.stages, m.rejections,
-		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.modelInfo, m.degraded, m.undecided, m.shortened, m.drift, m.calibration,
+		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.degraded, m.undecided, m.shortened,
 	)
-	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
+	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageRender, StageTotal} {
 		m.stages.WithLabelValues(string(s))
 	}
 	return m
@@ -338,21 +327,4 @@ func (m *Metrics) Flagged(model, reason string) { m.flagged.WithLabelValues(mode
 func (m *Metrics) Spiked(model string, spikes, synapticOperations uint64) {
 	m.spikes.WithLabelValues(model).Add(float64(spikes))
 	m.operations.WithLabelValues(model).Add(float64(synapticOperations))
-}
-
-// Model announces a model that answers. Its counters start at 0 from here on,
-// one for each label, so that the first increase is seen as one.
-func (m *Metrics) Model(name, version, digest, backend, kernel string, isDefault bool, labels []string) {
-	m.modelInfo.WithLabelValues(name, version, digest, backend, kernel, strconv.FormatBool(isDefault)).Set(1)
-	for _, label := range labels {
-		m.predictions.WithLabelValues(name, label)
-	}
-	m.probability.WithLabelValues(name)
-	m.spikes.WithLabelValues(name)
-	m.operations.WithLabelValues(name)
-}
-
-// SiteCalibration announces that a place's calibration is in force of a model.
-func (m *Metrics) SiteCalibration(model, place, made, digest string, pictures int) {
-	m.calibration.WithLabelValues(model, place, made, strconv.Itoa(pictures), digest).Set(1)
 }

@@ -1,6 +1,7 @@
 package telemetry
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -20,8 +21,11 @@ import (
 func used() *Metrics {
 	m := NewMetrics(Build{Version: "1.2.3", Revision: "abc", GoVersion: "go1.26"})
 	m.Queue(func() int { return 3 }, func() int { return 64 }, func() int { return 2 }, func() int { return 1 })
+	m.Backlog(func() time.Duration { return time.Second })
+	m.Pictures(func() int64 { return 30 }, func() int64 { return 40 })
+	m.Connections(func() int { return 5 }, func() int { return 1024 })
 	m.Uploads(func() int64 { return 10 }, func() int64 { return 20 })
-	m.Model("net", "1.0.0", "sha256:00", "simulator", "generic", true, []string{"NORMAL", "PNEUMONIA"})
+	m.Model("net", []string{"NORMAL", "PNEUMONIA"})
 	m.RequestStarted()
 	m.Request("/v1/predictions", "POST", 200)
 	m.Panic()
@@ -30,7 +34,21 @@ func used() *Metrics {
 	m.Decidable("net")
 	m.Undecided("net")
 	m.Predicted("net", "PNEUMONIA", 0.97)
-	m.Drift("net", func() drift.Report { return drifted })
+	m.Models(func() []Model {
+		return []Model{{
+			Name: "net", Version: "1.0.0", Digest: "sha256:00", Backend: "simulator", Kernel: "generic", Default: true,
+			Drift: func() drift.Report { return drifted }, Calibration: &Calibration{"here", "2026-01-02T03:04:05Z", "sha256:11", 200},
+		}}
+	})
+	r := m.Repository(func() RepositoryState {
+		return RepositoryState{Failed: map[string]bool{"net": true, "new": false}, Held: 10, Limit: 20}
+	}, []string{"loaded", "file"})
+	r.Tried("loaded")
+	r.Unread()
+	along := m.Shadow([]string{"busy"})
+	along.Pair("net", "2.0.0", "net", "1.0.0")
+	along.Answered(true, 0.01)
+	along.Skipped("busy")
 	m.Gate("net", "other", "rotated")
 	m.Flagged("net", "rotated")
 	m.Spiked("net", 1000, 50000)
@@ -44,16 +62,22 @@ func used() *Metrics {
 	m.Outbox(func() OutboxState {
 		return OutboxState{Targets: []OutboxTarget{{Target: "pacs", Items: 3, Failed: 1}}, Damaged: 2, Bytes: 100, Limit: 1000}
 	}, []string{"pacs"}, []string{"delivered", "failed"}).Tried("pacs", "failed")
+	a := m.Audit(func() AuditState { return AuditState{Segments: 2, Bytes: 30, Failing: true, Free: 40} }, []string{"answer", "problem"})
+	a.Written([]string{"answer", "answer"}, time.Millisecond)
+	a.Failed()
 	i := m.Intake(map[string][]string{"dimse": {"0000"}}, []string{"released", "aborted"})
 	i.Film("dimse", "A700")
 	i.Association("released")
 	m.Associations(func() int { return 2 }, func() int64 { return 10 }, func() int64 { return 20 })
-	m.Backlog(func() time.Duration { return time.Second })
-	m.Pictures(func() int64 { return 10 }, func() int64 { return 20 })
-	m.Connections(func() int { return 3 }, func() int { return 1024 })
-	m.SiteCalibration("net", "Ward 3", "2026-01-02", "sha256:00", 200)
 	m.Spans("exported", "dropped")("dropped", 3)
-	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageTotal} {
+	access := m.Access([]string{"missing", "rate"}, []string{"timeout"})
+	access.Refused("rate")
+	access.HandshakeFailed("timeout")
+	f := m.Files("tls", "jwks")
+	f.Read("jwks", nil)
+	f.Read("tls", errors.New("bad"))
+	m.Certificate(func() time.Time { return time.Unix(1_800_000_000, 0) })
+	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageRender, StageTotal} {
 		m.Stage(s, 3*time.Millisecond)
 	}
 	return m
@@ -101,6 +125,19 @@ spikeray_board_state{board="loihi",state="quarantined"} 1
 # TYPE spikeray_degraded_answers_total counter
 spikeray_degraded_answers_total{model="net",reason="busy"} 0
 spikeray_degraded_answers_total{model="net",reason="timeout"} 1
+# HELP spikeray_audit_records_total Records written to the audit log, by kind: answer and problem are pictures, the others tell of the log itself.
+# TYPE spikeray_audit_records_total counter
+spikeray_audit_records_total{kind="answer"} 2
+spikeray_audit_records_total{kind="problem"} 0
+# HELP spikeray_audit_write_failures_total Writes to the audit log that failed; while they do, one a second is tried.
+# TYPE spikeray_audit_write_failures_total counter
+spikeray_audit_write_failures_total 1
+# HELP spikeray_audit_failing 1 while the audit log cannot be written, so that no picture is answered; 0 otherwise.
+# TYPE spikeray_audit_failing gauge
+spikeray_audit_failing 1
+# HELP spikeray_audit_bytes Bytes of the audit log's files.
+# TYPE spikeray_audit_bytes gauge
+spikeray_audit_bytes 30
 # HELP spikeray_outbox_items Results that wait to be delivered, by target.
 # TYPE spikeray_outbox_items gauge
 spikeray_outbox_items{target="pacs"} 3
@@ -129,7 +166,8 @@ spikeray_model_info{backend="simulator",default="true",digest="sha256:00",kernel
 		"spikeray_spikes_total", "spikeray_synaptic_operations_total", "spikeray_queue_depth", "spikeray_model_info",
 		"spikeray_board_canaries_total", "spikeray_board_failures_total", "spikeray_board_state", "spikeray_degraded_answers_total",
 		"spikeray_outbox_items", "spikeray_outbox_failed_items", "spikeray_outbox_oldest_seconds", "spikeray_outbox_deliveries_total",
-		"spikeray_dicom_associations_total")
+		"spikeray_dicom_associations_total", "spikeray_audit_records_total", "spikeray_audit_write_failures_total", "spikeray_audit_failing",
+		"spikeray_audit_bytes")
 	if err != nil {
 		t.Error(err)
 	}
@@ -172,8 +210,8 @@ func TestScrapeHasClassicAndNativeBuckets(t *testing.T) {
 			}
 		}
 	}
-	if stages != 5 {
-		t.Errorf("%d stages, want 5", stages)
+	if stages != 6 {
+		t.Errorf("%d stages, want 6", stages)
 	}
 }
 
@@ -238,5 +276,27 @@ func TestScrapeAsTextParses(t *testing.T) {
 		if families[name] == nil {
 			t.Errorf("no %s", name)
 		}
+	}
+}
+
+func TestAFileIsStaleUntilItIsGoodAgain(t *testing.T) {
+	m := NewMetrics(Build{})
+	f := m.Files("tls", "jwks")
+	f.Read("tls", errors.New("bad"))
+	f.Read("jwks", errors.New("bad"))
+	f.Read("jwks", nil)
+	if err := testutil.GatherAndCompare(m.Registry(), strings.NewReader(`
+# HELP spikeray_file_reloads_total Changes of files that were put in force (taken) or could not be (refused), by what the files are.
+# TYPE spikeray_file_reloads_total counter
+spikeray_file_reloads_total{file="jwks",result="refused"} 1
+spikeray_file_reloads_total{file="jwks",result="taken"} 1
+spikeray_file_reloads_total{file="tls",result="refused"} 1
+spikeray_file_reloads_total{file="tls",result="taken"} 0
+# HELP spikeray_file_stale 1 while what a file has now cannot be used and what it had before is in force; by what the file is.
+# TYPE spikeray_file_stale gauge
+spikeray_file_stale{file="jwks"} 0
+spikeray_file_stale{file="tls"} 1
+`), "spikeray_file_reloads_total", "spikeray_file_stale"); err != nil {
+		t.Error(err)
 	}
 }

@@ -26,12 +26,13 @@ func TestHistogramsAreInTheUnitsOfTheirNames(t *testing.T) {
 	m := NewMetrics(Build{})
 	took := map[Stage]time.Duration{
 		StageQueue: 40 * time.Millisecond, StageDecode: 3 * time.Millisecond, StagePrepare: 700 * time.Microsecond,
-		StageInfer: 1500 * time.Millisecond, StageTotal: 7 * time.Second,
+		StageInfer: 1500 * time.Millisecond, StageRender: 30 * time.Millisecond, StageTotal: 7 * time.Second,
 	}
 	for stage, d := range took {
 		m.Stage(stage, d)
 	}
 	m.Predicted("net", "PNEUMONIA", 0.97)
+	m.Audit(func() AuditState { return AuditState{} }, nil).Written(nil, 30*time.Millisecond)
 	families, err := m.Registry().Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -43,9 +44,11 @@ func TestHistogramsAreInTheUnitsOfTheirNames(t *testing.T) {
 		}
 		for _, metric := range f.Metric {
 			var want float64
-			switch label := metric.Label[0].GetValue(); f.GetName() {
+			switch f.GetName() {
 			case "spikeray_stage_duration_seconds":
-				want = took[Stage(label)].Seconds()
+				want = took[Stage(metric.Label[0].GetValue())].Seconds()
+			case "spikeray_audit_write_duration_seconds":
+				want = 0.03
 			case "spikeray_prediction_probability_ratio":
 				want = 0.97
 			default:
@@ -58,7 +61,7 @@ func TestHistogramsAreInTheUnitsOfTheirNames(t *testing.T) {
 			}
 		}
 	}
-	if seen != len(took)+1 {
+	if seen != len(took)+2 {
 		t.Errorf("%d histograms", seen)
 	}
 }

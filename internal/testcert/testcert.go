@@ -28,18 +28,58 @@ type Made struct {
 // New makes a certificate. Its files go when the test ends.
 func New(t testing.TB) Made {
 	t.Helper()
+	return generate(t, nil, Options{})
+}
+
+// Options are what a certificate may have that is not usual.
+type Options struct {
+	// From and Until are when it is valid; zero for an hour ago and in an hour.
+	From, Until time.Time
+	// Usage is what it is good for; 0 for servers and clients.
+	Usage x509.ExtKeyUsage
+}
+
+// Issue makes a certificate that m is the authority of, and which is none itself.
+func (m Made) Issue(t testing.TB, o Options) Made {
+	t.Helper()
+	return generate(t, &m, o)
+}
+
+// generate makes a certificate, by an authority or, with nil, by itself.
+func generate(t testing.TB, by *Made, o Options) Made {
+	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		t.Fatal(err)
+	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"},
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if !o.From.IsZero() {
+		template.NotBefore = o.From
+	}
+	if !o.Until.IsZero() {
+		template.NotAfter = o.Until
+	}
+	if o.Usage != 0 {
+		template.ExtKeyUsage = []x509.ExtKeyUsage{o.Usage}
+	}
+	parent, signer := template, any(private)
+	if by == nil {
+		template.IsCA, template.KeyUsage = true, template.KeyUsage|x509.KeyUsageCertSign
+	} else {
+		template.Subject.CommonName = "issued"
+		parent, signer = by.TLS.Leaf, by.TLS.PrivateKey
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, &private.PublicKey, signer)
 	if err != nil {
 		t.Fatal(err)
 	}

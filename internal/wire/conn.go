@@ -3,6 +3,7 @@ package wire
 import (
 	"container/list"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -29,7 +30,10 @@ var errEnded = errors.New("the connection's last request has been answered")
 // never gives out a byte of the next request before the last one is answered, but for one that net/http reads to learn
 // whether the client has gone.
 type Conn struct {
-	net.Conn
+	net.Conn             // of a secured connection, what is in it
+	raw      net.Conn    // the network's
+	secure   *tls.Conn   // nil for a connection that is not secured
+	shaken   atomic.Bool // the handshake is done
 	listener *Listener
 	place    *list.Element // among the listener's idle ones
 
@@ -82,6 +86,11 @@ func (c *Conn) Read(p []byte) (int, error) {
 	}
 	if c.frame.err != nil {
 		return 0, c.frame.err
+	}
+	if c.secure != nil && !c.shaken.Load() {
+		if err := c.open(); err != nil {
+			return 0, err
+		}
 	}
 	owes := true
 	// net/http reads one byte, and no other time, while it waits for a handler whose request has come whole.
@@ -206,7 +215,8 @@ func (c *Conn) Close() error {
 // cut closes the connection at once: whoever makes room for another does not wait for its client.
 func (c *Conn) cut() {
 	c.lingered.Store(true)
-	_ = c.Close()
+	c.closed.Store(true)
+	_ = c.raw.Close() // a secured one would first write its farewell
 }
 
 // linger says that no more will be sent and drops what comes, for so long at most.
@@ -214,7 +224,11 @@ func (c *Conn) linger(longest time.Duration) {
 	if c.lingered.Swap(true) {
 		return
 	}
-	half, ok := c.Conn.(interface{ CloseWrite() error })
+	from := c.Conn
+	if c.secure != nil && !c.shaken.Load() {
+		from = c.raw
+	}
+	half, ok := from.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
@@ -226,11 +240,11 @@ func (c *Conn) linger(longest time.Duration) {
 			quiet = min(quiet, drainTime)
 			end = earlier(end, now.Add(2*drainTime))
 		}
-		if !now.Before(end) || c.Conn.SetReadDeadline(earlier(end, now.Add(quiet))) != nil {
+		if !now.Before(end) || from.SetReadDeadline(earlier(end, now.Add(quiet))) != nil {
 			return
 		}
 		c.waiting.Store(now.UnixNano())
-		n, err := c.Conn.Read(scratch[:])
+		n, err := from.Read(scratch[:])
 		c.waiting.Store(0)
 		if err != nil {
 			return

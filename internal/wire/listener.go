@@ -6,6 +6,7 @@ package wire
 import (
 	"container/list"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -14,7 +15,7 @@ import (
 	"time"
 )
 
-// Config is what a [Listener] is made of. Every field must be given.
+// Config is what a [Listener] is made of. Every field must be given but for those of TLS.
 type Config struct {
 	// MaxHead bounds the request line and the header fields, in bytes.
 	MaxHead int
@@ -31,6 +32,11 @@ type Config struct {
 	Evicted func()
 	// AcceptFailed is called for each error of the operating system's accept.
 	AcceptFailed func(error)
+	// TLS secures connections; nil for none. The handshake is part of reading the first request, within the server's
+	// ReadHeaderTimeout.
+	TLS *tls.Config
+	// HandshakeFailed is called for each connection that does not become a secured one. It must be given with TLS.
+	HandshakeFailed func(error)
 }
 
 // Listener gives out connections as [*Conn]. Its ConnState must be the server's.
@@ -73,7 +79,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		l.last.Store(time.Now().UnixNano())
-		c := &Conn{Conn: accepted, listener: l, frame: frame{maxHead: l.config.MaxHead}}
+		c := l.conn(accepted)
 		if evicted, ok := l.add(c); evicted != nil {
 			l.config.Evicted()
 			evicted.cut()
@@ -83,6 +89,15 @@ func (l *Listener) Accept() (net.Conn, error) {
 		}
 		return c, nil
 	}
+}
+
+func (l *Listener) conn(accepted net.Conn) *Conn {
+	c := &Conn{Conn: accepted, raw: accepted, listener: l, frame: frame{maxHead: l.config.MaxHead}}
+	if l.config.TLS != nil {
+		c.secure = tls.Server(accepted, l.config.TLS)
+		c.Conn = c.secure
+	}
+	return c
 }
 
 // Close ends Accept.
@@ -101,21 +116,30 @@ const (
 	turnAwayTime = 250 * time.Millisecond
 )
 
-// turnAway answers 503 and closes.
+// turnAway answers 503 and closes. It does not wait for the client.
 func (l *Listener) turnAway(c *Conn) {
 	answer := l.config.Refuse(http.StatusServiceUnavailable, "there are as many connections as there may be")
-	_ = c.Conn.SetWriteDeadline(time.Now().Add(turnAwayTime)) // not reached: nothing is on its way yet
-	_, _ = c.Conn.Write(answer)
+	_ = c.raw.SetDeadline(time.Now().Add(turnAwayTime))
+	if c.secure == nil {
+		_, _ = c.Conn.Write(answer) // nothing is on its way yet, so there is room for it
+	}
 	select {
 	case l.turning <- struct{}{}:
 	default:
-		_ = c.Conn.Close()
+		_ = c.raw.Close()
 		return
 	}
 	go func() {
 		defer func() { <-l.turning }()
+		defer c.raw.Close()
+		if c.secure != nil {
+			if c.shake(turnAwayTime) != nil {
+				return
+			}
+			_ = c.raw.SetWriteDeadline(time.Now().Add(turnAwayTime))
+			_, _ = c.Conn.Write(answer)
+		}
 		c.linger(turnAwayTime)
-		_ = c.Conn.Close()
 	}()
 }
 

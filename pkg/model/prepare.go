@@ -28,3 +28,14 @@ func (m *Model) PrepareReduced(to []uint8, img image.Image, width, height float6
 	}
 	return out, nil
 }
+
+// Region is a rectangle of an upright film, in shares of its width and height from the top left corner.
+type Region struct {
+	X      float64 `json:"x"`
+	Y      float64 `json:"y"`
+	Width  float64 `json:"width"`
+	Height float64 `json:"height"`
+}
+
+// Region is what of a film [Model.Prepare] takes: all of it, as it stretches a picture to the network's size and cuts nothing off.
+func (p Preparation) Region() Region { return Region{Width: 1, Height: 1} }

@@ -2,9 +2,7 @@ package target
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -71,41 +69,6 @@ func HTTPClient(secure *tls.Config) *http.Client {
 	}
 }
 
-// TLS makes the configuration of secured connections: the authorities of a file in PEM beside the system's, and a certificate of
-// our own with its key. Each may be "".
-func TLS(authorities, certificate, key string) (*tls.Config, error) {
-	config := &tls.Config{MinVersion: tls.VersionTLS12}
-	if authorities != "" {
-		var err error
-		if config.RootCAs, err = x509.SystemCertPool(); err != nil {
-			config.RootCAs = x509.NewCertPool()
-		}
-		if err = addAuthorities(config.RootCAs, authorities); err != nil {
-			return nil, err
-		}
-	}
-	if (certificate == "") != (key == "") {
-		return nil, errors.New("a certificate needs its key, and a key its certificate")
-	}
-	if certificate != "" {
-		pair, err := tls.LoadX509KeyPair(certificate, key)
-		if err != nil {
-			return nil, err
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	return config, nil
-}
-
-// addAuthorities adds the certificates of a file in PEM to a pool.
-func addAuthorities(pool *x509.CertPool, path string) error {
-	pem, err := os.ReadFile(path)
-	if err == nil && !pool.AppendCertsFromPEM(pem) {
-		err = fmt.Errorf("%s has no certificate in PEM", path)
-	}
-	return err
-}
-
 // maxCredentials bounds a file of credentials.
 const maxCredentials = 1 << 20
 
@@ -142,18 +105,4 @@ func ReadCredentials(path string) (map[string]string, error) {
 		return nil, fmt.Errorf("line %d of %s: must be HOST:PORT basic USER:PASSWORD or HOST:PORT bearer TOKEN, once for each host", number, path)
 	}
 	return all, nil
-}
-
-// ServerTLS makes the configuration of a server's secured connections. With a file of authorities, clients must show a
-// certificate from one of them.
-func ServerTLS(certificate, key, clients string) (*tls.Config, error) {
-	if certificate == "" {
-		return nil, errors.New("a secured server needs a certificate and its key")
-	}
-	config, err := TLS("", certificate, key)
-	if err != nil || clients == "" {
-		return config, err
-	}
-	config.ClientCAs, config.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
-	return config, addAuthorities(config.ClientCAs, clients)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/spikeray/spikeray/internal/outbox"
 	"github.com/spikeray/spikeray/internal/testcert"
 	"github.com/spikeray/spikeray/internal/testfilm"
+	"github.com/spikeray/spikeray/internal/tlsfile"
 )
 
 func TestTargetsAreReadAsTheyAreWritten(t *testing.T) {
@@ -296,16 +297,20 @@ func TestOneAssociationTakesSeveralResults(t *testing.T) {
 func TestConnectionsAreSecured(t *testing.T) {
 	c := testcert.New(t)
 	authority, certificate, key := c.Cert, c.Cert, c.Key
-	secure, err := ServerTLS(certificate, key, authority)
+	server, err := tlsfile.NewServer(certificate, key, authority)
+	if err == nil {
+		err = server.Load()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	secure := server.Config()
 	addr, stored := pacs(t, secure, func() dimse.Status { return dimse.Success })
-	both, err := TLS(authority, certificate, key)
+	both, err := tlsfile.Client(authority, certificate, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	anonymous, err := TLS(authority, "", "")
+	anonymous, err := tlsfile.Client(authority, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,19 +342,6 @@ func TestConnectionsAreSecured(t *testing.T) {
 	web.Config.ErrorLog = nil
 	if err := parsed(t, "sr="+web.URL+"/dicom-web", Settings{}).Send(t.Context(), reportItem()); what(err) != "away" {
 		t.Errorf("an authority that is unknown: %v", err)
-	}
-	for _, files := range [][3]string{{"gone", "", ""}, {key, "", ""}, {"", certificate, ""}, {"", "", key}, {"", key, certificate}} {
-		if _, err := TLS(files[0], files[1], files[2]); err == nil {
-			t.Errorf("%q are taken", files)
-		}
-	}
-	if _, err := ServerTLS("", "", authority); err == nil {
-		t.Error("a server without a certificate")
-	}
-	for _, authorities := range []string{"gone", key} {
-		if _, err := ServerTLS(certificate, key, authorities); err == nil {
-			t.Errorf("clients' authorities of %s are taken", authorities)
-		}
 	}
 }
 

@@ -1,6 +1,6 @@
 //go:build unix
 
-package outbox
+package durable
 
 import (
 	"errors"
@@ -10,8 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock takes the lock of a directory, which ends with the process at the latest.
-func lock(path string) (*os.File, error) {
+// Lock takes the lock that a file stands for, and makes the file if it is not there. The lock ends when the file is closed, or
+// with the process at the latest. [ErrLocked] says that another process has it.
+func Lock(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -27,13 +28,13 @@ func lock(path string) (*os.File, error) {
 	}
 	_ = f.Close()
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		return nil, ErrTaken
+		return nil, ErrLocked
 	}
 	return nil, fmt.Errorf("lock %s: %w", path, err)
 }
 
-// syncDir makes the names in a directory safe.
-func syncDir(dir string) error {
+// SyncDir makes the names in a directory safe.
+func SyncDir(dir string) error {
 	f, err := os.Open(dir)
 	if err != nil {
 		return err
