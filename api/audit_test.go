@@ -228,11 +228,12 @@ func TestNothingIsAnsweredThatCannotBeRecorded(t *testing.T) {
 		}
 		registry := s.server.config.Metrics.Registry()
 		if err := testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP spikeray_rejections_total Requests turned away with status 503, by reason.
+# HELP spikeray_rejections_total Requests turned away with status 503, or for their deadline with 504, by reason.
 # TYPE spikeray_rejections_total counter
 spikeray_rejections_total{reason="audit"} 4
 spikeray_rejections_total{reason="board"} 0
 spikeray_rejections_total{reason="connections"} 0
+spikeray_rejections_total{reason="deadline"} 0
 spikeray_rejections_total{reason="delivery"} 0
 spikeray_rejections_total{reason="draining"} 0
 spikeray_rejections_total{reason="queue_full"} 0

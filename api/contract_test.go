@@ -149,10 +149,10 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	see("GET", "/v1/models/{name}", s.get("/v1/models/none"))
 	see("GET", "/v1/models/{name}/drift", s.get("/v1/models/none/drift"))
 	s.provokeStore(see)
+	s.provokeOIP(see)
 	s.provokeModelControl(see)
 	s.provokePages(see)
 	provokeRefusals(t, see)
-	s.provokeOIP(see)
 	s.server.draining.Store(true)
 	see("GET", "/readyz", s.get("/readyz"))
 	for _, change := range []string{"load", "unload", "rollback"} {

@@ -64,7 +64,7 @@ func TestDeadlineTakesAsManyStepsAsFit(t *testing.T) {
 // What was asked of the decision does not apply where the model has none for so few steps: the answer is there, and says so.
 func TestDeadlineWithoutADecision(t *testing.T) {
 	s := start(t, nil)
-	s.tookBefore("tiny-early", 100 * time.Second)
+	s.tookBefore("tiny-early", 100*time.Second)
 	a := s.post("?model=tiny-early&deadline_ms=82000&operating_point="+s.server.config.Models.Catalogue().All()[4].Description().OperatingPoints[0].Name+"&prevalence=0.1",
 		testmodel.PNG(64, 48, 1))
 	var got map[string]any
@@ -78,7 +78,7 @@ func TestDeadlineWithoutADecision(t *testing.T) {
 func TestDeadlineThatCannotBeMet(t *testing.T) {
 	s := start(t, nil)
 	for _, name := range []string{"tiny-rows", "tiny-early"} {
-		s.tookBefore(name, 100 * time.Second)
+		s.tookBefore(name, 100*time.Second)
 	}
 	picture := testmodel.PNG(64, 48, 1)
 	began := time.Now()
@@ -294,6 +294,7 @@ func TestPriorities(t *testing.T) {
 	s := start(t, func(c *Config) {
 		c.Queue = NewQueue(1, 8)
 		c.Queue.Wait = time.Hour // no overload comes between
+		c.Delivery = &kept{}
 	})
 	if !s.server.taken().batch {
 		t.Error("a film of a hospital's systems is interactive")
