@@ -18,11 +18,7 @@ import (
 // tookBefore has a model's answers have taken so long.
 func (s *service) tookBefore(name string, took time.Duration) {
 	s.t.Helper()
-	e, err := s.server.config.Models.Catalogue().Get(name)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	e.Took(0).Learn(took)
+	entryOf(s.t, s, name).Took(0).Learn(took)
 }
 
 // With a deadline the answer is the one after as many steps as fit: with that number's calibration, or without a label.

@@ -47,9 +47,9 @@ func (s shelves) Index() []v2.ModelState {
 	return list
 }
 
-// Load implements [v2.Repository]. The version that serves is the repository's choice.
+// Load implements [v2.Repository]. The version that serves is the repository's choice. The change goes on where the client has left.
 func (s shelves) Load(ctx context.Context, name string) error {
-	return s.Repository.Load(ctx, name, "")
+	return s.Repository.Load(context.WithoutCancel(ctx), name, "")
 }
 
 // changing makes a handler one for requests that change models: pages of other sites may not, not even of those that may send pictures.

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/spikeray/spikeray/internal/oip"
+	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
@@ -208,13 +209,18 @@ func TestRawBodyIsAPicture(t *testing.T) {
 	}
 }
 
-func versionOf(t testing.TB, s *service, name string) string {
+func entryOf(t testing.TB, s *service, name string) *pipeline.Entry {
 	t.Helper()
 	e, err := s.server.config.Models.Catalogue().Get(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return e.Description().Version
+	return e
+}
+
+func versionOf(t testing.TB, s *service, name string) string {
+	t.Helper()
+	return entryOf(t, s, name).Description().Version
 }
 
 // Only what is asked for is answered, each in the form asked for, and where all of it is JSON the answer is.

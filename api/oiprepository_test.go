@@ -3,7 +3,11 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +15,7 @@ import (
 	"github.com/spikeray/spikeray/api/v2"
 	"github.com/spikeray/spikeray/internal/oip"
 	"github.com/spikeray/spikeray/internal/pipeline"
+	"github.com/spikeray/spikeray/internal/repository"
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
 
@@ -77,6 +82,87 @@ func TestRepository(t *testing.T) {
 	}
 }
 
+// TestTheProtocolChangesTheFolderOfModels has a repository of files, and two versions that answer.
+func TestTheProtocolChangesTheFolderOfModels(t *testing.T) {
+	dir := t.TempDir()
+	for i, version := range []string{"1.0.0", "2.0.0"} {
+		putVersion(t, dir, "tiny-gated", version, float64(i))
+	}
+	putVersion(t, dir, "another", "1.0.0", 0)
+	r := stocked(t, dir, func(o *repository.Options) { o.Versions = 2 })
+	s := start(t, func(c *Config) { c.Models, c.Repository, c.ModelControl = r, r, true })
+	r.Hook(repository.Hooks{Changed: s.server.Announce})
+	post := func(path string) answer { return s.do(request(t, http.MethodPost, s.url+path, nil)) }
+	state := func(name, version string) string {
+		t.Helper()
+		var all []v2.ModelState
+		post("/v2/repository/index").decode(t, &all)
+		for _, m := range all {
+			if m.Name == name && m.Version == version {
+				return m.State
+			}
+		}
+		return ""
+	}
+	in := &oip.InferRequest{Inputs: files(testmodel.PNG(64, 64, 1))}
+	newest := doubles(t, s.infer("tiny-gated", in).inferred(t), "probability")[0]
+	named := doubles(t, s.do(s.inferRequest("/v2/models/tiny-gated/versions/2.0.0/infer", in)).inferred(t), "probability")[0]
+	before := doubles(t, s.do(s.inferRequest("/v2/models/tiny-gated/versions/1.0.0/infer", in)).inferred(t), "probability")[0]
+	if newest != named || newest == before {
+		t.Errorf("%v by default, %v by 2.0.0 and %v by 1.0.0", newest, named, before)
+	}
+	var m oip.ModelMetadata
+	s.get("/v2/models/tiny-gated").decode(t, &m)
+	if !slices.Equal(m.Versions, []string{"2.0.0", "1.0.0"}) {
+		t.Errorf("%q", m.Versions)
+	}
+	s.get("/v2/models/tiny-gated/versions/3.0.0").refused(t, 404)
+	if state("another", "1.0.0") != v2.Ready || state("tiny-gated", "1.0.0") != v2.Ready {
+		t.Error("what answers is not ready")
+	}
+	if a := post("/v2/repository/models/another/unload"); a.status != 200 || state("another", "1.0.0") != v2.Unavailable {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	s.infer("another", in).refused(t, 404)
+	if a := post("/v2/repository/models/another/load"); a.status != 200 || state("another", "1.0.0") != v2.Ready {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	s.infer("another", in).inferred(t)
+	post("/v2/repository/models/none/load").refused(t, 404)
+	post("/v2/repository/models/"+r.Catalogue().Default().Name()+"/unload").refused(t, 409)
+	// A version that comes later begins with nothing counted.
+	putVersion(t, dir, "another", "2.0.0", 1)
+	if err := os.RemoveAll(filepath.Join(dir, "another", "1.0.0")); err != nil {
+		t.Fatal(err)
+	}
+	if a := post("/v2/repository/models/another/load"); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	said := string(s.get("/v2/models/another/stats").body)
+	if !strings.Contains(said, `"version":"2.0.0"`) || strings.Contains(said, `"version":"1.0.0"`) || !strings.Contains(said, `"inference_count":0`) {
+		t.Error(said)
+	}
+	if took := entryOf(t, s, "another").Took(0).Value(); took != 0 {
+		t.Errorf("the new version is said to have taken %v", took)
+	}
+	putFile(t, dir, "another", "3.0.0", []byte("no model"))
+	post("/v2/repository/models/another/load").refused(t, 422)
+}
+
+// TestWithoutPermissionTheProtocolChangesNothing has a repository that no request may change.
+func TestWithoutPermissionTheProtocolChangesNothing(t *testing.T) {
+	dir := t.TempDir()
+	putVersion(t, dir, "another", "1.0.0", 0)
+	r := stocked(t, dir, nil)
+	s := start(t, func(c *Config) { c.Models, c.Repository = r, r })
+	for _, what := range []string{"load", "unload"} {
+		s.do(request(t, http.MethodPost, s.url+"/v2/repository/models/another/"+what, nil)).refused(t, 403)
+	}
+	if _, err := r.Catalogue().Get("another"); err != nil {
+		t.Error(err)
+	}
+}
+
 // provokeOIP brings about every answer that the document promises of the protocol's routes.
 func (s *service) provokeOIP(see func(string, string, answer)) {
 	picture := testmodel.PNG(64, 48, 1)
@@ -108,6 +194,9 @@ func (s *service) provokeOIP(see func(string, string, answer)) {
 		see("POST", models+"{model}"+what, do("POST", models+"a"+what, ""))
 		s.server.oip.Repository = nil
 	}
+	s.server.oip.Repository = &unloadable{}
+	see("POST", "/v2/repository/models/{model}/load", do("POST", "/v2/repository/models/a/load", ""))
+	s.server.oip.Repository = nil
 	for route, path := range map[string]string{"": "", "/versions/{version}": "/versions/" + version} {
 		route, path, none := "/v2/models/{model}"+route, "/v2/models/tiny-rows"+path, "/v2/models/none"+path
 		for _, what := range []string{"", "/ready", "/config", "/stats"} {
@@ -159,6 +248,13 @@ func (conflicting) Load(context.Context, string) error {
 }
 func (conflicting) Unload(context.Context, string) error {
 	return &v2.Refusal{Reason: v2.Conflict, Detail: "not now"}
+}
+
+// unloadable is a repository of a damaged model.
+type unloadable struct{ folderOfTwo }
+
+func (unloadable) Load(context.Context, string) error {
+	return &repository.LoadError{Name: "a", Version: "1.0.0", Kind: repository.KindFile, Err: errors.New("cut off")}
 }
 
 // FuzzInfer sends anything as a request: it is answered or refused, and nothing stays held.

@@ -172,7 +172,9 @@ func (s *Server) process(ctx context.Context, who caller, q question, uploads []
 			defer func() { o.total = time.Since(read) }()
 			var err error
 			options := u.options(q)
-			o.along = s.shadow.sample(ctx, q, u.data, &options)
+			if u.pixels == nil { // one that came prepared is prepared for the model that was asked
+				o.along = s.shadow.sample(ctx, q, u.data, &options)
+			}
 			var picture []uint8
 			if q.explain != nil {
 				options.Prepared = func(pixels []uint8) { picture = slices.Clone(pixels) }

@@ -94,7 +94,7 @@ type comparison struct {
 // sample decides whether the shadow is to answer an upload of a question, and has it keep the picture; nil if not. ctx ends when the
 // request does.
 func (d *shadow) sample(ctx context.Context, q question, data []byte, options *pipeline.Options) *comparison {
-	if d == nil || q.explain != nil || data == nil { // one that came prepared is the default model's alone
+	if d == nil || q.explain != nil {
 		return nil
 	}
 	p := d.pair.Load()
@@ -213,7 +213,7 @@ func (c *comparison) answer() (answer func(context.Context) (pipeline.Prediction
 	m := c.pair.shadow.Model
 	if c.pixels != nil {
 		return func(ctx context.Context) (pipeline.Prediction, error) {
-			return pipeline.PredictPrepared(ctx, m, c.pixels, c.options)
+			return pipeline.PredictAlong(ctx, m, c.pixels, c.options)
 		}, memory.Task, nil
 	}
 	header, err := pipeline.Inspect(m, c.upload, c.shadow.server.config.Limits, c.options)

@@ -39,3 +39,16 @@ func PredictPrepared(ctx context.Context, m *model.Model, pixels []uint8, opt Op
 	out.Timing.Infer = lap()
 	return out, err
 }
+
+// PredictAlong answers a picture that was prepared for another model with the same preparation, and that this has answered. The gate
+// is asked as opt says; Input and Look are empty.
+func PredictAlong(ctx context.Context, m *model.Model, pixels []uint8, opt Options) (Prediction, error) {
+	out := Prediction{Warnings: []string{}}
+	if err := opt.Check(m.Description()); err != nil {
+		return out, err
+	}
+	lap := stopwatch()
+	err := out.infer(ctx, m, pixels, opt)
+	out.Timing.Infer = lap()
+	return out, err
+}
