@@ -47,7 +47,11 @@ func (s *Server) work(ctx context.Context, who caller, q question, uploads []upl
 
 // digest notes what is recorded of a picture's bytes. It takes time with their number, so it is a worker's task where there is one.
 func (s *Server) digest(o *outcome, u upload) {
-	if s.config.Journal != nil && o.input == nil && u.data != nil {
+	switch {
+	case s.config.Journal == nil || o.input != nil:
+	case u.pixels != nil:
+		o.input = journal.NewPreparedInput(u.pixels)
+	case u.data != nil:
 		o.input = journal.NewInput(u.data, o.film != nil)
 	}
 }

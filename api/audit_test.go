@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"os"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/spikeray/spikeray/internal/dimse"
 	"github.com/spikeray/spikeray/internal/journal"
+	"github.com/spikeray/spikeray/internal/oip"
+	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/testfilm"
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
@@ -92,6 +95,12 @@ func TestEveryWayToAnAnswerIsRecorded(t *testing.T) {
 		{"/v1/explanations", func() answer { return s.explain("?model=tiny-steps", picture) }, []string{""}},
 		{"/dicom-web/studies", func() answer { return s.store("", film, picture) }, []string{"", "unsupported-format"}},
 		{"/dicom-web/studies/{study}", func() answer { return s.store("/"+testStudy, chestFilm(t, 4, nil)) }, []string{""}},
+		{"/v2/models/{model}/infer", func() answer {
+			return s.infer("tiny-rows", &oip.InferRequest{Inputs: files(picture)})
+		}, []string{""}},
+		{"/v2/models/{model}/infer", func() answer {
+			return s.infer("tiny-rows", &oip.InferRequest{Inputs: files(picture, []byte("no picture"))})
+		}, []string{"", "not-a-picture"}},
 		{"dimse", func() answer {
 			if err := s.server.Take(t.Context(), "10.1.2.3:4", film); err != nil {
 				t.Error(err)
@@ -174,6 +183,55 @@ func TestARecordHasWhatWasAnsweredAndByWhat(t *testing.T) {
 	}
 }
 
+// TestPreparedPicturesAreRecordedAsSuch: nobody shall look for a file with the digest.
+func TestPreparedPicturesAreRecordedAsSuch(t *testing.T) {
+	s, _, records := audited(t, nil)
+	p := entryOf(t, s, "tiny-rows").Description().Preparation
+	pixels := make([]byte, p.Width*p.Height)
+	for i := range pixels {
+		pixels[i] = byte(i)
+	}
+	in := oip.Tensor{Name: "pixels", Datatype: oip.Uint8, Shape: []int{1, p.Height, p.Width}, Data: pixels}
+	s.infer("tiny-rows", &oip.InferRequest{Inputs: []oip.Tensor{in}}).inferred(t)
+	s.infer("tiny-rows", &oip.InferRequest{Inputs: files(testmodel.PNG(64, 48, 1))}).inferred(t)
+	all := records()
+	if in := all[0].Asked.Input; !in.Prepared || in.SHA256 != sha256.Sum256(pixels) || in.Bytes != int64(len(pixels)) || all[0].Answer.Format != "prepared" {
+		t.Errorf("%+v, %+v", in, all[0].Answer)
+	}
+	if all[1].Asked.Input.Prepared {
+		t.Error("a file is recorded as prepared pixels")
+	}
+}
+
+// TestAnAnswerThatADeadlineShortenedComesOutAgain replays the record.
+func TestAnAnswerThatADeadlineShortenedComesOutAgain(t *testing.T) {
+	s, _, records := audited(t, nil)
+	s.tookBefore("tiny-early", 100*time.Second)
+	picture := testmodel.PNG(64, 48, 1)
+	if a := s.post("?model=tiny-early&deadline_ms=99000&prevalence=0.25", picture); a.status != 200 {
+		t.Fatalf("%s", a.body)
+	}
+	r := records()[0]
+	if !r.Answer.Shortened || r.Answer.Steps != 2 || r.Asked.Options.Steps != 0 {
+		t.Fatalf("%+v, %+v", r.Asked.Options, r.Answer)
+	}
+	m := entryOf(t, s, "tiny-early").Model
+	again, err := pipeline.Predict(t.Context(), m, picture, r.Asked.Options.Limits(), r.Options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if differ := r.Differs(&again, "", false); len(differ) > 0 {
+		t.Errorf("%q differ", differ)
+	}
+	whole, err := pipeline.Predict(t.Context(), m, picture, r.Asked.Options.Limits(), r.Asked.Options.Options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if differ := r.Differs(&whole, "", false); !slices.Contains(differ, "steps") {
+		t.Errorf("only %q differ of the answer in all steps", differ)
+	}
+}
+
 func TestWhatIsTurnedAwayIsNotRecorded(t *testing.T) {
 	s, _, records := audited(t, func(c *Config) { c.Queue = NewQueue(1, 1) })
 	release := s.fillQueue()
@@ -242,11 +300,12 @@ func TestNothingIsAnsweredThatCannotBeRecorded(t *testing.T) {
 		}
 		registry := s.server.config.Metrics.Registry()
 		if err := testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP spikeray_rejections_total Requests turned away with status 503, by reason.
+# HELP spikeray_rejections_total Requests turned away with status 503, or for their deadline with 504, by reason.
 # TYPE spikeray_rejections_total counter
 spikeray_rejections_total{reason="audit"} 4
 spikeray_rejections_total{reason="board"} 0
 spikeray_rejections_total{reason="connections"} 0
+spikeray_rejections_total{reason="deadline"} 0
 spikeray_rejections_total{reason="delivery"} 0
 spikeray_rejections_total{reason="draining"} 0
 spikeray_rejections_total{reason="queue_full"} 0

@@ -37,6 +37,7 @@ func (s *Server) Announce(c *pipeline.Catalogue) {
 			metrics.Gate(d.Name, d.Gate.Reasons()...)
 		}
 	}
+	s.oip.Statistics.Keep(append(c.All(), c.Others()...)...)
 	if s.shadow != nil {
 		s.shadow.compare(shadowPair{s.shadow.pair.Load().shadow, c.Default()})
 	}

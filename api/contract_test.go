@@ -113,6 +113,10 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	crossSite.Header.Set("Origin", "https://other.example")
 	see("POST", explanations, s.do(crossSite))
 	see("POST", explanations, s.slowUploadTo(explanations, "image/png"))
+	busy := s.busyWorker()
+	see("POST", predictions, s.post("?deadline_ms=20", picture))
+	see("POST", explanations, s.explain("?deadline_ms=20", picture))
+	busy()
 	const renderings = "/v1/renderings"
 	see("POST", renderings, s.render("", picture))
 	see("POST", renderings, s.render("?size=1", picture))
@@ -145,6 +149,7 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	see("GET", "/v1/models/{name}", s.get("/v1/models/none"))
 	see("GET", "/v1/models/{name}/drift", s.get("/v1/models/none/drift"))
 	s.provokeStore(see)
+	s.provokeOIP(see)
 	s.provokeModelControl(see)
 	s.provokePages(see)
 	provokeRefusals(t, see)
@@ -153,6 +158,7 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	for _, change := range []string{"load", "unload", "rollback"} {
 		see("POST", "/v1/models/{name}/"+change, s.change("tiny-rows", change, ""))
 	}
+	s.provokeOIPDraining(see)
 
 	promised := documented(t)
 	for answer := range promised {

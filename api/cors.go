@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	corsRequestHeaders = "Authorization, Content-Type, X-API-Key, X-Request-Id"
-	corsAnswerHeaders  = "Retry-After, WWW-Authenticate, " + auditHeader + ", " + requestIDHeader
+	corsRequestHeaders = "Authorization, Content-Type, Inference-Header-Content-Length, Traceparent, X-API-Key, X-Request-Id"
+	corsAnswerHeaders  = "Inference-Header-Content-Length, Retry-After, WWW-Authenticate, " + auditHeader + ", " + requestIDHeader
 	// corsMaxAge is for how many seconds a browser need not ask again.
 	corsMaxAge = "600"
 )

@@ -88,6 +88,11 @@ func TestPreflightsOfTrustedOrigins(t *testing.T) {
 		case c.status == 204 && (h.Get("Access-Control-Allow-Methods") != c.method || !strings.Contains(h.Get("Access-Control-Allow-Headers"), "Authorization")):
 			t.Errorf("%+v: %s", c, crossOrigin(h))
 		}
+		for _, name := range []string{"Inference-Header-Content-Length", "Traceparent"} {
+			if c.status == 204 && !strings.Contains(h.Get("Access-Control-Allow-Headers"), name) {
+				t.Errorf("%+v: a page may not send %s", c, name)
+			}
+		}
 		if h.Get("Access-Control-Allow-Credentials") != "" {
 			t.Errorf("%+v: what a browser has of its own is let in", c)
 		}

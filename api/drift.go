@@ -25,6 +25,7 @@ func (s *Server) showDrift(w http.ResponseWriter, r *http.Request) error {
 // see puts an answered picture into its model's window, and has a shadow answer it later. Answers after fewer steps are of another
 // distribution and are left out of the window.
 func (s *Server) see(m *pipeline.Entry, o outcome) {
+	s.oip.Statistics.Add(m, o.waited, o.prediction.Timing, o.total, o.err != nil)
 	if o.err == nil {
 		o.along.offer(o.prediction)
 	}
@@ -36,8 +37,9 @@ func (s *Server) see(m *pipeline.Entry, o outcome) {
 	if p.Gate != nil {
 		gate = p.Gate.Probability
 	}
-	window.Add(drift.Seen{
-		Probability: p.RawProbability, Gate: gate, Look: p.Look,
-		Width: p.Input.Width, Height: p.Input.Height, Format: p.Input.Format,
-	})
+	seen := drift.Seen{Probability: p.RawProbability, Gate: gate, Look: p.Look}
+	if in := p.Input; in.Format != pipeline.PreparedFormat { // of a prepared one, nobody knows what it was
+		seen.Width, seen.Height, seen.Format = in.Width, in.Height, in.Format
+	}
+	window.Add(seen)
 }

@@ -39,6 +39,7 @@ var (
 // explanationParameters are all that an explanation takes.
 var explanationParameters = []string{
 	"model", "version", "threshold", "operating_point", "prevalence", "steps", "bits", "positions", "fill", "opacity", "format",
+	"deadline_ms", "priority",
 }
 
 // readExplanation reads an explanation's parameters by the rules of [Server.readQuery].
@@ -47,7 +48,7 @@ func (s *Server) readExplanation(r *http.Request) (question, error) {
 	if err != nil {
 		return question{}, err
 	}
-	q, err := s.ask(values)
+	q, err := s.ask(r, values)
 	if err != nil {
 		return q, err
 	}
@@ -113,7 +114,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) error {
 		return refuse(malformedRequest, "an explanation is of one picture, and the form has %d", len(uploads))
 	}
 
-	ctx, cancel := s.inTime(r.Context())
+	ctx, cancel := s.inTime(r.Context(), q)
 	defer cancel()
 	outcomes, err := s.outcomes(ctx, r, q, uploads)
 	if err != nil {

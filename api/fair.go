@@ -20,11 +20,19 @@ type flow struct {
 
 // flowKey identifies a flow. Costs of one class differ by a factor of four at most.
 type flowKey struct {
-	caller caller
-	class  int
+	partyKey
+	class int
 }
 
-func keyOf(t Task) flowKey { return flowKey{t.caller, bits.Len64(uint64(max(t.Size, 0))) / 2} }
+// partyKey identifies a party. What a caller sends for nobody to wait for does not count against what it waits for.
+type partyKey struct {
+	caller caller
+	batch  bool
+}
+
+func keyOf(t Task) flowKey {
+	return flowKey{partyKey{t.caller, t.Batch}, bits.Len64(uint64(max(t.Size, 0))) / 2}
+}
 
 // account is the workers' time that a flow or a caller has used.
 type account struct {
@@ -34,7 +42,7 @@ type account struct {
 
 func (a account) total() time.Duration { return a.spent + a.reserved }
 
-// party is a caller with tasks that wait or run.
+// party is a caller with tasks that wait or run, of one priority.
 type party struct {
 	flows int
 	time  account
@@ -78,16 +86,16 @@ func (q *Queue) flow(t Task) *flow {
 	if f := q.find(key); f != nil {
 		return f
 	}
-	p := q.parties[t.caller]
+	p := q.parties[key.partyKey]
 	if p == nil {
 		p = &party{}
 		first := true
 		for _, other := range q.flows {
-			if len(other.waiting) > 0 && (first || other.party.time.spent < p.time.spent) {
+			if len(other.waiting) > 0 && other.key.batch == key.batch && (first || other.party.time.spent < p.time.spent) {
 				p.time.spent, first = other.party.time.spent, false
 			}
 		}
-		q.parties[t.caller] = p
+		q.parties[key.partyKey] = p
 	}
 	f := &flow{key: key, party: p}
 	first := true
@@ -112,20 +120,54 @@ func (q *Queue) forget(f *flow) {
 	}
 	q.flows = slices.Delete(q.flows, i, i+1)
 	if f.party.flows--; f.party.flows == 0 {
-		delete(q.parties, f.key.caller)
+		delete(q.parties, f.key.partyKey)
 	}
 }
 
 // next is the flow whose turn it is: of those that wait, of the caller who had least, the one
-// that had least; of equals, the one that has waited longest. It is nil when nothing waits.
+// that had least; of equals, the one that has waited longest. It is nil when nothing waits. Batches have their turn where nothing
+// else waits, and where they are owed it.
 func (q *Queue) next() *flow {
-	var best *flow
+	var best, batch *flow
 	for _, f := range q.flows {
-		if len(f.waiting) > 0 && (best == nil || f.before(best)) {
-			best = f
+		of := &best
+		if f.key.batch {
+			of = &batch
+		}
+		if len(f.waiting) > 0 && (*of == nil || f.before(*of)) {
+			*of = f
 		}
 	}
+	if best == nil || batch != nil && q.owed >= batch.waiting[0].cost {
+		return batch
+	}
 	return best
+}
+
+// batchShare is how much interactive work may pass what waits as a batch, as a multiple of it. So batches have a tenth of the
+// workers' time at least, and none of them waits forever.
+const batchShare = 9
+
+// owe settles what batches are owed when a task is started.
+func (q *Queue) owe(t *ticket) {
+	switch interactive, batch := q.waits(); {
+	case !batch: // nothing is saved up
+		q.owed = 0
+	case t.flow.key.batch && interactive:
+		q.owed = max(0, q.owed-t.cost)
+	case !t.flow.key.batch:
+		q.owed += t.cost / batchShare
+	}
+}
+
+// waits tells what kinds of work wait.
+func (q *Queue) waits() (interactive, batch bool) {
+	for _, f := range q.flows {
+		if len(f.waiting) > 0 {
+			interactive, batch = interactive || !f.key.batch, batch || f.key.batch
+		}
+	}
+	return interactive, batch
 }
 
 func (f *flow) before(g *flow) bool {
@@ -141,13 +183,13 @@ func (f *flow) before(g *flow) bool {
 
 // first tells a newcomer in flow f, nil for a new one, that is next but for one task of each of a few callers. It is
 // taken however much waits: what others sent must not be what it is refused for.
-func (q *Queue) first(f *flow) bool {
+func (q *Queue) first(key flowKey, f *flow) bool {
 	if f != nil && len(f.waiting) > 0 {
 		return false
 	}
 	waiting := map[*party]bool{}
 	for _, other := range q.flows {
-		if len(other.waiting) > 0 {
+		if len(other.waiting) > 0 && (key.batch || !other.key.batch) {
 			waiting[other.party] = true
 		}
 	}
@@ -155,16 +197,24 @@ func (q *Queue) first(f *flow) bool {
 }
 
 // ahead is about the work that is done before a newcomer of such a cost in flow f, nil for a new
-// one: all that waits in its flow, and of each other flow as much as its own share by then.
-func (q *Queue) ahead(f *flow, cost time.Duration) time.Duration {
-	var own, sum time.Duration
+// one: all that waits in its flow, of each other flow as much as its own share by then, and of the other priority as much as
+// passes that.
+func (q *Queue) ahead(key flowKey, f *flow, cost time.Duration) time.Duration {
+	var own, sum, others time.Duration
 	if f != nil {
 		own = f.cost
 	}
 	for _, other := range q.flows {
-		if other != f {
+		switch {
+		case other.key.batch != key.batch:
+			others += other.cost
+		case other != f:
 			sum += min(other.cost, own+cost)
 		}
 	}
-	return own + sum
+	if mine := own + sum; key.batch {
+		return mine + min(others, (mine+cost)*batchShare)
+	} else {
+		return mine + min(others, (mine+cost)/batchShare)
+	}
 }

@@ -24,7 +24,7 @@ func (s *Server) Take(ctx context.Context, remote string, data []byte) (err erro
 	defer s.predictions.leave()
 	x, end := s.filmExchange(remote)
 	defer func() { end(err) }()
-	ctx, cancel := s.inTime(context.WithValue(ctx, exchangeKey{}, x))
+	ctx, cancel := s.inTime(context.WithValue(ctx, exchangeKey{}, x), question{})
 	defer cancel()
 	r, err := s.film(ctx, callerAt(remote), x.id, data)
 	if err != nil {
@@ -46,10 +46,10 @@ func (s *Server) deliver(ctx context.Context, r node.Result) error {
 // errNoFilm is the error of [Server.Take] for what is no DICOM object.
 var errNoFilm = refuse(unsupportedFormat, "only films that are DICOM objects can be taken here")
 
-// taken is the question about films that systems of a hospital send.
+// taken is the question about films that systems of a hospital send. Their results are delivered: nobody waits for the answer.
 func (s *Server) taken() question {
 	q := s.question(s.config.Models.Catalogue())
-	q.others = errNoFilm
+	q.others, q.batch = errNoFilm, true
 	if s.config.Delivery.Maps() {
 		explanation := node.Explanation(0)
 		q.explain = &explanation

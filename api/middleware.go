@@ -62,7 +62,7 @@ type exchangeKey struct{}
 func exchangeOf(ctx context.Context) *exchange {
 	x, _ := ctx.Value(exchangeKey{}).(*exchange)
 	if x == nil {
-		return &exchange{}
+		return &exchange{began: time.Now()}
 	}
 	return x
 }

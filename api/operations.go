@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/spikeray/spikeray/api/v2"
 	"github.com/spikeray/spikeray/internal/board"
 )
 
@@ -38,24 +39,37 @@ func (s *Server) live(w http.ResponseWriter, _ *http.Request) {
 
 // ready is no while the default model cannot be answered because of its board, and while answers cannot be recorded.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	if s.draining.Load() {
-		s.fail(w, r, fmt.Errorf("%w: %w", errNotReady, errDraining))
+	h, err := s.readiness()
+	if err != nil {
+		s.fail(w, r, err)
 		return
-	}
-	if s.config.Journal != nil && s.config.Journal.Err() != nil {
-		s.fail(w, r, fmt.Errorf("%w: %w", errNotReady, errNotRecorded))
-		return
-	}
-	h := health{Status: "ok"}
-	if s.config.Board != nil {
-		b := s.config.Board.Status()
-		if !b.Answers {
-			s.fail(w, r, fmt.Errorf("%w: board %s is %s", errNotReady, b.Name, b.State))
-			return
-		}
-		h.Board = &boardHealth{b.Name, b.State}
 	}
 	writeJSON(w, http.StatusOK, h)
+}
+
+// readiness is how the server is, or why it is not ready.
+func (s *Server) readiness() (health, error) {
+	h := health{Status: "ok"}
+	if err := s.taking(); err != nil || s.config.Board == nil {
+		return h, err
+	}
+	b := s.config.Board.Status()
+	if !b.Answers {
+		return h, fmt.Errorf("%w: board %s is %s", errNotReady, b.Name, b.State)
+	}
+	h.Board = &boardHealth{b.Name, b.State}
+	return h, nil
+}
+
+// taking is why no new work is taken, whatever the model.
+func (s *Server) taking() error {
+	if s.draining.Load() {
+		return fmt.Errorf("%w: %w", errNotReady, errDraining)
+	}
+	if s.config.Journal != nil && s.config.Journal.Err() != nil {
+		return fmt.Errorf("%w: %w", errNotReady, errNotRecorded)
+	}
+	return nil
 }
 
 func (s *Server) openapi(w http.ResponseWriter, _ *http.Request) {
@@ -64,6 +78,10 @@ func (s *Server) openapi(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
+	if v2.Speaks(r.URL.Path) {
+		s.fail(w, r, refuse(notFound, "%s", v2.Missing(r.URL.Path)))
+		return
+	}
 	s.fail(w, r, refuse(notFound, "there is nothing at this path; /openapi.yaml lists the paths"))
 }
 

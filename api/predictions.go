@@ -60,7 +60,7 @@ type outcome struct {
 }
 
 func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
-	q, err := s.readQuery(r.URL.RawQuery)
+	q, err := s.readQuery(r)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 		return refuse(malformedRequest, "a report is of one picture, and the form has %d", len(uploads))
 	}
 
-	ctx, cancel := s.inTime(r.Context())
+	ctx, cancel := s.inTime(r.Context(), q)
 	defer cancel()
 	outcomes, err := s.outcomes(ctx, r, q, uploads)
 	if err != nil {
@@ -122,11 +122,6 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// inTime is the context of answering what has been read.
-func (s *Server) inTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, s.config.PredictTimeout, errPredictTimeout)
-}
-
 // outcomes is work for a request. It does not return to a handler whose client has gone.
 func (s *Server) outcomes(ctx context.Context, r *http.Request, q question, uploads []upload) ([]outcome, error) {
 	outcomes, err := s.work(ctx, callerOf(r), q, uploads)
@@ -151,7 +146,10 @@ func (s *Server) process(ctx context.Context, who caller, q question, uploads []
 	var tasks []Task
 	var places []int // the upload of each task
 	read := time.Now()
-	inference := &q.model.Took
+	inference := takes(q.model, q.options.Steps)
+	if q.shortens() {
+		q.options.Fit = fit(q.model, q.options.Steps, q.deadline)
+	}
 	for i, u := range uploads {
 		o := &outcomes[i]
 		if u.err != nil {
@@ -174,16 +172,18 @@ func (s *Server) process(ctx context.Context, who caller, q question, uploads []
 			defer func() { o.total = time.Since(read) }()
 			var err error
 			options := u.options(q)
-			o.along = s.shadow.sample(ctx, q, u.data, &options)
+			if u.pixels == nil { // one that came prepared is prepared for the model that was asked
+				o.along = s.shadow.sample(ctx, q, u.data, &options)
+			}
 			var picture []uint8
 			if q.explain != nil {
 				options.Prepared = func(pixels []uint8) { picture = slices.Clone(pixels) }
 			}
-			o.prediction, err = pipeline.PredictInspected(ctx, q.model.Model, u.data, header, options)
+			o.prediction, err = u.predict(ctx, q.model.Model, header, options)
 			if err != nil {
 				return err
 			}
-			inference.Learn(o.prediction.Timing.Prepare + o.prediction.Timing.Infer)
+			learn(q.model, o.prediction)
 			if q.explain != nil {
 				err = o.explain(ctx, q, picture)
 			}
@@ -191,13 +191,17 @@ func (s *Server) process(ctx context.Context, who caller, q question, uploads []
 		}
 		task := Task{
 			Run:    run,
-			Work:   time.Duration(header.Work) + inference.Value(),
+			Work:   time.Duration(header.Work) + inference,
 			Size:   time.Duration(header.Work),
 			Memory: header.Memory + memory.Task,
+			Batch:  q.batch,
 			caller: who,
 		}
 		if q.explain != nil {
-			q.explaining(&task, inference.Value())
+			q.explaining(&task, inference)
+		}
+		if !q.deadline.IsZero() {
+			task.Deadline, task.Least = q.deadline, task.Work-inference+takes(q.model, q.leastSteps())
 		}
 		tasks = append(tasks, task)
 	}
@@ -214,7 +218,7 @@ func (s *Server) process(ctx context.Context, who caller, q question, uploads []
 	for j, err := range errs {
 		err = s.ended(ctx, err)
 		// These concern the request, not a picture of it.
-		if errors.Is(err, errPredictTimeout) || errors.Is(err, errDraining) {
+		if errors.Is(err, errPredictTimeout) || errors.Is(err, ErrDeadline) || errors.Is(err, errDraining) {
 			return nil, err
 		}
 		outcomes[places[j]].err = err
@@ -268,6 +272,9 @@ func (s *Server) count(name string, o outcome) {
 		metrics.Undecided(name)
 	} else {
 		metrics.Predicted(name, p.Label, p.Probability)
+	}
+	if p.Shortened {
+		metrics.Shortened(name)
 	}
 	if p.Degraded != "" {
 		metrics.Degraded(name, p.Degraded)

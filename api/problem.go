@@ -9,8 +9,10 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/spikeray/spikeray/api/v2"
 	"github.com/spikeray/spikeray/internal/access"
 	"github.com/spikeray/spikeray/internal/board"
+	"github.com/spikeray/spikeray/internal/oip"
 	"github.com/spikeray/spikeray/internal/outbox"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/report"
@@ -63,6 +65,7 @@ var (
 	draining          = kind{"draining", 503, "The server is shutting down"}
 	boardUnavailable  = kind{"board-unavailable", 503, "The board that runs the model does not answer"}
 	notRecorded       = kind{"not-recorded", 503, "The answer cannot be recorded"}
+	deadlineExceeded  = kind{"deadline-exceeded", 504, "The answer cannot be had by the deadline"}
 	internalError     = kind{"internal", 500, "The server had an internal error"}
 )
 
@@ -133,6 +136,7 @@ func problemOf(err error) (kind, string) {
 	var tooLong *http.MaxBytesError
 	var network net.Error
 	var lost *board.Error
+	var byProtocol *v2.Refusal
 	var unwelcome *access.Refusal
 	if k, detail, ok := repositoryProblem(err); ok {
 		return k, detail
@@ -165,6 +169,8 @@ func problemOf(err error) (kind, string) {
 	case errors.Is(err, ErrQueueFull), errors.Is(err, errUploadMemory), errors.Is(err, errConnections),
 		errors.Is(err, errPredictTimeout), errors.Is(err, errNotDelivered):
 		return overloaded, err.Error()
+	case errors.Is(err, ErrDeadline):
+		return deadlineExceeded, err.Error()
 	case errors.Is(err, ErrQueueClosed), errors.Is(err, errDraining):
 		return draining, err.Error()
 	case errors.As(err, &lost):
@@ -173,6 +179,12 @@ func problemOf(err error) (kind, string) {
 		return notRecorded, errNotRecorded.Error()
 	case errors.Is(err, errNotReady):
 		return boardUnavailable, err.Error()
+	case errors.As(err, &byProtocol):
+		return kindOfRefusal[byProtocol.Reason], byProtocol.Detail
+	case errors.Is(err, oip.ErrTooLarge):
+		return tooLarge, err.Error()
+	case errors.Is(err, oip.ErrMessage): // of a request: a board's errors are its own
+		return malformedRequest, err.Error()
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		// Contexts end with one of the causes above; these have no business here.
 		return internalError, "the request's id is in the server's log"
@@ -182,10 +194,16 @@ func problemOf(err error) (kind, string) {
 	return internalError, "the request's id is in the server's log"
 }
 
-// rejections are all that rejection can return.
-var rejections = []string{"queue_full", "queue_time", "upload_memory", "connections", "timeout", "delivery", "board", "audit", "draining"}
+// kindOfRefusal are the kinds of problem that the Open Inference Protocol's refusals are.
+var kindOfRefusal = map[v2.Reason]kind{
+	v2.Malformed: malformedRequest, v2.Parameter: invalidParameter, v2.NotFound: unknownModel, v2.TooLarge: tooLarge, v2.NotPermitted: notPermitted,
+	v2.Conflict: modelHeld,
+}
 
-// rejection names why a request was turned away with 503, for the metrics.
+// rejections are all that rejection can return.
+var rejections = []string{"queue_full", "queue_time", "upload_memory", "connections", "timeout", "delivery", "board", "audit", "deadline", "draining"}
+
+// rejection names why a request was turned away with 503 or 504, for the metrics.
 func rejection(err error) string {
 	busy := (*BusyError)(nil)
 	switch {
@@ -199,6 +217,8 @@ func rejection(err error) string {
 		return "connections"
 	case errors.Is(err, errPredictTimeout):
 		return "timeout"
+	case errors.Is(err, ErrDeadline):
+		return "deadline"
 	case errors.Is(err, errNotDelivered), errors.Is(err, outbox.ErrFull):
 		return "delivery"
 	case errors.As(err, new(*board.Error)):
@@ -227,11 +247,19 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	k, _ := problemOf(err)
 	x.err = err
 	x.problem = k.name
+	if k == deadlineExceeded {
+		s.config.Metrics.Rejected(rejection(err))
+	}
 	if k.status == http.StatusServiceUnavailable {
 		if !errors.Is(err, errNotReady) {
 			s.config.Metrics.Rejected(rejection(err))
 		}
 		w.Header().Set("Retry-After", strconv.Itoa(s.retryAfter(err)))
+	}
+	if v2.Speaks(r.URL.Path) {
+		_, text := problemOf(err)
+		v2.WriteError(w, k.status, text, err)
+		return
 	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	writeJSON(w, k.status, problem(err, x.id))

@@ -1,10 +1,12 @@
 package api
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spikeray/spikeray/internal/evidence"
 	"github.com/spikeray/spikeray/internal/pipeline"
@@ -20,19 +22,24 @@ type question struct {
 	// explain is set where the answer is to be explained, and format is how: see [formats].
 	explain *evidence.Options
 	format  string
+	// deadline is when the answer must be there, zero for none, and batch tells a question that nobody waits for.
+	deadline time.Time
+	batch    bool
 }
 
 // parameters are all that a prediction takes.
-var parameters = []string{"model", "version", "threshold", "operating_point", "prevalence", "steps", "bits", "report", "map", "echo"}
+var parameters = []string{
+	"model", "version", "threshold", "operating_point", "prevalence", "steps", "bits", "report", "map", "echo", "deadline_ms", "priority",
+}
 
 // readQuery reads a prediction's parameters. One that is not known, not well
 // formed, given twice or does not apply to the model is refused.
-func (s *Server) readQuery(rawQuery string) (question, error) {
-	values, err := readValues(rawQuery, parameters)
+func (s *Server) readQuery(r *http.Request) (question, error) {
+	values, err := readValues(r.URL.RawQuery, parameters)
 	if err != nil {
 		return question{}, err
 	}
-	return s.ask(values)
+	return s.ask(r, values)
 }
 
 // readValues reads a query of which each parameter is known and given once.
@@ -53,7 +60,7 @@ func readValues(rawQuery string, known []string) (url.Values, error) {
 }
 
 // ask makes a question of a query's parameters.
-func (s *Server) ask(values url.Values) (question, error) {
+func (s *Server) ask(r *http.Request, values url.Values) (question, error) {
 	models := s.config.Models.Catalogue()
 	q := s.question(models)
 	var err error
@@ -103,6 +110,23 @@ func (s *Server) ask(values url.Values) (question, error) {
 			return q, refuse(invalidParameter, "steps must be a whole number from 1 to %d", most)
 		}
 		q.options.Steps = steps
+	}
+	var within time.Duration
+	if values.Has("deadline_ms") {
+		var ok bool
+		if within, ok = readDeadline(values.Get("deadline_ms")); !ok {
+			return q, refuse(invalidParameter, "deadline_ms must be a whole number from 1 to %d", maxDeadline/time.Millisecond)
+		}
+	}
+	q.answerWithin(r, within)
+	if values.Has("priority") {
+		switch values.Get("priority") {
+		case "interactive":
+		case "batch":
+			q.batch = true
+		default:
+			return q, refuse(invalidParameter, "priority must be interactive or batch")
+		}
 	}
 	if values.Has("map") {
 		if err := q.mapped(values.Get("map")); err != nil {

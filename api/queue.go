@@ -17,6 +17,8 @@ import (
 var (
 	ErrQueueFull   = errors.New("the queue is full")
 	ErrQueueClosed = errors.New("the queue is closed")
+	// ErrDeadline says that the work could not be done by its deadline.
+	ErrDeadline = errors.New("the answer cannot be had by the deadline")
 )
 
 // BusyError is the ErrQueueFull of a queue without room.
@@ -55,6 +57,13 @@ type Task struct {
 	Size time.Duration
 	// Memory is the largest number of bytes that the task holds while it runs.
 	Memory int64
+	// Batch tells work that nobody waits for: it has a tenth of the workers' time where other work waits, and all of it where none
+	// does. A quarter of the places is not for it.
+	Batch bool
+	// Deadline, if not zero, is when the task must have ended, and Least the part of Work that it then takes at least. A task that
+	// cannot end by then is not taken, or taken back: see [ErrDeadline].
+	Deadline time.Time
+	Least    time.Duration
 
 	caller caller
 }
@@ -84,10 +93,11 @@ type Queue struct {
 	back     []*ticket // of those, which have what they waited for
 	held     int64     // bytes that running tasks hold
 	flows    []*flow
-	parties  map[caller]*party
+	parties  map[partyKey]*party
 	estimate estimate
 	pressure pressure
 	backlog  time.Duration // cost of what waits
+	owed     time.Duration // work that batches are owed, see owe
 	apart    threads       // for an overload, and for a Wait
 	spare    *spareTask    // what runs or waits for a worker that nobody needs
 	closed   bool
@@ -117,14 +127,14 @@ func NewQueue(workers, capacity int) *Queue {
 	return &Queue{
 		workers:  workers,
 		capacity: capacity,
-		parties:  map[caller]*party{},
+		parties:  map[partyKey]*party{},
 		apart:    newThreads(),
 		drained:  make(chan struct{}),
 	}
 }
 
 // Do runs the tasks and returns their errors, in order, once all have ended.
-// They are taken together or, with a [*BusyError] or [ErrQueueClosed], not at
+// They are taken together or, with a [*BusyError], [ErrDeadline] or [ErrQueueClosed], not at
 // all; a task by itself may be refused so also while it waits. A task whose context ends while it waits is not run: it gives its place
 // up and its error is the context's cause. One that panics has a [*PanicError].
 func (q *Queue) Do(ctx context.Context, tasks ...Task) ([]error, error) {
@@ -229,7 +239,10 @@ func (q *Queue) admit(tasks []Task) ([]*ticket, error) {
 func (q *Queue) refusal(tasks []Task, now time.Time) error {
 	busy := &BusyError{After: q.backlog / time.Duration(q.workers)}
 	free := q.capacity - q.waiting
-	if len(tasks) > free+q.workers-len(q.working) {
+	if len(tasks) > 0 && tasks[0].Batch {
+		free -= q.capacity / 4
+	}
+	if len(tasks) > max(0, free)+q.workers-len(q.working) {
 		return busy
 	}
 	mine := map[flowKey]int{}
@@ -244,8 +257,12 @@ func (q *Queue) refusal(tasks []Task, now time.Time) error {
 		}
 	}
 	for _, task := range tasks {
-		f, cost := q.find(keyOf(task)), q.estimate.of(task.Work)
-		wait, most, overrun := q.ahead(f, cost)/time.Duration(q.workers), q.Wait, false
+		key, cost := keyOf(task), q.estimate.of(task.Work)
+		f := q.find(key)
+		wait, most, overrun := q.ahead(key, f, cost)/time.Duration(q.workers), q.Wait, false
+		if !task.Deadline.IsZero() && now.Add(q.soonest(now)+wait+q.least(task)).After(task.Deadline) {
+			return ErrDeadline
+		}
 		if q.Wait == 0 {
 			overload, steeply := q.pressure.arrives(cost, q.estimate.service, q.workers, q.crowded(), now)
 			if !overload {
@@ -253,16 +270,32 @@ func (q *Queue) refusal(tasks []Task, now time.Time) error {
 			}
 			if steeply && f != nil {
 				q.takeBack(f)
-				wait = q.ahead(f, cost) / time.Duration(q.workers)
+				wait = q.ahead(key, f, cost) / time.Duration(q.workers)
 			}
 			// Half of what a task takes keeps the workers busy.
-			most, overrun = q.estimate.service/2, q.overrun(keyOf(task), now)
+			most, overrun = q.estimate.service/2, q.overrun(key, now)
 		}
-		if busy.TooLong = overrun || wait > most && !q.first(f); busy.TooLong {
+		if busy.TooLong = overrun || wait > most && !q.first(key, f); busy.TooLong {
 			return busy
 		}
 	}
 	return nil
+}
+
+// least estimates how long a task with a deadline takes at least.
+func (q *Queue) least(t Task) time.Duration { return q.estimate.of(t.Least) }
+
+// soonest is about when a worker is free. q.mu is held.
+func (q *Queue) soonest(now time.Time) (soonest time.Duration) {
+	if len(q.working) < q.workers {
+		return 0
+	}
+	for i, t := range q.working {
+		if left := max(0, t.cost-now.Sub(t.begun)); i == 0 || left < soonest {
+			soonest = left
+		}
+	}
+	return soonest
 }
 
 // dispatch starts what may run. q.mu is held.
@@ -280,10 +313,17 @@ func (q *Queue) dispatch() {
 			break
 		}
 		t := f.waiting[0]
+		if !t.Deadline.IsZero() && time.Now().Add(q.least(t.Task)).After(t.Deadline) {
+			q.remove(t)
+			t.refused = ErrDeadline
+			close(t.ready)
+			continue
+		}
 		if q.Memory > 0 && q.held > 0 && q.held+t.Memory > q.Memory {
 			break // in turn, or small ones would keep a large one from ever running
 		}
 		q.remove(t)
+		q.owe(t)
 		q.held += t.Memory
 		f.running++
 		f.reserve(t.cost)

@@ -70,7 +70,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 
-	ctx, cancel := s.inTime(r.Context())
+	ctx, cancel := s.inTime(r.Context(), question{})
 	defer cancel()
 	task, err := s.rendering(f, uploads[0].data)
 	if err != nil {

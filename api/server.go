@@ -18,6 +18,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"github.com/spikeray/spikeray/api/v2"
 	"github.com/spikeray/spikeray/api/web"
 	"github.com/spikeray/spikeray/internal/access"
 	"github.com/spikeray/spikeray/internal/memory"
@@ -159,6 +160,7 @@ type Server struct {
 	shadow      *shadow // nil for none
 	draining    atomic.Bool
 	predictions door
+	oip         *v2.Handler
 }
 
 // New makes a server and registers its gauges with the configuration's
@@ -199,6 +201,7 @@ func New(config Config) (*Server, error) {
 	s.shadow = newShadow(s)
 	s.config.Metrics.Models(s.told)
 	s.announced = map[string]bool{}
+	s.oip = s.newOIP()
 	s.Announce(config.Models.Catalogue())
 	s.handler = s.routes()
 	return s, nil
@@ -230,6 +233,7 @@ func (s *Server) routes() *chi.Mux {
 	r.Post("/v1/models/{name}/load", s.control(s.loadModel))
 	r.Post("/v1/models/{name}/unload", s.control(s.unloadModel))
 	r.Post("/v1/models/{name}/rollback", s.control(s.rollBackModel))
+	s.oip.Routes(r, s.handle, s.pictures, s.changing)
 	s.health(r)
 	if !s.config.OperatorsApart {
 		s.operations(r)

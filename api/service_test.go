@@ -20,6 +20,7 @@ import (
 	"github.com/pb33f/libopenapi"
 	validator "github.com/pb33f/libopenapi-validator"
 
+	"github.com/spikeray/spikeray/api/v2"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/report"
 	"github.com/spikeray/spikeray/internal/telemetry"
@@ -254,7 +255,13 @@ func holdAgainstDocument(t testing.TB, r *http.Request, response *http.Response)
 	// What has no operation in the document answers as an operation beside it.
 	as := &http.Request{Method: r.Method, URL: r.URL.JoinPath(), Header: r.Header}
 	as.URL.RawPath = "" // the validator reads it before Path
+	last := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
 	switch {
+	case v2.Speaks(r.URL.Path) && slices.Contains([]string{"infer", "index", "load", "unload"}, last):
+		as.Method = http.MethodPost
+	case v2.Speaks(r.URL.Path) && response.StatusCode == http.StatusNotFound:
+		as.Method = http.MethodGet
+		as.URL.Path = "/v2/models/any"
 	case response.StatusCode == http.StatusMethodNotAllowed && (slices.Contains(taking, r.URL.Path) || strings.HasPrefix(r.URL.Path, "/dicom-web/") || ofChange.MatchString(r.URL.Path)):
 		as.Method = http.MethodPost
 	case response.StatusCode == http.StatusMethodNotAllowed:

@@ -104,6 +104,7 @@ func (d *shadow) sample(ctx context.Context, q question, data []byte, options *p
 	c := &comparison{shadow: d, pair: p, ended: ctx.Done()}
 	c.options = q.options
 	c.options.Gate, c.options.Prevalence, c.options.Echo, c.options.Decoded = pipeline.GateOff, nil, false, nil
+	c.options.Fit = nil // it has time, and is compared with answers of all steps only
 	if c.options.Check(p.shadow.Description()) != nil {
 		d.metrics.Skipped(shadowOptions)
 		return nil
@@ -124,7 +125,7 @@ func samePicture(a, b *pipeline.Entry) bool {
 
 // offer has the shadow answer the picture once its request has ended, if it has room for it.
 func (c *comparison) offer(p pipeline.Prediction) {
-	if c == nil || p.Label == "" {
+	if c == nil || p.Label == "" || p.Shortened {
 		return
 	}
 	d := c.shadow
@@ -212,7 +213,7 @@ func (c *comparison) answer() (answer func(context.Context) (pipeline.Prediction
 	m := c.pair.shadow.Model
 	if c.pixels != nil {
 		return func(ctx context.Context) (pipeline.Prediction, error) {
-			return pipeline.PredictPrepared(ctx, m, c.pixels, c.options)
+			return pipeline.PredictAlong(ctx, m, c.pixels, c.options)
 		}, memory.Task, nil
 	}
 	header, err := pipeline.Inspect(m, c.upload, c.shadow.server.config.Limits, c.options)

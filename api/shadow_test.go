@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spikeray/spikeray/internal/oip"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/repository"
 	"github.com/spikeray/spikeray/internal/testmodel"
@@ -178,6 +179,25 @@ func TestAShadowWaitsWhileWorkersAreBusy(t *testing.T) {
 	}
 	release()
 	s.awaited("spikeray_shadow_probability_difference_ratio_count", shadowPlaces+1)
+}
+
+// TestPreparedPicturesAreNotTheShadows: they are prepared for the model that was asked.
+func TestPreparedPicturesAreNotTheShadows(t *testing.T) {
+	s, _ := shadowed(t, t.TempDir(), "tiny-early", "")
+	p := entryOf(t, s, "tiny-gated").Description().Preparation
+	pixels := make([]byte, p.Width*p.Height)
+	for i := range pixels {
+		pixels[i] = byte(i)
+	}
+	in := oip.Tensor{Name: "pixels", Datatype: oip.Uint8, Shape: []int{1, p.Height, p.Width}, Data: pixels}
+	s.infer("tiny-gated", &oip.InferRequest{Inputs: []oip.Tensor{in}}).inferred(t)
+	s.infer("tiny-gated", &oip.InferRequest{Inputs: files(testmodel.PNG(64, 64, 1))}).inferred(t)
+	s.awaited("spikeray_shadow_probability_difference_ratio_count", 1)
+	for _, reason := range shadowReasons {
+		if n := s.counted(fmt.Sprintf("spikeray_shadow_skipped_total{reason=%q}", reason)); n != 0 {
+			t.Errorf("%v were left out as %s", n, reason)
+		}
+	}
 }
 
 func TestOnlyItsShareOfPicturesIsTheShadows(t *testing.T) {

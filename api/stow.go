@@ -44,7 +44,7 @@ func (s *Server) store(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := s.inTime(r.Context())
+	ctx, cancel := s.inTime(r.Context(), q)
 	defer cancel()
 	objects := make([]object, len(uploads))
 	for i := range uploads {

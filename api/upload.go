@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"io"
 	"mime"
@@ -11,25 +12,39 @@ import (
 
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/radiograph"
+	"github.com/spikeray/spikeray/pkg/model"
 )
 
 // upload is one picture of a request: its bytes, or why it cannot be taken.
 type upload struct {
 	data []byte
-	err  error
-	part *partDocument // of a form, nil for a raw body
+	// pixels is set for a picture that came prepared, instead of data.
+	pixels []uint8
+	err    error
+	part   *partDocument // of a form, nil for a raw body
 	// decoded is called with the picture, if it is set, instead of what the question says.
 	decoded func(*radiograph.Picture)
 	// header is set for a picture that was inspected already.
 	header *radiograph.Header
 }
 
-// inspect reads the picture's headers.
+// inspect reads the picture's headers. A prepared one has none.
 func (s *Server) inspect(u upload, q question) (radiograph.Header, error) {
+	if u.pixels != nil {
+		return radiograph.Header{}, nil
+	}
 	if u.header != nil {
 		return *u.header, nil
 	}
 	return pipeline.Inspect(q.model.Model, u.data, s.config.Limits, q.options)
+}
+
+// predict answers the picture.
+func (u upload) predict(ctx context.Context, m *model.Model, header radiograph.Header, o pipeline.Options) (pipeline.Prediction, error) {
+	if u.pixels != nil {
+		return pipeline.PredictPrepared(ctx, m, u.pixels, o)
+	}
+	return pipeline.PredictInspected(ctx, m, u.data, header, o)
 }
 
 // options are those of a question for this picture.

@@ -146,8 +146,13 @@ func TestAnAnswerThatIsAnotherIsFound(t *testing.T) {
 		"a timeout": {func(_ *journal.Asked, e *journal.Entry) {
 			e.Answer, e.Problem = nil, &journal.Problem{Name: "internal", Status: 500}
 		}, 3, "1 not replayable"},
-		"a picture":    {func(a *journal.Asked, _ *journal.Entry) { a.Input = &journal.Input{} }, 3, "picture not here"},
-		"no picture":   {func(a *journal.Asked, _ *journal.Entry) { a.Input = nil }, 3, "1 not replayable"},
+		"a picture":  {func(a *journal.Asked, _ *journal.Entry) { a.Input = &journal.Input{} }, 3, "picture not here"},
+		"no picture": {func(a *journal.Asked, _ *journal.Entry) { a.Input = nil }, 3, "1 not replayable"},
+		"prepared pixels": {func(a *journal.Asked, _ *journal.Entry) {
+			in := *a.Input
+			in.Prepared = true
+			a.Input = &in
+		}, 3, "picture not here: it came prepared, as pixels, and cannot be replayed from a file"},
 		"a model":      {func(a *journal.Asked, _ *journal.Entry) { a.Model.Digest = "sha256:00" }, 3, "no model file has the digest sha256:00"},
 		"calibration":  {func(a *journal.Asked, _ *journal.Entry) { a.Calibration = "sha256:00" }, 3, "no calibration file has the digest sha256:00"},
 		"nothing else": {func(*journal.Asked, *journal.Entry) {}, 0, "1 equal, 0 different"},

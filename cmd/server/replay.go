@@ -224,12 +224,16 @@ func (r *replay) one(ctx context.Context, m *fileModel, record *journal.Record) 
 		return line
 	}
 	input, terms := record.Asked.Input, &record.Asked.Options
+	if input.Prepared {
+		line.Verdict, line.Detail = verdictNoPicture, "it came prepared, as pixels, and cannot be replayed from a file"
+		return line
+	}
 	if line.File = r.pictures.find(input); line.File == "" {
 		line.Verdict = verdictNoPicture
 		return line
 	}
 	same, film := false, false
-	p, err := m.pictures.predictWithin(ctx, r.std, m.Entry, line.File, terms.Limits(), terms.Options(), func(data []byte) {
+	p, err := m.pictures.predictWithin(ctx, r.std, m.Entry, line.File, terms.Limits(), record.Options(), func(data []byte) {
 		same, film = samePicture(input, data), dicom.Sniff(data)
 	})
 	problem := pipeline.Problem(err)

@@ -100,6 +100,9 @@ func (w *Window) Add(s Seen) {
 // bin gives the number of the bin that a picture is in, or none.
 func (e *expected) bin(s Seen) uint8 {
 	if e.Name == model.Format {
+		if s.Format == "" {
+			return none
+		}
 		if i := slices.Index(e.Values, s.Format); i >= 0 {
 			return uint8(i)
 		}
@@ -139,9 +142,11 @@ func (s *Seen) value(measure string) float64 {
 	case model.Detail8:
 		return s.Look.Detail[3]
 	case model.Size:
-		return float64(max(s.Width, s.Height))
+		if s.Width > 0 {
+			return float64(max(s.Width, s.Height))
+		}
 	case model.Aspect:
-		return float64(s.Width) / float64(s.Height)
+		return float64(s.Width) / float64(s.Height) // NaN for a picture without a size
 	}
 	return math.NaN()
 }

@@ -31,7 +31,9 @@ type Answer struct {
 	Height   int      `json:"height"`
 	Warnings []string `json:"warnings,omitempty"`
 
-	Steps              int     `json:"steps,omitempty"`
+	Steps int `json:"steps,omitempty"`
+	// Shortened tells that a deadline left no time for more Steps.
+	Shortened          bool    `json:"shortened,omitempty"`
 	Spikes             *uint64 `json:"spikes,omitempty"`
 	SynapticOperations *uint64 `json:"synaptic_operations,omitempty"`
 	Board              *Board  `json:"board,omitempty"`
@@ -57,7 +59,7 @@ func NewAnswer(p *pipeline.Prediction) *Answer {
 		Backend: p.Backend, Degraded: p.Degraded,
 		Probability: finite(p.Probability), RawProbability: finite(p.RawProbability), LogOdds: finite(p.LogOdds),
 		Probabilities: p.Probabilities, Label: p.Label, Threshold: finite(p.Threshold),
-		Gate: NewGate(p), Format: p.Input.Format, Width: p.Input.Width, Height: p.Input.Height, Warnings: p.Warnings,
+		Gate: NewGate(p), Format: p.Input.Format, Width: p.Input.Width, Height: p.Input.Height, Warnings: p.Warnings, Shortened: p.Shortened,
 	}
 	if p.OperatingPoint != nil {
 		a.OperatingPoint = p.OperatingPoint.Name
@@ -103,4 +105,9 @@ func NewInput(data []byte, film bool) *Input {
 		}
 	}
 	return in
+}
+
+// NewPreparedInput is what is recorded of a picture that came prepared.
+func NewPreparedInput(pixels []uint8) *Input {
+	return &Input{Bytes: int64(len(pixels)), SHA256: sha256.Sum256(pixels), Prepared: true}
 }

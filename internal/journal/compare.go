@@ -31,7 +31,7 @@ func Compare(recorded, again *Answer) (differ []string) {
 	check("format", recorded.Format == again.Format)
 	check("size", recorded.Width == again.Width && recorded.Height == again.Height)
 	check("warnings", slices.Equal(ofPicture(recorded.Warnings), ofPicture(again.Warnings)))
-	check("steps", recorded.Steps == again.Steps)
+	check("steps", recorded.Steps == again.Steps && recorded.Shortened == again.Shortened)
 	check("spikes", reflect.DeepEqual(recorded.Spikes, again.Spikes))
 	check("synaptic_operations", reflect.DeepEqual(recorded.SynapticOperations, again.SynapticOperations))
 	return differ
@@ -74,6 +74,15 @@ func (t *Terms) Options() pipeline.Options {
 		Standard:   pipeline.Standard{Threshold: t.DefaultThreshold, OperatingPoint: t.DefaultOperatingPoint},
 		Prevalence: t.Prevalence, Gate: t.Gate, Steps: t.Steps, Bits: t.Bits,
 	}
+}
+
+// Options are those by which the record's picture is answered as it was: in as many steps as a deadline left time for.
+func (r *Record) Options() pipeline.Options {
+	o := r.Asked.Options.Options()
+	if a := r.Answer; a != nil && a.Shortened {
+		o.Fit = func() (int, error) { return a.Steps, nil }
+	}
+	return o
 }
 
 // Limits are those that the picture was held to.

@@ -64,12 +64,14 @@ type Asked struct {
 	Kernel string `json:"kernel"`
 }
 
-// Input is a picture's bytes as they came.
+// Input is a picture's bytes as they came. Of a picture that came prepared they are its greys, one byte for each, row by row: what the
+// model was shown, and no file.
 type Input struct {
 	Bytes  int64 `json:"bytes"`
 	SHA256 Hash  `json:"sha256"`
 	// Dataset is the digest of a DICOM film without its file meta information, which systems that store films write anew.
-	Dataset *Hash `json:"dataset,omitempty"`
+	Dataset  *Hash `json:"dataset,omitempty"`
+	Prepared bool  `json:"prepared,omitempty"`
 }
 
 // Terms are the options of [pipeline.Options] that decide an answer, and the limits that a picture was held to.

@@ -64,28 +64,32 @@ func (r *InferResponse) Encode() (body []byte, header string, err error) {
 }
 
 // DecodeRequest reads a body whose header [HeaderLength] is as given, empty where there was none: the body is all JSON
-// then. Tensors share the body's memory. Errors wrap [ErrMessage]. Like the encoding of an answer it is a host's part,
-// which here only the host in the tests of pkg/hw/remote has.
+// then. Tensors share the body's memory. What it takes beside is at most three times the JSON, whatever that says. Errors
+// wrap [ErrMessage].
 func DecodeRequest(body []byte, header string, l Limits) (*InferRequest, error) {
-	var w wireRequest
-	rest, err := split(body, header, l, &w)
+	head, rest, err := split(body, header, l)
 	if err != nil {
 		return nil, err
 	}
-	if len(w.Outputs) > l.tensors() {
-		return nil, fmt.Errorf("%w: %d outputs, must be at most %d", ErrTooLarge, len(w.Outputs), l.tensors())
+	w, err := parseRequest(head, l)
+	if err != nil {
+		return nil, err
 	}
 	r := &InferRequest{ID: w.ID, Parameters: w.Parameters, Outputs: w.Outputs}
 	r.Inputs, err = tensors(w.Inputs, rest, l)
 	return r, err
 }
 
-// DecodeResponse is DecodeRequest for the answer.
+// DecodeResponse reads the answer's body by the same rules. It is for the answers of a server that was chosen, not for
+// those of anybody: it takes what the JSON asks for.
 func DecodeResponse(body []byte, header string, l Limits) (*InferResponse, error) {
 	var w wireResponse
-	rest, err := split(body, header, l, &w)
+	head, rest, err := split(body, header, l)
 	if err != nil {
 		return nil, err
+	}
+	if err := json.Unmarshal(head, &w); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
 	}
 	r := &InferResponse{ModelName: w.ModelName, ModelVersion: w.ModelVersion, ID: w.ID, Parameters: w.Parameters}
 	r.Outputs, err = tensors(w.Outputs, rest, l)
@@ -112,28 +116,26 @@ func join(message any, all []Tensor) ([]byte, string, error) {
 	for _, t := range all {
 		if !t.AsJSON {
 			body = append(body, t.Data...)
+			body = appendPrefixed(body, t.Elements)
 		}
 	}
 	return body, header, nil
 }
 
-// split reads the JSON at the front of a body, and gives the bytes behind it.
-func split(body []byte, header string, l Limits, message any) (rest []byte, err error) {
+// split parts a body into its JSON and the bytes behind it.
+func split(body []byte, header string, l Limits) (head, rest []byte, err error) {
 	length := len(body)
 	if header != "" {
 		n, err := strconv.ParseUint(header, 10, 31)
 		if err != nil || int(n) > len(body) {
-			return nil, malformed("header %s is %.40q, but the body has %d bytes", HeaderLength, header, len(body))
+			return nil, nil, malformed("header %s is %.40q, but the body has %d bytes", HeaderLength, header, len(body))
 		}
 		length = int(n)
 	}
 	if length > l.json() {
-		return nil, fmt.Errorf("%w: %d bytes of JSON, must be at most %d", ErrTooLarge, length, l.json())
+		return nil, nil, fmt.Errorf("%w: %d bytes of JSON, must be at most %d", ErrTooLarge, length, l.json())
 	}
-	if err := json.Unmarshal(body[:length], message); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMessage, err)
-	}
-	return body[length:], nil
+	return body[:length], body[length:], nil
 }
 
 func tensors(all []wireTensor, rest []byte, l Limits) ([]Tensor, error) {
@@ -143,7 +145,7 @@ func tensors(all []wireTensor, rest []byte, l Limits) ([]Tensor, error) {
 	out := make([]Tensor, len(all))
 	for i := range all {
 		var err error
-		if out[i], rest, err = all[i].decode(rest); err != nil {
+		if out[i], rest, err = all[i].decode(rest, l); err != nil {
 			return nil, err
 		}
 	}

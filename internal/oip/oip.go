@@ -19,8 +19,11 @@ const HeaderLength = "Inference-Header-Content-Length"
 
 // Names of extensions, as a server lists them.
 const (
-	BinaryTensorData = "binary_tensor_data"
-	ModelRepository  = "model_repository"
+	BinaryTensorData   = "binary_tensor_data"
+	ModelRepository    = "model_repository"
+	ModelConfiguration = "model_configuration"
+	Statistics         = "statistics"
+	SchedulePolicy     = "schedule_policy"
 )
 
 var (
@@ -38,8 +41,10 @@ func malformed(format string, args ...any) error {
 
 // Limits bound what is decoded.
 type Limits struct {
-	JSON    int // bytes of the JSON part; 1 MiB if 0
-	Tensors int // of a message; 256 if 0
+	JSON     int // bytes of the JSON part; 1 MiB if 0
+	Tensors  int // of a message; 256 if 0
+	Elements int // of a tensor of BYTES; 0 refuses such tensors
+	Numbers  int // bytes that the numbers of a tensor in JSON may become; 0 is no bound but the JSON's length
 }
 
 func (l Limits) json() int    { return orElse(l.JSON, 1<<20) }

@@ -1,9 +1,11 @@
 package oip
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -121,7 +123,7 @@ func TestEncodeRefuses(t *testing.T) {
 		"short":   {Datatype: Uint8, Shape: []int{2}, Data: []byte{1}},
 		"unknown": {Datatype: "BYTES", Shape: []int{1}, Data: []byte{1}},
 		"not JSON's": {Datatype: FP64, Shape: []int{1}, AsJSON: true, Data: func() []byte {
-			b := math.Float64bits(math.NaN())
+			b := math.Float64bits(math.Inf(1))
 			return []byte{byte(b), byte(b >> 8), byte(b >> 16), byte(b >> 24), byte(b >> 32), byte(b >> 40), byte(b >> 48), byte(b >> 56)}
 		}()},
 		"half in JSON": {Datatype: FP16, Shape: []int{1}, AsJSON: true, Data: []byte{0, 0}},
@@ -183,6 +185,8 @@ func FuzzDecode(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(body, header)
+	f.Add([]byte(`{"id":"1","inputs":[{"name":"x","shape":[2],"datatype":"BYTES","data":["a",["b"]]}],"outputs":[{"name":"y","parameters":{"binary_data":true}}]}`), "")
+	f.Add([]byte(`{"inputs":[{"name":"x","shape":[2],"datatype":"BYTES","parameters":{"binary_data_size":11}}]}`+"\x03\x00\x00\x00abc\x00\x00\x00\x00"), "91")
 	f.Add([]byte(`{"inputs":[{"name":"x","shape":[2,2],"datatype":"INT64","data":[[1,2],[3,-4]]}]}`), "")
 	f.Fuzz(func(t *testing.T, body []byte, header string) {
 		if r, err := DecodeResponse(body, header, Limits{}); err == nil {
@@ -202,7 +206,24 @@ func FuzzDecode(f *testing.F) {
 		} else if !errors.Is(err, ErrMessage) {
 			t.Fatal(err)
 		}
-		if _, err := DecodeRequest(body, header, Limits{}); err != nil && !errors.Is(err, ErrMessage) {
+		if r, err := DecodeRequest(body, header, Limits{Elements: 16}); err == nil {
+			again, header, err := r.Encode()
+			if err != nil {
+				if !errors.Is(err, ErrMessage) { // strings that JSON cannot hold came as bytes
+					t.Fatal(err)
+				}
+				return
+			}
+			back, err := DecodeRequest(again, header, Limits{JSON: math.MaxInt32, Elements: 16})
+			if err != nil {
+				t.Fatalf("%v in %s", err, again)
+			}
+			for i := range r.Inputs {
+				if string(r.Inputs[i].Data) != string(back.Inputs[i].Data) || !slices.EqualFunc(r.Inputs[i].Elements, back.Inputs[i].Elements, bytes.Equal) {
+					t.Fatalf("%v is read as %v", r.Inputs[i], back.Inputs[i])
+				}
+			}
+		} else if !errors.Is(err, ErrMessage) {
 			t.Fatal(err)
 		}
 	})

@@ -23,11 +23,23 @@ type Entry struct {
 	Site *site.Calibration
 	file *model.Description // the file's own, where Site is in force
 
-	// Took is how long preparing pictures and answering them took.
-	Took Average
+	took  Average  // in all steps
+	early sync.Map // by fewer steps, *Average
 
 	began  sync.Once
 	window *drift.Window
+}
+
+// Took is how long preparing pictures and answering them in so many steps took; 0 is all of them.
+func (e *Entry) Took(steps int) *Average {
+	if steps == 0 || steps >= e.MaxSteps() {
+		return &e.took
+	}
+	if a, ok := e.early.Load(steps); ok {
+		return a.(*Average)
+	}
+	a, _ := e.early.LoadOrStore(steps, new(Average))
+	return a.(*Average)
 }
 
 // Window is the latest pictures that the model has answered, nil for a model without a reference. It begins empty.

@@ -56,6 +56,10 @@ type Options struct {
 	Bits int
 	// Echo puts the identifiers of a DICOM film into its answer.
 	Echo bool
+	// Fit, if not nil, is asked once the picture is prepared how many steps there is time for: at most Steps, or all. An error ends
+	// the prediction. What was asked of the decision does not hold where the model has none for so many steps, and the answer has
+	// a warning where they are fewer than Steps.
+	Fit func() (steps int, err error)
 	// EachStep asks for [Prediction.EachStep].
 	EachStep bool
 	// Decoded, if not nil, is shown the picture once it is decoded. It must not keep it.

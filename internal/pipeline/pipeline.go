@@ -40,6 +40,8 @@ type Prediction struct {
 	// LogOdds are the network's, of the positive label, before any calibration;
 	// NaN for a model of more than two labels.
 	LogOdds float64
+	// Logits are the network's output before the softmax, by label.
+	Logits []float32
 	// Label is the positive label when Probability is at least Threshold, else
 	// the most probable of the other labels.
 	Label     string
@@ -68,8 +70,10 @@ type Prediction struct {
 	// Warnings tell what was unusual about the picture or the way the network
 	// took it, such as clipped spike counts; never nil.
 	Warnings []string
-	// Steps is the number of time steps simulated.
-	Steps int
+	// Steps is the number of time steps simulated. They are fewer than were asked for where Shortened tells that there was no time
+	// for more.
+	Steps     int
+	Shortened bool
 	// EachStep has the answers after each step, if the options ask for them; nil for a model without steps.
 	EachStep *Anytime
 	// Spikes is nil for a network without neurons.
@@ -165,31 +169,24 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 	if err := out.askFilm(description, header.Film, opt.Gate); err != nil {
 		return out, err
 	}
-	if err := out.askGate(ctx, m, pixels, opt.Gate); err != nil {
-		out.Timing.Infer = lap()
-		return out, err
-	}
 	err = out.infer(ctx, m, pixels, opt)
 	out.Timing.Infer = lap()
 	return out, err
 }
 
-// PredictPrepared answers a picture that was prepared for a model with the same preparation, but for its window. The gate is not asked,
-// and Input is empty.
-func PredictPrepared(ctx context.Context, m *model.Model, pixels []uint8, opt Options) (Prediction, error) {
-	out := Prediction{Warnings: []string{}}
-	if err := opt.Check(m.Description()); err != nil {
-		return out, err
-	}
-	lap := stopwatch()
-	err := out.infer(ctx, m, pixels, opt)
-	out.Timing.Infer = lap()
-	return out, err
-}
-
-// infer runs the network on a prepared picture, and decides.
+// infer shows the prepared picture to the gate and the network.
 func (out *Prediction) infer(ctx context.Context, m *model.Model, pixels []uint8, opt Options) error {
 	description := m.Description()
+	if opt.Fit != nil {
+		fit, err := opt.Fit()
+		if err != nil {
+			return err
+		}
+		out.fitted(&opt, description, fit)
+	}
+	if err := out.askGate(ctx, m, pixels, opt.Gate); err != nil {
+		return err
+	}
 	ask := model.Options{Steps: opt.Steps}
 	steps := opt.watch(description, &ask)
 	result, err := m.Infer(ctx, pixels, ask)
@@ -199,7 +196,7 @@ func (out *Prediction) infer(ctx context.Context, m *model.Model, pixels []uint8
 
 	out.Threshold, out.OperatingPoint = opt.Decide(description)
 	out.Probability, out.RawProbability, out.LogOdds = result.Probability, result.RawProbability, result.LogOdds
-	out.Probabilities = result.Probabilities
+	out.Probabilities, out.Logits = result.Probabilities, result.Logits
 	if result.Probabilities == nil {
 		out.Warnings = append(out.Warnings, fmt.Sprintf("uncalibrated: %s has no calibration for %d of its %d steps; the answer has only the raw probability",
 			description.Name, opt.Steps, description.MaxSteps()))
@@ -210,7 +207,7 @@ func (out *Prediction) infer(ctx context.Context, m *model.Model, pixels []uint8
 		out.Warnings = append(out.Warnings, fmt.Sprintf("operating-point: %s has no operating point %s, the server's default; its own default was used",
 			description.Name, opt.Standard.OperatingPoint))
 	}
-	if opt.Prevalence != nil {
+	if opt.Prevalence != nil && result.Probabilities != nil {
 		other := out.Probabilities[1-slices.Index(description.Labels, description.Positive)] // who is calibrated has two
 		out.Prevalence = newPrevalence(description.DecisionAt(opt.Steps).Calibration, out.Probability, other, *opt.Prevalence, out.OperatingPoint)
 	}
@@ -228,6 +225,18 @@ func (out *Prediction) infer(ctx context.Context, m *model.Model, pixels []uint8
 		}
 	}
 	return nil
+}
+
+// fitted has the network take the steps that there is time for.
+func (p *Prediction) fitted(opt *Options, d *model.Description, steps int) {
+	asked := opt.Steps
+	if asked == 0 {
+		asked = d.MaxSteps()
+	}
+	if steps < asked {
+		opt.Steps, p.Shortened = steps, true
+		p.Warnings = append(p.Warnings, fmt.Sprintf("deadline: answered after %d of %d steps, for more of which there was no time", steps, asked))
+	}
 }
 
 // askGate shows the prepared picture to the model's gate, if it has one.

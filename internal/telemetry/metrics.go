@@ -56,6 +56,7 @@ type Metrics struct {
 	operations  *prometheus.CounterVec
 	degraded    *prometheus.CounterVec
 	undecided   *prometheus.CounterVec
+	shortened   *prometheus.CounterVec
 }
 
 // NewMetrics makes the metrics, those of the Go runtime and of the process
@@ -101,7 +102,7 @@ func NewMetrics(build Build) *Metrics {
 		}, []string{"stage"}),
 		rejections: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spikeray_rejections_total",
-			Help: "Requests turned away with status 503, by reason.",
+			Help: "Requests turned away with status 503, or for their deadline with 504, by reason.",
 		}, []string{"reason"}),
 		predictions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spikeray_predictions_total",
@@ -139,6 +140,10 @@ func NewMetrics(build Build) *Metrics {
 			Name: "spikeray_undecided_answers_total",
 			Help: "Pictures answered without a label, by model: for fewer time steps than the model is calibrated for.",
 		}, []string{"model"}),
+		shortened: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "spikeray_shortened_answers_total",
+			Help: "Pictures answered after fewer time steps than were asked for, by model: their deadline left no time for more.",
+		}, []string{"model"}),
 	}
 	buildInfo := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "spikeray_build_info",
@@ -153,7 +158,7 @@ func NewMetrics(build Build) *Metrics {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo, m.requests, m.requestsInFlight, m.panics, m.logDropped, m.evicted, m.acceptErrors, m.notLogged,
 		m.stages, m.rejections,
-		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.degraded, m.undecided,
+		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.degraded, m.undecided, m.shortened,
 	)
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageRender, StageTotal} {
 		m.stages.WithLabelValues(string(s))
@@ -289,9 +294,15 @@ func (m *Metrics) Predicted(model, label string, probability float64) {
 	m.probability.WithLabelValues(model).Observe(probability)
 }
 
-// Decidable announces a model that may be asked for fewer steps, so that its count of such answers is there, at 0, from
+// Decidable announces a model that may be asked for fewer steps, so that its counts of such answers are there, at 0, from
 // the start.
-func (m *Metrics) Decidable(model string) { m.undecided.WithLabelValues(model) }
+func (m *Metrics) Decidable(model string) {
+	m.undecided.WithLabelValues(model)
+	m.shortened.WithLabelValues(model)
+}
+
+// Shortened counts an answer for which there was time for fewer steps only.
+func (m *Metrics) Shortened(model string) { m.shortened.WithLabelValues(model).Inc() }
 
 // Undecided counts an answer without a label.
 func (m *Metrics) Undecided(model string) { m.undecided.WithLabelValues(model).Inc() }

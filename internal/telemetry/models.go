@@ -77,7 +77,7 @@ func (m *Metrics) Forget(name string) {
 	of := prometheus.Labels{"model": name}
 	for _, vec := range []interface {
 		DeletePartialMatch(prometheus.Labels) int
-	}{m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.degraded, m.undecided} {
+	}{m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.degraded, m.undecided, m.shortened} {
 		vec.DeletePartialMatch(of)
 	}
 }

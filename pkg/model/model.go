@@ -125,7 +125,8 @@ type Result struct {
 	// LogOdds of the description's Positive, as the network gives them: nothing is lost where RawProbability rounds to 0
 	// or 1. NaN for more than two labels. It is what a calibration takes.
 	LogOdds  float64
-	Steps    int // time steps run: rows of the first layer of neurons, or steps shown; 0 without neurons
+	Logits   []float32 // by label, before the softmax; nil in the answers of OnStep
+	Steps    int       // time steps run: rows of the first layer of neurons, or steps shown; 0 without neurons
 	Spikes   *SpikeStats
 	Account  *hw.Account // nil on the simulator
 	Warnings []string
@@ -162,7 +163,7 @@ func (m *Model) Infer(ctx context.Context, picture []uint8, opt Options) (*Resul
 		return nil, err
 	}
 	res := m.result(r.logits, opt.Steps)
-	res.Steps, res.Spikes, res.Account = r.steps, r.spikes, r.account
+	res.Logits, res.Steps, res.Spikes, res.Account = r.logits, r.steps, r.spikes, r.account
 	if r.spikes != nil && r.spikes.Clipped > 0 {
 		res.Warnings = append(res.Warnings, fmt.Sprintf("clipped: %d times a neuron had more than 255 spikes to send in a step and held the rest back", r.spikes.Clipped))
 	}

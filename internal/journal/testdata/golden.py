@@ -35,11 +35,18 @@ ANSWER = {"backend": "loihi", "degraded": "timeout", "probability": 0.1, "raw_pr
           "gate": {"accepted": True, "probability": 0.9999999999999999}, "format": "dicom", "width": 3, "height": 4,
           "warnings": ["small: 3 < 4 & \u2028 ü"], "steps": 3, "spikes": 18446744073709551615, "synaptic_operations": 0,
           "board": {"steps": 3, "saturated": 1, "lost": 2}}
+PREPARED = {**asked(2), "via": "/v2/models/{model}/infer",
+            "input": {"bytes": 12, "sha256": hashlib.sha256(bytes(range(12))).hexdigest(), "prepared": True},
+            "options": {"gate": "flag"}}
+SHORTENED = {**{k: v for k, v in ANSWER.items() if k not in ("board", "degraded")}, "backend": "simulator", "format": "prepared"}
+SHORTENED = {k: v for name, value in SHORTENED.items()
+             for k, v in ([(name, value), ("shortened", True)] if name == "steps" else [(name, value)])}
 RECORDS = [
     ("2026-01-02T03:04:05.000006Z", "start", {"event": {"program": "v1", "cut": {"bytes": 3, "sha256": hashlib.sha256(b"cut").hexdigest()}}}),
     ("2026-01-02T03:04:05.1Z", "answer", {"asked": asked(0), "answer": ANSWER}),
     ("2026-01-02T03:04:06Z", "problem", {"asked": asked(1), "problem": {"name": "gate-refused", "status": 422,
                                                                          "gate": {"accepted": False, "probability": 0.5, "reason": "photo"}}}),
+    ("2026-01-02T03:04:06.5Z", "answer", {"asked": PREPARED, "answer": SHORTENED}),
     ("2026-01-02T03:04:07Z", "resume", {"event": {"since": "2026-01-02T03:04:06.5Z", "refused": 7}}),
     ("2026-01-02T03:04:08Z", "clock", {"event": {"seconds": -3600}}),
     ("2026-01-02T02:04:09Z", "stop", {"event": {}}),
