@@ -142,14 +142,16 @@ done
 pass "the overlays are what the chart makes with the same values"
 
 title "the other manifests"
-conforms kubernetes-batch.yaml <"$root/deploy/kubernetes-batch.yaml"
+for file in kserve kubernetes-batch; do
+  conforms "$file.yaml" <"$root/deploy/$file.yaml"
+done
 
 title "the program knows what the manifests say"
 (cd "$root" && CGO_ENABLED=0 go build -o "$scratch/spikeray" ./cmd/server)
 "$scratch/spikeray" serve --help >"$scratch/help"
 while read -r variable; do
   grep -q "\$$variable\b" "$scratch/help" || fail "the manifests set $variable, which serve does not know"
-done < <(grep -ohE 'SPIKERAY_[A-Z_]+' "$scratch"/{base,hospital,everything}.yaml | sort -u)
+done < <(grep -ohE 'SPIKERAY_[A-Z_]+' "$scratch"/{base,hospital,everything}.yaml "$root/deploy/kserve.yaml" | sort -u)
 pass "every variable is one of serve's"
 "$scratch/spikeray" batch --help >"$scratch/help"
 while read -r flag; do
