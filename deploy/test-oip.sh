@@ -23,7 +23,7 @@ if [[ -z $python ]]; then
   pass "$("$scratch/venv/bin/pip" list 2>/dev/null | awk '/^(tritonclient|kserve|numpy) / {printf "%s %s  ", $1, $2}')"
 fi
 serve "$scratch"
-export PYTHONDONTWRITEBYTECODE=1 SPIKERAY_URL=${url#http://} SPIKERAY_EXAMPLES=$root/examples
+export PYTHONDONTWRITEBYTECODE=1 OIP_URL=${url#http://} OIP_EXAMPLES=$root/examples
 title "Triton's client"
 "$python" "$root/deploy/oip/triton.py"
 title "KServe's client"

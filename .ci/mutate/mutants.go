@@ -37,7 +37,7 @@ var mutants = []mutant{
 	{"cmd/server: a flag may be given twice", "cmd/server/strict.go", `if times > 1 && !flag.IsCumulative() {`, `if times > 2 && !flag.IsCumulative() {`, in("cmd/server TestWhatWouldBeIgnoredIsRefused")},
 
 	// Models that change while they serve.
-	{"cmd/server: SIGHUP does not look at the folder of models", "cmd/server/serve.go", `reload(ctx, r, log)`, `_ = r`, in("cmd/server TestHangupHasServersUseTheVersionThatIsChosen")},
+	{"cmd/server: SIGHUP does not look at the folder of models", "cmd/server/serve.go", `reload(ctx, r, s.log)`, `_ = r`, in("cmd/server TestHangupHasServersUseTheVersionThatIsChosen")},
 	{"repository: canaries not shown", "internal/repository/load.go", `if err := want.Check(ctx, m); err != nil {`, `if err := want.Check(ctx, m); err != nil && m == nil {`, in("internal/repository TestAModelWithAWrongCanaryIsNotLoaded")},
 	{"repository: a file of another version is taken", "internal/repository/load.go", `d.Name != name || d.Version != version`, `d.Name != name`, in("internal/repository TestABadFileLeavesTheOldOneServing")},
 	{"repository: files not waited for", "internal/repository/folder.go", `at.Sub(seen.since) >= least`, `at.Sub(seen.since) >= 0`, in("internal/repository TestAFileThatIsStillBeingWrittenIsLeftAlone")},

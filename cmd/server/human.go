@@ -220,6 +220,7 @@ var plainWords = map[string]string{
 	"colour":          "was in colour",
 	"contrast":        "little contrast",
 	"damaged":         "damaged, may not be the picture that was sent",
+	"deadline":        "fewer steps, for want of time",
 	"depth":           "check how many bits are used: see --bits",
 	"for-processing":  "raw detector data, not made to be looked at",
 	"lossy":           "was compressed with loss",

@@ -8,6 +8,7 @@ import (
 	"net"
 	"runtime/debug"
 	"strings"
+	"slices"
 	"testing"
 	"time"
 
@@ -94,9 +95,9 @@ var wiring = map[string]struct {
 	"audit-keep":          {"7h", onAudit, func(s served) (any, any) { return s.command.auditFlags.options().Keep, 7 * time.Hour }},
 
 	"api-keys":        {"k.txt", nil, func(s served) (any, any) { return s.command.APIKeys, "k.txt" }},
-	"jwks":            {"j.json", nil, func(s served) (any, any) { return s.command.JWKS, "j.json" }},
-	"jwt-issuer":      {"https://i", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.Issuer, "https://i" }},
-	"jwt-audience":    {"me", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.Audience, "me" }},
+	"jwks":            {"j.json", onJWKS[1:], func(s served) (any, any) { return s.command.JWKS, "j.json" }},
+	"jwt-issuer":      {"https://i", []string{"--jwks=j", "--jwt-audience=a"}, func(s served) (any, any) { return s.command.guard().Tokens.Issuer, "https://i" }},
+	"jwt-audience":    {"me", []string{"--jwks=j", "--jwt-issuer=i"}, func(s served) (any, any) { return s.command.guard().Tokens.Audience, "me" }},
 	"jwt-scope-claim": {"scp", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.ScopeClaim, "scp" }},
 	"jwt-clock-skew":  {"7s", onJWKS, func(s served) (any, any) { return s.command.guard().Tokens.Skew, 7 * time.Second }},
 	"tls-cert":        {"c.pem", nil, func(s served) (any, any) { return s.command.TLSCert, "c.pem" }},
@@ -152,7 +153,7 @@ var (
 	onModels = []string{"--models=m"}
 	onLoihi  = []string{"--board=loihi"}
 	onAudit  = []string{"--audit=a"}
-	onJWKS   = []string{"--jwks=j"}
+	onJWKS   = []string{"--jwks=j", "--jwt-issuer=i", "--jwt-audience=a"}
 	onTLS    = []string{"--tls-cert=c"}
 )
 
@@ -203,8 +204,11 @@ func TestEveryFlagAndVariableOfServeReachesItsField(t *testing.T) {
 			if got, want := w.reach(parseServe(t, nil, append(w.with, "--"+name+"="+w.value)...)); got != want {
 				t.Errorf("--%s=%s reaches %v, want %v", name, w.value, got, want)
 			}
-			if got, want := w.reach(parseServe(t, nil, w.with...)); got == want && name != "board" {
-				t.Errorf("--%s=%s is the default, and tells nothing", name, w.value)
+			// What is given with these does not go without them.
+			if !slices.Contains([]string{"board", "jwks", "jwt-issuer", "jwt-audience"}, name) {
+				if got, want := w.reach(parseServe(t, nil, w.with...)); got == want {
+					t.Errorf("--%s=%s is the default, and tells nothing", name, w.value)
+				}
 			}
 			variable := variableOf(name) + "=" + w.value
 			if got, want := w.reach(parseServe(t, []string{variable}, w.with...)); got != want {

@@ -6,8 +6,8 @@ import pathlib
 import sys
 import urllib.request
 
-URL = os.environ["SPIKERAY_URL"]
-PICTURES = [p.read_bytes() for p in sorted(pathlib.Path(os.environ["SPIKERAY_EXAMPLES"]).glob("synthetic-*.png"))]
+URL = os.environ["OIP_URL"]
+PICTURES = [p.read_bytes() for p in sorted(pathlib.Path(os.environ["OIP_EXAMPLES"]).glob("synthetic-*.png"))]
 
 
 def check(what, good, seen=""):

@@ -45,6 +45,7 @@ func TestWhatAServerMustHaveIsThereOrItDoesNotStart(t *testing.T) {
 		"folder is nowhere": {func(o *Options) { o.Dir = filepath.Join(o.Dir, "none") }, "no such file"},
 		"a file's name is taken": {func(o *Options) {
 			o.Base = pipeline.NewCatalogue(&pipeline.Entry{Model: testmodel.Gated(t)}, &pipeline.Entry{Model: testmodel.Rows(t)})
+			o.Dir = t.TempDir()
 			putModel(t, o.Dir, "tiny-gated", "1.0.0", 0)
 		}, "model tiny-gated is of a file that the server was started with"},
 		"nothing is for the board": {func(o *Options) { o.Backend = board{} }, "the default model on a board: model tiny-gated is not in the model repository"},
