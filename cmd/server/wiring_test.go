@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
-	"strings"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
