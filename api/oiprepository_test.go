@@ -240,7 +240,7 @@ func (s *service) provokeOIPDraining(see func(string, string, answer)) {
 }
 
 // conflicting is a repository that can do nothing now.
-type conflicting struct{ folderOfTwo }
+type conflicting struct{}
 
 func (conflicting) Index() []v2.ModelState { return nil }
 func (conflicting) Load(context.Context, string) error {

@@ -13,7 +13,7 @@ import (
 func TestBytes(t *testing.T) {
 	elements := [][]byte{[]byte("PNEUMONIA"), {}, []byte("a\"b")}
 	in := Tensor{Name: "x", Datatype: Bytes, Shape: []int{3, 1}, Elements: elements}
-	body, header, err := (&InferRequest{Inputs: []Tensor{in}}).Encode()
+	body, _, err := (&InferRequest{Inputs: []Tensor{in}}).Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +22,7 @@ func TestBytes(t *testing.T) {
 	}
 	for _, asJSON := range []bool{false, true} {
 		in.AsJSON = asJSON
-		body, header, err = (&InferRequest{Inputs: []Tensor{in}}).Encode()
+		body, header, err := (&InferRequest{Inputs: []Tensor{in}}).Encode()
 		if err != nil {
 			t.Fatal(err)
 		}
