@@ -32,23 +32,28 @@ func (o *analogOp) weighted() bool { return o.float32 != nil || o.int8 != nil }
 
 // analogRoom is the memory of one pass.
 type analogRoom struct {
-	maps      [2][]float32
+	maps      [2][]float32 // as long as they have been needed, since of a chain that is taken row by row no map is ever whole
 	band      []float32 // the rows that a pooling waits for
 	input     []float32
 	workspace kernel.Workspace
 }
 
 func (a *analog) newRoom() *analogRoom {
-	largest, band := a.in.Len(), 0
+	band := 0
 	for _, o := range a.ops {
-		largest = max(largest, o.out.Len())
 		if o.pool != nil {
 			band = max(band, o.pool.KH*o.pool.In.W*o.pool.In.C)
 		}
 	}
-	return &analogRoom{
-		maps: [2][]float32{make([]float32, largest), make([]float32, largest)}, band: make([]float32, band), input: make([]float32, a.in.Len()),
+	return &analogRoom{band: make([]float32, band), input: make([]float32, a.in.Len())}
+}
+
+// values are the first n of a map, with any content.
+func (r *analogRoom) values(side, n int) []float32 {
+	if len(r.maps[side]) < n {
+		r.maps[side] = make([]float32, n)
 	}
+	return r.maps[side][:n]
 }
 
 func newAnalog(tier kernel.Tier, in kernel.Shape) *analog {
@@ -87,7 +92,7 @@ func (a *analog) run(r *analogRoom, first int, bytes []uint8) []float32 {
 	x, side := r.input, 0
 	for i := range a.ops[first:] {
 		o := &a.ops[first+i]
-		to := r.maps[side][:o.out.Len()]
+		to := r.values(side, o.out.Len())
 		switch {
 		case o.kind == "flatten":
 			continue
@@ -163,7 +168,7 @@ func (c *rows) Row(y int) []float32 {
 	if c.whole != nil {
 		return c.whole[y*n:][:n]
 	}
-	row := c.room.maps[0][:n]
+	row := c.room.values(0, n)
 	c.chain.row(&c.chain.ops[0], row, c.room, c.room.input, c.bytes, y)
 	return row
 }

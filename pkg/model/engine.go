@@ -4,9 +4,9 @@ import (
 	"context"
 	"math"
 	"slices"
-	"sync"
 
 	"github.com/spikeray/spikeray/internal/kernel"
+	"github.com/spikeray/spikeray/internal/reuse"
 	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
@@ -16,12 +16,12 @@ type engine struct {
 	net    *network
 	runner spike.Runner // nil without neurons
 	pools  bool         // the read-out begins with a mean over all places, which is taken from sums of counts
-	rooms  sync.Pool
+	rooms  *reuse.Stack[*room]
 }
 
 func newEngine(ctx context.Context, n *network, backend spike.Backend) (*engine, error) {
 	e := &engine{net: n, pools: n.pools()}
-	e.rooms.New = func() any { return e.newRoom() }
+	e.rooms = reuse.NewStack(e.newRoom)
 	if n.body == nil {
 		return e, nil
 	}
@@ -84,7 +84,7 @@ func (e *engine) infer(ctx context.Context, picture []uint8, steps int, see obse
 		return nil, err
 	}
 	n := e.net
-	r := e.rooms.Get().(*room)
+	r := e.rooms.Get()
 	defer e.rooms.Put(r)
 	if n.window != nil {
 		n.window.apply(r.windowed, picture)

@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"testing"
+
+	"github.com/spikeray/spikeray/internal/reuse"
 )
 
 // theDefault is the default model.
@@ -29,7 +31,7 @@ func TestPoolingOfCountsHasTheBitsOfValues(t *testing.T) {
 		t.Fatal("the default model's read-out is not pooled from counts")
 	}
 	slow := &engine{net: m.own.net, runner: m.own.runner}
-	slow.rooms.New = func() any { return slow.newRoom() }
+	slow.rooms = reuse.NewStack(slow.newRoom)
 	rng := rand.New(rand.NewPCG(1, 2))
 	picture := make([]uint8, m.description.Preparation.Width*m.description.Preparation.Height)
 	for range 8 {

@@ -3,9 +3,9 @@ package spike
 import (
 	"context"
 	"fmt"
-	"sync"
 
 	"github.com/spikeray/spikeray/internal/kernel"
+	"github.com/spikeray/spikeray/internal/reuse"
 )
 
 // ErrKernel is wrapped by every error about a processor tier that this machine does not have.
@@ -71,7 +71,7 @@ func (b Simulator) Compile(_ context.Context, n *Network) (Runner, error) {
 		s.maxMap = max(s.maxMap, s.out.Len())
 		s.ops = append(s.ops, o)
 	}
-	s.rooms.New = func() any { return s.newRoom() }
+	s.rooms = reuse.NewStack(s.newRoom)
 	return s, nil
 }
 
@@ -81,7 +81,7 @@ type simulation struct {
 	ops    []op
 	out    Shape
 	maxMap int
-	rooms  sync.Pool
+	rooms  *reuse.Stack[*room]
 }
 
 // op is a weighted layer with the population that it drives, or, without weights, a pooling.
@@ -119,7 +119,7 @@ func (s *simulation) Run(ctx context.Context, in, out Train, opt RunOptions) (St
 	if in.Shape != s.net.Input || len(in.Counts) != passes*s.net.Input.Len() || len(out.Counts) != passes*s.out.Len() {
 		return Stats{}, fmt.Errorf("spike: %d counts of shape %v in and %d out do not fit the network", len(in.Counts), in.Shape, len(out.Counts))
 	}
-	r := s.rooms.Get().(*room)
+	r := s.rooms.Get()
 	defer s.rooms.Put(r)
 	if s.byLayer(passes, opt) {
 		return s.layers(ctx, r, in.Counts, out.Counts, passes)

@@ -4,31 +4,25 @@ package pixels
 
 import (
 	"image"
-	"math/bits"
-	"sync"
+
+	"github.com/spikeray/spikeray/internal/reuse"
 )
 
 // largest is how many bytes are worth keeping: of larger pictures the collector takes care.
 const largest = 16 << 20
 
-// pools are by the power of two that the memory has at least, so that a picture gets less than twice what it needs.
-var pools [25]sync.Pool
+var kept = reuse.NewBytes()
 
-func class(n int) int { return bits.Len(uint(n)) - 1 }
-
-// get takes memory of the right class from the pool, or makes some. What comes out of the pool and is too small after all is dropped.
 func get(n int) []uint8 {
-	if n > 0 && n <= largest {
-		if pix, _ := pools[class(n)].Get().(*[]uint8); pix != nil && cap(*pix) >= n {
-			return (*pix)[:n]
-		}
+	if n > largest {
+		return make([]uint8, n)
 	}
-	return make([]uint8, n)
+	return kept.Get(n)
 }
 
-func put(pix *[]uint8) {
-	if n := cap(*pix); n > 0 && n <= largest {
-		pools[class(n)].Put(pix)
+func put(pix []uint8) {
+	if cap(pix) <= largest {
+		kept.Put(pix)
 	}
 }
 
@@ -47,8 +41,8 @@ func Gray16(width, height int) *image.Gray16 {
 func Release(picture image.Image) {
 	switch p := picture.(type) {
 	case *image.Gray:
-		put(&p.Pix)
+		put(p.Pix)
 	case *image.Gray16:
-		put(&p.Pix)
+		put(p.Pix)
 	}
 }
