@@ -1,12 +1,14 @@
 package journal
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spikeray/spikeray/internal/durable"
@@ -28,6 +30,7 @@ func (w *writer) recover() error {
 	if err := w.last(start); err != nil {
 		return err
 	}
+	w.goOnWithCare()
 	if start.Cut != nil {
 		w.options.Log.Warn("the last record of the audit log was unfinished and was cut off: a process ended in the midst of a write; no answer was sent for it",
 			"bytes", start.Cut.Bytes, "sha256", start.Cut.SHA256.String())
@@ -206,15 +209,67 @@ func (w *writer) watchClock() {
 	w.ahead, w.seen = ahead, true
 }
 
-// retire chooses the segments that are older than they are kept. They are removed once a record tells so.
+// goOnWithCare keeps the day of caution that a process before this one began. It reads only the segments of about a day.
+func (w *writer) goOnWithCare() {
+	if w.options.Keep <= 0 {
+		return
+	}
+	now := w.now()
+	for _, s := range slices.Backward(w.segments) {
+		if at := lastSet(s.path); !at.IsZero() {
+			w.hold = max(w.hold, w.options.clock.since()+caution-min(max(0, now.Sub(at)), caution))
+			return
+		}
+		if s.at.Before(now.Add(-caution)) {
+			return
+		}
+	}
+}
+
+// lastSet is when a segment says last that the clock was set, by that clock; zero if it does not, or cannot be read.
+func lastSet(path string) (at time.Time) {
+	f, err := os.Open(path)
+	if err != nil {
+		return at
+	}
+	defer f.Close()
+	for in := newLines(f); ; {
+		line, _, _, err := in.next()
+		if err != nil && !errors.Is(err, errTooLong) {
+			return at
+		}
+		// In a text the quotes would be escaped.
+		if bytes.Contains(line, []byte(`"kind":"`+KindClock+`"`)) {
+			if r, _, err := Parse(line); err == nil {
+				at = r.Time
+			}
+		}
+	}
+}
+
+// retire chooses the segments that are older than they are kept. They are removed once a record tells so. A segment is older than the
+// next one's first record. Where that has a time that lies ahead, or before the time of an earlier segment, the clock was wrong
+// when it was written, and the segment after it decides.
 func (w *writer) retire() {
 	if w.options.Keep <= 0 || len(w.retired) > 0 || w.options.clock.since() < w.hold {
 		return
 	}
-	old, n := w.now().Add(-w.options.Keep), 0
-	for n+1 < len(w.segments) && w.segments[n+1].size > 0 && w.segments[n+1].at.Before(old) {
-		w.retired = append(w.retired, w.segments[n].path)
-		n++
+	now, n := w.now(), 0
+	var latest time.Time
+	for i, s := range w.segments {
+		if s.size == 0 {
+			break
+		}
+		if s.at.After(now) || s.at.Before(latest) {
+			continue
+		}
+		if latest = s.at; !latest.Before(now.Add(-w.options.Keep)) {
+			break
+		}
+		n = i
+	}
+	for _, s := range w.segments[:n] {
+		w.retired = append(w.retired, s.path)
 	}
 	if n == 0 {
 		return

@@ -213,3 +213,64 @@ func TestAClockThatIsSetRemovesNothing(t *testing.T) {
 		t.Errorf("nothing is removed ever again: %+v", v)
 	}
 }
+
+// TestAClockThatWasWrongForLong has segments written while the clock was ten years off, between one from long before and those that
+// follow. They are removed neither with what is older than they are, nor never.
+func TestAClockThatWasWrongForLong(t *testing.T) {
+	const years = 10 * 365 * 24 * time.Hour
+	for _, by := range []time.Duration{-years, years} {
+		dir, h := t.TempDir(), newHands()
+		o := Options{SegmentAge: time.Hour, Keep: 48 * time.Hour, clock: h.clock()}
+		w := still(t, dir, o)
+		hour := func(n int) {
+			for i := range n {
+				w.tick(t)
+				w.one(t, i)
+				h.pass(time.Hour)
+			}
+		}
+		hour(1)
+		h.pass(1000 * time.Hour)
+		h.set(by)
+		wrong := w.head.Seq + 1
+		hour(3)
+		h.set(-by)
+		hour(30) // the clock is right again for longer than nothing is removed
+		if v, _ := whole(t, dir); v.First > wrong {
+			t.Errorf("by %v: removed after 33 hours of %v: %+v", by, o.Keep, v)
+		}
+		hour(30)
+		if v, _ := whole(t, dir); v.Segments > 50 {
+			t.Errorf("by %v: %d segments are kept after 65 hours, of an hour each", by, v.Segments)
+		}
+	}
+}
+
+// TestARestartAfterTheClockWasSetRemovesNothing has a process end within the day in which nothing is removed.
+func TestARestartAfterTheClockWasSetRemovesNothing(t *testing.T) {
+	dir, h := t.TempDir(), newHands()
+	o := Options{SegmentAge: time.Hour, Keep: 48 * time.Hour, clock: h.clock()}
+	w := still(t, dir, o)
+	for i := range 5 {
+		w.tick(t)
+		w.one(t, i)
+		h.pass(time.Hour)
+	}
+	h.set(10 * 365 * 24 * time.Hour)
+	w.tick(t)
+	for range 4 {
+		_ = w.close()
+		w = still(t, dir, o)
+		h.pass(5 * time.Hour)
+		w.tick(t)
+	}
+	if v, _ := whole(t, dir); v.First != 1 {
+		t.Errorf("removed 20 hours after the clock was set: %+v", v)
+	}
+	h.pass(5 * time.Hour)
+	w.tick(t)
+	w.tick(t)
+	if v, _ := whole(t, dir); v.First == 1 {
+		t.Errorf("nothing is removed ever again: %+v", v)
+	}
+}

@@ -73,12 +73,13 @@ func (r *Recording) Add(parent SpanID, name string, begin time.Time, took time.D
 	return s.Span
 }
 
-// End ends the request and has its spans sent. Call it once.
+// End ends the request and has its spans sent. Call it once. Its end is the beginning and the time that has passed since, so that
+// a clock that is set meanwhile makes it neither long nor negative, and its pieces lie within it.
 func (r *Recording) End(name string, kind Kind, begin time.Time, failed bool, attributes ...Attribute) {
 	if r == nil {
 		return
 	}
-	r.root.Name, r.root.Kind, r.root.Begin, r.root.End = name, kind, begin, time.Now()
+	r.root.Name, r.root.Kind, r.root.Begin, r.root.End = name, kind, begin, begin.Add(time.Since(begin))
 	r.root.Failed, r.root.Attributes = failed, attributes
 	r.exporter.take(append(r.spans, r.root))
 }

@@ -42,7 +42,7 @@ type Conn struct {
 	frame   frame
 	pending []byte // read already, of the requests that follow
 
-	// waiting is when the read began that waits for what the client owes, in nanoseconds; 0 while none does.
+	// waiting is when the read began that waits for what the client owes, by instant; 0 while none does.
 	waiting atomic.Int64
 
 	begun atomic.Bool // a handler has the request
@@ -108,7 +108,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		n = copy(p, c.pending)
 	} else {
 		if owes {
-			c.waiting.Store(time.Now().UnixNano())
+			c.waiting.Store(instant())
 		}
 		n, err = c.receive(p)
 		c.waiting.Store(0)
@@ -244,7 +244,7 @@ func (c *Conn) linger(longest time.Duration) {
 		if !now.Before(end) || from.SetReadDeadline(earlier(end, now.Add(quiet))) != nil {
 			return
 		}
-		c.waiting.Store(now.UnixNano())
+		c.waiting.Store(instant())
 		n, err := read(scratch[:])
 		c.waiting.Store(0)
 		if err != nil {

@@ -15,6 +15,13 @@ import (
 	"time"
 )
 
+// began is what instant counts from. A second is taken off, so that no instant is 0.
+var began = time.Now().Add(-time.Second)
+
+// instant is the present moment in nanoseconds, by a clock that is never set: the machine's would make every connection a stalled
+// one, or none, when somebody sets it.
+func instant() int64 { return int64(time.Since(began)) }
+
 // Config is what a [Listener] is made of. Every field must be given but for those of TLS.
 type Config struct {
 	// MaxHead bounds the request line and the header fields, in bytes.
@@ -45,7 +52,7 @@ type Listener struct {
 	config Config
 
 	closing atomic.Bool
-	last    atomic.Int64  // when a connection was accepted last, in nanoseconds
+	last    atomic.Int64  // when a connection was accepted last, by instant
 	drained chan struct{} // closed when closing and no connection is left
 	shut    chan struct{} // closed by Close
 	once    sync.Once
@@ -78,7 +85,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 			l.config.AcceptFailed(err)
 			return nil, err
 		}
-		l.last.Store(time.Now().UnixNano())
+		l.last.Store(instant())
 		c := l.conn(accepted)
 		if evicted, ok := l.add(c); evicted != nil {
 			l.config.Evicted()
@@ -167,7 +174,7 @@ func (l *Listener) add(c *Conn) (evicted *Conn, ok bool) {
 // stalled is the connection that has waited longest for what its client owes, a second at least.
 func (l *Listener) stalled() *Conn {
 	var worst *Conn
-	longest := time.Now().Add(-time.Second).UnixNano()
+	longest := instant() - int64(time.Second)
 	for c := range l.open {
 		if since := c.waiting.Load(); since != 0 && since < longest {
 			worst, longest = c, since
@@ -230,7 +237,7 @@ const quietTime = 20 * time.Millisecond
 func (l *Listener) Drain(ctx context.Context) {
 	// At the close the system resets the connections that were made and not accepted yet.
 	narrow(l.Listener)
-	for end := time.Now().Add(drainTime); time.Now().Before(end) && time.Since(time.Unix(0, l.last.Load())) < quietTime; {
+	for end := time.Now().Add(drainTime); time.Now().Before(end) && instant()-l.last.Load() < int64(quietTime); {
 		time.Sleep(quietTime / 4)
 	}
 	l.closing.Store(true)

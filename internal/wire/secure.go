@@ -47,9 +47,8 @@ func (c *Conn) receive(p []byte) (int, error) {
 
 // shake makes the connection a secured one, and may write for so long.
 func (c *Conn) shake(longest time.Duration) error {
-	now := time.Now()
-	_ = c.raw.SetWriteDeadline(now.Add(longest))
-	c.waiting.Store(now.UnixNano())
+	_ = c.raw.SetWriteDeadline(time.Now().Add(longest))
+	c.waiting.Store(instant())
 	err := c.secure.Handshake()
 	c.waiting.Store(0)
 	if err != nil {
