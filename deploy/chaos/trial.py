@@ -152,7 +152,7 @@ class Watch:
 
     KINDS = {"descriptors": "process_open_fds", "goroutines": "go_goroutines", "threads": "go_threads",
              "heap": "go_memstats_heap_alloc_bytes", "resident": "process_resident_memory_bytes", "connections": "spikeray_connections",
-             "picture memory": "spikeray_picture_memory_bytes", "upload memory": "spikeray_upload_buffer_bytes"}
+             "picture memory": "spikeray_picture_memory_bytes", "upload memory": "spikeray_upload_buffer_bytes", "evicted": "spikeray_connections_evicted_total"}
 
     def __init__(self, port, every=1.0):
         self.port, self.samples, self.stop = port, [], threading.Event()
