@@ -45,7 +45,8 @@ type Keeper struct {
 
 type kept struct {
 	Source
-	seen [sha256.Size]byte // of what was tried last
+	seen    [sha256.Size]byte // of what was tried last
+	refused bool              // and it was no good
 }
 
 // Add reads a source for the first time, and puts it in force or fails.
@@ -106,13 +107,15 @@ func (k *Keeper) look(ctx context.Context, all bool) {
 	}
 }
 
-// refresh is called under mu.
+// refresh is called under mu. What was refused is tried again without a word, as it may be good by now: a certificate that had expired by
+// a clock that was wrong.
 func (k *Keeper) refresh(s *kept, asked bool) {
 	contents, digest, err := s.read()
-	if digest == s.seen && !asked {
+	again := digest == s.seen && !asked
+	if again && !s.refused {
 		return
 	}
-	if !asked {
+	if !asked && !again {
 		time.Sleep(settle)
 		var later [sha256.Size]byte
 		if contents, later, err = s.read(); later != digest {
@@ -122,6 +125,9 @@ func (k *Keeper) refresh(s *kept, asked bool) {
 	s.seen = digest
 	if err == nil {
 		err = s.Use(contents)
+	}
+	if s.refused = err != nil; s.refused && again {
+		return
 	}
 	if k.Told != nil {
 		k.Told(s.Name, err)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -124,6 +125,38 @@ func TestChangesAreTakenAndBadOnesAreNot(t *testing.T) {
 	}
 	write(t, a, "5")
 	u.await(t, "a good one", func(value string, _ int, _ string) bool { return value == "5+3" })
+}
+
+// TestWhatWasRefusedIsTakenOnceItIsGood has a file that is no good for some time, and stays the same.
+func TestWhatWasRefusedIsTakenOnceItIsGood(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	write(t, path, "1")
+	k, u, err := keep(t, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tried atomic.Int32
+	use := k.sources[0].Use
+	k.sources[0].Use = func(contents [][]byte) error {
+		if tried.Add(1) < 5 {
+			return errors.New("not yet")
+		}
+		return use(contents)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { k.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	write(t, path, "2")
+	u.await(t, "a file that is good at last", func(value string, told int, _ string) bool { return value == "2" && told == 2 })
+	if _, _, logs := u.now(); strings.Count(logs, "level=ERROR") != 1 {
+		t.Errorf("told of more than once:\n%s", logs)
+	}
+	time.Sleep(20 * time.Millisecond)
+	if n := tried.Load(); n != 5 {
+		t.Errorf("tried %d times", n)
+	}
 }
 
 func TestFilesAreReadAgainWhenAsked(t *testing.T) {

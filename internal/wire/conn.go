@@ -21,6 +21,12 @@ const (
 	refuseTime = 5 * time.Second
 	// drainTime is how long a connection without a request is kept while the listener drains.
 	drainTime = 250 * time.Millisecond
+	// pace is how many bytes a client must send in stallTime, so that its connection does not make room for another.
+	pace = 4 << 10
+	// stallTime is how long a client may send less than that, or take nothing of its answer.
+	stallTime = time.Second
+	// maxPiece is how much of an answer is written at a time.
+	maxPiece = 32 << 10
 )
 
 // errEnded is what reads give once nothing more of a connection may be taken for a request.
@@ -38,12 +44,19 @@ type Conn struct {
 	listener *Listener
 	place    *list.Element // among the listener's idle ones
 
+	since int64 // when it became one of these, by instant; under the listener's lock
+
 	// These belong to the goroutine that reads; net/http has one at a time.
 	frame   frame
 	pending []byte // read already, of the requests that follow
+	owed    time.Duration
+	came    int // bytes in owed
 
-	// waiting is when the read began that waits for what the client owes, by instant; 0 while none does.
+	// waiting is since when a read waits for what the client owes, by instant; 0 while none does. Time in which the client
+	// sent less than pace counts as one wait: a byte now and then does not make it shorter.
 	waiting atomic.Int64
+	// unread is since when a write waits for a client to read; 0 while none does.
+	unread atomic.Int64
 
 	begun atomic.Bool // a handler has the request
 	ended atomic.Bool // no more requests
@@ -103,18 +116,20 @@ func (c *Conn) Read(p []byte) (int, error) {
 		c.frame.reset()
 		owes = false
 	}
+	if c.frame.phase == start {
+		c.owed, c.came = 0, 0
+	}
 	n, err := len(c.pending), error(nil)
-	if n > 0 {
+	switch {
+	case n > 0:
 		n = copy(p, c.pending)
-	} else {
-		if owes {
-			c.waiting.Store(instant())
-		}
+	case owes:
+		n, err = c.await(p)
+	default:
 		n, err = c.receive(p)
-		c.waiting.Store(0)
-		if n == 0 {
-			return 0, err
-		}
+	}
+	if n == 0 {
+		return 0, err
 	}
 	held := len(c.pending)
 	used, refused := c.frame.feed(p[:n])
@@ -135,6 +150,19 @@ func (c *Conn) Read(p []byte) (int, error) {
 		return used, nil // the error is the next read's
 	}
 	return used, err
+}
+
+// await reads what the client owes.
+func (c *Conn) await(p []byte) (int, error) {
+	begun := instant()
+	c.waiting.Store(max(1, begun-int64(c.owed)))
+	n, err := c.receive(p)
+	c.waiting.Store(0)
+	c.owed += time.Duration(instant() - begun)
+	if c.came += n; c.came >= pace {
+		c.owed, c.came = 0, 0
+	}
+	return n, err
 }
 
 // next is called when a request was answered and the connection stays.
@@ -162,12 +190,25 @@ func (c *Conn) refuse(err error) {
 // line of plain text: in its place goes an answer of the service's.
 func (c *Conn) Write(p []byte) (int, error) {
 	if c.begun.Load() {
-		return c.Conn.Write(p)
+		return c.give(p)
 	}
 	if !c.ended.Load() {
 		c.refuse(readRefusal(p))
 	}
 	return len(p), nil
+}
+
+// give writes an answer, in pieces: whoever takes none for a while has stalled.
+func (c *Conn) give(p []byte) (written int, err error) {
+	defer c.unread.Store(0)
+	for {
+		piece := p[written:min(len(p), written+maxPiece)]
+		c.unread.Store(instant())
+		n, err := c.Conn.Write(piece)
+		if written += n; err != nil || written == len(p) {
+			return written, err
+		}
+	}
 }
 
 // readRefusal reads the status and the reason of net/http's answer, "HTTP/1.1 400 Bad Request: missing required Host header".
@@ -235,6 +276,7 @@ func (c *Conn) linger(longest time.Duration) {
 	}
 	end := time.Now().Add(longest)
 	var scratch [16 << 10]byte
+	since, came := instant(), 0
 	for dropped := 0; dropped < maxLinger; {
 		now, quiet := time.Now(), lingerQuiet
 		if c.listener.closing.Load() {
@@ -244,13 +286,16 @@ func (c *Conn) linger(longest time.Duration) {
 		if !now.Before(end) || from.SetReadDeadline(earlier(end, now.Add(quiet))) != nil {
 			return
 		}
-		c.waiting.Store(instant())
+		c.waiting.Store(since)
 		n, err := read(scratch[:])
 		c.waiting.Store(0)
 		if err != nil {
 			return
 		}
 		dropped += n
+		if came += n; came >= pace {
+			since, came = instant(), 0
+		}
 	}
 }
 

@@ -26,9 +26,9 @@ func instant() int64 { return int64(time.Since(began)) }
 type Config struct {
 	// MaxHead bounds the request line and the header fields, in bytes.
 	MaxHead int
-	// MaxConnections bounds the connections at a time. When all are taken a new one takes the place of the one that has
-	// waited longest for its next request, or else of one whose client has sent nothing for a second, or is refused
-	// with 503.
+	// MaxConnections bounds the connections at a time. When all are taken a new one takes the place of the one whose client
+	// has been idle or has stalled for longest, or is refused with 503. Idle is whoever has no request on its way; a
+	// client has stalled that for a second has sent less than 4 KiB of its request, or taken nothing of its answer.
 	MaxConnections int
 	// Linger bounds how long a connection is read and dropped after an answer that came before the request's end.
 	Linger time.Duration
@@ -157,27 +157,43 @@ func (l *Listener) add(c *Conn) (evicted *Conn, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.open) >= l.config.MaxConnections {
-		if longest := l.idle.Front(); longest != nil {
-			evicted = longest.Value.(*Conn)
-			l.idle.Remove(longest)
-			evicted.place = nil
-		} else if evicted = l.stalled(); evicted == nil {
+		if evicted = l.least(); evicted == nil {
 			return nil, false
 		}
+		l.unqueue(evicted)
 		delete(l.open, evicted)
 	}
 	l.open[c] = struct{}{}
-	c.place = l.idle.PushBack(c)
+	l.queue(c)
 	return evicted, true
 }
 
-// stalled is the connection that has waited longest for what its client owes, a second at least.
-func (l *Listener) stalled() *Conn {
+// queue puts a connection behind those that are idle, and unqueue takes one out. Both are called under mu.
+func (l *Listener) queue(c *Conn) {
+	c.since, c.place = instant(), l.idle.PushBack(c)
+}
+
+func (l *Listener) unqueue(c *Conn) {
+	if c.place != nil {
+		l.idle.Remove(c.place)
+		c.place = nil
+	}
+}
+
+// least is the connection to give up for another: that whose client has been idle or has stalled for longest. It is nil if there is none.
+func (l *Listener) least() *Conn {
 	var worst *Conn
-	longest := instant() - int64(time.Second)
+	longest := instant() - int64(stallTime)
 	for c := range l.open {
-		if since := c.waiting.Load(); since != 0 && since < longest {
-			worst, longest = c, since
+		for _, since := range [...]int64{c.waiting.Load(), c.unread.Load()} {
+			if since != 0 && since < longest {
+				worst, longest = c, since
+			}
+		}
+	}
+	if first := l.idle.Front(); first != nil {
+		if c := first.Value.(*Conn); worst == nil || c.since <= longest {
+			return c
 		}
 	}
 	return worst
@@ -194,14 +210,13 @@ func (l *Listener) ConnState(conn net.Conn, state http.ConnState) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c.place != nil && state != http.StateNew { // a new one is idle too
-		l.idle.Remove(c.place)
-		c.place = nil
+	if state != http.StateNew { // a new one is idle too
+		l.unqueue(c)
 	}
 	switch state {
 	case http.StateIdle:
 		if _, here := l.open[c]; here {
-			c.place = l.idle.PushBack(c)
+			l.queue(c)
 		}
 	case http.StateClosed, http.StateHijacked:
 		delete(l.open, c)

@@ -18,24 +18,28 @@ import (
 	"time"
 )
 
+// maxCallers is how many addresses there are to send from, 127.0.0.1 and above.
+const maxCallers = 254
+
 func main() {
 	var (
 		address     = flag.String("address", "", "the service, `HOST:PORT`")
 		file        = flag.String("file", "", "the picture, a `FILE`")
 		rate        = flag.Float64("rate", 0, "requests a second; 0 is as fast as they are answered")
 		connections = flag.Int("connections", 1, "connections, each with one request at a time")
+		callers     = flag.Int("callers", 1, "addresses of loopback that the connections come from, in turn")
 		seconds     = flag.Float64("seconds", 5, "for how long")
 	)
 	flag.Parse()
 	picture, err := os.ReadFile(*file)
-	if err == nil && *connections < 1 {
-		err = fmt.Errorf("%d connections", *connections)
+	if err == nil && (*connections < 1 || *callers < 1 || *callers > maxCallers) {
+		err = fmt.Errorf("%d connections of %d callers, must be at least 1 of 1 to %d", *connections, *callers, maxCallers)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "pace:", err)
 		os.Exit(1)
 	}
-	p := &pace{address: *address, request: request(*address, picture), rate: *rate, length: time.Duration(*seconds * float64(time.Second))}
+	p := &pace{address: *address, callers: *callers, request: request(*address, picture), rate: *rate, length: time.Duration(*seconds * float64(time.Second))}
 	if err := json.NewEncoder(os.Stdout).Encode(p.run(*connections)); err != nil {
 		fmt.Fprintln(os.Stderr, "pace:", err)
 		os.Exit(1)
@@ -59,6 +63,7 @@ type summary struct {
 
 type pace struct {
 	address string
+	callers int
 	request []byte
 	rate    float64
 	length  time.Duration
@@ -73,8 +78,8 @@ type pace struct {
 func (p *pace) run(connections int) summary {
 	p.began, p.Statuses = time.Now(), map[int]int{}
 	var all sync.WaitGroup
-	for range connections {
-		all.Go(p.client)
+	for i := range connections {
+		all.Go(func() { p.client(i % p.callers) })
 	}
 	all.Wait()
 	slices.Sort(p.took)
@@ -97,14 +102,14 @@ func (p *pace) next() (time.Time, bool) {
 	return due, due.Sub(p.began) < p.length
 }
 
-func (p *pace) client() {
+func (p *pace) client(caller int) {
 	var conn *connection
 	for due, more := p.next(); more; due, more = p.next() {
 		time.Sleep(time.Until(due))
 		sent := time.Now() // on a busy processor this program is late itself
 		var err error
 		if conn == nil {
-			conn, err = dial(p.address)
+			conn, err = dial(p.address, caller)
 		}
 		var answer *http.Response
 		if err == nil {
@@ -144,8 +149,13 @@ type connection struct {
 	answers *bufio.Reader
 }
 
-func dial(address string) (*connection, error) {
-	c, err := net.DialTimeout("tcp", address, 10*time.Second)
+// dial connects to the service. Callers but the first have addresses of loopback of their own.
+func dial(address string, caller int) (*connection, error) {
+	dialer := net.Dialer{Timeout: 10 * time.Second}
+	if caller > 0 {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+caller))}
+	}
+	c, err := dialer.Dial("tcp", address)
 	if err != nil {
 		return nil, err
 	}

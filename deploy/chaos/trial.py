@@ -1,0 +1,197 @@
+"""What the rows of deploy/test-chaos.sh share beside what those of deploy/test-load.sh and deploy/test-audit.sh do: answers that are
+known beforehand, a caller that tells a whole answer from a cut one, and what a server holds."""
+import http.client
+import json
+import os
+import random
+import re
+import socket
+import statistics
+import sys
+import threading
+import time
+import urllib.request
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[1:1] = [os.path.join(os.path.dirname(HERE), folder) for folder in ("load", "audit")]
+from common import BIN, CLEAN, ROOT, SCRATCH, Server, read_all, row, status  # noqa: E402, F401 - the rows take them from here
+from journal import PACE, PICTURES, chain, header, spikeray  # noqa: E402, F401
+
+DATA = {path: open(path, "rb").read() for path in PICTURES}
+BROKEN = (OSError, http.client.HTTPException, ValueError)  # what a Caller raises where there is no whole answer
+
+
+def setting(name, whole):
+    """A number that a variable of deploy/test-chaos.sh says, such as a duration in seconds."""
+    return type(whole)(os.environ.get(name, whole))
+
+
+def free_port():
+    """A port that nothing listens on, of those that no outgoing connection takes before it is used."""
+    while True:
+        port = random.randrange(20000, 32000)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+            return port
+        except OSError:
+            pass
+
+
+def known(*models, paths=PICTURES):
+    """The answers of model files or shipped models, by `spikeray predict`: probabilities by digest of the model and path of the picture."""
+    found = {}
+    for model in models:
+        code, said = spikeray("predict", "--json", "--model", model, *paths)
+        if code:
+            raise SystemExit(f"spikeray predict ends with {code}: {said[-300:]}")
+        for answer in map(json.loads, said.splitlines()):
+            found[answer["model"]["digest"], answer["file"]] = answer["probability"]
+    return found
+
+
+class Caller:
+    """Sends pictures on one connection as long as it is kept; kept=False takes a connection for each."""
+
+    def __init__(self, port, headers=None, kept=True, timeout=30, source="127.0.0.1"):
+        self.made = lambda: http.client.HTTPConnection("127.0.0.1", port, timeout=timeout, source_address=(source, 0))
+        self.headers, self.kept, self.connection, self.fresh = headers or {}, kept, None, True
+
+    def ask(self, body, query="", path="/v1/predictions", headers=None, method="POST"):
+        """Status, headers and the whole body of an answer. One of BROKEN is raised where it is cut, late or missing.
+
+        fresh tells afterwards whether the connection was new."""
+        more = {**self.headers, **(headers or {})}
+        if not self.kept:
+            more["Connection"] = "close"
+        self.fresh = self.connection is None
+        try:
+            if self.fresh:
+                self.connection = self.made()
+            self.connection.request(method, path + query, body, more)
+            answer = self.connection.getresponse()
+            whole = answer.read()
+            if answer.will_close:
+                self.close()
+            return answer.status, answer.headers, whole
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self):
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+class Tally:
+    """What became of requests: how many ended each way, what each answered one took, receipts, and whose answer was not its own."""
+
+    def __init__(self, answers):
+        self.answers, self.ends, self.took, self.receipts, self.mixed, self.untold = answers, {}, [], [], 0, 0
+        self.lock = threading.Lock()
+
+    def ask(self, caller, path, query="", headers=None):
+        """Have a caller send a picture with an id of its own; its status, or what broke."""
+        number = f"{random.getrandbits(64):016x}"
+        begun = time.monotonic()
+        try:
+            end, head, body = caller.ask(DATA[path], query, headers={"X-Request-Id": number, **(headers or {})})
+            took = time.monotonic() - begun
+            answer = json.loads(body)
+        except BROKEN as e:
+            end, took, answer, head = type(e).__name__, 0, {}, {}
+        with self.lock:
+            self.ends[end] = self.ends.get(end, 0) + 1
+            if end == 200:
+                self.took.append(took)
+                self.receipts.append(head.get("X-Audit-Record", ""))
+                right = self.answers.get((answer["model"]["digest"], path)) == answer["probability"]
+                self.mixed += not right or not answer["id"].startswith(number)
+            elif end == 503:
+                self.untold += int(head.get("Retry-After", "0")) < 1
+        return end
+
+    def count(self, *ends):
+        return sum(self.ends.get(end, 0) for end in ends)
+
+    @property
+    def sent(self):
+        return sum(self.ends.values())
+
+    def said(self):
+        return ", ".join(f"{n} {end}" for end, n in sorted(self.ends.items(), key=str)) or "none"
+
+    def percentile(self, p):
+        """In seconds, of the answered."""
+        ordered = sorted(self.took) or [float("inf")]
+        return ordered[min(len(ordered) * p // 100, len(ordered) - 1)]
+
+
+def crowd(n, work, seconds):
+    """Have n threads do work(k) again and again; a function that ends them sooner. Without seconds, until then."""
+    stop = threading.Event()
+    end = time.monotonic() + seconds if seconds else float("inf")
+
+    def loop(k):
+        while not stop.is_set() and time.monotonic() < end:
+            work(k)
+
+    threads = [threading.Thread(target=loop, args=(k,), daemon=True) for k in range(n)]
+    [t.start() for t in threads]
+
+    def ended(now=False):
+        if now:
+            stop.set()
+        [t.join() for t in threads]
+
+    return ended
+
+
+class Watch:
+    """What a server holds, by its metrics, read again and again: descriptors, goroutines, threads, memory."""
+
+    KINDS = {"descriptors": "process_open_fds", "goroutines": "go_goroutines", "threads": "go_threads",
+             "heap": "go_memstats_heap_alloc_bytes", "resident": "process_resident_memory_bytes", "connections": "spikeray_connections",
+             "picture memory": "spikeray_picture_memory_bytes", "upload memory": "spikeray_upload_buffer_bytes", "evicted": "spikeray_connections_evicted_total"}
+
+    def __init__(self, port, every=1.0):
+        self.port, self.samples, self.stop = port, [], threading.Event()
+        self.thread = threading.Thread(target=self.run, args=(every,), daemon=True)
+        self.thread.start()
+
+    def run(self, every):
+        while not self.stop.wait(every):
+            try:
+                self.samples.append((time.monotonic(), self.now()))
+            except OSError:
+                pass
+
+    def now(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        return {kind: float(re.search(rf"^{name} (\S+)", text, re.M)[1]) for kind, name in self.KINDS.items()}
+
+    def end(self):
+        self.stop.set()
+        self.thread.join()
+
+    def part(self, kind, begin, end):
+        """The samples of a part of the time, each a share of it from 0 to 1."""
+        n = len(self.samples)
+        return [s[kind] for _, s in self.samples[int(n * begin):max(int(n * end), int(n * begin) + 1)]]
+
+    def growth(self, kind, of=statistics.median):
+        """What is held in the second sixth of the time and in the last one. The first is for warming up."""
+        return of(self.part(kind, 1 / 6, 2 / 6)), of(self.part(kind, 5 / 6, 1))
+
+
+def settled(read, before, seconds, slack):
+    """Whether a server holds again, within some seconds, no more of each kind in slack than before and that much; and what it holds."""
+    end = time.monotonic() + seconds
+    while True:
+        now = read()
+        if all(now[kind] <= before[kind] + more for kind, more in slack.items()):
+            return True, now
+        if time.monotonic() > end:
+            return False, now
+        time.sleep(0.2)
