@@ -1,5 +1,6 @@
 """What the rows of deploy/test-chaos.sh share beside what those of deploy/test-load.sh and deploy/test-audit.sh do: answers that are
 known beforehand, a caller that tells a whole answer from a cut one, and what a server holds."""
+import contextlib
 import http.client
 import json
 import os
@@ -67,7 +68,8 @@ class Caller:
         try:
             if self.fresh:
                 self.connection = self.made()
-            self.connection.request(method, path + query, body, more)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # answered before all was sent
+                self.connection.request(method, path + query, body, more)
             answer = self.connection.getresponse()
             whole = answer.read()
             if answer.will_close:
@@ -169,7 +171,14 @@ class Watch:
     def now(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
             text = answer.read().decode()
-        return {kind: float(re.search(rf"^{name} (\S+)", text, re.M)[1]) for kind, name in self.KINDS.items()}
+        return {kind: float(re.search(rf"^{name} (\S+)", text, re.M)[1]) for kind, name in self.KINDS.items()} | {"buffers": self.buffers()}
+
+    @staticmethod
+    def buffers():
+        """Bytes in the buffers of the TCP connections of this machine, as far as it tells."""
+        with contextlib.suppress(OSError), open("/proc/net/sockstat") as f:
+            return int(re.search(r"^TCP:.* mem (\d+)", f.read(), re.M)[1]) * os.sysconf("SC_PAGESIZE")
+        return 0
 
     def end(self):
         self.stop.set()
