@@ -4,8 +4,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-
-	"gonum.org/v1/gonum/stat"
 )
 
 // DefaultSeed is what the intervals of a report are drawn with unless told
@@ -56,11 +54,24 @@ func (d drawn) intervals() map[string]Interval {
 	for name, v := range d {
 		slices.Sort(v)
 		intervals[name] = Interval{
-			Number(stat.Quantile(0.025, stat.LinInterp, v, nil)),
-			Number(stat.Quantile(0.975, stat.LinInterp, v, nil)),
+			Number(Quantile(v, 0.025)),
+			Number(Quantile(v, 0.975)),
 		}
 	}
 	return intervals
+}
+
+// Quantile is the value that a share p, 0 to 1, of sorted values is at most, interpolated between neighbours in the empirical
+// distribution (type 4 of Hyndman and Fan, "Sample Quantiles in Statistical Packages", 1996). It panics without a value.
+func Quantile(sorted []float64, p float64) float64 {
+	place := p * float64(len(sorted))
+	above := max(1, math.Ceil(place)) // counted from 1
+	i := int(above) - 1
+	if i == 0 {
+		return sorted[0]
+	}
+	t := above - place
+	return float64(t*sorted[i-1]) + float64((1-t)*sorted[i])
 }
 
 // statistics are those that have an interval, by their names in JSON.

@@ -2,8 +2,7 @@ package evaluate
 
 import (
 	"math"
-
-	"gonum.org/v1/gonum/stat"
+	"slices"
 )
 
 // ROCPoint is what a threshold between two probabilities makes.
@@ -16,7 +15,11 @@ type ROCPoint struct {
 // Points inside a straight piece are left out. It is nil unless both classes are there.
 func ROC(cases []Case) []ROCPoint {
 	s := newScorer(cases, 0, nil)
-	tpr, fpr, _ := stat.ROC(nil, s.probability, s.positive, nil)
+	once := make([]float64, len(cases))
+	for i := range once {
+		once[i] = 1
+	}
+	tpr, fpr := s.rates(once)
 	var out []ROCPoint
 	for i := range tpr {
 		if math.IsNaN(tpr[i]) || math.IsNaN(fpr[i]) {
@@ -29,6 +32,29 @@ func ROC(cases []Case) []ROCPoint {
 		out = append(out, p)
 	}
 	return out
+}
+
+// rates are the shares of the positive and of the negative cases, by their weights, that are at or above a threshold, for every
+// threshold that makes a difference: from one above all probabilities to one that all cases reach. The shares are NaN without a case
+// of their class.
+func (s *scorer) rates(weights []float64) (tpr, fpr []float64) {
+	tpr, fpr = make([]float64, 0, len(weights)+1), make([]float64, 0, len(weights)+1)
+	var below [2]float64 // the weight of the negative and of the positive cases
+	for i, p := range s.probability {
+		if i == 0 || p != s.probability[i-1] {
+			tpr, fpr = append(tpr, below[1]), append(fpr, below[0])
+		}
+		below[index(s.positive[i])] += weights[i]
+	}
+	tpr, fpr = append(tpr, below[1]), append(fpr, below[0])
+	for i := range tpr {
+		// The conversions keep every processor from rounding once for both operations.
+		tpr[i] = 1 - float64(tpr[i]*(1/below[1]))
+		fpr[i] = 1 - float64(fpr[i]*(1/below[0]))
+	}
+	slices.Reverse(tpr)
+	slices.Reverse(fpr)
+	return tpr, fpr
 }
 
 // straight tells whether a curve goes on from b to c, upwards or to the right, as it came from a.

@@ -2,8 +2,39 @@ package evaluate
 
 import (
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
+
+	"gonum.org/v1/gonum/stat"
 )
+
+// The reference is gonum's, which the binary does without: it brings linear algebra along.
+func TestRatesAndQuantilesAreGonums(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 0))
+	near := func(a, b float64) bool {
+		return math.Abs(a-b) <= 1e-15*max(1, math.Abs(b)) || math.IsNaN(a) && math.IsNaN(b)
+	}
+	for n := range 300 {
+		cases, weights, values := make([]Case, 1+n), make([]float64, 1+n), make([]float64, 1+n)
+		for i := range cases {
+			cases[i] = Case{Positive: random.IntN(3) == 0, Probability: float64(random.IntN(50)) / 50}
+			weights[i], values[i] = float64(random.IntN(3)), random.NormFloat64()
+		}
+		s := newScorer(cases, 0, nil)
+		tpr, fpr := s.rates(weights)
+		wantTPR, wantFPR, _ := stat.ROC(nil, s.probability, s.positive, weights)
+		if !slices.EqualFunc(tpr, wantTPR, near) || !slices.EqualFunc(fpr, wantFPR, near) {
+			t.Errorf("of %d cases: %v and %v, want %v and %v", len(cases), tpr, fpr, wantTPR, wantFPR)
+		}
+		slices.Sort(values)
+		for _, p := range []float64{0, 0.025, random.Float64(), 0.5, 0.975, 1} {
+			if got, want := Quantile(values, p), stat.Quantile(p, stat.LinInterp, values, nil); !near(got, want) {
+				t.Errorf("%v of %d values: %v, want %v", p, len(values), got, want)
+			}
+		}
+	}
+}
 
 func TestTheAreaUnderTheCurveIsTheReports(t *testing.T) {
 	for _, g := range readGolden(t) {

@@ -12,7 +12,6 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/integrate"
-	"gonum.org/v1/gonum/stat"
 )
 
 // CalibrationBins is the number of equally wide bins over [0, 1] of the
@@ -240,7 +239,7 @@ func average(a, b Class, w Number, support int) Class {
 
 // auc is the area under the ROC curve, NaN unless both classes are there.
 func (s *scorer) auc(weights []float64) Number {
-	tpr, fpr, _ := stat.ROC(nil, s.probability, s.positive, weights)
+	tpr, fpr := s.rates(weights)
 	return Number(integrate.Trapezoidal(fpr, tpr))
 }
 

@@ -5,8 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
-
+	"github.com/spikeray/spikeray/internal/evaluate"
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
@@ -120,7 +119,7 @@ func (s *sampler) estimate(statistic func(times []float64) float64) model.Estima
 		return model.Estimate{Value: math.NaN(), Low: math.NaN(), High: math.NaN()}
 	}
 	slices.Sort(drawn)
-	low, high := stat.Quantile(0.025, stat.LinInterp, drawn, nil), stat.Quantile(0.975, stat.LinInterp, drawn, nil)
+	low, high := evaluate.Quantile(drawn, 0.025), evaluate.Quantile(drawn, 0.975)
 	return model.Estimate{Value: rounded(value), Low: rounded(min(low, value)), High: rounded(max(high, value))}
 }
 

@@ -6,7 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 
-	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/floats"
 
 	"github.com/spikeray/spikeray/pkg/model"
 )
@@ -89,9 +89,19 @@ func (s *sampler) spread(d *model.Description, pictures []Picture, prevalence fl
 	if len(slopes) < refits/2 {
 		return nil, fmt.Errorf("%w: %d of %d samples of the pictures could not be fitted", ErrTooFew, refits-len(slopes), refits)
 	}
-	out := &Spread{Slope: rounded(stat.StdDev(slopes, nil)), Intercept: rounded(stat.StdDev(intercepts, nil))}
-	if out.Slope > 0 && out.Intercept > 0 {
-		out.Correlation = rounded(stat.Correlation(slopes, intercepts, nil))
+	return spreadOf(slopes, intercepts), nil
+}
+
+// spreadOf are the standard deviations and the correlation of at least two pairs. It writes to the slices.
+func spreadOf(slopes, intercepts []float64) *Spread {
+	n := float64(len(slopes))
+	for _, v := range [][]float64{slopes, intercepts} {
+		floats.AddConst(-floats.Sum(v)/n, v)
 	}
-	return out, nil
+	slope, intercept := floats.Norm(slopes, 2), floats.Norm(intercepts, 2)
+	out := &Spread{Slope: rounded(slope / math.Sqrt(n-1)), Intercept: rounded(intercept / math.Sqrt(n-1))}
+	if out.Slope > 0 && out.Intercept > 0 {
+		out.Correlation = rounded(floats.Dot(slopes, intercepts) / (slope * intercept))
+	}
+	return out
 }

@@ -4,7 +4,28 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"gonum.org/v1/gonum/stat"
 )
+
+func TestTheSpreadIsGonums(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 0))
+	for _, along := range []float64{0, 0.3, -2, 1e9} {
+		var slopes, intercepts []float64
+		for range 200 {
+			v := random.NormFloat64()
+			slopes, intercepts = append(slopes, 1.2+0.1*v), append(intercepts, -3+along*v+0.5*random.NormFloat64())
+		}
+		want := Spread{rounded(stat.StdDev(slopes, nil)), stat.StdDev(intercepts, nil), rounded(stat.Correlation(slopes, intercepts, nil))}
+		got := spreadOf(slopes, intercepts)
+		if got.Slope != want.Slope || math.Abs(got.Intercept/want.Intercept-1) > 1e-5 || got.Correlation != want.Correlation || got.check() != nil {
+			t.Errorf("%v: %+v, want %+v", along, got, want)
+		}
+	}
+	if got := spreadOf([]float64{1, 1, 1}, []float64{2, 3, 4}); *got != (Spread{Intercept: 1}) {
+		t.Errorf("of slopes that are alike: %+v", got)
+	}
+}
 
 // TestTheIntervalHoldsTheTruth, about as often as it says, at places whose calibration is as far from the model's own as is assumed.
 func TestTheIntervalHoldsTheTruth(t *testing.T) {

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-
-	"gonum.org/v1/gonum/optimize"
 )
 
 // Labelled is a picture with the network's log-odds of the positive label, its true label and its weight.
@@ -43,44 +41,17 @@ func FitCalibration(pictures []Labelled, prior Prior) (*Calibration, error) {
 	if math.IsInf(prior.Slope, 1) && separated(pictures) {
 		return nil, fmt.Errorf("%w: the log-odds separate the labels completely, so that no finite slope is the best", ErrFit)
 	}
-	around := []float64{math.Log(prior.Around.Slope), prior.Around.Intercept}
-	precision := []float64{1 / (prior.Slope * prior.Slope), 1 / (prior.Intercept * prior.Intercept)}
-	// The unknowns are the logarithm of the slope, which keeps it above 0, and the intercept.
-	loss := func(x []float64) float64 {
-		slope, sum := math.Exp(x[0]), 0.0
-		for _, p := range pictures {
-			z := slope*p.LogOdds + x[1]
-			if p.Positive {
-				z = -z
-			}
-			sum += p.Weight * softplus(z)
-		}
-		for i, v := range x {
-			sum += precision[i] * (v - around[i]) * (v - around[i]) / 2
-		}
-		return sum
+	f := fitting{
+		pictures:  pictures,
+		weight:    weight[0] + weight[1],
+		around:    [2]float64{math.Log(prior.Around.Slope), prior.Around.Intercept},
+		precision: [2]float64{1 / (prior.Slope * prior.Slope), 1 / (prior.Intercept * prior.Intercept)},
 	}
-	gradient := func(g, x []float64) {
-		slope := math.Exp(x[0])
-		g[0], g[1] = precision[0]*(x[0]-around[0]), precision[1]*(x[1]-around[1])
-		for _, p := range pictures {
-			miss := p.Weight * (1/(1+math.Exp(-(slope*p.LogOdds+x[1]))) - float64(index(p.Positive)))
-			g[0] += miss * slope * p.LogOdds
-			g[1] += miss
-		}
-	}
-	problem := optimize.Problem{Func: loss, Grad: gradient}
-	settings := &optimize.Settings{GradientThreshold: 1e-10 * (weight[0] + weight[1]), MajorIterations: 1000}
-	result, err := optimize.Minimize(problem, around, settings, &optimize.BFGS{})
-	if result == nil {
-		return nil, fmt.Errorf("%w: %w", ErrFit, err)
-	}
-	c := &Calibration{Method: "logistic", Slope: math.Exp(result.X[0]), Intercept: result.X[1], Prevalence: weight[1] / (weight[0] + weight[1])}
+	x, gradient := f.minimise(1e-10)
+	c := &Calibration{Method: "logistic", Slope: math.Exp(x[0]), Intercept: x[1], Prevalence: weight[1] / f.weight}
 	// A search that ends because it gets no further has mostly arrived; the gradient tells.
-	g := make([]float64, 2)
-	gradient(g, result.X)
-	if arrived := math.Hypot(g[0], g[1]) <= 1e-6*(weight[0]+weight[1]); !arrived || c.check(2) != nil {
-		return nil, fmt.Errorf("%w: the search for slope and intercept did not converge; it stopped at %v and %v (%v)", ErrFit, c.Slope, c.Intercept, result.Status)
+	if arrived := gradient <= 1e-6*f.weight; !arrived || c.check(2) != nil {
+		return nil, fmt.Errorf("%w: the search for slope and intercept did not converge; it stopped at %v and %v", ErrFit, c.Slope, c.Intercept)
 	}
 	return c, nil
 }
@@ -94,9 +65,6 @@ func separated(pictures []Labelled) bool {
 	}
 	return high[0] <= low[1] || high[1] <= low[0]
 }
-
-// softplus is log(1 + exp(z)), without overflow.
-func softplus(z float64) float64 { return max(z, 0) + math.Log1p(math.Exp(-math.Abs(z))) }
 
 func index(positive bool) int {
 	if positive {

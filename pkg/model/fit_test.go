@@ -8,6 +8,8 @@ import (
 	"os"
 	"testing"
 
+	"gonum.org/v1/gonum/optimize"
+
 	"github.com/spikeray/spikeray/internal/testmodel"
 	"github.com/spikeray/spikeray/pkg/model"
 	"github.com/spikeray/spikeray/pkg/spike"
@@ -72,6 +74,64 @@ func TestFitFindsWhatThePicturesWereDrawnBy(t *testing.T) {
 		if err != nil || math.Abs(c.Slope-0.8) > 0.05 || math.Abs(c.Intercept+1.5) > 0.1 {
 			t.Errorf("%+v, %v", c, err)
 		}
+	}
+}
+
+// searched is the fit as a general search finds it.
+func searched(t *testing.T, pictures []model.Labelled, prior model.Prior) (slope, intercept float64) {
+	t.Helper()
+	around, spread := []float64{math.Log(prior.Around.Slope), prior.Around.Intercept}, []float64{prior.Slope, prior.Intercept}
+	sign := map[bool]float64{true: -1, false: 1}
+	loss := func(x []float64) (sum float64) {
+		for _, p := range pictures {
+			z := sign[p.Positive] * (math.Exp(x[0])*p.LogOdds + x[1])
+			sum += p.Weight * (max(z, 0) + math.Log1p(math.Exp(-math.Abs(z))))
+		}
+		for i, v := range x {
+			sum += math.Pow((v-around[i])/spread[i], 2) / 2
+		}
+		return sum
+	}
+	settings := &optimize.Settings{MajorIterations: 2000, Converger: &optimize.FunctionConverge{Absolute: 1e-15, Iterations: 100}}
+	result, err := optimize.Minimize(optimize.Problem{Func: loss}, around, settings, &optimize.NelderMead{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return math.Exp(result.X[0]), result.X[1]
+}
+
+// Searches start far from the best point, and log-odds are small and large.
+func TestTheFitIsThatOfAGeneralSearch(t *testing.T) {
+	random := rand.New(rand.NewPCG(11, 0))
+	fitted := 0
+	for n := range 100 {
+		slope, intercept := math.Exp(random.NormFloat64()), 2*random.NormFloat64()
+		pictures := drawn(10+random.IntN(80), slope, intercept, uint64(n))
+		scale := math.Exp(random.NormFloat64())
+		for i := range pictures {
+			pictures[i].LogOdds *= scale
+			pictures[i].Weight = math.Exp(random.NormFloat64())
+		}
+		prior := model.Prior{Around: model.Calibration{Slope: math.Exp(random.NormFloat64()), Intercept: random.NormFloat64()}, Slope: 0.5, Intercept: 1.5}
+		if n%4 == 0 {
+			prior.Slope, prior.Intercept = math.Inf(1), math.Inf(1)
+		}
+		c, err := model.FitCalibration(pictures, prior)
+		if errors.Is(err, model.ErrFit) {
+			continue // a class without a picture, or none that overlap
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		fitted++
+		s, i := searched(t, pictures, prior)
+		// Where the log-odds have the labels the wrong way round, the best slope without a prior is the smallest.
+		if math.Abs(c.Slope-s) > 1e-4*s+1e-6 || math.Abs(c.Intercept-i) > 1e-4*(1+math.Abs(i)) {
+			t.Errorf("%d: %v and %v, the search has %v and %v", n, c.Slope, c.Intercept, s, i)
+		}
+	}
+	if fitted < 70 {
+		t.Errorf("%d were fitted", fitted)
 	}
 }
 
