@@ -298,19 +298,12 @@ func TestPriorities(t *testing.T) {
 	release := s.busyWorker()
 	picture := testmodel.PNG(64, 48, 1)
 	var all sync.WaitGroup
-	flows := func(n int) (batches int) {
+	batches := func(n int) int {
 		q := s.server.config.Queue
 		for q.Depth() != n {
 			time.Sleep(time.Millisecond)
 		}
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		for _, f := range q.flows {
-			if f.key.batch {
-				batches += len(f.waiting)
-			}
-		}
-		return batches
+		return q.Batch()
 	}
 	waiting := 0
 	for _, send := range []func(){
@@ -324,7 +317,7 @@ func TestPriorities(t *testing.T) {
 	} {
 		all.Go(send)
 		waiting++
-		if got := flows(waiting); got != waiting {
+		if got := batches(waiting); got != waiting {
 			t.Errorf("%d of %d are batches", got, waiting)
 		}
 	}
@@ -336,12 +329,20 @@ func TestPriorities(t *testing.T) {
 	} {
 		all.Go(send)
 		waiting++
-		if got := flows(waiting); got != 3 {
+		if got := batches(waiting); got != 3 {
 			t.Errorf("%d batches, want 3", got)
 		}
 	}
+	metric(t, s, "spikeray_queue_batch_depth 3")
 	release()
 	all.Wait()
+	for _, line := range []string{
+		"spikeray_queue_batch_depth 0",
+		`spikeray_picture_duration_seconds_count{priority="batch"} 3`,
+		`spikeray_picture_duration_seconds_count{priority="interactive"} 2`,
+	} {
+		metric(t, s, line)
+	}
 	if a := s.post("?priority=urgent", picture); a.status != 400 {
 		t.Errorf("%d %s", a.status, a.body)
 	}

@@ -49,6 +49,7 @@ type listDocument struct {
 type outcome struct {
 	prediction    pipeline.Prediction
 	waited, total time.Duration
+	batch         bool           // nobody waits for it
 	film          *film.Film     // nil for a picture that did not come as DICOM
 	input         *journal.Input // nil until it is known, and without a journal
 	err           error
@@ -152,6 +153,7 @@ func (s *Server) process(ctx context.Context, who caller, q question, uploads []
 	}
 	for i, u := range uploads {
 		o := &outcomes[i]
+		o.batch = q.batch
 		if u.err != nil {
 			o.err = u.err
 			continue
@@ -246,6 +248,7 @@ func (s *Server) count(name string, o outcome) {
 	if o.total > 0 {
 		metrics.Stage(telemetry.StageQueue, o.waited)
 		metrics.Stage(telemetry.StageTotal, o.total)
+		metrics.Ended(o.batch, o.total)
 	}
 	p := o.prediction
 	for stage, took := range map[telemetry.Stage]time.Duration{

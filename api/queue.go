@@ -198,6 +198,18 @@ func (q *Queue) Depth() int {
 	return q.waiting
 }
 
+// Batch is how many of the tasks that wait now are of the priority batch.
+func (q *Queue) Batch() (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, f := range q.flows {
+		if f.key.batch {
+			n += len(f.waiting)
+		}
+	}
+	return n
+}
+
 // Held is how many bytes the tasks that run may hold.
 func (q *Queue) Held() int64 {
 	q.mu.Lock()

@@ -185,6 +185,7 @@ func New(config Config) (*Server, error) {
 
 	queue := s.config.Queue
 	s.config.Metrics.Queue(queue.Depth, queue.Capacity, queue.Workers, queue.Busy)
+	s.config.Metrics.Batch(queue.Batch)
 	s.config.Metrics.Backlog(queue.Backlog)
 	s.config.Metrics.Pictures(queue.Held, func() int64 { return queue.Memory })
 	if most := queue.Memory - memory.Task; queue.Memory > 0 && (s.config.Limits.MaxMemory <= 0 || s.config.Limits.MaxMemory > most) {

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Holds the chart, the Kustomize folders and the other manifests to the schemas that Kubernetes and its neighbours publish, to one
-# another and to the program; then runs the chart's pod for real.
+# another and to the program; then runs the chart's pod, and the one that KServe would make, for real.
 #
 #   deploy/test-kubernetes.sh            checks
 #   deploy/test-kubernetes.sh --write    writes the files of kustomize/ that are made from the chart, and checks
 #
-# Builds helm, kustomize and kubeconform with Go, and gets the schemas from the modules that have them, into a cache. Running the pod
+# Builds helm, kustomize and kubeconform with Go, and gets the schemas from the modules that have them, into a cache. Running the pods
 # needs root; it uses buildah, and podman with runc.
 set -euo pipefail
 # shellcheck source=deploy/lib.sh
@@ -15,16 +15,21 @@ kubernetes=v1.34.2
 modules=(helm.sh/helm/v3/cmd/helm@v3.22.0 sigs.k8s.io/kustomize/kustomize/v5@v5.7.1 github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0)
 operator=github.com/prometheus-operator/prometheus-operator@v0.85.0
 keda=github.com/kedacore/keda/v2@v2.17.2
+kserve=github.com/kserve/kserve@v0.20.0
 chart=$root/deploy/helm/spikeray
 overlays=$root/deploy/kustomize
 
 scratch=$(mktemp -d)
-pod=''
+pods=()
 clean_up() {
-  local status=$?
-  [[ -z $pod ]] || podman kube down "$pod" >/dev/null 2>&1 || true
-  [[ -z $pod ]] || podman rmi --force localhost/spikeray-pod:test-$$ >/dev/null 2>&1 || true
-  [[ -z $pod ]] || drop_stand_in
+  local status=$? pod
+  for pod in "${pods[@]}"; do
+    podman kube down "$pod" >/dev/null 2>&1 || true
+  done
+  if ((${#pods[@]} > 0)); then
+    podman rmi --force "$image" >/dev/null 2>&1 || true
+    drop_stand_in
+  fi
   rm -rf "$scratch"
   exit "$status"
 }
@@ -36,7 +41,7 @@ need python3 python3
 python3 -c 'import yaml' 2>/dev/null || need /usr/lib/python3/dist-packages/yaml/__init__.py python3-yaml
 
 title "tools and schemas"
-key=$(printf '%s\n' "$kubernetes" "${modules[@]}" "$operator" "$keda" | cat - "$root/deploy/kubernetes/schemas.py" | sha256sum | cut -c1-16)
+key=$(printf '%s\n' "$kubernetes" "${modules[@]}" "$operator" "$keda" "$kserve" | cat - "$root/deploy/kubernetes/schemas.py" | sha256sum | cut -c1-16)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/spikeray/kubernetes-$key
 if [[ ! -e $cache/complete ]]; then
   mkdir -p "$cache"
@@ -47,11 +52,12 @@ if [[ ! -e $cache/complete ]]; then
   fetched() { (cd "$scratch" && GOFLAGS='' go mod download -json "$1") | jq -r '.Dir // error(.Error)'; }
   crds=("$(fetched "$operator")"/example/prometheus-operator-crd/monitoring.coreos.com_{servicemonitors,prometheusrules}.yaml)
   crds+=("$(fetched "$keda")/config/crd/bases/keda.sh_scaledobjects.yaml")
+  crds+=("$(fetched "$kserve")"/config/crd/full/serving.kserve.io_{servingruntimes,inferenceservices}.yaml)
   python3 "$root/deploy/kubernetes/schemas.py" "$cache/schemas" "$(fetched "k8s.io/kubernetes@$kubernetes")/api/openapi-spec/swagger.json" "${crds[@]}"
   touch "$cache/complete"
 fi
 PATH=$cache:$PATH
-pass "helm, kustomize and kubeconform; schemas of Kubernetes $kubernetes, ${operator##*/} and ${keda#*keda/}"
+pass "helm, kustomize and kubeconform; schemas of Kubernetes $kubernetes, ${operator##*/}, ${keda#*keda/} and ${kserve##*/}"
 
 # render [FLAG…]: what the chart makes, each kind after the next.
 render() {
@@ -179,30 +185,80 @@ EOF
 pass "grace period, memory and cores hold together"
 
 if [[ $EUID -ne 0 ]]; then
-  title "summary: in order in $SECONDS s; running the pod needs root"
+  title "summary: in order in $SECONDS s; running the pods needs root"
   exit
 fi
-title "the pod, by podman"
 # shellcheck source=deploy/image.sh
 . "$root/deploy/image.sh"
 need catatonit catatonit # the pod's first process
 need curl curl
-pod=$scratch/pod.yaml
-build_image localhost/spikeray-pod:test-$$
-port=$(free_port) operators=$(free_port)
-render --set image.repository=localhost/spikeray-pod --set image.tag=test-$$ --set image.pullPolicy=Never \
-  --set replicas=1 --show-only templates/pods.yaml |
-  sed "s/\"0.0.0.0:8080\"/\"127.0.0.1:$port\"/; /^ *ports:/d; /containerPort: /d; s/\"0.0.0.0:9090\"/\"127.0.0.1:$operators\"/; s/port: operators}/port: $operators}/" >"$pod" # it shares the host's network
-# Without these the engine asks for more than a process here may have.
+# Without these the engine asks for more than a process here may have, and for a timer of systemd for each probe.
 printf '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n' >"$scratch/containers.conf"
-export CONTAINERS_CONF=$scratch/containers.conf
-podman kube play --network host "$pod" >"$scratch/out" 2>&1 || fail "$(cat "$scratch/out")"
-ready() { curl --silent --fail --max-time 5 "http://127.0.0.1:$port/readyz"; }
-until_true 60 ready || fail "not ready: $(podman ps --all 2>&1) $(podman pod logs spikeray-pod 2>&1 | tail)"
+export CONTAINERS_CONF=$scratch/containers.conf DISABLE_HC_SYSTEMD=true
+# play POD PORT READY: has podman run a pod, whose name and container are NAME and CONTAINER of its manifest, until READY is answered.
+play() {
+  podman kube play --network host "$1" >"$scratch/out" 2>&1 || fail "$(cat "$scratch/out")"
+  ready() { curl --silent --fail --max-time 5 "http://127.0.0.1:$2"; }
+  until_true 60 ready x "$2/$3" || fail "not ready: $(podman ps --all 2>&1)"
+}
+# confined CONTAINER: holds a container to what the manifests say of its rights.
+confined() {
+  local id rights
+  id=$(podman inspect --format '{{.State.Pid}}' "$1")
+  rights=$(awk '/^(Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp):/ {print $2}' "/proc/$id/status" | paste -sd' ')
+  [[ $rights == "65532 65532 0000000000000000 0000000000000000 1 2" ]] || fail "user, group, capabilities, no new privileges, seccomp: $rights"
+  [[ $(podman inspect --format '{{.HostConfig.ReadonlyRootfs}}' "$1") == true ]] || fail "its file system is not read-only"
+  [[ $(podman inspect --format '{{.HostConfig.Memory}}' "$1") == $((512 << 20)) ]] || fail "its memory is not limited to 512Mi"
+}
+
+title "the chart's pod, by podman"
+image=localhost/spikeray-pod:test-$$
+chart_pod=$scratch/chart.yaml kserve_pod=$scratch/kserve.yaml
+pods=("$chart_pod")
+build_image "$image" --build-arg REVISION=
+port=$(free_port) operators=$(free_port)
+render --set image.repository="${image%:*}" --set image.tag="${image##*:}" --set image.pullPolicy=Never \
+  --set replicas=1 --show-only templates/pods.yaml |
+  sed "s/\"0.0.0.0:8080\"/\"127.0.0.1:$port\"/; /^ *ports:/d; /containerPort: /d; s/\"0.0.0.0:9090\"/\"127.0.0.1:$operators\"/; s/port: operators}/port: $operators}/" >"$chart_pod" # it shares the host's network
+play "$chart_pod" "$port" readyz
 curl --silent --fail --max-time 30 --data-binary "@$(first_example)" "http://127.0.0.1:$port/v1/predictions" >"$scratch/answer.json" || fail "no answer"
 is_prediction "$scratch/answer.json" || fail "not a whole answer: $(cat "$scratch/answer.json")"
 pass "plays and answers"
-podman kube down "$pod" >/dev/null
+confined spikeray-pod-spikeray
+pass "runs as 65532 without capabilities, with 512Mi and seccomp, on a file system that it cannot write"
+curl --silent --fail --max-time 5 "http://127.0.0.1:$operators/metrics" | grep -q '^spikeray_build_info' || fail "no metrics at the operators' port"
+[[ $(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "http://127.0.0.1:$port/metrics") == 404 ]] || fail "metrics at the service's port"
+pass "metrics at the operators' port alone"
+podman kube down "$chart_pod" >/dev/null
 pass "goes down"
 
-title "summary: manifests in order, the pod answered, in $SECONDS s"
+title "KServe's pod, by podman"
+models=$scratch/models
+for name in spikeray spikeray-board; do
+  folder=$models/$name/$("$scratch/spikeray" model show --json "$name" | jq -r .version)
+  mkdir -p "$folder"
+  cp "$root/models/$name.safetensors" "$folder/model.safetensors"
+done
+mkdir "$models/lost+found" # as a volume has it
+port=$(free_port)
+python3 "$root/deploy/kubernetes/kserve_pod.py" "$root/deploy/kserve.yaml" "$models" "127.0.0.1:$port" "$image" >"$kserve_pod"
+pods+=("$kserve_pod")
+play "$kserve_pod" "$port" v2/health/ready
+v2() { curl --silent --fail --max-time 30 "$@"; }
+printf '{"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1, 1], "data": ["%s"]}]}' "$(base64 -w0 "$(first_example)")" >"$scratch/infer.json"
+for name in spikeray spikeray-board; do
+  v2 "http://127.0.0.1:$port/v2/models/$name/ready" || fail "$name is not ready"
+  v2 --data-binary "@$scratch/infer.json" "http://127.0.0.1:$port/v2/models/$name/infer" >"$scratch/answer.json" || fail "no answer by $name"
+  jq -e --arg name "$name" '.model_name == $name and ([.outputs[] | select(.name == "probability") | .data[0]] | length == 1 and .[0] >= 0 and .[0] <= 1)' \
+    "$scratch/answer.json" >/dev/null || fail "not a whole answer: $(head -c 2000 "$scratch/answer.json")"
+done
+pass "plays, and both models of the volume answer"
+[[ $(v2 "http://127.0.0.1:$port/v1/models" | jq -c '[.repository[] | select(.source == "folder" and .serving) | .name] | sort') == '["spikeray","spikeray-board"]' ]] ||
+  fail "not those of the volume: $(v2 "http://127.0.0.1:$port/v1/models" | jq -c .repository)"
+pass "they are those of the volume"
+confined spikeray-predictor-kserve-container
+pass "runs as 65532 without capabilities, with 512Mi and seccomp, on a file system that it cannot write"
+podman kube down "$kserve_pod" >/dev/null
+pass "goes down"
+
+title "summary: manifests in order, both pods answered, in $SECONDS s"

@@ -47,6 +47,7 @@ type Metrics struct {
 	notLogged        prometheus.Counter
 
 	stages      *prometheus.HistogramVec
+	priorities  *prometheus.HistogramVec
 	rejections  *prometheus.CounterVec
 	predictions *prometheus.CounterVec
 	failures    *prometheus.CounterVec
@@ -100,6 +101,14 @@ func NewMetrics(build Build) *Metrics {
 			NativeHistogramMaxBucketNumber:  160,
 			NativeHistogramMinResetDuration: time.Hour,
 		}, []string{"stage"}),
+		priorities: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:                            "spikeray_picture_duration_seconds",
+			Help:                            "Wall time from a picture being read to its answer, as the stage total, by priority: interactive or batch.",
+			Buckets:                         []float64{.0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+			NativeHistogramBucketFactor:     nativeFactor,
+			NativeHistogramMaxBucketNumber:  160,
+			NativeHistogramMinResetDuration: time.Hour,
+		}, []string{"priority"}),
 		rejections: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "spikeray_rejections_total",
 			Help: "Requests turned away with status 503, or for their deadline with 504, by reason.",
@@ -157,11 +166,14 @@ func NewMetrics(build Build) *Metrics {
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		buildInfo, m.requests, m.requestsInFlight, m.panics, m.logDropped, m.evicted, m.acceptErrors, m.notLogged,
-		m.stages, m.rejections,
+		m.stages, m.priorities, m.rejections,
 		m.predictions, m.failures, m.flagged, m.probability, m.spikes, m.operations, m.degraded, m.undecided, m.shortened,
 	)
 	for _, s := range []Stage{StageQueue, StageDecode, StagePrepare, StageInfer, StageRender, StageTotal} {
 		m.stages.WithLabelValues(string(s))
+	}
+	for _, batch := range []bool{false, true} {
+		m.priorities.WithLabelValues(priority(batch))
 	}
 	return m
 }
@@ -201,6 +213,21 @@ func (m *Metrics) Queue(depth, capacity, workers, busy func() int) {
 	gauge("spikeray_queue_capacity", "Pictures that may wait for a worker.", capacity)
 	gauge("spikeray_workers", "Number of workers: pictures that can be processed at the same time.", workers)
 	gauge("spikeray_workers_busy", "Pictures being processed.", busy)
+}
+
+// Batch tells at each scrape how many of the pictures that wait are of the priority batch. Call it once.
+func (m *Metrics) Batch(depth func() int) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "spikeray_queue_batch_depth", Help: "Of spikeray_queue_depth, pictures of the priority batch, for which nobody waits.",
+	}, func() float64 { return float64(depth()) }))
+}
+
+// priority names what a picture was asked for.
+func priority(batch bool) string {
+	if batch {
+		return "batch"
+	}
+	return "interactive"
 }
 
 // Backlog tells at each scrape how long the workers will take for what waits. Call it once.
@@ -275,6 +302,11 @@ func (m *Metrics) Panic() { m.panics.Inc() }
 // Stage records how long a stage of a picture took.
 func (m *Metrics) Stage(s Stage, took time.Duration) {
 	m.stages.WithLabelValues(string(s)).Observe(took.Seconds())
+}
+
+// Ended records how long a picture took from being read to its answer.
+func (m *Metrics) Ended(batch bool, took time.Duration) {
+	m.priorities.WithLabelValues(priority(batch)).Observe(took.Seconds())
 }
 
 // Rejections names all reasons that Rejected will be given, so that each is

@@ -21,6 +21,7 @@ import (
 func used() *Metrics {
 	m := NewMetrics(Build{Version: "1.2.3", Revision: "abc", GoVersion: "go1.26"})
 	m.Queue(func() int { return 3 }, func() int { return 64 }, func() int { return 2 }, func() int { return 1 })
+	m.Batch(func() int { return 1 })
 	m.Backlog(func() time.Duration { return time.Second })
 	m.Pictures(func() int64 { return 30 }, func() int64 { return 40 })
 	m.Connections(func() int { return 5 }, func() int { return 1024 })

@@ -31,6 +31,8 @@ func TestHistogramsAreInTheUnitsOfTheirNames(t *testing.T) {
 	for stage, d := range took {
 		m.Stage(stage, d)
 	}
+	m.Ended(false, 200*time.Millisecond)
+	m.Ended(true, 20*time.Second)
 	m.Predicted("net", "PNEUMONIA", 0.97)
 	m.Audit(func() AuditState { return AuditState{} }, nil).Written(nil, 30*time.Millisecond)
 	families, err := m.Registry().Gather()
@@ -47,6 +49,8 @@ func TestHistogramsAreInTheUnitsOfTheirNames(t *testing.T) {
 			switch f.GetName() {
 			case "spikeray_stage_duration_seconds":
 				want = took[Stage(metric.Label[0].GetValue())].Seconds()
+			case "spikeray_picture_duration_seconds":
+				want = map[string]float64{"interactive": 0.2, "batch": 20}[metric.Label[0].GetValue()]
 			case "spikeray_audit_write_duration_seconds":
 				want = 0.03
 			case "spikeray_prediction_probability_ratio":
@@ -61,7 +65,7 @@ func TestHistogramsAreInTheUnitsOfTheirNames(t *testing.T) {
 			}
 		}
 	}
-	if seen != len(took)+2 {
+	if seen != len(took)+4 {
 		t.Errorf("%d histograms", seen)
 	}
 }
@@ -70,6 +74,7 @@ func TestGaugesAreInTheUnitsOfTheirNames(t *testing.T) {
 	m := NewMetrics(Build{})
 	m.Backlog(func() time.Duration { return 1500 * time.Millisecond })
 	m.Queue(func() int { return 3 }, func() int { return 64 }, func() int { return 2 }, func() int { return 1 })
+	m.Batch(func() int { return 1 })
 	m.Uploads(func() int64 { return 10 << 20 }, func() int64 { return 20 << 20 })
 	m.Pictures(func() int64 { return 30 << 20 }, func() int64 { return 40 << 20 })
 	m.Connections(func() int { return 5 }, func() int { return 1024 })
@@ -84,8 +89,8 @@ func TestGaugesAreInTheUnitsOfTheirNames(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]float64{
-		"spikeray_queue_backlog_seconds": 1.5,
-		"spikeray_queue_depth":           3, "spikeray_queue_capacity": 64, "spikeray_workers": 2, "spikeray_workers_busy": 1,
+		"spikeray_queue_backlog_seconds": 1.5, "spikeray_queue_batch_depth": 1,
+		"spikeray_queue_depth": 3, "spikeray_queue_capacity": 64, "spikeray_workers": 2, "spikeray_workers_busy": 1,
 		"spikeray_upload_buffer_bytes": 10 << 20, "spikeray_upload_buffer_limit_bytes": 20 << 20,
 		"spikeray_picture_memory_bytes": 30 << 20, "spikeray_picture_memory_limit_bytes": 40 << 20,
 		"spikeray_connections": 5, "spikeray_connections_limit": 1024,
