@@ -15,7 +15,7 @@ set -euo pipefail
 [[ $EUID -eq 0 ]] || fail "run this as root: it enters the container's network"
 picture=${1:-$(first_example)}
 [[ -f $picture ]] || fail "no such picture: $picture"
-max_bytes=28500000
+max_bytes=28000000
 image=localhost/spikeray:test-$$
 container=spikeray-test-$$
 scratch=$(mktemp -d)
