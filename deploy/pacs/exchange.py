@@ -1,22 +1,9 @@
 """Films by C-STORE and by STOW; results by C-STORE and by STOW, read back with other people's tools."""
-import http.client
 import os
 
-from peers import PLANTED, SC, SR, Node, Orthanc, films, row, run, wait_for
+from peers import PLANTED, SC, SR, Node, Orthanc, films, row, run, stow, wait_for
 
 PYTHON = os.environ.get("SPIKERAY_DICOM_PYTHON", "python3")
-
-
-def stow(port, paths):
-    """POST films as a DICOMweb client does; status and body."""
-    boundary = "spikeray-trial"
-    body = b"".join(b"--%s\r\nContent-Type: application/dicom\r\n\r\n%s\r\n" % (boundary.encode(), open(p, "rb").read()) for p in paths)
-    body += b"--%s--\r\n" % boundary.encode()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("POST", "/dicom-web/studies", body, {
-        "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}', "Accept": "application/dicom+json"})
-    answer = connection.getresponse()
-    return answer.status, answer.read()
 
 
 def python(code, path):

@@ -1,4 +1,6 @@
 """What the rows of deploy/test-pacs.sh share: films, Orthanc as the archive, and a spikeray that takes films and sends results to it."""
+import http.client
+import http.server
 import json
 import os
 import random
@@ -8,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -15,11 +18,20 @@ import urllib.request
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "load"))
 from common import ROOT, SCRATCH, Server, row  # noqa: E402, F401 - the rows take them from here
 
-FILMS = os.environ["FILMS"]  # the program that makes films
 PLUGINS = "/usr/share/orthanc/plugins"
 SR = "1.2.840.10008.5.1.4.1.1.88.34"
 SC = "1.2.840.10008.5.1.4.1.1.7"
 PLANTED = re.compile(rb"PLANTED|20210115|20240229|310047233461482150733651893251436147207")
+
+
+def built():
+    """The program that makes films."""
+    path = os.path.join(SCRATCH, "make-films")
+    subprocess.run(["go", "build", "-o", path, "./deploy/pacs/films"], cwd=ROOT, env={**os.environ, "CGO_ENABLED": "0"}, check=True)
+    return path
+
+
+FILMS = os.environ.get("FILMS") or built()
 
 
 def free_port():
@@ -46,6 +58,18 @@ def films(n, first=1, folder=None, **flags):
     picture = os.path.join(ROOT, "examples", "synthetic-pneumonia.png")
     subprocess.run([FILMS, f"-n={n}", f"-first={first}", *more, "-o", folder, picture], check=True)
     return sorted(os.path.join(folder, name) for name in os.listdir(folder))
+
+
+def stow(port, paths):
+    """POST films as a DICOMweb client does; status and body."""
+    boundary = "spikeray-trial"
+    body = b"".join(b"--%s\r\nContent-Type: application/dicom\r\n\r\n%s\r\n" % (boundary.encode(), open(p, "rb").read()) for p in paths)
+    body += b"--%s--\r\n" % boundary.encode()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("POST", "/dicom-web/studies", body, {
+        "Content-Type": f'multipart/related; type="application/dicom"; boundary={boundary}', "Accept": "application/dicom+json"})
+    answer = connection.getresponse()
+    return answer.status, answer.read()
 
 
 def wait_for(what, seconds, message):
@@ -149,3 +173,31 @@ class Node:
     def log(self):
         with open(self.server.log, "rb") as f:
             return f.read()
+
+
+class Target(http.server.ThreadingHTTPServer):
+    """A system that takes results over HTTP and keeps them, or answers 503 while it is not up."""
+
+    daemon_threads = True
+
+    def __init__(self, up=True):
+        self.got, self.asked, self.up, self.lock = [], 0, up, threading.Lock()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(handler):
+                body = handler.rfile.read(int(handler.headers["Content-Length"]))
+                with self.lock:
+                    self.asked += 1
+                    if self.up:
+                        self.got.append(body)
+                    status = 200 if self.up else 503
+                handler.send_response(status)
+                handler.send_header("Content-Length", "0")
+                handler.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.port = self.server_port
+        threading.Thread(target=self.serve_forever, daemon=True).start()
