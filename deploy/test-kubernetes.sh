@@ -195,20 +195,21 @@ need curl curl
 # Without these the engine asks for more than a process here may have, and for a timer of systemd for each probe.
 printf '[containers]\ndefault_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]\n' >"$scratch/containers.conf"
 export CONTAINERS_CONF=$scratch/containers.conf DISABLE_HC_SYSTEMD=true
-# play POD PORT READY: has podman run a pod, whose name and container are NAME and CONTAINER of its manifest, until READY is answered.
+ready() { curl --silent --fail --max-time 5 "$1"; }
+# play POD URL: has podman run a pod until URL answers.
 play() {
   podman kube play --network host "$1" >"$scratch/out" 2>&1 || fail "$(cat "$scratch/out")"
-  ready() { curl --silent --fail --max-time 5 "http://127.0.0.1:$2"; }
-  until_true 60 ready x "$2/$3" || fail "not ready: $(podman ps --all 2>&1)"
+  until_true 60 ready "$2" || fail "not ready: $(podman ps --all 2>&1)"
 }
-# confined CONTAINER: holds a container to what the manifests say of its rights.
+# confined: holds the container that runs to what the manifests say of its rights.
 confined() {
-  local id rights
-  id=$(podman inspect --format '{{.State.Pid}}' "$1")
-  rights=$(awk '/^(Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp):/ {print $2}' "/proc/$id/status" | paste -sd' ')
+  local container process rights
+  container=$(podman ps --quiet --filter "ancestor=$image")
+  process=$(podman inspect --format '{{.State.Pid}}' "$container")
+  rights=$(awk '/^(Uid|Gid|CapEff|CapBnd|NoNewPrivs|Seccomp):/ {print $2}' "/proc/$process/status" | paste -sd' ')
   [[ $rights == "65532 65532 0000000000000000 0000000000000000 1 2" ]] || fail "user, group, capabilities, no new privileges, seccomp: $rights"
-  [[ $(podman inspect --format '{{.HostConfig.ReadonlyRootfs}}' "$1") == true ]] || fail "its file system is not read-only"
-  [[ $(podman inspect --format '{{.HostConfig.Memory}}' "$1") == $((512 << 20)) ]] || fail "its memory is not limited to 512Mi"
+  [[ $(podman inspect --format '{{.HostConfig.ReadonlyRootfs}}' "$container") == true ]] || fail "its file system is not read-only"
+  [[ $(podman inspect --format '{{.HostConfig.Memory}}' "$container") == $((512 << 20)) ]] || fail "its memory is not limited to 512Mi"
 }
 
 title "the chart's pod, by podman"
@@ -220,11 +221,11 @@ port=$(free_port) operators=$(free_port)
 render --set image.repository="${image%:*}" --set image.tag="${image##*:}" --set image.pullPolicy=Never \
   --set replicas=1 --show-only templates/pods.yaml |
   sed "s/\"0.0.0.0:8080\"/\"127.0.0.1:$port\"/; /^ *ports:/d; /containerPort: /d; s/\"0.0.0.0:9090\"/\"127.0.0.1:$operators\"/; s/port: operators}/port: $operators}/" >"$chart_pod" # it shares the host's network
-play "$chart_pod" "$port" readyz
+play "$chart_pod" "http://127.0.0.1:$port/readyz"
 curl --silent --fail --max-time 30 --data-binary "@$(first_example)" "http://127.0.0.1:$port/v1/predictions" >"$scratch/answer.json" || fail "no answer"
 is_prediction "$scratch/answer.json" || fail "not a whole answer: $(cat "$scratch/answer.json")"
 pass "plays and answers"
-confined spikeray-pod-spikeray
+confined
 pass "runs as 65532 without capabilities, with 512Mi and seccomp, on a file system that it cannot write"
 curl --silent --fail --max-time 5 "http://127.0.0.1:$operators/metrics" | grep -q '^spikeray_build_info' || fail "no metrics at the operators' port"
 [[ $(curl --silent --max-time 5 --output /dev/null --write-out '%{http_code}' "http://127.0.0.1:$port/metrics") == 404 ]] || fail "metrics at the service's port"
@@ -243,11 +244,11 @@ mkdir "$models/lost+found" # as a volume has it
 port=$(free_port)
 python3 "$root/deploy/kubernetes/kserve_pod.py" "$root/deploy/kserve.yaml" "$models" "127.0.0.1:$port" "$image" >"$kserve_pod"
 pods+=("$kserve_pod")
-play "$kserve_pod" "$port" v2/health/ready
+play "$kserve_pod" "http://127.0.0.1:$port/v2/health/ready"
 v2() { curl --silent --fail --max-time 30 "$@"; }
 printf '{"inputs": [{"name": "image", "datatype": "BYTES", "shape": [1, 1], "data": ["%s"]}]}' "$(base64 -w0 "$(first_example)")" >"$scratch/infer.json"
 for name in spikeray spikeray-board; do
-  v2 "http://127.0.0.1:$port/v2/models/$name/ready" || fail "$name is not ready"
+  v2 "http://127.0.0.1:$port/v2/models/$name/ready" >/dev/null || fail "$name is not ready"
   v2 --data-binary "@$scratch/infer.json" "http://127.0.0.1:$port/v2/models/$name/infer" >"$scratch/answer.json" || fail "no answer by $name"
   jq -e --arg name "$name" '.model_name == $name and ([.outputs[] | select(.name == "probability") | .data[0]] | length == 1 and .[0] >= 0 and .[0] <= 1)' \
     "$scratch/answer.json" >/dev/null || fail "not a whole answer: $(head -c 2000 "$scratch/answer.json")"
@@ -256,7 +257,7 @@ pass "plays, and both models of the volume answer"
 [[ $(v2 "http://127.0.0.1:$port/v1/models" | jq -c '[.repository[] | select(.source == "folder" and .serving) | .name] | sort') == '["spikeray","spikeray-board"]' ]] ||
   fail "not those of the volume: $(v2 "http://127.0.0.1:$port/v1/models" | jq -c .repository)"
 pass "they are those of the volume"
-confined spikeray-predictor-kserve-container
+confined
 pass "runs as 65532 without capabilities, with 512Mi and seccomp, on a file system that it cannot write"
 podman kube down "$kserve_pod" >/dev/null
 pass "goes down"
