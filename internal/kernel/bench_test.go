@@ -71,13 +71,13 @@ func BenchmarkEvents(b *testing.B) {
 			b.Skip("not taken as events")
 		}
 		n, neuron := w.Out.W*w.Out.C, Graded{1, 120}
-		rows, v, counts := make([]float32, 2*n), make([]float32, n), make([]uint8, 2*n)
+		rows, v, counts := make([]float32, 2*n), make([]float32, n), make([]uint8, 2*w.Out.Len())
 		for b.Loop() {
 			s.Open(c, maps, 2)
+			if _, done := s.Fire(counts, neuron, 0.5); done {
+				continue
+			}
 			for y := range w.Out.H {
-				if _, done := s.Fire(counts, n, y, neuron, 0.5); done {
-					continue
-				}
 				for i := range v {
 					v[i] = 0.5
 				}

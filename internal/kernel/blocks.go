@@ -43,7 +43,7 @@ func paddedLine[T float32 | uint8](w *Window, dst, src []T, y int) {
 }
 
 // aligned is n zeros from a multiple of 64 bytes on.
-func aligned[T int8 | int16 | float32](n int) []T {
+func aligned[T int8 | uint8 | int16 | int32 | float32](n int) []T {
 	size := int(unsafe.Sizeof(*new(T)))
 	all := make([]T, n+64/size)
 	at := uintptr(unsafe.Pointer(&all[0]))

@@ -16,6 +16,7 @@ type eventMemory struct {
 	pairs []eventPair
 	spare []float32 // where the second of a pair goes that is one step alone
 	tier  any
+	tiles any // another of a tier that has two ways
 }
 
 // eventPair is the events of two steps: the groups of four inputs that have a count at either. The starts of the pixels are [In.H][row],
@@ -29,8 +30,8 @@ type eventPair struct {
 type events interface {
 	// rows computes row y of the outputs at all steps, dst [steps][Out.W][Out.C].
 	rows(dst []float32, y int)
-	// fire has row y of the outputs drive neurons; see Int8Steps.Fire.
-	fire(dst []uint8, stride, y int, n Graded, start float32) (spikes uint64, done bool)
+	// fire has the outputs drive neurons; see Int8Steps.Fire.
+	fire(dst []uint8, n Graded, start float32) (spikes uint64, done bool)
 }
 
 // int8Events is an int8Rows that can take inputs as events. It gives nil where that would not pay.
@@ -147,11 +148,11 @@ func (s *Int8Steps) Open(c *Int8Conv, src []uint8, steps int) (messages uint64, 
 	return messages, s.events != nil
 }
 
-// Fire has row y of the output drive neurons n that begin the first step with the voltage start, as [Tier.Graded] would step by step, and
-// writes their counts, [Out.W][Out.C], to dst, those of each step stride bytes after those of the one before. It gives the sum of the counts,
-// or says that it has done nothing: Rows and Tier.Graded then do.
-func (s *Int8Steps) Fire(dst []uint8, stride, y int, n Graded, start float32) (spikes uint64, done bool) {
-	return s.events.fire(dst[:(s.steps-1)*stride+s.conv.window.Out.W*s.conv.window.Out.C], stride, y, n, start)
+// Fire has the output drive neurons n that begin the first step with the voltage start, as [Tier.Graded] would step by step, and
+// writes their counts to dst, [steps][Out.H][Out.W][Out.C]. It gives the sum of the counts, or says that it has done nothing: Rows and
+// Tier.Graded then do.
+func (s *Int8Steps) Fire(dst []uint8, n Graded, start float32) (spikes uint64, done bool) {
+	return s.events.fire(dst[:s.steps*s.conv.window.Out.Len()], n, start)
 }
 
 // Rows computes row y of the output at every step, dst [steps][Out.W][Out.C].

@@ -98,15 +98,19 @@ func (e *opened512) rows(dst []float32, y int) {
 }
 
 // fire does two steps, whose voltages never leave the registers.
-func (e *opened512) fire(dst []uint8, stride, y int, n Graded, start float32) (spikes uint64, done bool) {
+func (e *opened512) fire(dst []uint8, n Graded, start float32) (spikes uint64, done bool) {
 	if e.steps != 2 {
 		return 0, false
 	}
 	p, b, v := e.p, &e.p.all, &e.memory.pairs[0]
 	w := &p.conv.window
+	row, all := w.Out.W*w.Out.C, w.Out.Len()
+	_ = dst[2*all-1]
 	_, tap := p.tap()
-	starts, from, rows := v.under(w, y)
-	_ = dst[stride+w.Out.W*w.Out.C-1]
-	return p.tier.fires[b.registers](&dst[0], &dst[stride], w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0], e.zeros[0],
-		&b.weights[from*w.KW*tap], w.KW*tap, w.SW*tap, w.KW, rows, &b.scale[0], &b.bias[0], w.Out.W, b.tail, float32(n.Decay*start), n.Decay, float32(n.Most)), true
+	for y := range w.Out.H {
+		starts, from, rows := v.under(w, y)
+		spikes += p.tier.fires[b.registers](&dst[y*row], &dst[all+y*row], w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0], e.zeros[0],
+		&b.weights[from*w.KW*tap], w.KW*tap, w.SW*tap, w.KW, rows, &b.scale[0], &b.bias[0], w.Out.W, b.tail, float32(n.Decay*start), n.Decay, float32(n.Most))
+	}
+	return spikes, true
 }

@@ -100,6 +100,6 @@ func (e *blockEvents) rows(dst []float32, y int) {
 	}
 }
 
-func (e *blockEvents) fire([]uint8, int, int, Graded, float32) (spikes uint64, done bool) {
+func (e *blockEvents) fire([]uint8, Graded, float32) (spikes uint64, done bool) {
 	return 0, false
 }

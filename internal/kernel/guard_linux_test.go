@@ -61,11 +61,11 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 			var steps Int8Steps
 			if _, few := steps.Open(c, maps, 2); few {
 				opened++
-				currents, spikes := guarded[float32](t, 2*len(dst)), guarded[uint8](t, 2*len(dst))
+				currents := guarded[float32](t, 2*len(dst))
 				for y := range w.Out.H {
 					steps.Rows(currents, y)
-					steps.Fire(spikes, len(dst), y, Graded{1, 15}, 0.5)
 				}
+				steps.Fire(guarded[uint8](t, 2*w.Out.Len()), Graded{1, 15}, 0.5)
 			}
 
 			f := newFloatLayer(r, w)

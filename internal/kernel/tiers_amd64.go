@@ -6,6 +6,20 @@ import "golang.org/x/sys/cpu"
 
 //go:generate go run -C asm .
 
+var avx512amx = tier{
+	name:        "avx512amx",
+	packInt8:    packInt8AMX,
+	packFloat32: packFloat32AVX512,
+	nonzero:     nonzero512,
+	spikingReLU: spikingReLU512,
+	lif:         lif512,
+	graded:      graded512,
+	relu:        relu256,
+
+	maxPool2x2:      maxPool512,
+	maxPoolFloat2x2: maxPoolFloat256,
+}
+
 var avx512vnni = tier{
 	name:        "avx512vnni",
 	packInt8:    packInt8VNNI,
@@ -67,6 +81,9 @@ func tiers() []*tier {
 		if !*need.has {
 			return []*tier{&avx2, &generic}
 		}
+	}
+	if x.HasAVX512VNNI && hasAMX() {
+		return []*tier{&avx512amx, &avx512vnni, &avx512bw, &avx2, &generic}
 	}
 	if x.HasAVX512VNNI {
 		return []*tier{&avx512vnni, &avx512bw, &avx2, &generic}

@@ -112,17 +112,12 @@ func (p *Population) Show(dst []uint8, s *State, current StepCurrents, steps int
 	if need := steps * pool.KH * row; len(p.pools) > 0 && len(s.band) < need {
 		s.band = make([]uint8, need)
 	}
-	quick, most := p.firesAtOnce(current)
-	for y := range p.in.H {
-		if quick != nil {
-			spikes, done := quick.Fire(dst[y*row:], p.in.Len(), y, most, p.still[0])
-			if done {
-				stats.Spikes += spikes
-				stats.NeuronSteps += uint64(steps * row)
-				continue
-			}
-			quick = nil
+	if quick, neurons := p.firesAtOnce(current); quick != nil {
+		if spikes, done := quick.Fire(dst, neurons, p.still[0]); done {
+			return Stats{Spikes: spikes, NeuronSteps: uint64(steps * p.in.Len())}
 		}
+	}
+	for y := range p.in.H {
 		copy(v, p.startOf(y))
 		from := current.Rows(y)
 		for t := range steps {

@@ -1,0 +1,43 @@
+//go:build !purego
+
+package kernel
+
+// amxInt8 is a vnniInt8 for processors with AMX, whose tiles take all inputs of a layer sooner than events take more than a few.
+type amxInt8 struct {
+	vnniInt8
+	tiles *tileConv // nil where that does not pay
+}
+
+// tilesWorth is from which share of the messages that all inputs together would send it is quicker to take all inputs than events.
+const tilesWorth = 0.01
+
+func packInt8AMX(c *Int8Conv, weights []int8) int8Rows {
+	return &amxInt8{*packInt8VNNI(c, weights).(*vnniInt8), newTileConv(c, weights)}
+}
+
+func (p *amxInt8) listen(src []uint8, steps int, memory *eventMemory) (events, uint64) {
+	if p.tiles == nil || steps < 2 {
+		return p.vnniInt8.listen(src, steps, memory)
+	}
+	w, fans := &p.window, &p.cover
+	line := w.In.W * w.In.C
+	var messages uint64
+	for i := range steps {
+		for y, fan := range fans.rows {
+			messages += messagesOf(nonzero512, src[i*w.In.Len()+y*line:][:line], w.In.C, fans.columns) * uint64(fan)
+		}
+	}
+	all := steps * w.Out.H * w.Out.W * w.KH * w.KW * w.In.C
+	if float64(messages) < tilesWorth*float64(all) {
+		if e, sent := p.vnniInt8.listen(src, steps, memory); e != nil {
+			return e, sent
+		}
+	}
+	t, ok := memory.tiles.(*tileMemory)
+	if !ok {
+		t = new(tileMemory)
+		memory.tiles = t
+	}
+	t.open(p.tiles, src, steps)
+	return t, messages
+}
