@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tries the audit log: kills a server in the midst of a thousand answers, checks the chain with a second implementation, answers all
-# of them again on two processor tiers and on the emulated Loihi, fills a disk, and measures what a record costs. Prints what came of
+# of them again on two processor tiers and on the emulated Loihi, and measures what a record costs. Prints what came of
 # it beside what must.
 #
 #   deploy/test-audit.sh [--pictures FOLDER] [ROW…]

@@ -6,38 +6,7 @@ import struct
 import threading
 import time
 
-from peers import films, row, wait_for, Node, Orthanc
-
-TITLES = b"SPIKERAY".ljust(16) + b"MODALITY".ljust(16)
-
-
-def item(kind, body):
-    return struct.pack(">BBH", kind, 0, len(body)) + body
-
-
-def associate(context=1, sop_class=b"1.2.840.10008.5.1.4.1.1.1.1", syntax=b"1.2.840.10008.1.2.1", maximum=16384):
-    body = struct.pack(">HH", 1, 0) + TITLES + bytes(32)
-    body += item(0x10, b"1.2.840.10008.3.1.1.1")
-    body += item(0x20, bytes([context, 0, 0, 0]) + item(0x30, sop_class) + item(0x40, syntax))
-    body += item(0x50, item(0x51, struct.pack(">I", maximum)) + item(0x52, b"2.25.1"))
-    return struct.pack(">BBI", 1, 0, len(body)) + body
-
-
-def pdata(fragment, context=1, control=0):
-    body = struct.pack(">IBB", len(fragment) + 2, context, control) + fragment
-    return struct.pack(">BBI", 4, 0, len(body)) + body
-
-
-def element(tag, value):
-    return struct.pack("<HHI", tag >> 16, tag & 0xFFFF, len(value)) + value
-
-
-def c_store():
-    command = element(0x00000002, b"1.2.840.10008.5.1.4.1.1.1.1\0") + element(0x00000100, struct.pack("<H", 1))
-    command += element(0x00000110, struct.pack("<H", 1)) + element(0x00000700, struct.pack("<H", 0))
-    command += element(0x00000800, struct.pack("<H", 1)) + element(0x00001000, b"2.25.12\0")
-    return element(0x00000000, struct.pack("<I", len(command))) + command
-
+from peers import Node, Orthanc, associate, c_store, element, films, pdata, row, wait_for
 
 def garbage(seed):
     """One broken conversation."""

@@ -7,6 +7,7 @@ import random
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from common import ROOT, SCRATCH, Server, row  # noqa: E402, F401 - the rows tak
 PLUGINS = "/usr/share/orthanc/plugins"
 SR = "1.2.840.10008.5.1.4.1.1.88.34"
 SC = "1.2.840.10008.5.1.4.1.1.7"
+TITLES = b"SPIKERAY".ljust(16) + b"MODALITY".ljust(16)
 PLANTED = re.compile(rb"PLANTED|20210115|20240229|310047233461482150733651893251436147207")
 
 
@@ -201,3 +203,60 @@ class Target(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.port = self.server_port
         threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+# Of DICOM's messages, what a broken or hostile peer needs (PS3.7 and PS3.8).
+
+def item(kind, body):
+    return struct.pack(">BBH", kind, 0, len(body)) + body
+
+
+def associate(context=1, sop_class=b"1.2.840.10008.5.1.4.1.1.1.1", syntax=b"1.2.840.10008.1.2.1", maximum=16384):
+    body = struct.pack(">HH", 1, 0) + TITLES + bytes(32)
+    body += item(0x10, b"1.2.840.10008.3.1.1.1")
+    body += item(0x20, bytes([context, 0, 0, 0]) + item(0x30, sop_class) + item(0x40, syntax))
+    body += item(0x50, item(0x51, struct.pack(">I", maximum)) + item(0x52, b"2.25.1"))
+    return struct.pack(">BBI", 1, 0, len(body)) + body
+
+
+def pdata(fragment, context=1, control=0):
+    body = struct.pack(">IBB", len(fragment) + 2, context, control) + fragment
+    return struct.pack(">BBI", 4, 0, len(body)) + body
+
+
+def element(tag, value):
+    return struct.pack("<HHI", tag >> 16, tag & 0xFFFF, len(value)) + value
+
+
+def c_store(instance=b"2.25.12"):
+    command = element(0x00000002, b"1.2.840.10008.5.1.4.1.1.1.1\0") + element(0x00000100, struct.pack("<H", 1))
+    command += element(0x00000110, struct.pack("<H", 1)) + element(0x00000700, struct.pack("<H", 0))
+    command += element(0x00000800, struct.pack("<H", 1)) + element(0x00001000, instance + b"\0" * (len(instance) % 2))
+    return element(0x00000000, struct.pack("<I", len(command))) + command
+
+
+def send_film(port, film, address="127.0.0.1"):
+    """Send a film's data set by C-STORE as it is, whatever it is; the status of the answer, or what came of it."""
+    def uid(number):
+        at = film.index(struct.pack("<HH2s", 2, number, b"UI")) + 6
+        return film[at + 2:at + 2 + struct.unpack_from("<H", film, at)[0]].rstrip(b"\0")
+
+    syntax, instance, dataset = uid(0x10), uid(3), film[144 + struct.unpack_from("<I", film, 140)[0]:]
+    with socket.create_connection(("127.0.0.1", port), timeout=60, source_address=(address, 0)) as c, c.makefile("rb") as answers:
+        def pdu():
+            head = answers.read(6)
+            return (head[0], answers.read(struct.unpack(">I", head[2:])[0])) if len(head) == 6 else (0, b"")
+
+        c.sendall(associate(syntax=syntax))
+        kind, body = pdu()
+        if kind != 2:
+            return f"association {kind}"
+        try:
+            c.sendall(pdata(c_store(instance), control=3))
+            for at in range(0, max(1, len(dataset)), 16000):
+                c.sendall(pdata(dataset[at:at + 16000], control=2 * (at + 16000 >= len(dataset))))
+        except OSError:
+            pass  # answered before all was sent
+        kind, body = pdu()
+        at = body.find(struct.pack("<HHI", 0, 0x900, 2))
+        return f"{struct.unpack_from('<H', body, at + 8)[0]:04X}" if kind == 4 and at >= 0 else f"ended by {kind}"
