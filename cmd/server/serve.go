@@ -22,7 +22,6 @@ import (
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/repository"
 	"github.com/spikeray/spikeray/internal/telemetry"
-	shipped "github.com/spikeray/spikeray/models"
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
@@ -274,7 +273,7 @@ func (c *serveCommand) listenAndServe(ctx context.Context, s *serving, server *a
 	defer c.follow(ctx, s.models, server, s.metrics)()
 	s.swappable.Store(s.models)
 	debug.FreeOSMemory() // gives back what reading the models took
-	shipped.Release()
+	memory.ReleaseProgram()
 	c.introduce(s, listener.Addr())
 	if err := hospital.serve(ctx, server, listener, c.ShutdownTimeout); err != nil {
 		return err

@@ -1,6 +1,0 @@
-//go:build !linux
-
-package models
-
-// Release does nothing here.
-func Release() {}
