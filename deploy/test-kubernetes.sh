@@ -37,6 +37,7 @@ trap clean_up EXIT
 
 need go golang
 need jq jq
+need promtool prometheus
 need python3 python3
 python3 -c 'import yaml' 2>/dev/null || need /usr/lib/python3/dist-packages/yaml/__init__.py python3-yaml
 
@@ -103,6 +104,19 @@ minReplicas|--set keda.enabled=true --set keda.minReplicas=0
 has a value of its own|--set settings.WORKERS=8
 EOF
 pass "what does not go together is refused"
+python3 "$root/deploy/kubernetes/keda_test.py" "$scratch/everything.yaml" >"$scratch/keda_test.yml"
+promtool test rules "$scratch/keda_test.yml" >"$scratch/out" 2>&1 || fail "KEDA's query: $(cat "$scratch/out")"
+pass "KEDA's query counts what somebody waits for and what is turned away"
+# Profiles and metrics are for the cluster alone.
+python3 - "$scratch/everything.yaml" <<'EOF' || fail "a service beyond the cluster has the operators' port"
+import sys
+import yaml
+
+services = [o["spec"] for o in yaml.safe_load_all(open(sys.argv[1])) if o["kind"] == "Service"]
+of = [s["type"] for s in services if any(p["targetPort"] == "operators" for p in s["ports"])]
+sys.exit(of != ["ClusterIP"] or not any(s["type"] == "NodePort" for s in services))
+EOF
+pass "the operators' port is on no service beyond the cluster"
 grep -q 'SPIKERAY_MAX_PIXELS, value: "60000000"' "$scratch/everything.yaml" || fail "a large number is written as $(grep MAX_PIXELS "$scratch/everything.yaml")"
 pass "a large number stays a whole one"
 version=$(grep -oP '^const Version = "\K[^"]+' "$root/internal/telemetry/build.go")

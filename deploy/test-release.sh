@@ -45,7 +45,7 @@ revision=$(git -C "$root" rev-parse HEAD)
 for n in 1 2; do
   # Two places, two umasks, two times.
   mkdir -p "$scratch/copy$n"
-  (umask "$((n * 11))" && git -C "$root" archive HEAD | tar -x -C "$scratch/copy$n")
+  (umask "$((n * 11))" && git -C "$root" archive "$revision" | tar -x -C "$scratch/copy$n")
   context=$scratch/copy$n build_image localhost/spikeray-release:$n-$$ --timestamp 0 --build-arg REVISION="$revision"
   podman save --quiet --format docker-archive --output "$scratch/$n.tar" localhost/spikeray-release:$n-$$
   podman image inspect --format '{{.Digest}} {{.Id}}' localhost/spikeray-release:$n-$$ >"$scratch/digest$n"
