@@ -407,7 +407,7 @@ func (q *Queue) leave(t *ticket, err error) {
 		t.flow.reserve(-t.cost)
 		t.flow.charge(took)
 		if err == nil {
-			q.estimate.learn(t.Work, took)
+			q.estimate.learn(t.Work, took, time.Now())
 		}
 	}
 	q.forget(t.flow)
