@@ -104,7 +104,7 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 		if q.report != "" {
 			result.ID = pictureID(x.id, 0)
 			answered(result, q.model, outcomes[0])
-			return s.writeReport(ctx, w, r, held, q.report, *result)
+			return s.writeReport(ctx, w, r, held, q, *result)
 		}
 		writeJSON(w, http.StatusOK, newPrediction(pictureID(x.id, 0), uploads[0].part, q.model, outcomes[0]))
 		return nil
