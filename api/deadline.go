@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -60,9 +61,45 @@ func takes(m *pipeline.Entry, steps int) time.Duration {
 	return all/2 + all/2*time.Duration(steps)/time.Duration(most)
 }
 
+// doubt tells now and then that an estimate of [takes] is out of date, or not known, and is to be found out.
+func doubt(m *pipeline.Entry, steps int) bool {
+	seen := m.Took(steps)
+	if seen.Value() == 0 {
+		seen = m.Took(0)
+	}
+	return seen.Doubt()
+}
+
 // learn takes note of how long an answer took.
 func learn(m *pipeline.Entry, p pipeline.Prediction) {
-	m.Took(p.Steps).Learn(p.Timing.Prepare + p.Timing.Infer)
+	took := p.Timing.Prepare + p.Timing.Infer
+	m.Took(p.Steps).Learn(took)
+	// All steps take no longer than as many times these. While every answer is shortened, nothing else tells that an estimate of all steps
+	// is too long.
+	if most := m.MaxSteps(); 0 < p.Steps && p.Steps < most {
+		if all := took * time.Duration(most) / time.Duration(p.Steps); all < m.Took(0).Value() {
+			m.Took(0).Learn(all)
+		}
+	}
+}
+
+// begun tells how many steps an answer by these options is begun with, once it is.
+func begun(o *pipeline.Options) *int {
+	steps := o.Steps
+	if fit := o.Fit; fit != nil {
+		o.Fit = func() (n int, err error) {
+			steps, err = fit()
+			return steps, err
+		}
+	}
+	return &steps
+}
+
+// missed takes note of an answer that was given up at its deadline, begun with so many steps.
+func missed(ctx context.Context, m *pipeline.Entry, p pipeline.Prediction, steps int) {
+	if p.Timing.Infer > 0 && errors.Is(context.Cause(ctx), ErrDeadline) {
+		m.Took(steps).AtLeast(p.Timing.Prepare + p.Timing.Infer)
+	}
 }
 
 // shortens tells questions whose answers may come after fewer steps than all.
@@ -81,8 +118,9 @@ func (q question) leastSteps() int {
 // slack is how much longer than estimated a step count may take, as a divisor: a quarter.
 const slack = 4
 
-// fit tells a question's answer how many steps fit before a deadline, once the picture is prepared.
-func fit(m *pipeline.Entry, most int, deadline time.Time) func() (int, error) {
+// fit tells a question's answer how many steps fit before a deadline, once the picture is prepared. One that is to find out how long
+// steps take has one where none seems to fit.
+func fit(m *pipeline.Entry, most int, deadline time.Time, try bool) func() (int, error) {
 	if most == 0 {
 		most = m.MaxSteps()
 	}
@@ -92,6 +130,9 @@ func fit(m *pipeline.Entry, most int, deadline time.Time) func() (int, error) {
 			if took := takes(m, steps); took+took/slack <= left {
 				return steps, nil
 			}
+		}
+		if try {
+			return 1, nil
 		}
 		return 0, ErrDeadline
 	}

@@ -283,6 +283,11 @@ func TestBatchesLeavePlaces(t *testing.T) {
 	}
 	close(open)
 	all.Wait()
+	// What fits into an idle queue as a whole can be had, though it needs the last place.
+	full := slices.Repeat([]Task{{Batch: true, Run: func(context.Context, time.Duration) error { return nil }}}, 2+8)
+	if _, err := q.Do(context.Background(), full...); err != nil {
+		t.Errorf("a batch for all places of an idle queue: %v", err)
+	}
 }
 
 // Films of a hospital's systems are batch work, as what asks for it is.

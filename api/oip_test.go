@@ -354,6 +354,8 @@ func TestInferRefuses(t *testing.T) {
 		"no number":          {with(`"parameters":{"threshold":"0.5"}`), 400, "number"},
 		"steps":              {with(`"parameters":{"steps":1}`), 400, "steps"},
 		"half a step":        {with(`"parameters":{"steps":1.5}`), 400, "whole"},
+		"bits of pixels":     {`{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[` + hw + `],"data":[` + flat("1") + `]}],"parameters":{"bits":12}}`, 400, "files"},
+		"an unknown key":     {with(`"parameter":{"steps":1}`), 400, `"parameter"`},
 		"a priority":         {with(`"parameters":{"priority":"first"}`), 400, "interactive"},
 		"a deadline":         {with(`"parameters":{"deadline_ms":0}`), 400, "1 to"},
 		"an operating point": {with(`"parameters":{"operating_point":"none"}`), 400, "operating point"},
@@ -378,6 +380,11 @@ func TestInferRefuses(t *testing.T) {
 	r := request(t, http.MethodPost, s.url+"/v2/models/tiny-rows/infer?steps=1", strings.NewReader(with(`"id":""`)))
 	if said := s.do(r).refused(t, 400); !strings.Contains(said, "no query") {
 		t.Errorf("a query is told %q", said)
+	}
+	r = request(t, http.MethodPost, s.url+"/v2/models/tiny-rows/infer", strings.NewReader(with(`"id":""`)))
+	r.Header[oip.HeaderLength] = []string{"0", "7"}
+	if said := s.do(r).refused(t, 400); !strings.Contains(said, "more than once") {
+		t.Errorf("two lengths are told %q", said)
 	}
 	for path, says := range map[string]string{
 		"/v2/systemsharedmemory/status": "shared memory", "/v2/cudasharedmemory/region/a/status": "shared memory", "/v2/trace/setting": "traces",

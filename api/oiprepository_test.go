@@ -80,6 +80,13 @@ func TestRepository(t *testing.T) {
 	if said := post("/v2/repository/models/a/load", `{"parameters":{"config":"{}"}}`).refused(t, 400); !strings.Contains(said, "config") {
 		t.Error(said)
 	}
+	post("/v2/repository/models/a/load?version=2", "").refused(t, 400)
+	for _, body := range []string{`{"version":"2"}`, `{}{}`} {
+		post("/v2/repository/models/a/load", body).refused(t, 400)
+	}
+	if len(r.done) != 2 {
+		t.Errorf("%q", r.done)
+	}
 }
 
 // TestTheProtocolChangesTheFolderOfModels has a repository of files, and two versions that answer.

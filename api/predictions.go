@@ -105,7 +105,7 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request) error {
 		if q.report != "" {
 			result.ID = pictureID(x.id, 0)
 			answered(result, q.model, outcomes[0])
-			return s.writeReport(ctx, w, r, held, q.report, *result)
+			return s.writeReport(ctx, w, r, held, q, *result)
 		}
 		writeJSON(w, http.StatusOK, newPrediction(pictureID(x.id, 0), uploads[0].part, q.model, outcomes[0]))
 		return nil
@@ -148,8 +148,9 @@ func (s *Server) process(ctx context.Context, who caller, q question, uploads []
 	var places []int // the upload of each task
 	read := time.Now()
 	inference := takes(q.model, q.options.Steps)
+	try := !q.deadline.IsZero() && doubt(q.model, q.leastSteps())
 	if q.shortens() {
-		q.options.Fit = fit(q.model, q.options.Steps, q.deadline)
+		q.options.Fit = fit(q.model, q.options.Steps, q.deadline, try)
 	}
 	for i, u := range uploads {
 		o := &outcomes[i]
@@ -181,8 +182,10 @@ func (s *Server) process(ctx context.Context, who caller, q question, uploads []
 			if q.explain != nil {
 				options.Prepared = func(pixels []uint8) { picture = slices.Clone(pixels) }
 			}
+			steps := begun(&options)
 			o.prediction, err = u.predict(ctx, q.model.Model, header, options)
 			if err != nil {
+				missed(ctx, q.model, o.prediction, *steps)
 				return err
 			}
 			learn(q.model, o.prediction)
@@ -204,6 +207,12 @@ func (s *Server) process(ctx context.Context, who caller, q question, uploads []
 		}
 		if !q.deadline.IsZero() {
 			task.Deadline, task.Least = q.deadline, task.Work-inference+takes(q.model, q.leastSteps())
+			if try { // only what waits before it counts
+				task.Least = 1
+			}
+		}
+		if inference == 0 {
+			task.Work = 0 // a part of it would say how long a task takes only by chance
 		}
 		tasks = append(tasks, task)
 	}
@@ -224,6 +233,9 @@ func (s *Server) process(ctx context.Context, who caller, q question, uploads []
 			return nil, err
 		}
 		outcomes[places[j]].err = err
+	}
+	if !q.deadline.IsZero() && !time.Now().Before(q.deadline) {
+		return nil, ErrDeadline
 	}
 	x.answered(read, q.model, outcomes)
 	return outcomes, nil

@@ -6,12 +6,19 @@ import "time"
 type estimate struct {
 	service time.Duration // mean of the last tasks; 0 before the first
 	scale   float64       // how long a task takes, as a multiple of its Work; 0 before the first
+	scaled  time.Time     // when scale was learned
 }
 
-// samples is how many of the last tasks an estimate goes by.
-const samples = 16
+const (
+	// samples is how many of the last tasks an estimate goes by.
+	samples = 16
+	// outdated is after how long without a task the next alone says how long they take: work may have been refused for what tasks took
+	// before, and that must not last.
+	outdated = 5 * time.Second
+)
 
-func (e *estimate) learn(work, took time.Duration) {
+// learn adds a task that has ended.
+func (e *estimate) learn(work, took time.Duration, now time.Time) {
 	if e.service == 0 {
 		e.service = took
 	}
@@ -20,10 +27,11 @@ func (e *estimate) learn(work, took time.Duration) {
 		return
 	}
 	scale := float64(took) / float64(work)
-	if e.scale == 0 {
+	if e.scale == 0 || now.Sub(e.scaled) > outdated {
 		e.scale = scale
 	}
 	e.scale += (scale - e.scale) / samples
+	e.scaled = now
 }
 
 // of estimates how long a task with this Work will take.

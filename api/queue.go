@@ -58,7 +58,7 @@ type Task struct {
 	// Memory is the largest number of bytes that the task holds while it runs.
 	Memory int64
 	// Batch tells work that nobody waits for: it has a tenth of the workers' time where other work waits, and all of it where none
-	// does. A quarter of the places is not for it.
+	// does. A quarter of the places is not for it, unless nothing else is there.
 	Batch bool
 	// Deadline, if not zero, is when the task must have ended, and Least the part of Work that it then takes at least. A task that
 	// cannot end by then is not taken, or taken back: see [ErrDeadline].
@@ -251,7 +251,8 @@ func (q *Queue) admit(tasks []Task) ([]*ticket, error) {
 func (q *Queue) refusal(tasks []Task, now time.Time) error {
 	busy := &BusyError{After: q.backlog / time.Duration(q.workers)}
 	free := q.capacity - q.waiting
-	if len(tasks) > 0 && tasks[0].Batch {
+	// Where nothing is there yet, a batch of as many as there is room for must be taken: it could never be later.
+	if len(tasks) > 0 && tasks[0].Batch && q.waiting+len(q.working) > 0 {
 		free -= q.capacity / 4
 	}
 	if len(tasks) > max(0, free)+q.workers-len(q.working) {
@@ -419,7 +420,7 @@ func (q *Queue) leave(t *ticket, err error) {
 		t.flow.reserve(-t.cost)
 		t.flow.charge(took)
 		if err == nil {
-			q.estimate.learn(t.Work, took)
+			q.estimate.learn(t.Work, took, time.Now())
 		}
 	}
 	q.forget(t.flow)

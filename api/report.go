@@ -93,8 +93,8 @@ func (q *question) draw(r *node.Result) {
 }
 
 // writeReport answers with a result object.
-func (s *Server) writeReport(ctx context.Context, w http.ResponseWriter, r *http.Request, held *lease, kind string, of node.Result) error {
-	object, err := s.report(ctx, callerOf(r), kind, of)
+func (s *Server) writeReport(ctx context.Context, w http.ResponseWriter, r *http.Request, held *lease, q question, of node.Result) error {
+	object, err := s.report(ctx, callerOf(r), q, of)
 	if err != nil {
 		return err
 	}
@@ -116,15 +116,15 @@ func (s *Server) writeReport(ctx context.Context, w http.ResponseWriter, r *http
 
 // report makes a result object. One in colour takes as much memory as a picture, and is made as one is answered: as a task of
 // the queue.
-func (s *Server) report(ctx context.Context, who caller, kind string, of node.Result) (object report.Object, err error) {
+func (s *Server) report(ctx context.Context, who caller, q question, of node.Result) (object report.Object, err error) {
 	if of.Evidence == nil || of.Picture == nil {
-		return report.Make(kind, node.Input(of, s.config.Version))
+		return report.Make(q.report, node.Input(of, s.config.Version))
 	}
 	run := func(context.Context, time.Duration) (err error) {
-		object, err = report.Make(kind, node.Input(of, s.config.Version))
+		object, err = report.Make(q.report, node.Input(of, s.config.Version))
 		return err
 	}
-	errs, err := s.config.Queue.Do(ctx, Task{Run: run, Memory: node.ColourMemory(of.Picture), caller: who})
+	errs, err := s.config.Queue.Do(ctx, Task{Run: run, Memory: node.ColourMemory(of.Picture), Batch: q.batch, caller: who})
 	if err == nil {
 		err = s.ended(ctx, errs[0])
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spikeray/spikeray/internal/dicom"
 	"github.com/spikeray/spikeray/internal/dimse"
@@ -287,10 +288,36 @@ func TestACaptureInColourIsTakenFromTheMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	picture := testmodel.Picture(200, 220, 1)
-	_, err := s.server.report(t.Context(), caller{}, report.KindSC, node.Result{Picture: picture, Evidence: &evidence.Evidence{}})
+	_, err := s.server.report(t.Context(), caller{}, question{report: report.KindSC}, node.Result{Picture: picture, Evidence: &evidence.Evidence{}})
 	if !errors.Is(err, ErrQueueClosed) {
 		t.Errorf("with a closed queue: %v", err)
 	}
+}
+
+// TestACaptureOfABatchIsBatchWork, as its answer is.
+func TestACaptureOfABatchIsBatchWork(t *testing.T) {
+	s := start(t, func(c *Config) { c.Queue = NewQueue(1, 8) })
+	release := s.busyWorker()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_, _ = s.server.report(ctx, caller{}, question{report: report.KindSC, batch: true},
+			node.Result{Picture: testmodel.Picture(200, 220, 1), Evidence: &evidence.Evidence{}})
+	}()
+	q := s.server.config.Queue
+	for q.Depth() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	q.mu.Lock()
+	if interactive, batch := q.waits(); interactive || !batch {
+		t.Error("it is interactive")
+	}
+	q.mu.Unlock()
+	cancel()
+	<-done
+	release()
 }
 
 func TestFilmsOfSystemsAreExplainedWhereTheirCapturesShowMaps(t *testing.T) {

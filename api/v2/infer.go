@@ -27,6 +27,9 @@ func (h *Handler) infer(w http.ResponseWriter, r *http.Request, e *pipeline.Entr
 	if r.URL.RawQuery != "" {
 		return refuse(Parameter, "an inference takes no query; its parameters belong into \"parameters\" of the request's JSON")
 	}
+	if len(r.Header[http.CanonicalHeaderKey(oip.HeaderLength)]) > 1 {
+		return refuse(Malformed, "the request has the header %s more than once", oip.HeaderLength)
+	}
 	var asked request
 	outcomes, err := h.Service.Predict(w, r, e, func(body []byte, options pipeline.Options) (*Question, error) {
 		q := &Question{Options: options}
@@ -103,8 +106,13 @@ func (a *request) read(body []byte, header string, e *pipeline.Entry, q *Questio
 	if a.outputs, err = choose(outputs(e.Description()), m.Outputs, binary); err != nil {
 		return err
 	}
-	q.Pictures, err = readInputs(m.Inputs, p.Width, p.Height, c.MaxPictures)
-	return err
+	if q.Pictures, err = readInputs(m.Inputs, p.Width, p.Height, c.MaxPictures); err != nil {
+		return err
+	}
+	if m.Inputs[0].Name == inputPixels && q.Options.Bits != 0 {
+		return refuse(Parameter, "parameter bits is for files: pictures that come prepared have 8 bits")
+	}
+	return nil
 }
 
 // choose finds the outputs that are asked for; none means all. binary is the form of those that say none.

@@ -1,6 +1,7 @@
 package v2
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -39,7 +40,13 @@ func readControl(w http.ResponseWriter, r *http.Request, v any) error {
 	if len(body) == 0 {
 		return nil
 	}
-	if err := json.Unmarshal(body, v); err != nil {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	err = dec.Decode(v)
+	if _, more := dec.Token(); err == nil && more != io.EOF {
+		err = errors.New("more follows it")
+	}
+	if err != nil {
 		return refuse(Malformed, "the body is not the JSON object that is expected: %v", err)
 	}
 	return nil
@@ -91,6 +98,9 @@ func (h *Handler) unload(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) change(w http.ResponseWriter, r *http.Request, what string, do func() error) error {
 	if h.Repository == nil {
 		return refuse(NotPermitted, "models are not %s by this server's interface", what)
+	}
+	if r.URL.RawQuery != "" {
+		return refuse(Parameter, "a change of the models takes no query")
 	}
 	var asked oip.RepositoryRequest
 	if err := readControl(w, r, &asked); err != nil {

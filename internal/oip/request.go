@@ -40,8 +40,10 @@ func parseRequest(head []byte, l Limits) (*wireRequest, error) {
 				r.Outputs = append(r.Outputs, o)
 				return err
 			})
-		default:
+		case "model_name", "model_version": // which KServe's client sends: the path names the model
 			err = p.skip()
+		default:
+			err = unknownKey("the request", key)
 		}
 		return err
 	})
@@ -143,6 +145,11 @@ func (p *parser) text(what string) (string, error) {
 	return s, nil
 }
 
+// unknownKey refuses what would change nothing: it may be the name of something that was asked for, mistyped.
+func unknownKey(of, key string) error {
+	return malformed("%s has the key %.40q, which is not known", of, key)
+}
+
 // skip passes over a value.
 func (p *parser) skip() error {
 	_, err := p.raw()
@@ -213,7 +220,7 @@ func (p *parser) input() (t wireTensor, err error) {
 				t.Data = nil
 			}
 		default:
-			err = p.skip()
+			err = unknownKey("an input", key)
 		}
 		return err
 	})
@@ -228,7 +235,7 @@ func (p *parser) output() (o RequestedOutput, err error) {
 		case "parameters":
 			o.Parameters, err = p.parameters()
 		default:
-			err = p.skip()
+			err = unknownKey("an output", key)
 		}
 		return err
 	})
