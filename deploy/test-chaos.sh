@@ -35,9 +35,11 @@ trap 'rm -rf "$scratch"' EXIT
 (cd "$root" && CGO_ENABLED=0 go build -o "$scratch/spikeray" ./cmd/server && CGO_ENABLED=0 go build -o "$scratch/pace" ./deploy/load/pace)
 mkdir "$scratch/pictures"
 (cd "$root" && go run ./deploy/audit/pictures -n 90 -o "$scratch/pictures" examples/*.png)
+(cd "$root" && go build -o "$scratch/films" ./deploy/pacs/films)
 toxiproxy=$(command -v toxiproxy-server || true)
 if [[ -z $toxiproxy ]] && GOBIN=$scratch go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0 2>/dev/null; then
   toxiproxy=$scratch/server
 fi
-export PACE=$scratch/pace PICTURES=$scratch/pictures TOXIPROXY=$toxiproxy
+(need slowhttptest slowhttptest) || true # its rows say that they were skipped
+export PACE=$scratch/pace PICTURES=$scratch/pictures FILMS=$scratch/films TOXIPROXY=$toxiproxy
 run_rows "$scratch" chaos trial "$((${SOAK_SECONDS:-3600} + 3600))" "$@"

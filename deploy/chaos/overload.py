@@ -34,7 +34,7 @@ def trial(callers, name):
         over = ask(s, CONNECTIONS, SECONDS, 2 * capacity, callers)
         watch.end()
         after = ask(s, 1, SOME)
-        unloaded = max(before["p99_ms"], after["p99_ms"])
+        unloaded = (before["p99_ms"] + after["p99_ms"]) / 2
         offered, ratio = (sum(over["statuses"].values()) + over["lost"]) / SECONDS, over["p99_ms"] / unloaded
         row(f"{name}: {offered:.0f}/s for {SECONDS:.0f} s, capacity {capacity:.0f}/s", f"{over['statuses']}, {over['lost']} lost, {over['untold']} untold",
             "only 200, and 503 with Retry-After", set(over["statuses"]) <= {"200", "503"} and not over["lost"] and not over["untold"])

@@ -1,5 +1,6 @@
 """What the rows of deploy/test-chaos.sh share beside what those of deploy/test-load.sh and deploy/test-audit.sh do: answers that are
 known beforehand, a caller that tells a whole answer from a cut one, and what a server holds."""
+import contextlib
 import http.client
 import json
 import os
@@ -7,6 +8,7 @@ import random
 import re
 import socket
 import statistics
+import subprocess
 import sys
 import threading
 import time
@@ -67,7 +69,8 @@ class Caller:
         try:
             if self.fresh:
                 self.connection = self.made()
-            self.connection.request(method, path + query, body, more)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # answered before all was sent
+                self.connection.request(method, path + query, body, more)
             answer = self.connection.getresponse()
             whole = answer.read()
             if answer.will_close:
@@ -169,7 +172,14 @@ class Watch:
     def now(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
             text = answer.read().decode()
-        return {kind: float(re.search(rf"^{name} (\S+)", text, re.M)[1]) for kind, name in self.KINDS.items()}
+        return {kind: float(re.search(rf"^{name} (\S+)", text, re.M)[1]) for kind, name in self.KINDS.items()} | {"buffers": self.buffers()}
+
+    @staticmethod
+    def buffers():
+        """Bytes in the buffers of the TCP connections of this machine, as far as it tells."""
+        with contextlib.suppress(OSError), open("/proc/net/sockstat") as f:
+            return int(re.search(r"^TCP:.* mem (\d+)", f.read(), re.M)[1]) * os.sysconf("SC_PAGESIZE")
+        return 0
 
     def end(self):
         self.stop.set()
@@ -195,3 +205,57 @@ def settled(read, before, seconds, slack):
         if time.monotonic() > end:
             return False, now
         time.sleep(0.2)
+
+
+class Toxiproxy:
+    """Toxiproxy with a proxy in front of a port; faults come and go. Shopify's github.com/Shopify/toxiproxy says what each does."""
+
+    FAULTS = {
+        "latency of 150±100 ms": [("latency", {"latency": 150, "jitter": 100}, 1)],
+        "64 KB a second": [("bandwidth", {"rate": 64}, 1)],
+        "pieces of 100 bytes": [("slicer", {"average_size": 100, "size_variation": 50, "delay": 500}, 1)],
+        "half of the connections reset after 30 ms": [("reset_peer", {"timeout": 30}, 0.5)],
+        "half of the connections cut after 700 bytes": [("limit_data", {"bytes": 700}, 0.5)],
+        "half of the connections dead, closed after 2 s": [("timeout", {"timeout": 2000}, 0.5)],
+        "away": [],
+    }
+    GENTLE = 3  # so many of them break nothing
+
+    def __init__(self, upstream):
+        self.api, self.port = free_port(), free_port()
+        self.process = subprocess.Popen([os.environ["TOXIPROXY"], "-host", "127.0.0.1", "-port", str(self.api)],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        end = time.monotonic() + 20
+        while True:
+            try:
+                self.post("/proxies", name="it", listen=f"127.0.0.1:{self.port}", upstream=f"127.0.0.1:{upstream}", enabled=True)
+                return
+            except OSError:
+                if time.monotonic() > end or self.process.poll() is not None:
+                    raise SystemExit("toxiproxy does not start") from None
+                time.sleep(0.1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(20)
+
+    def post(self, path, **document):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.api}{path}", json.dumps(document).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            answer.read()
+
+    @contextlib.contextmanager
+    def fault(self, name):
+        """Has the fault in both directions as long as the context lasts."""
+        for kind, attributes, toxicity in self.FAULTS[name]:
+            for stream in ("upstream", "downstream"):
+                self.post("/proxies/it/toxics", name=stream, type=kind, stream=stream, toxicity=toxicity, attributes=attributes)
+        if not self.FAULTS[name]:
+            self.post("/proxies/it", enabled=False)
+        try:
+            yield
+        finally:
+            self.post("/reset")

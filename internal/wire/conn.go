@@ -258,6 +258,9 @@ func (c *Conn) Close() error {
 func (c *Conn) cut() {
 	c.lingered.Store(true)
 	c.closed.Store(true)
+	if tcp, ok := c.raw.(*net.TCPConn); ok && c.unread.Load() != 0 {
+		_ = tcp.SetLinger(0) // otherwise the system would go on offering what the client does not read
+	}
 	_ = c.raw.Close() // a secured one would first write its farewell
 }
 

@@ -71,6 +71,10 @@ func Listen(l net.Listener, config Config) *Listener {
 	}
 }
 
+// sendBuffer is what the system may hold of answers that a client does not read, in bytes; Linux takes twice as much. By itself it
+// grows to megabytes for each connection, memory of the whole machine or container that a thousand clients could take by not reading.
+const sendBuffer = 64 << 10
+
 // Accept waits for the next connection for which there is room.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
@@ -86,6 +90,9 @@ func (l *Listener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		l.last.Store(instant())
+		if tcp, ok := accepted.(*net.TCPConn); ok {
+			_ = tcp.SetWriteBuffer(sendBuffer)
+		}
 		c := l.conn(accepted)
 		if evicted, ok := l.add(c); evicted != nil {
 			l.config.Evicted()

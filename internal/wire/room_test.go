@@ -7,9 +7,13 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
+
+// taken is how much of an answer of /pieces is on its way.
+var taken atomic.Int64
 
 // serveFew serves with room for so many connections. /slow takes a while before it answers, /large answers with more than fits into
 // the buffers of a connection, and everything else answers once the body has come.
@@ -37,6 +41,12 @@ func serveFew(t *testing.T, most int) string {
 			case "/large":
 				_, _ = w.Write(make([]byte, 32<<20))
 				return
+			case "/pieces":
+				for some := make([]byte, 4<<10); ; taken.Add(int64(len(some))) {
+					if _, err := w.Write(some); err != nil {
+						return
+					}
+				}
 			case "/early": // the answer comes before the body
 				w.Header().Set("Connection", "close")
 				return
@@ -158,5 +168,28 @@ func TestWhoMovesMakesNoRoom(t *testing.T) {
 	time.Sleep(stallTime + stallTime/2)
 	if status, err := answered(connect(t, addr, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")); status != http.StatusServiceUnavailable {
 		t.Errorf("%d %v, expected 503", status, err)
+	}
+}
+
+// TestAnAnswerThatIsNotReadTakesLittle: what the system holds of it is bounded.
+func TestAnAnswerThatIsNotReadTakesLittle(t *testing.T) {
+	c, err := (&net.Dialer{}).Dial("tcp", serveFew(t, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.(*net.TCPConn).SetReadBuffer(4 << 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, "GET /pieces HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	before := int64(-1)
+	for now := taken.Load(); now == 0 || now != before; now = taken.Load() { // until no more is taken
+		before = now
+		time.Sleep(200 * time.Millisecond)
+	}
+	if before > 1<<20 {
+		t.Errorf("%d bytes of an answer wait for a client that does not read, expected some 100 K", before)
 	}
 }
