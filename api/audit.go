@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -82,7 +83,14 @@ func (s *Server) record(ctx context.Context, who caller, q question, uploads []u
 		k, _ := problemOf(o.err)
 		entries[i].Problem = &journal.Problem{Name: k.name, Status: k.status, Gate: journal.NewGate(&o.prediction)}
 	}
+	began := time.Now()
 	receipts, err := s.config.Journal.Append(ctx, entries...)
+	switch took := time.Since(began); {
+	case err == nil:
+		s.recorded.Learn(took)
+	case errors.Is(err, ErrDeadline):
+		s.recorded.AtLeast(took)
+	}
 	switch {
 	case errors.Is(err, journal.ErrUnavailable):
 		return errNotRecorded

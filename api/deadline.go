@@ -102,6 +102,14 @@ func missed(ctx context.Context, m *pipeline.Entry, p pipeline.Prediction, steps
 	}
 }
 
+// computedBy is when a question's answer must have been computed: what recording it takes is left for that.
+func (s *Server) computedBy(q question) time.Time {
+	if s.config.Journal == nil || s.recorded.Doubt() {
+		return q.deadline
+	}
+	return q.deadline.Add(-s.recorded.Value())
+}
+
 // shortens tells questions whose answers may come after fewer steps than all.
 func (q question) shortens() bool {
 	return !q.deadline.IsZero() && q.explain == nil && q.model.MaxSteps() > 0

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/spikeray/spikeray/internal/journal"
 	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/testmodel"
 	"github.com/spikeray/spikeray/pkg/model"
@@ -150,4 +151,49 @@ func TestALateAnswerIsNone(t *testing.T) {
 			t.Errorf("%s: the metrics do not tell of two", name)
 		}
 	}
+}
+
+// patientJournal records nothing, and takes its time for that.
+type patientJournal time.Duration
+
+func (patientJournal) Err() error       { return nil }
+func (patientJournal) Refuse(int) error { return nil }
+func (j patientJournal) Append(ctx context.Context, entries ...journal.Entry) ([]journal.Receipt, error) {
+	select {
+	case <-time.After(time.Duration(j)):
+		return make([]journal.Receipt, len(entries)), nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// TestRecordingIsPartOfADeadline: no answer is computed that cannot be recorded in time.
+func TestRecordingIsPartOfADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, _ := newServer(t, func(c *Config) { c.Journal = patientJournal(time.Second) })
+		m, err := server.config.Models.Catalogue().Get("tiny-early")
+		if err != nil {
+			t.Fatal(err)
+		}
+		took := func(query string, want int) time.Duration {
+			began := time.Now()
+			if status := ask(t, server, "?model=tiny-early&"+query); status != want {
+				t.Errorf("%s: %d, want %d", query, status, want)
+			}
+			return time.Since(began)
+		}
+		if d := took("deadline_ms=500", 504); d != 500*time.Millisecond { // of which nothing is known yet
+			t.Errorf("the first is refused after %v", d)
+		}
+		took("priority=batch", 200)
+		if d := took("deadline_ms=500", 504); d != 0 {
+			t.Errorf("what is known to be too late is refused after %v", d)
+		}
+		took("deadline_ms=1500", 200)
+		// Of a second and a half, half a second is left to compute.
+		m.Took(0).Learn(100 * time.Second)
+		took("deadline_ms=1500", 504)
+		time.Sleep(time.Minute)
+		took("deadline_ms=1500", 200)
+	})
 }

@@ -148,9 +148,13 @@ func (s *Server) process(ctx context.Context, who caller, q question, uploads []
 	var places []int // the upload of each task
 	read := time.Now()
 	inference := takes(q.model, q.options.Steps)
-	try := !q.deadline.IsZero() && doubt(q.model, q.leastSteps())
+	var deadline time.Time
+	try := false
+	if !q.deadline.IsZero() {
+		deadline, try = s.computedBy(q), doubt(q.model, q.leastSteps())
+	}
 	if q.shortens() {
-		q.options.Fit = fit(q.model, q.options.Steps, q.deadline, try)
+		q.options.Fit = fit(q.model, q.options.Steps, deadline, try)
 	}
 	for i, u := range uploads {
 		o := &outcomes[i]
@@ -205,8 +209,8 @@ func (s *Server) process(ctx context.Context, who caller, q question, uploads []
 		if q.explain != nil {
 			q.explaining(&task, inference)
 		}
-		if !q.deadline.IsZero() {
-			task.Deadline, task.Least = q.deadline, task.Work-inference+takes(q.model, q.leastSteps())
+		if !deadline.IsZero() {
+			task.Deadline, task.Least = deadline, task.Work-inference+takes(q.model, q.leastSteps())
 			if try { // only what waits before it counts
 				task.Least = 1
 			}

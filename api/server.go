@@ -161,6 +161,7 @@ type Server struct {
 	draining    atomic.Bool
 	predictions door
 	oip         *v2.Handler
+	recorded    pipeline.Average // how long recording answers took
 }
 
 // New makes a server and registers its gauges with the configuration's
