@@ -110,7 +110,7 @@ func (e *opened512) fire(dst []uint8, n Graded, start float32) (spikes uint64, d
 	for y := range w.Out.H {
 		starts, from, rows := v.under(w, y)
 		spikes += p.tier.fires[b.registers](&dst[y*row], &dst[all+y*row], w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0], e.zeros[0],
-		&b.weights[from*w.KW*tap], w.KW*tap, w.SW*tap, w.KW, rows, &b.scale[0], &b.bias[0], w.Out.W, b.tail, float32(n.Decay*start), n.Decay, float32(n.Most))
+			&b.weights[from*w.KW*tap], w.KW*tap, w.SW*tap, w.KW, rows, &b.scale[0], &b.bias[0], w.Out.W, b.tail, float32(n.Decay*start), n.Decay, float32(n.Most))
 	}
 	return spikes, true
 }

@@ -9,7 +9,7 @@ type amxInt8 struct {
 }
 
 // tilesWorth is from which share of the messages that all inputs together would send it is quicker to take all inputs than events.
-const tilesWorth = 0.01
+const tilesWorth = 0.015
 
 func packInt8AMX(c *Int8Conv, weights []int8) int8Rows {
 	return &amxInt8{*packInt8VNNI(c, weights).(*vnniInt8), newTileConv(c, weights)}
@@ -24,7 +24,7 @@ func (p *amxInt8) listen(src []uint8, steps int, memory *eventMemory) (events, u
 	var messages uint64
 	for i := range steps {
 		for y, fan := range fans.rows {
-			messages += messagesOf(nonzero512, src[i*w.In.Len()+y*line:][:line], w.In.C, fans.columns) * uint64(fan)
+			messages += messages512(src[i*w.In.Len()+y*line:][:line], w.In.C, fans.columns) * uint64(fan)
 		}
 	}
 	all := steps * w.Out.H * w.Out.W * w.KH * w.KW * w.In.C

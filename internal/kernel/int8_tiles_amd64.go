@@ -2,6 +2,8 @@
 
 package kernel
 
+import "math"
+
 // tileConv is a convolution for TDPBUSD: tiles of 16 positions by 16 channels, from 64 inputs at a time.
 type tileConv struct {
 	conv   *Int8Conv
@@ -9,7 +11,7 @@ type tileConv struct {
 	layout tileLayout
 }
 
-// tileBlock is up to three tiles of channels.
+// tileBlock is two or three tiles of channels.
 type tileBlock struct {
 	first, tiles int // channels, and tiles of them
 	tail         uint32
@@ -46,25 +48,25 @@ func newTileRun(positions int) tileRun {
 
 // tileFunctions are the assembly by its tiles of channels.
 var (
-	tileRows  = [...]tileRow{1: tilesRow1, 2: tilesRow2, 3: tilesRow3}
-	tileFires = [...]tileFire{1: tilesFire1, 2: tilesFire2, 3: tilesFire3}
+	tileRows  = [...]tileRow{2: tilesRow2, 3: tilesRow3}
+	tileFires = [...]tileFire{2: tilesFire2, 3: tilesFire3}
 )
 
 type tileRow func(dst, dst2 *float32, dstPixel, dstRow int, src *uint8, second, pixelStride, tileStride, rowStride int, offsets *int, weights *int8, kernelRows, groups, rows, across, each, last, last2 int, scale, bias *float32, tail uint32, config *uint8, sums *int32)
 
-type tileFire func(dst, dst2 *uint8, dstPixel, dstRow int, src *uint8, second, pixelStride, tileStride, rowStride int, offsets *int, weights *int8, kernelRows, groups, rows, across, each, last, last2 int, scale, bias *float32, tail uint32, config *uint8, sums *int32, start, decay, most float32) uint64
+type tileFire func(dst, dst2 *uint8, dstPixel, dstRow int, src *uint8, second, pixelStride, tileStride, rowStride int, offsets *int, weights *int8, kernelRows, groups, rows, across, each, last, last2 int, scale, bias *float32, tail uint32, config *uint8, sums *int32, start, most float32) uint64
 
 // newTileConv is nil for layers of few inputs, channels or positions, which would fill little of a tile.
 func newTileConv(c *Int8Conv, weights []int8) *tileConv {
 	w := &c.window
-	if w.KW*w.In.C < 48 || w.Out.C < 16 || w.Out.H*w.Out.W < 16 {
+	if w.KW*w.In.C < 48 || w.Out.C <= 16 || w.Out.H*w.Out.W < 16 {
 		return nil
 	}
 	t := &tileConv{conv: c, layout: newTileLayout(w)}
 	tiles := (w.Out.C + 15) / 16
 	for first := 0; tiles > 0; {
 		n := min(tiles, 3)
-		if tiles == 4 {
+		if tiles == 4 { // none is left alone
 			n = 2
 		}
 		t.blocks = append(t.blocks, t.block(first, n, weights))
@@ -121,6 +123,9 @@ func (t *tileConv) block(first, n int, weights []int8) tileBlock {
 	b.scale, b.bias = make([]float32, 16*n), make([]float32, 16*n)
 	copy(b.scale, t.conv.scale[first:][:channels])
 	copy(b.bias, t.conv.bias[first:][:channels])
+	for i := channels; i < len(b.bias); i++ {
+		b.bias[i] = -math.MaxFloat32 // neurons that are not there never fire
+	}
 	b.row, b.whole = tileConfig(n, l.row.each), tileConfig(n, l.whole.each)
 	return b
 }
@@ -132,7 +137,7 @@ func tileConfig(n, positions int) *[64]uint8 {
 		c[16+2*i] = 64
 		c[48+i] = uint8(positions)
 	}
-	for i := []int{1: 4, 2: 6, 3: 7}[n]; i < 8; i++ { // as the assembly has them
+	for i := []int{2: 6, 3: 7}[n]; i < 8; i++ { // as the assembly has them
 		c[48+i] = 16
 	}
 	return c
@@ -186,7 +191,7 @@ func (m *tileMemory) open(t *tileConv, src []uint8, steps int) {
 		m.maps = aligned[uint8](steps * size)
 	}
 	if m.sums == nil {
-		m.sums = aligned[int32](12 * 256)
+		m.sums = aligned[int32](6 * 256)
 	}
 	n := t.conv.window.In.Len()
 	for i := range steps {
@@ -216,7 +221,7 @@ func (m *tileMemory) rows(dst []float32, y int) {
 }
 
 func (m *tileMemory) fire(dst []uint8, n Graded, start float32) (spikes uint64, done bool) {
-	if m.steps != 2 {
+	if m.steps != 2 || n.Decay != 1 {
 		return 0, false
 	}
 	w, l := &m.t.conv.window, &m.t.layout
@@ -228,7 +233,7 @@ func (m *tileMemory) fire(dst []uint8, n Graded, start float32) (spikes uint64, 
 	for j := range m.t.blocks {
 		b := &m.t.blocks[j]
 		spikes += tileFires[b.tiles](&dst[b.first], &dst[w.Out.Len()+b.first], w.Out.C, w.Out.W*w.Out.C, &m.maps[0], l.stride(), l.pixelStride, run.each*l.pixelStride, l.rowStride, &l.offsets[0],
-			&b.weights[0], w.KH, l.groups, rows, run.across, run.each, run.last, run.last, &b.scale[0], &b.bias[0], b.tail, &b.whole[0], &m.sums[0], float32(n.Decay*start), n.Decay, float32(n.Most))
+			&b.weights[0], w.KH, l.groups, rows, run.across, run.each, run.last, run.last, &b.scale[0], &b.bias[0], b.tail, &b.whole[0], &m.sums[0], start, float32(n.Most))
 	}
 	return spikes, true
 }

@@ -4,541 +4,8 @@
 
 #include "textflag.h"
 
-// func tilesRow1(dst *float32, dst2 *float32, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32)
-// Requires: AVX, AVX512F
-TEXT ·tilesRow1(SB), NOSPLIT, $40-184
-	MOVQ    scale+144(FP), AX
-	MOVQ    bias+152(FP), CX
-	VMOVUPS (AX), Z0
-	VMOVUPS (CX), Z1
-	MOVL    tail+160(FP), AX
-	KMOVW   AX, K1
-	MOVQ    config+168(FP), AX
-
-	// LDTILECFG (AX)
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0x00
-	MOVQ pixelStride+48(FP), R9
-	MOVQ $+64, R10
-	MOVQ sums+176(FP), R15
-
-row:
-	MOVQ src+32(FP), R13
-	MOVQ across+112(FP), AX
-	MOVQ AX, 16(SP)
-	MOVQ dst+0(FP), AX
-	MOVQ AX, (SP)
-	MOVQ dst2+8(FP), AX
-	MOVQ AX, 8(SP)
-
-tile:
-	// TILEZERO TMM0
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc0
-
-	// TILEZERO TMM1
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc8
-	MOVQ weights+80(FP), R8
-	MOVQ offsets+72(FP), R14
-	MOVQ kernelRows+88(FP), AX
-	MOVQ AX, 24(SP)
-
-kernelRow:
-	MOVQ (R14), SI
-	ADDQ R13, SI
-	MOVQ SI, DI
-	ADDQ second+40(FP), DI
-	MOVQ groups+96(FP), R11
-
-group:
-	// TILELOADD 0(SI)(R9*1), TMM2
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x94
-	BYTE $0x0e
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-
-	// TILELOADD 0(DI)(R9*1), TMM3
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x9c
-	BYTE $0x0f
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-
-	// TILELOADD 0(R8)(R10*1), TMM4
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x10
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-
-	// TDPBUSD TMM4, TMM2, TMM0
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x59
-	BYTE $0x5e
-	BYTE $0xc2
-
-	// TDPBUSD TMM4, TMM3, TMM1
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x59
-	BYTE $0x5e
-	BYTE $0xcb
-	ADDQ $0x00000400, R8
-	ADDQ $0x40, SI
-	ADDQ $0x40, DI
-	DECQ R11
-	JNZ  group
-	ADDQ $0x08, R14
-	DECQ 24(SP)
-	JNZ  kernelRow
-
-	// TILESTORED TMM0, 0(R15)(R10*1)
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x84
-	BYTE $0x17
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-
-	// TILESTORED TMM1, 1024(R15)(R10*1)
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x8c
-	BYTE $0x17
-	BYTE $0x00
-	BYTE $0x04
-	BYTE $0x00
-	BYTE $0x00
-	MOVQ (SP), R12
-	MOVQ R15, BX
-	MOVQ each+120(FP), CX
-	CMPQ 16(SP), $0x01
-	JNE  currentsAll
-	MOVQ last+128(FP), CX
-
-currentsAll:
-	TESTQ CX, CX
-	JZ    currentsNone
-
-currents:
-	VCVTDQ2PS (BX), Z2
-	VMULPS    Z0, Z2, Z2
-	VADDPS    Z1, Z2, Z2
-	VMOVUPS   Z2, K1, (R12)
-	ADDQ      dstPixel+16(FP), R12
-	ADDQ      $0x40, BX
-	DECQ      CX
-	JNZ       currents
-
-currentsNone:
-	MOVQ R12, (SP)
-	MOVQ 8(SP), DX
-	MOVQ R15, BX
-	MOVQ each+120(FP), CX
-	CMPQ 16(SP), $0x01
-	JNE  currents2All
-	MOVQ last2+136(FP), CX
-
-currents2All:
-	TESTQ CX, CX
-	JZ    currents2None
-
-currents2:
-	VCVTDQ2PS 1024(BX), Z2
-	VMULPS    Z0, Z2, Z2
-	VADDPS    Z1, Z2, Z2
-	VMOVUPS   Z2, K1, (DX)
-	ADDQ      dstPixel+16(FP), DX
-	ADDQ      $0x40, BX
-	DECQ      CX
-	JNZ       currents2
-
-currents2None:
-	MOVQ DX, 8(SP)
-	ADDQ tileStride+56(FP), R13
-	DECQ 16(SP)
-	JNZ  tile
-	MOVQ rowStride+64(FP), AX
-	ADDQ AX, src+32(FP)
-	MOVQ dstRow+24(FP), AX
-	ADDQ AX, dst+0(FP)
-	ADDQ AX, dst2+8(FP)
-	DECQ rows+104(FP)
-	JNZ  row
-
-	// TILERELEASE
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0xc0
-	VZEROUPPER
-	RET
-
-// func tilesFire1(dst *uint8, dst2 *uint8, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32, start float32, decay float32, most float32) (spikes uint64)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
-TEXT ·tilesFire1(SB), NOSPLIT, $40-208
-	VPXORD       Z2, Z2, Z2
-	VPXORD       Z6, Z6, Z6
-	VBROADCASTSS start+184(FP), Z3
-	VBROADCASTSS decay+188(FP), Z4
-	VBROADCASTSS most+192(FP), Z5
-	MOVQ         scale+144(FP), AX
-	MOVQ         bias+152(FP), CX
-	VMOVUPS      (AX), Z0
-	VMOVUPS      (CX), Z1
-	MOVL         tail+160(FP), AX
-	KMOVW        AX, K1
-	MOVQ         config+168(FP), AX
-
-	// LDTILECFG (AX)
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x78
-	BYTE $0x49
-	BYTE $0x00
-	MOVQ pixelStride+48(FP), R9
-	MOVQ $+64, R10
-	MOVQ sums+176(FP), R15
-	LEAQ 2048(R15), AX
-	MOVQ AX, 32(SP)
-	XORQ CX, CX
-
-row:
-	MOVQ src+32(FP), R13
-	MOVQ across+112(FP), AX
-	MOVQ AX, 16(SP)
-	MOVQ dst+0(FP), AX
-	MOVQ AX, (SP)
-	MOVQ dst2+8(FP), AX
-	MOVQ AX, 8(SP)
-
-tile:
-	// TILEZERO TMM0
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc0
-
-	// TILEZERO TMM1
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x7b
-	BYTE $0x49
-	BYTE $0xc8
-	MOVQ weights+80(FP), R8
-	MOVQ offsets+72(FP), R14
-	MOVQ kernelRows+88(FP), AX
-	MOVQ AX, 24(SP)
-
-kernelRow:
-	MOVQ (R14), SI
-	ADDQ R13, SI
-	MOVQ SI, DI
-	ADDQ second+40(FP), DI
-	MOVQ groups+96(FP), R11
-
-group:
-	// TILELOADD 0(SI)(R9*1), TMM2
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x94
-	BYTE $0x0e
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-
-	// TILELOADD 0(DI)(R9*1), TMM3
-	BYTE $0xc4
-	BYTE $0xa2
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0x9c
-	BYTE $0x0f
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-
-	// TILELOADD 0(R8)(R10*1), TMM4
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7b
-	BYTE $0x4b
-	BYTE $0xa4
-	BYTE $0x10
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-
-	// TDPBUSD TMM4, TMM2, TMM0
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x59
-	BYTE $0x5e
-	BYTE $0xc2
-
-	// TDPBUSD TMM4, TMM3, TMM1
-	BYTE $0xc4
-	BYTE $0xe2
-	BYTE $0x59
-	BYTE $0x5e
-	BYTE $0xcb
-	ADDQ $0x00000400, R8
-	ADDQ $0x40, SI
-	ADDQ $0x40, DI
-
-	// Meanwhile, the neurons of the tile before.
-	TESTQ     CX, CX
-	JZ        meanwhile0
-	VCVTDQ2PS (BX), Z7
-	VMULPS    Z0, Z7, Z7
-	VADDPS    Z1, Z7, Z7
-	VADDPS    Z7, Z3, Z7
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z2, Z7, Z9
-	VMINPS     Z5, Z9, Z9
-	VCVTTPS2DQ Z9, Z10
-	VCVTDQ2PS  Z10, Z9
-	VSUBPS     Z9, Z7, Z7
-	VMULPS     Z4, Z7, Z7
-	VPADDD     Z10, Z6, K1, Z6
-	VPMOVDB    Z10, K1, (R12)
-	VCVTDQ2PS  1024(BX), Z8
-	VMULPS     Z0, Z8, Z8
-	VADDPS     Z1, Z8, Z8
-	VADDPS     Z8, Z7, Z8
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z2, Z8, Z9
-	VMINPS     Z5, Z9, Z9
-	VCVTTPS2DQ Z9, Z10
-	VPADDD     Z10, Z6, K1, Z6
-	VPMOVDB    Z10, K1, (DX)
-	ADDQ       dstPixel+16(FP), R12
-	ADDQ       dstPixel+16(FP), DX
-	ADDQ       $0x40, BX
-	DECQ       CX
-
-meanwhile0:
-	TESTQ     CX, CX
-	JZ        meanwhile1
-	VCVTDQ2PS (BX), Z7
-	VMULPS    Z0, Z7, Z7
-	VADDPS    Z1, Z7, Z7
-	VADDPS    Z7, Z3, Z7
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z2, Z7, Z9
-	VMINPS     Z5, Z9, Z9
-	VCVTTPS2DQ Z9, Z10
-	VCVTDQ2PS  Z10, Z9
-	VSUBPS     Z9, Z7, Z7
-	VMULPS     Z4, Z7, Z7
-	VPADDD     Z10, Z6, K1, Z6
-	VPMOVDB    Z10, K1, (R12)
-	VCVTDQ2PS  1024(BX), Z8
-	VMULPS     Z0, Z8, Z8
-	VADDPS     Z1, Z8, Z8
-	VADDPS     Z8, Z7, Z8
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z2, Z8, Z9
-	VMINPS     Z5, Z9, Z9
-	VCVTTPS2DQ Z9, Z10
-	VPADDD     Z10, Z6, K1, Z6
-	VPMOVDB    Z10, K1, (DX)
-	ADDQ       dstPixel+16(FP), R12
-	ADDQ       dstPixel+16(FP), DX
-	ADDQ       $0x40, BX
-	DECQ       CX
-
-meanwhile1:
-	DECQ  R11
-	JNZ   group
-	ADDQ  $0x08, R14
-	DECQ  24(SP)
-	JNZ   kernelRow
-	TESTQ CX, CX
-	JZ    neuronsNone
-
-neurons:
-	VCVTDQ2PS (BX), Z7
-	VMULPS    Z0, Z7, Z7
-	VADDPS    Z1, Z7, Z7
-	VADDPS    Z7, Z3, Z7
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z2, Z7, Z9
-	VMINPS     Z5, Z9, Z9
-	VCVTTPS2DQ Z9, Z10
-	VCVTDQ2PS  Z10, Z9
-	VSUBPS     Z9, Z7, Z7
-	VMULPS     Z4, Z7, Z7
-	VPADDD     Z10, Z6, K1, Z6
-	VPMOVDB    Z10, K1, (R12)
-	VCVTDQ2PS  1024(BX), Z8
-	VMULPS     Z0, Z8, Z8
-	VADDPS     Z1, Z8, Z8
-	VADDPS     Z8, Z7, Z8
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z2, Z8, Z9
-	VMINPS     Z5, Z9, Z9
-	VCVTTPS2DQ Z9, Z10
-	VPADDD     Z10, Z6, K1, Z6
-	VPMOVDB    Z10, K1, (DX)
-	ADDQ       dstPixel+16(FP), R12
-	ADDQ       dstPixel+16(FP), DX
-	ADDQ       $0x40, BX
-	DECQ       CX
-	JNZ        neurons
-
-neuronsNone:
-	// TILESTORED TMM0, 0(R15)(R10*1)
-	BYTE $0xc4
-	BYTE $0x82
-	BYTE $0x7a
-	BYTE $0x4b
-	BYTE $0x84
-	BYTE $0x17
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-	BYTE $0x00
-
-	// TILESTORED TMM1, 1024(R15)(R10*1)
-	BYTE  $0xc4
-	BYTE  $0x82
-	BYTE  $0x7a
-	BYTE  $0x4b
-	BYTE  $0x8c
-	BYTE  $0x17
-	BYTE  $0x00
-	BYTE  $0x04
-	BYTE  $0x00
-	BYTE  $0x00
-	MOVQ  R15, BX
-	XCHGQ R15, 32(SP)
-	MOVQ  each+120(FP), CX
-	CMPQ  16(SP), $0x01
-	JNE   neuronsAll
-	MOVQ  last+128(FP), CX
-
-neuronsAll:
-	MOVQ  (SP), R12
-	MOVQ  8(SP), DX
-	MOVQ  each+120(FP), AX
-	IMULQ dstPixel+16(FP), AX
-	ADDQ  AX, (SP)
-	ADDQ  AX, 8(SP)
-	ADDQ  tileStride+56(FP), R13
-	DECQ  16(SP)
-	JNZ   tile
-	MOVQ  rowStride+64(FP), AX
-	ADDQ  AX, src+32(FP)
-	MOVQ  dstRow+24(FP), AX
-	ADDQ  AX, dst+0(FP)
-	ADDQ  AX, dst2+8(FP)
-	DECQ  rows+104(FP)
-	JNZ   row
-
-	// TILERELEASE
-	BYTE  $0xc4
-	BYTE  $0xe2
-	BYTE  $0x78
-	BYTE  $0x49
-	BYTE  $0xc0
-	TESTQ CX, CX
-	JZ    lastNeuronsNone
-
-lastNeurons:
-	VCVTDQ2PS (BX), Z7
-	VMULPS    Z0, Z7, Z7
-	VADDPS    Z1, Z7, Z7
-	VADDPS    Z7, Z3, Z7
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z2, Z7, Z9
-	VMINPS     Z5, Z9, Z9
-	VCVTTPS2DQ Z9, Z10
-	VCVTDQ2PS  Z10, Z9
-	VSUBPS     Z9, Z7, Z7
-	VMULPS     Z4, Z7, Z7
-	VPADDD     Z10, Z6, K1, Z6
-	VPMOVDB    Z10, K1, (R12)
-	VCVTDQ2PS  1024(BX), Z8
-	VMULPS     Z0, Z8, Z8
-	VADDPS     Z1, Z8, Z8
-	VADDPS     Z8, Z7, Z8
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z2, Z8, Z9
-	VMINPS     Z5, Z9, Z9
-	VCVTTPS2DQ Z9, Z10
-	VPADDD     Z10, Z6, K1, Z6
-	VPMOVDB    Z10, K1, (DX)
-	ADDQ       dstPixel+16(FP), R12
-	ADDQ       dstPixel+16(FP), DX
-	ADDQ       $0x40, BX
-	DECQ       CX
-	JNZ        lastNeurons
-
-lastNeuronsNone:
-	VEXTRACTI64X4 $0x01, Z6, Y2
-	VPADDD        Y2, Y6, Y6
-	VEXTRACTI32X4 $0x01, Y6, X2
-	VPADDD        X2, X6, X6
-	VPSHUFD       $0x0e, X6, X2
-	VPADDD        X2, X6, X6
-	VPSHUFD       $0x01, X6, X2
-	VPADDD        X2, X6, X6
-	VMOVD         X6, AX
-	MOVQ          AX, spikes+200(FP)
-	VZEROUPPER
-	RET
-
 // func tilesRow2(dst *float32, dst2 *float32, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32)
-// Requires: AVX, AVX512F
+// Requires: AMXINT8, AMXTILE, AVX, AVX512F
 TEXT ·tilesRow2(SB), NOSPLIT, $40-184
 	MOVQ    scale+144(FP), AX
 	MOVQ    bias+152(FP), CX
@@ -815,14 +282,17 @@ currents2None:
 	VZEROUPPER
 	RET
 
-// func tilesFire2(dst *uint8, dst2 *uint8, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32, start float32, decay float32, most float32) (spikes uint64)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
-TEXT ·tilesFire2(SB), NOSPLIT, $40-208
+// func tilesFire2(dst *uint8, dst2 *uint8, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32, start float32, most float32) (spikes uint64)
+// Requires: AMXINT8, AMXTILE, AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·tilesFire2(SB), NOSPLIT, $40-200
 	VPXORD       Z4, Z4, Z4
-	VPXORD       Z8, Z8, Z8
+	VPXORD       Z7, Z7, Z7
 	VBROADCASTSS start+184(FP), Z5
-	VBROADCASTSS decay+188(FP), Z6
-	VBROADCASTSS most+192(FP), Z7
+	VBROADCASTSS most+188(FP), Z6
+	MOVL         $0x01010101, AX
+	VPBROADCASTD AX, Z10
+	VMOVDQU32    tileOrder20<>+0(SB), Z8
+	VMOVDQU32    tileOrder21<>+0(SB), Z9
 	MOVQ         scale+144(FP), AX
 	MOVQ         bias+152(FP), CX
 	VMOVUPS      (AX), Z0
@@ -830,7 +300,10 @@ TEXT ·tilesFire2(SB), NOSPLIT, $40-208
 	VMOVUPS      64(AX), Z1
 	VMOVUPS      64(CX), Z3
 	MOVL         tail+160(FP), AX
-	KMOVW        AX, K1
+	SHLQ         $0x10, AX
+	MOVQ         $0x000000000000ffff, CX
+	ORQ          CX, AX
+	KMOVQ        AX, K1
 	MOVQ         config+168(FP), AX
 
 	// LDTILECFG (AX)
@@ -842,9 +315,8 @@ TEXT ·tilesFire2(SB), NOSPLIT, $40-208
 	MOVQ pixelStride+48(FP), R9
 	MOVQ $+64, R10
 	MOVQ sums+176(FP), R15
-	LEAQ 4096(R15), AX
-	MOVQ AX, 32(SP)
 	XORQ CX, CX
+	MOVQ CX, 32(SP)
 
 row:
 	MOVQ src+32(FP), R13
@@ -896,6 +368,179 @@ kernelRow:
 	MOVQ groups+96(FP), R11
 
 group:
+	// Meanwhile, the neurons at two positions of the tile before.
+	CMPQ CX, $0x02
+	JL   alone
+
+	// TILELOADD 0(SI)(R9*1), TMM4
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xa4
+	BYTE $0x0e
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD 0(DI)(R9*1), TMM5
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x0f
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD 0(R8)(R10*1), TMM6
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x10
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBUSD TMM6, TMM4, TMM0
+	BYTE      $0xc4
+	BYTE      $0xe2
+	BYTE      $0x49
+	BYTE      $0x5e
+	BYTE      $0xc4
+	VCVTDQ2PS (BX), Z16
+	VMULPS    Z0, Z16, Z16
+	VADDPS    Z2, Z16, Z16
+	VCVTDQ2PS 2048(BX), Z17
+	VMULPS    Z0, Z17, Z17
+	VADDPS    Z2, Z17, Z17
+	VADDPS    Z16, Z5, Z16
+
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z4, Z16, Z18
+	VMINPS     Z6, Z18, Z18
+	VCVTTPS2DQ Z18, Z12
+	VCVTDQ2PS  Z12, Z18
+	VSUBPS     Z18, Z16, Z16
+	VADDPS     Z17, Z16, Z17
+	VMINPS     Z17, Z6, Z17
+	VCVTTPS2DQ Z17, Z14
+
+	// TDPBUSD TMM6, TMM5, TMM2
+	BYTE      $0xc4
+	BYTE      $0xe2
+	BYTE      $0x49
+	BYTE      $0x5e
+	BYTE      $0xd5
+	VCVTDQ2PS 1024(BX), Z19
+	VMULPS    Z1, Z19, Z19
+	VADDPS    Z3, Z19, Z19
+	VCVTDQ2PS 3072(BX), Z20
+	VMULPS    Z1, Z20, Z20
+	VADDPS    Z3, Z20, Z20
+	VADDPS    Z19, Z5, Z19
+
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS        Z4, Z19, Z21
+	VMINPS        Z6, Z21, Z21
+	VCVTTPS2DQ    Z21, Z13
+	VCVTDQ2PS     Z13, Z21
+	VSUBPS        Z21, Z19, Z19
+	VADDPS        Z20, Z19, Z20
+	VMINPS        Z20, Z6, Z20
+	VCVTTPS2DQ    Z20, Z15
+	VPACKUSDW     Z13, Z12, Z12
+	VPACKUSDW     Z15, Z14, Z14
+	VPACKUSWB     Z14, Z12, Z12
+	VPERMD        Z12, Z8, Z12
+	VPDPBUSD      Z10, Z12, Z7
+	VEXTRACTI64X4 $0x01, Z12, Y14
+	VMOVDQU8      Y12, K1, (R12)
+	VMOVDQU8      Y14, K1, (DX)
+	ADDQ          dstPixel+16(FP), R12
+	ADDQ          dstPixel+16(FP), DX
+	ADDQ          $0x40, BX
+
+	// TILELOADD 1024(R8)(R10*1), TMM7
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x10
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBUSD TMM7, TMM4, TMM1
+	BYTE      $0xc4
+	BYTE      $0xe2
+	BYTE      $0x41
+	BYTE      $0x5e
+	BYTE      $0xcc
+	VCVTDQ2PS (BX), Z16
+	VMULPS    Z0, Z16, Z16
+	VADDPS    Z2, Z16, Z16
+	VCVTDQ2PS 2048(BX), Z17
+	VMULPS    Z0, Z17, Z17
+	VADDPS    Z2, Z17, Z17
+	VADDPS    Z16, Z5, Z16
+
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z4, Z16, Z18
+	VMINPS     Z6, Z18, Z18
+	VCVTTPS2DQ Z18, Z12
+	VCVTDQ2PS  Z12, Z18
+	VSUBPS     Z18, Z16, Z16
+	VADDPS     Z17, Z16, Z17
+	VMINPS     Z17, Z6, Z17
+	VCVTTPS2DQ Z17, Z14
+
+	// TDPBUSD TMM7, TMM5, TMM3
+	BYTE      $0xc4
+	BYTE      $0xe2
+	BYTE      $0x41
+	BYTE      $0x5e
+	BYTE      $0xdd
+	VCVTDQ2PS 1024(BX), Z19
+	VMULPS    Z1, Z19, Z19
+	VADDPS    Z3, Z19, Z19
+	VCVTDQ2PS 3072(BX), Z20
+	VMULPS    Z1, Z20, Z20
+	VADDPS    Z3, Z20, Z20
+	VADDPS    Z19, Z5, Z19
+
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS        Z4, Z19, Z21
+	VMINPS        Z6, Z21, Z21
+	VCVTTPS2DQ    Z21, Z13
+	VCVTDQ2PS     Z13, Z21
+	VSUBPS        Z21, Z19, Z19
+	VADDPS        Z20, Z19, Z20
+	VMINPS        Z20, Z6, Z20
+	VCVTTPS2DQ    Z20, Z15
+	VPACKUSDW     Z13, Z12, Z12
+	VPACKUSDW     Z15, Z14, Z14
+	VPACKUSWB     Z14, Z12, Z12
+	VPERMD        Z12, Z8, Z12
+	VPDPBUSD      Z10, Z12, Z7
+	VEXTRACTI64X4 $0x01, Z12, Y14
+	VMOVDQU8      Y12, K1, (R12)
+	VMOVDQU8      Y14, K1, (DX)
+	ADDQ          dstPixel+16(FP), R12
+	ADDQ          dstPixel+16(FP), DX
+	ADDQ          $0x40, BX
+	SUBQ          $0x02, CX
+	JMP           multiplied
+
+alone:
 	// TILELOADD 0(SI)(R9*1), TMM4
 	BYTE $0xc4
 	BYTE $0xa2
@@ -971,127 +616,14 @@ group:
 	BYTE $0x41
 	BYTE $0x5e
 	BYTE $0xdd
-	ADDQ $0x00000800, R8
-	ADDQ $0x40, SI
-	ADDQ $0x40, DI
 
-	// Meanwhile, the neurons of the tile before.
-	TESTQ     CX, CX
-	JZ        meanwhile0
-	VCVTDQ2PS (BX), Z9
-	VMULPS    Z0, Z9, Z9
-	VADDPS    Z2, Z9, Z9
-	VADDPS    Z9, Z5, Z9
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z9, Z11
-	VMINPS     Z7, Z11, Z11
-	VCVTTPS2DQ Z11, Z12
-	VCVTDQ2PS  Z12, Z11
-	VSUBPS     Z11, Z9, Z9
-	VMULPS     Z6, Z9, Z9
-	VPADDD     Z12, Z8, Z8
-	VPMOVDB    Z12, (R12)
-	VCVTDQ2PS  2048(BX), Z10
-	VMULPS     Z0, Z10, Z10
-	VADDPS     Z2, Z10, Z10
-	VADDPS     Z10, Z9, Z10
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z10, Z11
-	VMINPS     Z7, Z11, Z11
-	VCVTTPS2DQ Z11, Z12
-	VPADDD     Z12, Z8, Z8
-	VPMOVDB    Z12, (DX)
-	VCVTDQ2PS  1024(BX), Z13
-	VMULPS     Z1, Z13, Z13
-	VADDPS     Z3, Z13, Z13
-	VADDPS     Z13, Z5, Z13
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z13, Z15
-	VMINPS     Z7, Z15, Z15
-	VCVTTPS2DQ Z15, Z16
-	VCVTDQ2PS  Z16, Z15
-	VSUBPS     Z15, Z13, Z13
-	VMULPS     Z6, Z13, Z13
-	VPADDD     Z16, Z8, K1, Z8
-	VPMOVDB    Z16, K1, 16(R12)
-	VCVTDQ2PS  3072(BX), Z14
-	VMULPS     Z1, Z14, Z14
-	VADDPS     Z3, Z14, Z14
-	VADDPS     Z14, Z13, Z14
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z14, Z15
-	VMINPS     Z7, Z15, Z15
-	VCVTTPS2DQ Z15, Z16
-	VPADDD     Z16, Z8, K1, Z8
-	VPMOVDB    Z16, K1, 16(DX)
-	ADDQ       dstPixel+16(FP), R12
-	ADDQ       dstPixel+16(FP), DX
-	ADDQ       $0x40, BX
-	DECQ       CX
-
-meanwhile0:
-	TESTQ     CX, CX
-	JZ        meanwhile1
-	VCVTDQ2PS (BX), Z9
-	VMULPS    Z0, Z9, Z9
-	VADDPS    Z2, Z9, Z9
-	VADDPS    Z9, Z5, Z9
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z9, Z11
-	VMINPS     Z7, Z11, Z11
-	VCVTTPS2DQ Z11, Z12
-	VCVTDQ2PS  Z12, Z11
-	VSUBPS     Z11, Z9, Z9
-	VMULPS     Z6, Z9, Z9
-	VPADDD     Z12, Z8, Z8
-	VPMOVDB    Z12, (R12)
-	VCVTDQ2PS  2048(BX), Z10
-	VMULPS     Z0, Z10, Z10
-	VADDPS     Z2, Z10, Z10
-	VADDPS     Z10, Z9, Z10
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z10, Z11
-	VMINPS     Z7, Z11, Z11
-	VCVTTPS2DQ Z11, Z12
-	VPADDD     Z12, Z8, Z8
-	VPMOVDB    Z12, (DX)
-	VCVTDQ2PS  1024(BX), Z13
-	VMULPS     Z1, Z13, Z13
-	VADDPS     Z3, Z13, Z13
-	VADDPS     Z13, Z5, Z13
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z13, Z15
-	VMINPS     Z7, Z15, Z15
-	VCVTTPS2DQ Z15, Z16
-	VCVTDQ2PS  Z16, Z15
-	VSUBPS     Z15, Z13, Z13
-	VMULPS     Z6, Z13, Z13
-	VPADDD     Z16, Z8, K1, Z8
-	VPMOVDB    Z16, K1, 16(R12)
-	VCVTDQ2PS  3072(BX), Z14
-	VMULPS     Z1, Z14, Z14
-	VADDPS     Z3, Z14, Z14
-	VADDPS     Z14, Z13, Z14
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z14, Z15
-	VMINPS     Z7, Z15, Z15
-	VCVTTPS2DQ Z15, Z16
-	VPADDD     Z16, Z8, K1, Z8
-	VPMOVDB    Z16, K1, 16(DX)
-	ADDQ       dstPixel+16(FP), R12
-	ADDQ       dstPixel+16(FP), DX
-	ADDQ       $0x40, BX
-	DECQ       CX
-
-meanwhile1:
+multiplied:
+	// Neurons right behind the tiles' store would wait for it.
+	ADDQ  32(SP), CX
+	MOVQ  $+0, 32(SP)
+	ADDQ  $0x00000800, R8
+	ADDQ  $0x40, SI
+	ADDQ  $0x40, DI
 	DECQ  R11
 	JNZ   group
 	ADDQ  $0x08, R14
@@ -1101,61 +633,53 @@ meanwhile1:
 	JZ    neuronsNone
 
 neurons:
-	VCVTDQ2PS (BX), Z9
-	VMULPS    Z0, Z9, Z9
-	VADDPS    Z2, Z9, Z9
-	VADDPS    Z9, Z5, Z9
+	VCVTDQ2PS (BX), Z16
+	VMULPS    Z0, Z16, Z16
+	VADDPS    Z2, Z16, Z16
+	VCVTDQ2PS 2048(BX), Z17
+	VMULPS    Z0, Z17, Z17
+	VADDPS    Z2, Z17, Z17
+	VADDPS    Z16, Z5, Z16
 
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z9, Z11
-	VMINPS     Z7, Z11, Z11
-	VCVTTPS2DQ Z11, Z12
-	VCVTDQ2PS  Z12, Z11
-	VSUBPS     Z11, Z9, Z9
-	VMULPS     Z6, Z9, Z9
-	VPADDD     Z12, Z8, Z8
-	VPMOVDB    Z12, (R12)
-	VCVTDQ2PS  2048(BX), Z10
-	VMULPS     Z0, Z10, Z10
-	VADDPS     Z2, Z10, Z10
-	VADDPS     Z10, Z9, Z10
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z4, Z16, Z18
+	VMINPS     Z6, Z18, Z18
+	VCVTTPS2DQ Z18, Z12
+	VCVTDQ2PS  Z12, Z18
+	VSUBPS     Z18, Z16, Z16
+	VADDPS     Z17, Z16, Z17
+	VMINPS     Z17, Z6, Z17
+	VCVTTPS2DQ Z17, Z14
+	VCVTDQ2PS  1024(BX), Z19
+	VMULPS     Z1, Z19, Z19
+	VADDPS     Z3, Z19, Z19
+	VCVTDQ2PS  3072(BX), Z20
+	VMULPS     Z1, Z20, Z20
+	VADDPS     Z3, Z20, Z20
+	VADDPS     Z19, Z5, Z19
 
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z10, Z11
-	VMINPS     Z7, Z11, Z11
-	VCVTTPS2DQ Z11, Z12
-	VPADDD     Z12, Z8, Z8
-	VPMOVDB    Z12, (DX)
-	VCVTDQ2PS  1024(BX), Z13
-	VMULPS     Z1, Z13, Z13
-	VADDPS     Z3, Z13, Z13
-	VADDPS     Z13, Z5, Z13
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z13, Z15
-	VMINPS     Z7, Z15, Z15
-	VCVTTPS2DQ Z15, Z16
-	VCVTDQ2PS  Z16, Z15
-	VSUBPS     Z15, Z13, Z13
-	VMULPS     Z6, Z13, Z13
-	VPADDD     Z16, Z8, K1, Z8
-	VPMOVDB    Z16, K1, 16(R12)
-	VCVTDQ2PS  3072(BX), Z14
-	VMULPS     Z1, Z14, Z14
-	VADDPS     Z3, Z14, Z14
-	VADDPS     Z14, Z13, Z14
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z14, Z15
-	VMINPS     Z7, Z15, Z15
-	VCVTTPS2DQ Z15, Z16
-	VPADDD     Z16, Z8, K1, Z8
-	VPMOVDB    Z16, K1, 16(DX)
-	ADDQ       dstPixel+16(FP), R12
-	ADDQ       dstPixel+16(FP), DX
-	ADDQ       $0x40, BX
-	DECQ       CX
-	JNZ        neurons
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS        Z4, Z19, Z21
+	VMINPS        Z6, Z21, Z21
+	VCVTTPS2DQ    Z21, Z13
+	VCVTDQ2PS     Z13, Z21
+	VSUBPS        Z21, Z19, Z19
+	VADDPS        Z20, Z19, Z20
+	VMINPS        Z20, Z6, Z20
+	VCVTTPS2DQ    Z20, Z15
+	VPACKUSDW     Z13, Z12, Z12
+	VPACKUSDW     Z15, Z14, Z14
+	VPACKUSWB     Z14, Z12, Z12
+	VPERMD        Z12, Z8, Z12
+	VPDPBUSD      Z10, Z12, Z7
+	VEXTRACTI64X4 $0x01, Z12, Y14
+	VMOVDQU8      Y12, K1, (R12)
+	VMOVDQU8      Y14, K1, (DX)
+	ADDQ          dstPixel+16(FP), R12
+	ADDQ          dstPixel+16(FP), DX
+	ADDQ          $0x40, BX
+	DECQ          CX
+	JNZ           neurons
 
 neuronsNone:
 	// TILESTORED TMM0, 0(R15)(R10*1)
@@ -1195,22 +719,21 @@ neuronsNone:
 	BYTE $0x00
 
 	// TILESTORED TMM3, 3072(R15)(R10*1)
-	BYTE  $0xc4
-	BYTE  $0x82
-	BYTE  $0x7a
-	BYTE  $0x4b
-	BYTE  $0x9c
-	BYTE  $0x17
-	BYTE  $0x00
-	BYTE  $0x0c
-	BYTE  $0x00
-	BYTE  $0x00
-	MOVQ  R15, BX
-	XCHGQ R15, 32(SP)
-	MOVQ  each+120(FP), CX
-	CMPQ  16(SP), $0x01
-	JNE   neuronsAll
-	MOVQ  last+128(FP), CX
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x9c
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x0c
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ R15, BX
+	MOVQ each+120(FP), CX
+	CMPQ 16(SP), $0x01
+	JNE  neuronsAll
+	MOVQ last+128(FP), CX
 
 neuronsAll:
 	MOVQ  (SP), R12
@@ -1219,6 +742,8 @@ neuronsAll:
 	IMULQ dstPixel+16(FP), AX
 	ADDQ  AX, (SP)
 	ADDQ  AX, 8(SP)
+	MOVQ  CX, 32(SP)
+	XORQ  CX, CX
 	ADDQ  tileStride+56(FP), R13
 	DECQ  16(SP)
 	JNZ   tile
@@ -1236,82 +761,111 @@ neuronsAll:
 	BYTE  $0x78
 	BYTE  $0x49
 	BYTE  $0xc0
+	MOVQ  32(SP), CX
 	TESTQ CX, CX
 	JZ    lastNeuronsNone
 
 lastNeurons:
-	VCVTDQ2PS (BX), Z9
-	VMULPS    Z0, Z9, Z9
-	VADDPS    Z2, Z9, Z9
-	VADDPS    Z9, Z5, Z9
+	VCVTDQ2PS (BX), Z16
+	VMULPS    Z0, Z16, Z16
+	VADDPS    Z2, Z16, Z16
+	VCVTDQ2PS 2048(BX), Z17
+	VMULPS    Z0, Z17, Z17
+	VADDPS    Z2, Z17, Z17
+	VADDPS    Z16, Z5, Z16
 
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z9, Z11
-	VMINPS     Z7, Z11, Z11
-	VCVTTPS2DQ Z11, Z12
-	VCVTDQ2PS  Z12, Z11
-	VSUBPS     Z11, Z9, Z9
-	VMULPS     Z6, Z9, Z9
-	VPADDD     Z12, Z8, Z8
-	VPMOVDB    Z12, (R12)
-	VCVTDQ2PS  2048(BX), Z10
-	VMULPS     Z0, Z10, Z10
-	VADDPS     Z2, Z10, Z10
-	VADDPS     Z10, Z9, Z10
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z4, Z16, Z18
+	VMINPS     Z6, Z18, Z18
+	VCVTTPS2DQ Z18, Z12
+	VCVTDQ2PS  Z12, Z18
+	VSUBPS     Z18, Z16, Z16
+	VADDPS     Z17, Z16, Z17
+	VMINPS     Z17, Z6, Z17
+	VCVTTPS2DQ Z17, Z14
+	VCVTDQ2PS  1024(BX), Z19
+	VMULPS     Z1, Z19, Z19
+	VADDPS     Z3, Z19, Z19
+	VCVTDQ2PS  3072(BX), Z20
+	VMULPS     Z1, Z20, Z20
+	VADDPS     Z3, Z20, Z20
+	VADDPS     Z19, Z5, Z19
 
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z10, Z11
-	VMINPS     Z7, Z11, Z11
-	VCVTTPS2DQ Z11, Z12
-	VPADDD     Z12, Z8, Z8
-	VPMOVDB    Z12, (DX)
-	VCVTDQ2PS  1024(BX), Z13
-	VMULPS     Z1, Z13, Z13
-	VADDPS     Z3, Z13, Z13
-	VADDPS     Z13, Z5, Z13
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z13, Z15
-	VMINPS     Z7, Z15, Z15
-	VCVTTPS2DQ Z15, Z16
-	VCVTDQ2PS  Z16, Z15
-	VSUBPS     Z15, Z13, Z13
-	VMULPS     Z6, Z13, Z13
-	VPADDD     Z16, Z8, K1, Z8
-	VPMOVDB    Z16, K1, 16(R12)
-	VCVTDQ2PS  3072(BX), Z14
-	VMULPS     Z1, Z14, Z14
-	VADDPS     Z3, Z14, Z14
-	VADDPS     Z14, Z13, Z14
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z4, Z14, Z15
-	VMINPS     Z7, Z15, Z15
-	VCVTTPS2DQ Z15, Z16
-	VPADDD     Z16, Z8, K1, Z8
-	VPMOVDB    Z16, K1, 16(DX)
-	ADDQ       dstPixel+16(FP), R12
-	ADDQ       dstPixel+16(FP), DX
-	ADDQ       $0x40, BX
-	DECQ       CX
-	JNZ        lastNeurons
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS        Z4, Z19, Z21
+	VMINPS        Z6, Z21, Z21
+	VCVTTPS2DQ    Z21, Z13
+	VCVTDQ2PS     Z13, Z21
+	VSUBPS        Z21, Z19, Z19
+	VADDPS        Z20, Z19, Z20
+	VMINPS        Z20, Z6, Z20
+	VCVTTPS2DQ    Z20, Z15
+	VPACKUSDW     Z13, Z12, Z12
+	VPACKUSDW     Z15, Z14, Z14
+	VPACKUSWB     Z14, Z12, Z12
+	VPERMD        Z12, Z8, Z12
+	VPDPBUSD      Z10, Z12, Z7
+	VEXTRACTI64X4 $0x01, Z12, Y14
+	VMOVDQU8      Y12, K1, (R12)
+	VMOVDQU8      Y14, K1, (DX)
+	ADDQ          dstPixel+16(FP), R12
+	ADDQ          dstPixel+16(FP), DX
+	ADDQ          $0x40, BX
+	DECQ          CX
+	JNZ           lastNeurons
 
 lastNeuronsNone:
-	VEXTRACTI64X4 $0x01, Z8, Y4
-	VPADDD        Y4, Y8, Y8
-	VEXTRACTI32X4 $0x01, Y8, X4
-	VPADDD        X4, X8, X8
-	VPSHUFD       $0x0e, X8, X4
-	VPADDD        X4, X8, X8
-	VPSHUFD       $0x01, X8, X4
-	VPADDD        X4, X8, X8
-	VMOVD         X8, AX
-	MOVQ          AX, spikes+200(FP)
+	VEXTRACTI64X4 $0x01, Z7, Y4
+	VPADDD        Y4, Y7, Y7
+	VEXTRACTI32X4 $0x01, Y7, X4
+	VPADDD        X4, X7, X7
+	VPSHUFD       $0x0e, X7, X4
+	VPADDD        X4, X7, X7
+	VPSHUFD       $0x01, X7, X4
+	VPADDD        X4, X7, X7
+	VMOVD         X7, AX
+	MOVQ          AX, spikes+192(FP)
 	VZEROUPPER
 	RET
 
+DATA tileOrder20<>+0(SB)/4, $0x00000000
+DATA tileOrder20<>+4(SB)/4, $0x00000004
+DATA tileOrder20<>+8(SB)/4, $0x00000008
+DATA tileOrder20<>+12(SB)/4, $0x0000000c
+DATA tileOrder20<>+16(SB)/4, $0x00000001
+DATA tileOrder20<>+20(SB)/4, $0x00000005
+DATA tileOrder20<>+24(SB)/4, $0x00000009
+DATA tileOrder20<>+28(SB)/4, $0x0000000d
+DATA tileOrder20<>+32(SB)/4, $0x00000002
+DATA tileOrder20<>+36(SB)/4, $0x00000006
+DATA tileOrder20<>+40(SB)/4, $0x0000000a
+DATA tileOrder20<>+44(SB)/4, $0x0000000e
+DATA tileOrder20<>+48(SB)/4, $0x00000003
+DATA tileOrder20<>+52(SB)/4, $0x00000007
+DATA tileOrder20<>+56(SB)/4, $0x0000000b
+DATA tileOrder20<>+60(SB)/4, $0x0000000f
+GLOBL tileOrder20<>(SB), RODATA|NOPTR, $64
+
+DATA tileOrder21<>+0(SB)/4, $0x00000002
+DATA tileOrder21<>+4(SB)/4, $0x00000006
+DATA tileOrder21<>+8(SB)/4, $0x0000000a
+DATA tileOrder21<>+12(SB)/4, $0x0000000e
+DATA tileOrder21<>+16(SB)/4, $0x00000003
+DATA tileOrder21<>+20(SB)/4, $0x00000007
+DATA tileOrder21<>+24(SB)/4, $0x0000000b
+DATA tileOrder21<>+28(SB)/4, $0x0000000f
+DATA tileOrder21<>+32(SB)/4, $0x00000000
+DATA tileOrder21<>+36(SB)/4, $0x00000004
+DATA tileOrder21<>+40(SB)/4, $0x00000008
+DATA tileOrder21<>+44(SB)/4, $0x0000000c
+DATA tileOrder21<>+48(SB)/4, $0x00000001
+DATA tileOrder21<>+52(SB)/4, $0x00000005
+DATA tileOrder21<>+56(SB)/4, $0x00000009
+DATA tileOrder21<>+60(SB)/4, $0x0000000d
+GLOBL tileOrder21<>(SB), RODATA|NOPTR, $64
+
 // func tilesRow3(dst *float32, dst2 *float32, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32)
-// Requires: AVX, AVX512F
+// Requires: AMXINT8, AMXTILE, AVX, AVX512F
 TEXT ·tilesRow3(SB), NOSPLIT, $40-184
 	MOVQ    scale+144(FP), AX
 	MOVQ    bias+152(FP), CX
@@ -1698,14 +1252,21 @@ currents2None:
 	VZEROUPPER
 	RET
 
-// func tilesFire3(dst *uint8, dst2 *uint8, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32, start float32, decay float32, most float32) (spikes uint64)
-// Requires: AVX, AVX2, AVX512F, AVX512VL
-TEXT ·tilesFire3(SB), NOSPLIT, $40-208
+// func tilesFire3(dst *uint8, dst2 *uint8, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32, start float32, most float32) (spikes uint64)
+// Requires: AMXINT8, AMXTILE, AVX, AVX2, AVX512BW, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·tilesFire3(SB), NOSPLIT, $40-200
 	VPXORD       Z6, Z6, Z6
-	VPXORD       Z10, Z10, Z10
+	VPXORD       Z9, Z9, Z9
 	VBROADCASTSS start+184(FP), Z7
-	VBROADCASTSS decay+188(FP), Z8
-	VBROADCASTSS most+192(FP), Z9
+	VBROADCASTSS most+188(FP), Z8
+	MOVL         $0x01010101, AX
+	VPBROADCASTD AX, Z12
+
+	// Of the second step's, the last are among the first step's.
+	VPXORD       Z13, Z13, Z13
+	VPBROADCASTD AX, Y13
+	VMOVDQU32    tileOrder30<>+0(SB), Z10
+	VMOVDQU32    tileOrder31<>+0(SB), Z11
 	MOVQ         scale+144(FP), AX
 	MOVQ         bias+152(FP), CX
 	VMOVUPS      (AX), Z0
@@ -1715,7 +1276,10 @@ TEXT ·tilesFire3(SB), NOSPLIT, $40-208
 	VMOVUPS      128(AX), Z2
 	VMOVUPS      128(CX), Z5
 	MOVL         tail+160(FP), AX
-	KMOVW        AX, K1
+	SHLQ         $0x20, AX
+	MOVQ         $0x00000000ffffffff, CX
+	ORQ          CX, AX
+	KMOVQ        AX, K1
 	MOVQ         config+168(FP), AX
 
 	// LDTILECFG (AX)
@@ -1727,9 +1291,8 @@ TEXT ·tilesFire3(SB), NOSPLIT, $40-208
 	MOVQ pixelStride+48(FP), R9
 	MOVQ $+64, R10
 	MOVQ sums+176(FP), R15
-	LEAQ 6144(R15), AX
-	MOVQ AX, 32(SP)
 	XORQ CX, CX
+	MOVQ CX, 32(SP)
 
 row:
 	MOVQ src+32(FP), R13
@@ -1795,6 +1358,281 @@ kernelRow:
 	MOVQ groups+96(FP), R11
 
 group:
+	// Meanwhile, the neurons at two positions of the tile before.
+	CMPQ CX, $0x02
+	JL   alone
+
+	// TILELOADD 0(SI)(R9*1), TMM6
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x0e
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD 0(R8)(R10*1), TMM7
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x10
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBUSD TMM7, TMM6, TMM0
+	BYTE      $0xc4
+	BYTE      $0xe2
+	BYTE      $0x41
+	BYTE      $0x5e
+	BYTE      $0xc6
+	VCVTDQ2PS (BX), Z20
+	VMULPS    Z0, Z20, Z20
+	VADDPS    Z3, Z20, Z20
+	VCVTDQ2PS 3072(BX), Z21
+	VMULPS    Z0, Z21, Z21
+	VADDPS    Z3, Z21, Z21
+	VADDPS    Z20, Z7, Z20
+
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z6, Z20, Z22
+	VMINPS     Z8, Z22, Z22
+	VCVTTPS2DQ Z22, Z14
+	VCVTDQ2PS  Z14, Z22
+	VSUBPS     Z22, Z20, Z20
+	VADDPS     Z21, Z20, Z21
+	VMINPS     Z21, Z8, Z21
+	VCVTTPS2DQ Z21, Z17
+
+	// TILELOADD 1024(R8)(R10*1), TMM7
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x10
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBUSD TMM7, TMM6, TMM1
+	BYTE      $0xc4
+	BYTE      $0xe2
+	BYTE      $0x41
+	BYTE      $0x5e
+	BYTE      $0xce
+	VCVTDQ2PS 1024(BX), Z23
+	VMULPS    Z1, Z23, Z23
+	VADDPS    Z4, Z23, Z23
+	VCVTDQ2PS 4096(BX), Z24
+	VMULPS    Z1, Z24, Z24
+	VADDPS    Z4, Z24, Z24
+	VADDPS    Z23, Z7, Z23
+
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z6, Z23, Z25
+	VMINPS     Z8, Z25, Z25
+	VCVTTPS2DQ Z25, Z15
+	VCVTDQ2PS  Z15, Z25
+	VSUBPS     Z25, Z23, Z23
+	VADDPS     Z24, Z23, Z24
+	VMINPS     Z24, Z8, Z24
+	VCVTTPS2DQ Z24, Z18
+
+	// TILELOADD 2048(R8)(R10*1), TMM7
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x10
+	BYTE $0x00
+	BYTE $0x08
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBUSD TMM7, TMM6, TMM2
+	BYTE      $0xc4
+	BYTE      $0xe2
+	BYTE      $0x41
+	BYTE      $0x5e
+	BYTE      $0xd6
+	VCVTDQ2PS 2048(BX), Z20
+	VMULPS    Z2, Z20, Z20
+	VADDPS    Z5, Z20, Z20
+	VCVTDQ2PS 5120(BX), Z21
+	VMULPS    Z2, Z21, Z21
+	VADDPS    Z5, Z21, Z21
+	VADDPS    Z20, Z7, Z20
+
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z6, Z20, Z22
+	VMINPS     Z8, Z22, Z22
+	VCVTTPS2DQ Z22, Z16
+	VCVTDQ2PS  Z16, Z22
+	VSUBPS     Z22, Z20, Z20
+	VADDPS     Z21, Z20, Z21
+	VMINPS     Z21, Z8, Z21
+	VCVTTPS2DQ Z21, Z19
+	VPACKUSDW  Z15, Z14, Z14
+	VPACKUSDW  Z18, Z17, Z17
+	VPACKUSDW  Z19, Z16, Z16
+	VPACKUSWB  Z16, Z14, Z14
+	VPACKUSWB  Z16, Z17, Z17
+	VPERMD     Z14, Z10, Z14
+	VPERMD     Z17, Z11, Z17
+	VMOVDQU8   Z14, K1, (R12)
+	VMOVDQU8   Z17, K1, (DX)
+	VPDPBUSD   Z12, Z14, Z9
+	VPDPBUSD   Z13, Z17, Z9
+	ADDQ       dstPixel+16(FP), R12
+	ADDQ       dstPixel+16(FP), DX
+	ADDQ       $0x40, BX
+
+	// TILELOADD 0(DI)(R9*1), TMM6
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xb4
+	BYTE $0x0f
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TILELOADD 0(R8)(R10*1), TMM7
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x10
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBUSD TMM7, TMM6, TMM3
+	BYTE      $0xc4
+	BYTE      $0xe2
+	BYTE      $0x41
+	BYTE      $0x5e
+	BYTE      $0xde
+	VCVTDQ2PS (BX), Z20
+	VMULPS    Z0, Z20, Z20
+	VADDPS    Z3, Z20, Z20
+	VCVTDQ2PS 3072(BX), Z21
+	VMULPS    Z0, Z21, Z21
+	VADDPS    Z3, Z21, Z21
+	VADDPS    Z20, Z7, Z20
+
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z6, Z20, Z22
+	VMINPS     Z8, Z22, Z22
+	VCVTTPS2DQ Z22, Z14
+	VCVTDQ2PS  Z14, Z22
+	VSUBPS     Z22, Z20, Z20
+	VADDPS     Z21, Z20, Z21
+	VMINPS     Z21, Z8, Z21
+	VCVTTPS2DQ Z21, Z17
+
+	// TILELOADD 1024(R8)(R10*1), TMM7
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x10
+	BYTE $0x00
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBUSD TMM7, TMM6, TMM4
+	BYTE      $0xc4
+	BYTE      $0xe2
+	BYTE      $0x41
+	BYTE      $0x5e
+	BYTE      $0xe6
+	VCVTDQ2PS 1024(BX), Z23
+	VMULPS    Z1, Z23, Z23
+	VADDPS    Z4, Z23, Z23
+	VCVTDQ2PS 4096(BX), Z24
+	VMULPS    Z1, Z24, Z24
+	VADDPS    Z4, Z24, Z24
+	VADDPS    Z23, Z7, Z23
+
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z6, Z23, Z25
+	VMINPS     Z8, Z25, Z25
+	VCVTTPS2DQ Z25, Z15
+	VCVTDQ2PS  Z15, Z25
+	VSUBPS     Z25, Z23, Z23
+	VADDPS     Z24, Z23, Z24
+	VMINPS     Z24, Z8, Z24
+	VCVTTPS2DQ Z24, Z18
+
+	// TILELOADD 2048(R8)(R10*1), TMM7
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0xbc
+	BYTE $0x10
+	BYTE $0x00
+	BYTE $0x08
+	BYTE $0x00
+	BYTE $0x00
+
+	// TDPBUSD TMM7, TMM6, TMM5
+	BYTE      $0xc4
+	BYTE      $0xe2
+	BYTE      $0x41
+	BYTE      $0x5e
+	BYTE      $0xee
+	VCVTDQ2PS 2048(BX), Z20
+	VMULPS    Z2, Z20, Z20
+	VADDPS    Z5, Z20, Z20
+	VCVTDQ2PS 5120(BX), Z21
+	VMULPS    Z2, Z21, Z21
+	VADDPS    Z5, Z21, Z21
+	VADDPS    Z20, Z7, Z20
+
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z6, Z20, Z22
+	VMINPS     Z8, Z22, Z22
+	VCVTTPS2DQ Z22, Z16
+	VCVTDQ2PS  Z16, Z22
+	VSUBPS     Z22, Z20, Z20
+	VADDPS     Z21, Z20, Z21
+	VMINPS     Z21, Z8, Z21
+	VCVTTPS2DQ Z21, Z19
+	VPACKUSDW  Z15, Z14, Z14
+	VPACKUSDW  Z18, Z17, Z17
+	VPACKUSDW  Z19, Z16, Z16
+	VPACKUSWB  Z16, Z14, Z14
+	VPACKUSWB  Z16, Z17, Z17
+	VPERMD     Z14, Z10, Z14
+	VPERMD     Z17, Z11, Z17
+	VMOVDQU8   Z14, K1, (R12)
+	VMOVDQU8   Z17, K1, (DX)
+	VPDPBUSD   Z12, Z14, Z9
+	VPDPBUSD   Z13, Z17, Z9
+	ADDQ       dstPixel+16(FP), R12
+	ADDQ       dstPixel+16(FP), DX
+	ADDQ       $0x40, BX
+	SUBQ       $0x02, CX
+	JMP        multiplied
+
+alone:
 	// TILELOADD 0(SI)(R9*1), TMM6
 	BYTE $0xc4
 	BYTE $0xa2
@@ -1932,177 +1770,14 @@ group:
 	BYTE $0x41
 	BYTE $0x5e
 	BYTE $0xee
-	ADDQ $0x00000c00, R8
-	ADDQ $0x40, SI
-	ADDQ $0x40, DI
 
-	// Meanwhile, the neurons of the tile before.
-	TESTQ     CX, CX
-	JZ        meanwhile0
-	VCVTDQ2PS (BX), Z11
-	VMULPS    Z0, Z11, Z11
-	VADDPS    Z3, Z11, Z11
-	VADDPS    Z11, Z7, Z11
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z11, Z13
-	VMINPS     Z9, Z13, Z13
-	VCVTTPS2DQ Z13, Z14
-	VCVTDQ2PS  Z14, Z13
-	VSUBPS     Z13, Z11, Z11
-	VMULPS     Z8, Z11, Z11
-	VPADDD     Z14, Z10, Z10
-	VPMOVDB    Z14, (R12)
-	VCVTDQ2PS  3072(BX), Z12
-	VMULPS     Z0, Z12, Z12
-	VADDPS     Z3, Z12, Z12
-	VADDPS     Z12, Z11, Z12
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z12, Z13
-	VMINPS     Z9, Z13, Z13
-	VCVTTPS2DQ Z13, Z14
-	VPADDD     Z14, Z10, Z10
-	VPMOVDB    Z14, (DX)
-	VCVTDQ2PS  1024(BX), Z15
-	VMULPS     Z1, Z15, Z15
-	VADDPS     Z4, Z15, Z15
-	VADDPS     Z15, Z7, Z15
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z15, Z17
-	VMINPS     Z9, Z17, Z17
-	VCVTTPS2DQ Z17, Z18
-	VCVTDQ2PS  Z18, Z17
-	VSUBPS     Z17, Z15, Z15
-	VMULPS     Z8, Z15, Z15
-	VPADDD     Z18, Z10, Z10
-	VPMOVDB    Z18, 16(R12)
-	VCVTDQ2PS  4096(BX), Z16
-	VMULPS     Z1, Z16, Z16
-	VADDPS     Z4, Z16, Z16
-	VADDPS     Z16, Z15, Z16
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z16, Z17
-	VMINPS     Z9, Z17, Z17
-	VCVTTPS2DQ Z17, Z18
-	VPADDD     Z18, Z10, Z10
-	VPMOVDB    Z18, 16(DX)
-	VCVTDQ2PS  2048(BX), Z19
-	VMULPS     Z2, Z19, Z19
-	VADDPS     Z5, Z19, Z19
-	VADDPS     Z19, Z7, Z19
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z19, Z21
-	VMINPS     Z9, Z21, Z21
-	VCVTTPS2DQ Z21, Z22
-	VCVTDQ2PS  Z22, Z21
-	VSUBPS     Z21, Z19, Z19
-	VMULPS     Z8, Z19, Z19
-	VPADDD     Z22, Z10, K1, Z10
-	VPMOVDB    Z22, K1, 32(R12)
-	VCVTDQ2PS  5120(BX), Z20
-	VMULPS     Z2, Z20, Z20
-	VADDPS     Z5, Z20, Z20
-	VADDPS     Z20, Z19, Z20
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z20, Z21
-	VMINPS     Z9, Z21, Z21
-	VCVTTPS2DQ Z21, Z22
-	VPADDD     Z22, Z10, K1, Z10
-	VPMOVDB    Z22, K1, 32(DX)
-	ADDQ       dstPixel+16(FP), R12
-	ADDQ       dstPixel+16(FP), DX
-	ADDQ       $0x40, BX
-	DECQ       CX
-
-meanwhile0:
-	TESTQ     CX, CX
-	JZ        meanwhile1
-	VCVTDQ2PS (BX), Z11
-	VMULPS    Z0, Z11, Z11
-	VADDPS    Z3, Z11, Z11
-	VADDPS    Z11, Z7, Z11
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z11, Z13
-	VMINPS     Z9, Z13, Z13
-	VCVTTPS2DQ Z13, Z14
-	VCVTDQ2PS  Z14, Z13
-	VSUBPS     Z13, Z11, Z11
-	VMULPS     Z8, Z11, Z11
-	VPADDD     Z14, Z10, Z10
-	VPMOVDB    Z14, (R12)
-	VCVTDQ2PS  3072(BX), Z12
-	VMULPS     Z0, Z12, Z12
-	VADDPS     Z3, Z12, Z12
-	VADDPS     Z12, Z11, Z12
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z12, Z13
-	VMINPS     Z9, Z13, Z13
-	VCVTTPS2DQ Z13, Z14
-	VPADDD     Z14, Z10, Z10
-	VPMOVDB    Z14, (DX)
-	VCVTDQ2PS  1024(BX), Z15
-	VMULPS     Z1, Z15, Z15
-	VADDPS     Z4, Z15, Z15
-	VADDPS     Z15, Z7, Z15
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z15, Z17
-	VMINPS     Z9, Z17, Z17
-	VCVTTPS2DQ Z17, Z18
-	VCVTDQ2PS  Z18, Z17
-	VSUBPS     Z17, Z15, Z15
-	VMULPS     Z8, Z15, Z15
-	VPADDD     Z18, Z10, Z10
-	VPMOVDB    Z18, 16(R12)
-	VCVTDQ2PS  4096(BX), Z16
-	VMULPS     Z1, Z16, Z16
-	VADDPS     Z4, Z16, Z16
-	VADDPS     Z16, Z15, Z16
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z16, Z17
-	VMINPS     Z9, Z17, Z17
-	VCVTTPS2DQ Z17, Z18
-	VPADDD     Z18, Z10, Z10
-	VPMOVDB    Z18, 16(DX)
-	VCVTDQ2PS  2048(BX), Z19
-	VMULPS     Z2, Z19, Z19
-	VADDPS     Z5, Z19, Z19
-	VADDPS     Z19, Z7, Z19
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z19, Z21
-	VMINPS     Z9, Z21, Z21
-	VCVTTPS2DQ Z21, Z22
-	VCVTDQ2PS  Z22, Z21
-	VSUBPS     Z21, Z19, Z19
-	VMULPS     Z8, Z19, Z19
-	VPADDD     Z22, Z10, K1, Z10
-	VPMOVDB    Z22, K1, 32(R12)
-	VCVTDQ2PS  5120(BX), Z20
-	VMULPS     Z2, Z20, Z20
-	VADDPS     Z5, Z20, Z20
-	VADDPS     Z20, Z19, Z20
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z20, Z21
-	VMINPS     Z9, Z21, Z21
-	VCVTTPS2DQ Z21, Z22
-	VPADDD     Z22, Z10, K1, Z10
-	VPMOVDB    Z22, K1, 32(DX)
-	ADDQ       dstPixel+16(FP), R12
-	ADDQ       dstPixel+16(FP), DX
-	ADDQ       $0x40, BX
-	DECQ       CX
-
-meanwhile1:
+multiplied:
+	// Neurons right behind the tiles' store would wait for it.
+	ADDQ  32(SP), CX
+	MOVQ  $+0, 32(SP)
+	ADDQ  $0x00000c00, R8
+	ADDQ  $0x40, SI
+	ADDQ  $0x40, DI
 	DECQ  R11
 	JNZ   group
 	ADDQ  $0x08, R14
@@ -2112,81 +1787,68 @@ meanwhile1:
 	JZ    neuronsNone
 
 neurons:
-	VCVTDQ2PS (BX), Z11
-	VMULPS    Z0, Z11, Z11
-	VADDPS    Z3, Z11, Z11
-	VADDPS    Z11, Z7, Z11
+	VCVTDQ2PS (BX), Z20
+	VMULPS    Z0, Z20, Z20
+	VADDPS    Z3, Z20, Z20
+	VCVTDQ2PS 3072(BX), Z21
+	VMULPS    Z0, Z21, Z21
+	VADDPS    Z3, Z21, Z21
+	VADDPS    Z20, Z7, Z20
 
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z11, Z13
-	VMINPS     Z9, Z13, Z13
-	VCVTTPS2DQ Z13, Z14
-	VCVTDQ2PS  Z14, Z13
-	VSUBPS     Z13, Z11, Z11
-	VMULPS     Z8, Z11, Z11
-	VPADDD     Z14, Z10, Z10
-	VPMOVDB    Z14, (R12)
-	VCVTDQ2PS  3072(BX), Z12
-	VMULPS     Z0, Z12, Z12
-	VADDPS     Z3, Z12, Z12
-	VADDPS     Z12, Z11, Z12
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z6, Z20, Z22
+	VMINPS     Z8, Z22, Z22
+	VCVTTPS2DQ Z22, Z14
+	VCVTDQ2PS  Z14, Z22
+	VSUBPS     Z22, Z20, Z20
+	VADDPS     Z21, Z20, Z21
+	VMINPS     Z21, Z8, Z21
+	VCVTTPS2DQ Z21, Z17
+	VCVTDQ2PS  1024(BX), Z23
+	VMULPS     Z1, Z23, Z23
+	VADDPS     Z4, Z23, Z23
+	VCVTDQ2PS  4096(BX), Z24
+	VMULPS     Z1, Z24, Z24
+	VADDPS     Z4, Z24, Z24
+	VADDPS     Z23, Z7, Z23
 
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z12, Z13
-	VMINPS     Z9, Z13, Z13
-	VCVTTPS2DQ Z13, Z14
-	VPADDD     Z14, Z10, Z10
-	VPMOVDB    Z14, (DX)
-	VCVTDQ2PS  1024(BX), Z15
-	VMULPS     Z1, Z15, Z15
-	VADDPS     Z4, Z15, Z15
-	VADDPS     Z15, Z7, Z15
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z15, Z17
-	VMINPS     Z9, Z17, Z17
-	VCVTTPS2DQ Z17, Z18
-	VCVTDQ2PS  Z18, Z17
-	VSUBPS     Z17, Z15, Z15
-	VMULPS     Z8, Z15, Z15
-	VPADDD     Z18, Z10, Z10
-	VPMOVDB    Z18, 16(R12)
-	VCVTDQ2PS  4096(BX), Z16
-	VMULPS     Z1, Z16, Z16
-	VADDPS     Z4, Z16, Z16
-	VADDPS     Z16, Z15, Z16
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z16, Z17
-	VMINPS     Z9, Z17, Z17
-	VCVTTPS2DQ Z17, Z18
-	VPADDD     Z18, Z10, Z10
-	VPMOVDB    Z18, 16(DX)
-	VCVTDQ2PS  2048(BX), Z19
-	VMULPS     Z2, Z19, Z19
-	VADDPS     Z5, Z19, Z19
-	VADDPS     Z19, Z7, Z19
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z19, Z21
-	VMINPS     Z9, Z21, Z21
-	VCVTTPS2DQ Z21, Z22
-	VCVTDQ2PS  Z22, Z21
-	VSUBPS     Z21, Z19, Z19
-	VMULPS     Z8, Z19, Z19
-	VPADDD     Z22, Z10, K1, Z10
-	VPMOVDB    Z22, K1, 32(R12)
-	VCVTDQ2PS  5120(BX), Z20
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z6, Z23, Z25
+	VMINPS     Z8, Z25, Z25
+	VCVTTPS2DQ Z25, Z15
+	VCVTDQ2PS  Z15, Z25
+	VSUBPS     Z25, Z23, Z23
+	VADDPS     Z24, Z23, Z24
+	VMINPS     Z24, Z8, Z24
+	VCVTTPS2DQ Z24, Z18
+	VCVTDQ2PS  2048(BX), Z20
 	VMULPS     Z2, Z20, Z20
 	VADDPS     Z5, Z20, Z20
-	VADDPS     Z20, Z19, Z20
+	VCVTDQ2PS  5120(BX), Z21
+	VMULPS     Z2, Z21, Z21
+	VADDPS     Z5, Z21, Z21
+	VADDPS     Z20, Z7, Z20
 
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z20, Z21
-	VMINPS     Z9, Z21, Z21
-	VCVTTPS2DQ Z21, Z22
-	VPADDD     Z22, Z10, K1, Z10
-	VPMOVDB    Z22, K1, 32(DX)
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z6, Z20, Z22
+	VMINPS     Z8, Z22, Z22
+	VCVTTPS2DQ Z22, Z16
+	VCVTDQ2PS  Z16, Z22
+	VSUBPS     Z22, Z20, Z20
+	VADDPS     Z21, Z20, Z21
+	VMINPS     Z21, Z8, Z21
+	VCVTTPS2DQ Z21, Z19
+	VPACKUSDW  Z15, Z14, Z14
+	VPACKUSDW  Z18, Z17, Z17
+	VPACKUSDW  Z19, Z16, Z16
+	VPACKUSWB  Z16, Z14, Z14
+	VPACKUSWB  Z16, Z17, Z17
+	VPERMD     Z14, Z10, Z14
+	VPERMD     Z17, Z11, Z17
+	VMOVDQU8   Z14, K1, (R12)
+	VMOVDQU8   Z17, K1, (DX)
+	VPDPBUSD   Z12, Z14, Z9
+	VPDPBUSD   Z13, Z17, Z9
 	ADDQ       dstPixel+16(FP), R12
 	ADDQ       dstPixel+16(FP), DX
 	ADDQ       $0x40, BX
@@ -2255,22 +1917,21 @@ neuronsNone:
 	BYTE $0x00
 
 	// TILESTORED TMM5, 5120(R15)(R10*1)
-	BYTE  $0xc4
-	BYTE  $0x82
-	BYTE  $0x7a
-	BYTE  $0x4b
-	BYTE  $0xac
-	BYTE  $0x17
-	BYTE  $0x00
-	BYTE  $0x14
-	BYTE  $0x00
-	BYTE  $0x00
-	MOVQ  R15, BX
-	XCHGQ R15, 32(SP)
-	MOVQ  each+120(FP), CX
-	CMPQ  16(SP), $0x01
-	JNE   neuronsAll
-	MOVQ  last+128(FP), CX
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0xac
+	BYTE $0x17
+	BYTE $0x00
+	BYTE $0x14
+	BYTE $0x00
+	BYTE $0x00
+	MOVQ R15, BX
+	MOVQ each+120(FP), CX
+	CMPQ 16(SP), $0x01
+	JNE  neuronsAll
+	MOVQ last+128(FP), CX
 
 neuronsAll:
 	MOVQ  (SP), R12
@@ -2279,6 +1940,8 @@ neuronsAll:
 	IMULQ dstPixel+16(FP), AX
 	ADDQ  AX, (SP)
 	ADDQ  AX, 8(SP)
+	MOVQ  CX, 32(SP)
+	XORQ  CX, CX
 	ADDQ  tileStride+56(FP), R13
 	DECQ  16(SP)
 	JNZ   tile
@@ -2296,85 +1959,73 @@ neuronsAll:
 	BYTE  $0x78
 	BYTE  $0x49
 	BYTE  $0xc0
+	MOVQ  32(SP), CX
 	TESTQ CX, CX
 	JZ    lastNeuronsNone
 
 lastNeurons:
-	VCVTDQ2PS (BX), Z11
-	VMULPS    Z0, Z11, Z11
-	VADDPS    Z3, Z11, Z11
-	VADDPS    Z11, Z7, Z11
+	VCVTDQ2PS (BX), Z20
+	VMULPS    Z0, Z20, Z20
+	VADDPS    Z3, Z20, Z20
+	VCVTDQ2PS 3072(BX), Z21
+	VMULPS    Z0, Z21, Z21
+	VADDPS    Z3, Z21, Z21
+	VADDPS    Z20, Z7, Z20
 
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z11, Z13
-	VMINPS     Z9, Z13, Z13
-	VCVTTPS2DQ Z13, Z14
-	VCVTDQ2PS  Z14, Z13
-	VSUBPS     Z13, Z11, Z11
-	VMULPS     Z8, Z11, Z11
-	VPADDD     Z14, Z10, Z10
-	VPMOVDB    Z14, (R12)
-	VCVTDQ2PS  3072(BX), Z12
-	VMULPS     Z0, Z12, Z12
-	VADDPS     Z3, Z12, Z12
-	VADDPS     Z12, Z11, Z12
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z6, Z20, Z22
+	VMINPS     Z8, Z22, Z22
+	VCVTTPS2DQ Z22, Z14
+	VCVTDQ2PS  Z14, Z22
+	VSUBPS     Z22, Z20, Z20
+	VADDPS     Z21, Z20, Z21
+	VMINPS     Z21, Z8, Z21
+	VCVTTPS2DQ Z21, Z17
+	VCVTDQ2PS  1024(BX), Z23
+	VMULPS     Z1, Z23, Z23
+	VADDPS     Z4, Z23, Z23
+	VCVTDQ2PS  4096(BX), Z24
+	VMULPS     Z1, Z24, Z24
+	VADDPS     Z4, Z24, Z24
+	VADDPS     Z23, Z7, Z23
 
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z12, Z13
-	VMINPS     Z9, Z13, Z13
-	VCVTTPS2DQ Z13, Z14
-	VPADDD     Z14, Z10, Z10
-	VPMOVDB    Z14, (DX)
-	VCVTDQ2PS  1024(BX), Z15
-	VMULPS     Z1, Z15, Z15
-	VADDPS     Z4, Z15, Z15
-	VADDPS     Z15, Z7, Z15
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z15, Z17
-	VMINPS     Z9, Z17, Z17
-	VCVTTPS2DQ Z17, Z18
-	VCVTDQ2PS  Z18, Z17
-	VSUBPS     Z17, Z15, Z15
-	VMULPS     Z8, Z15, Z15
-	VPADDD     Z18, Z10, Z10
-	VPMOVDB    Z18, 16(R12)
-	VCVTDQ2PS  4096(BX), Z16
-	VMULPS     Z1, Z16, Z16
-	VADDPS     Z4, Z16, Z16
-	VADDPS     Z16, Z15, Z16
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z16, Z17
-	VMINPS     Z9, Z17, Z17
-	VCVTTPS2DQ Z17, Z18
-	VPADDD     Z18, Z10, Z10
-	VPMOVDB    Z18, 16(DX)
-	VCVTDQ2PS  2048(BX), Z19
-	VMULPS     Z2, Z19, Z19
-	VADDPS     Z5, Z19, Z19
-	VADDPS     Z19, Z7, Z19
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z19, Z21
-	VMINPS     Z9, Z21, Z21
-	VCVTTPS2DQ Z21, Z22
-	VCVTDQ2PS  Z22, Z21
-	VSUBPS     Z21, Z19, Z19
-	VMULPS     Z8, Z19, Z19
-	VPADDD     Z22, Z10, K1, Z10
-	VPMOVDB    Z22, K1, 32(R12)
-	VCVTDQ2PS  5120(BX), Z20
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z6, Z23, Z25
+	VMINPS     Z8, Z25, Z25
+	VCVTTPS2DQ Z25, Z15
+	VCVTDQ2PS  Z15, Z25
+	VSUBPS     Z25, Z23, Z23
+	VADDPS     Z24, Z23, Z24
+	VMINPS     Z24, Z8, Z24
+	VCVTTPS2DQ Z24, Z18
+	VCVTDQ2PS  2048(BX), Z20
 	VMULPS     Z2, Z20, Z20
 	VADDPS     Z5, Z20, Z20
-	VADDPS     Z20, Z19, Z20
+	VCVTDQ2PS  5120(BX), Z21
+	VMULPS     Z2, Z21, Z21
+	VADDPS     Z5, Z21, Z21
+	VADDPS     Z20, Z7, Z20
 
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z20, Z21
-	VMINPS     Z9, Z21, Z21
-	VCVTTPS2DQ Z21, Z22
-	VPADDD     Z22, Z10, K1, Z10
-	VPMOVDB    Z22, K1, 32(DX)
+	// A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.
+	VMAXPS     Z6, Z20, Z22
+	VMINPS     Z8, Z22, Z22
+	VCVTTPS2DQ Z22, Z16
+	VCVTDQ2PS  Z16, Z22
+	VSUBPS     Z22, Z20, Z20
+	VADDPS     Z21, Z20, Z21
+	VMINPS     Z21, Z8, Z21
+	VCVTTPS2DQ Z21, Z19
+	VPACKUSDW  Z15, Z14, Z14
+	VPACKUSDW  Z18, Z17, Z17
+	VPACKUSDW  Z19, Z16, Z16
+	VPACKUSWB  Z16, Z14, Z14
+	VPACKUSWB  Z16, Z17, Z17
+	VPERMD     Z14, Z10, Z14
+	VPERMD     Z17, Z11, Z17
+	VMOVDQU8   Z14, K1, (R12)
+	VMOVDQU8   Z17, K1, (DX)
+	VPDPBUSD   Z12, Z14, Z9
+	VPDPBUSD   Z13, Z17, Z9
 	ADDQ       dstPixel+16(FP), R12
 	ADDQ       dstPixel+16(FP), DX
 	ADDQ       $0x40, BX
@@ -2382,15 +2033,51 @@ lastNeurons:
 	JNZ        lastNeurons
 
 lastNeuronsNone:
-	VEXTRACTI64X4 $0x01, Z10, Y6
-	VPADDD        Y6, Y10, Y10
-	VEXTRACTI32X4 $0x01, Y10, X6
-	VPADDD        X6, X10, X10
-	VPSHUFD       $0x0e, X10, X6
-	VPADDD        X6, X10, X10
-	VPSHUFD       $0x01, X10, X6
-	VPADDD        X6, X10, X10
-	VMOVD         X10, AX
-	MOVQ          AX, spikes+200(FP)
+	VEXTRACTI64X4 $0x01, Z9, Y6
+	VPADDD        Y6, Y9, Y9
+	VEXTRACTI32X4 $0x01, Y9, X6
+	VPADDD        X6, X9, X9
+	VPSHUFD       $0x0e, X9, X6
+	VPADDD        X6, X9, X9
+	VPSHUFD       $0x01, X9, X6
+	VPADDD        X6, X9, X9
+	VMOVD         X9, AX
+	MOVQ          AX, spikes+192(FP)
 	VZEROUPPER
 	RET
+
+DATA tileOrder30<>+0(SB)/4, $0x00000000
+DATA tileOrder30<>+4(SB)/4, $0x00000004
+DATA tileOrder30<>+8(SB)/4, $0x00000008
+DATA tileOrder30<>+12(SB)/4, $0x0000000c
+DATA tileOrder30<>+16(SB)/4, $0x00000001
+DATA tileOrder30<>+20(SB)/4, $0x00000005
+DATA tileOrder30<>+24(SB)/4, $0x00000009
+DATA tileOrder30<>+28(SB)/4, $0x0000000d
+DATA tileOrder30<>+32(SB)/4, $0x00000002
+DATA tileOrder30<>+36(SB)/4, $0x00000006
+DATA tileOrder30<>+40(SB)/4, $0x0000000a
+DATA tileOrder30<>+44(SB)/4, $0x0000000e
+DATA tileOrder30<>+48(SB)/4, $0x00000003
+DATA tileOrder30<>+52(SB)/4, $0x00000007
+DATA tileOrder30<>+56(SB)/4, $0x0000000b
+DATA tileOrder30<>+60(SB)/4, $0x0000000f
+GLOBL tileOrder30<>(SB), RODATA|NOPTR, $64
+
+DATA tileOrder31<>+0(SB)/4, $0x00000000
+DATA tileOrder31<>+4(SB)/4, $0x00000004
+DATA tileOrder31<>+8(SB)/4, $0x00000008
+DATA tileOrder31<>+12(SB)/4, $0x0000000c
+DATA tileOrder31<>+16(SB)/4, $0x00000001
+DATA tileOrder31<>+20(SB)/4, $0x00000005
+DATA tileOrder31<>+24(SB)/4, $0x00000009
+DATA tileOrder31<>+28(SB)/4, $0x0000000d
+DATA tileOrder31<>+32(SB)/4, $0x00000003
+DATA tileOrder31<>+36(SB)/4, $0x00000007
+DATA tileOrder31<>+40(SB)/4, $0x0000000b
+DATA tileOrder31<>+44(SB)/4, $0x0000000f
+DATA tileOrder31<>+48(SB)/4, $0x00000003
+DATA tileOrder31<>+52(SB)/4, $0x00000007
+DATA tileOrder31<>+56(SB)/4, $0x0000000b
+DATA tileOrder31<>+60(SB)/4, $0x0000000f
+GLOBL tileOrder31<>(SB), RODATA|NOPTR, $64

@@ -4,38 +4,26 @@
 
 package kernel
 
-// tilesRow1 computes rows of up to 16 channels of two maps, the second of which lies so many bytes behind the first. A row is so many tiles across, each of so many positions, the last of
-// the first map of last and of the second of last2. A position's inputs are, for each of the kernel's rows, so many groups of 64 bytes from its offset on. Strides are in bytes; tail is the mask of the last 16 channels;
-// config is what LDTILECFG takes; sums are 12 KB.
-//
-//go:noescape
-func tilesRow1(dst *float32, dst2 *float32, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32)
-
-// tilesFire1 is tilesRow1 with the neurons behind it, as Graded has them: the maps are those of two steps of the same neurons, and start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.
-//
-//go:noescape
-func tilesFire1(dst *uint8, dst2 *uint8, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32, start float32, decay float32, most float32) (spikes uint64)
-
 // tilesRow2 computes rows of up to 32 channels of two maps, the second of which lies so many bytes behind the first. A row is so many tiles across, each of so many positions, the last of
 // the first map of last and of the second of last2. A position's inputs are, for each of the kernel's rows, so many groups of 64 bytes from its offset on. Strides are in bytes; tail is the mask of the last 16 channels;
-// config is what LDTILECFG takes; sums are 12 KB.
+// config is what LDTILECFG takes; sums are 6 KB.
 //
 //go:noescape
 func tilesRow2(dst *float32, dst2 *float32, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32)
 
-// tilesFire2 is tilesRow2 with the neurons behind it, as Graded has them: the maps are those of two steps of the same neurons, and start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.
+// tilesFire2 is tilesRow2 with the neurons behind it, as Graded has them: without a leak: the maps are those of two steps of the same neurons, which begin with the voltage start. Channels that are not there must not fire. It writes their counts and returns the sum.
 //
 //go:noescape
-func tilesFire2(dst *uint8, dst2 *uint8, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32, start float32, decay float32, most float32) (spikes uint64)
+func tilesFire2(dst *uint8, dst2 *uint8, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32, start float32, most float32) (spikes uint64)
 
 // tilesRow3 computes rows of up to 48 channels of two maps, the second of which lies so many bytes behind the first. A row is so many tiles across, each of so many positions, the last of
 // the first map of last and of the second of last2. A position's inputs are, for each of the kernel's rows, so many groups of 64 bytes from its offset on. Strides are in bytes; tail is the mask of the last 16 channels;
-// config is what LDTILECFG takes; sums are 12 KB.
+// config is what LDTILECFG takes; sums are 6 KB.
 //
 //go:noescape
 func tilesRow3(dst *float32, dst2 *float32, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32)
 
-// tilesFire3 is tilesRow3 with the neurons behind it, as Graded has them: the maps are those of two steps of the same neurons, and start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.
+// tilesFire3 is tilesRow3 with the neurons behind it, as Graded has them: without a leak: the maps are those of two steps of the same neurons, which begin with the voltage start. Channels that are not there must not fire. It writes their counts and returns the sum.
 //
 //go:noescape
-func tilesFire3(dst *uint8, dst2 *uint8, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32, start float32, decay float32, most float32) (spikes uint64)
+func tilesFire3(dst *uint8, dst2 *uint8, dstPixel int, dstRow int, src *uint8, second int, pixelStride int, tileStride int, rowStride int, offsets *int, weights *int8, kernelRows int, groups int, rows int, across int, each int, last int, last2 int, scale *float32, bias *float32, tail uint32, config *uint8, sums *int32, start float32, most float32) (spikes uint64)

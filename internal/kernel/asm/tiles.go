@@ -14,7 +14,7 @@ const tileBytes = 1024
 // tiles writes convolutions with TDPBUSD, which adds to 16 positions by 16 channels the products of 64 inputs each. Two maps are
 // taken at a time, so that weights are loaded once for both.
 func tiles() {
-	for n := 1; n <= 3; n++ {
+	for n := 2; n <= 3; n++ {
 		tilesOf(n, false)
 		tilesOf(n, true)
 	}
@@ -26,13 +26,13 @@ func tilesOf(n int, fires bool) {
 	const common = "dstPixel, dstRow int, src *uint8, second, pixelStride, tileStride, rowStride int, offsets *int, weights *int8, kernelRows, groups, rows, across, each, last, last2 int, scale, bias *float32, tail uint32, config *uint8, sums *int32"
 	row, fire := fmt.Sprintf("tilesRow%d", n), fmt.Sprintf("tilesFire%d", n)
 	if fires {
-		TEXT(fire, NOSPLIT, "func(dst, dst2 *uint8, "+common+", start, decay, most float32) (spikes uint64)")
-		Doc(fire + " is " + row + " with the neurons behind it, as Graded has them: the maps are those of two steps of the same neurons, and start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.")
+		TEXT(fire, NOSPLIT, "func(dst, dst2 *uint8, "+common+", start, most float32) (spikes uint64)")
+		Doc(fire + " is " + row + " with the neurons behind it, as Graded has them: without a leak: the maps are those of two steps of the same neurons, which begin with the voltage start. Channels that are not there must not fire. It writes their counts and returns the sum.")
 	} else {
 		TEXT(row, NOSPLIT, "func(dst, dst2 *float32, "+common+")")
 		Doc(fmt.Sprintf("%s computes rows of up to %d channels of two maps, the second of which lies so many bytes behind the first. A row is so many tiles across, each of so many positions, the last of", row, 16*n),
 			"the first map of last and of the second of last2. A position's inputs are, for each of the kernel's rows, so many groups of 64 bytes from its offset on. Strides are in bytes; tail is the mask of the last 16 channels;",
-			"config is what LDTILECFG takes; sums are 12 KB.")
+			"config is what LDTILECFG takes; sums are 6 KB.")
 	}
 	Pragma("noescape")
 
@@ -40,7 +40,7 @@ func tilesOf(n int, fires bool) {
 	k.scale, k.bias, k.free = zmms[:n], zmms[n:2*n], zmms[2*n:]
 	inputs := [2]reg.GPPhysical{reg.RSI, reg.RDI}
 	weights, pixel, line, groups, at, offsets, scratch := reg.R8, reg.R9, reg.R10, reg.R11, reg.R13, reg.R14, reg.RAX
-	kernelRows, other := AllocLocal(8), AllocLocal(8)
+	kernelRows, pending := AllocLocal(8), AllocLocal(8)
 
 	if fires {
 		k.begin()
@@ -52,16 +52,22 @@ func tilesOf(n int, fires bool) {
 		VMOVUPS(Mem{Base: reg.RCX, Disp: 64 * j}, k.bias[j])
 	}
 	Load(Param("tail"), reg.EAX)
-	KMOVW(reg.EAX, reg.K1)
+	if fires {
+		SHLQ(U8(16*(n-1)), scratch)
+		MOVQ(U64(1<<(16*(n-1))-1), reg.RCX)
+		ORQ(reg.RCX, scratch)
+		KMOVQ(scratch, reg.K1)
+	} else {
+		KMOVW(reg.EAX, reg.K1)
+	}
 	Load(Param("config"), scratch)
 	loadConfig(scratch)
 	Load(Param("pixelStride"), pixel)
 	MOVQ(I32(64), line)
 	Load(Param("sums"), k.sums)
 	if fires {
-		LEAQ(Mem{Base: k.sums, Disp: 2 * n * tileBytes}, scratch)
-		MOVQ(scratch, other)
 		XORQ(k.count, k.count)
+		MOVQ(k.count, pending)
 	}
 
 	Label("row")
@@ -88,16 +94,30 @@ func tilesOf(n int, fires bool) {
 	ADDQ(parameter("second"), inputs[1])
 	Load(Param("groups"), groups)
 	Label("group")
-	k.multiply(inputs, pixel, weights, line)
+	if fires {
+		Comment("Meanwhile, the neurons at two positions of the tile before.")
+		CMPQ(k.count, Imm(2))
+		JL(LabelRef("alone"))
+		k.multiply(inputs, pixel, weights, line, func(i int) {
+			k.fire(i % n)
+			if i%n == n-1 {
+				k.write()
+			}
+		})
+		SUBQ(Imm(2), k.count)
+		JMP(LabelRef("multiplied"))
+		Label("alone")
+	}
+	k.multiply(inputs, pixel, weights, line, func(int) {})
+	Label("multiplied")
+	if fires {
+		Comment("Neurons right behind the tiles' store would wait for it.")
+		ADDQ(pending, k.count)
+		MOVQ(I32(0), pending)
+	}
 	ADDQ(U32(n*tileBytes), weights)
 	ADDQ(Imm(64), inputs[0])
 	ADDQ(Imm(64), inputs[1])
-	if fires {
-		Comment("Meanwhile, the neurons of the tile before.")
-		for i := range 2 {
-			k.ifLeft(fmt.Sprintf("meanwhile%d", i), k.position)
-		}
-	}
 	DECQ(groups)
 	JNZ(LabelRef("group"))
 	ADDQ(Imm(8), offsets)
@@ -112,7 +132,6 @@ func tilesOf(n int, fires bool) {
 	}
 	if fires {
 		MOVQ(k.sums, k.from)
-		XCHGQ(k.sums, other)
 		k.open("neurons", "last")
 		for m, dst := range k.dst {
 			MOVQ(k.next[m], dst)
@@ -121,6 +140,8 @@ func tilesOf(n int, fires bool) {
 		IMULQ(parameter("dstPixel"), scratch)
 		ADDQ(scratch, k.next[0])
 		ADDQ(scratch, k.next[1])
+		MOVQ(k.count, pending)
+		XORQ(k.count, k.count)
 	} else {
 		for m, dst := range k.dst {
 			name := []string{"currents", "currents2"}[m]
@@ -144,6 +165,7 @@ func tilesOf(n int, fires bool) {
 	JNZ(LabelRef("row"))
 	releaseTiles()
 	if fires {
+		MOVQ(pending, k.count)
 		k.whileLeft("lastNeurons", k.position)
 		k.end()
 	}
@@ -162,22 +184,26 @@ type tileKernel struct {
 	next        [2]Mem // the place of the outputs of a row's next tile
 	left        Mem    // of a row's tiles
 
-	none, start, decay, most, spikes reg.VecPhysical
+	none, start, most, spikes reg.VecPhysical
+	order, ones               [2]reg.VecPhysical // of the counts of each step, and which ones are added up
+	counts                    [2]vectors         // of a position at each step
 }
 
 // sum is the tile of a map's sums.
 func (k *tileKernel) sum(m, j int) int { return m*k.n + j }
 
-// multiply adds the products of 64 inputs.
-func (k *tileKernel) multiply(inputs [2]reg.GPPhysical, pixel, weights, line reg.GPPhysical) {
+// multiply adds the products of 64 inputs. It calls meanwhile after each of 2n products.
+func (k *tileKernel) multiply(inputs [2]reg.GPPhysical, pixel, weights, line reg.GPPhysical, meanwhile func(i int)) {
 	if k.n < 3 {
 		a, b := [2]int{2 * k.n, 2*k.n + 1}, 2*k.n+2
 		loadTile(a[0], inputs[0], pixel, 0)
 		loadTile(a[1], inputs[1], pixel, 0)
 		for j := range k.n {
 			loadTile(b+j, weights, line, j*tileBytes)
-			productTile(b+j, a[0], k.sum(0, j))
-			productTile(b+j, a[1], k.sum(1, j))
+			for m := range a {
+				productTile(b+j, a[m], k.sum(m, j))
+				meanwhile(2*j + m)
+			}
 		}
 		return
 	}
@@ -188,6 +214,7 @@ func (k *tileKernel) multiply(inputs [2]reg.GPPhysical, pixel, weights, line reg
 		for j := range k.n {
 			loadTile(b, weights, line, j*tileBytes)
 			productTile(b, a, k.sum(m, j))
+			meanwhile(m*k.n + j)
 		}
 	}
 }
@@ -201,27 +228,15 @@ func (k *tileKernel) open(name, last string) {
 	Label(name + "All")
 }
 
-// whileLeft writes a loop over the positions that are left, ifLeft is for one if there is one.
+// whileLeft writes a loop over the positions that are left.
 func (k *tileKernel) whileLeft(name string, body func()) {
 	TESTQ(k.count, k.count)
 	JZ(LabelRef(name + "None"))
 	Label(name)
-	k.step(body)
+	body()
+	DECQ(k.count)
 	JNZ(LabelRef(name))
 	Label(name + "None")
-}
-
-func (k *tileKernel) ifLeft(name string, body func()) {
-	TESTQ(k.count, k.count)
-	JZ(LabelRef(name))
-	k.step(body)
-	Label(name)
-}
-
-func (k *tileKernel) step(body func()) {
-	body()
-	ADDQ(Imm(64), k.from)
-	DECQ(k.count)
 }
 
 // current makes a sum a current: float32(sum)*scale + bias.
@@ -243,52 +258,102 @@ func (k *tileKernel) store(m int) {
 		}
 	}
 	ADDQ(parameter("dstPixel"), k.dst[m])
+	ADDQ(Imm(64), k.from)
 }
 
 // begin readies graded neurons.
 func (k *tileKernel) begin() {
-	v := k.free.take(5)
-	k.none, k.start, k.decay, k.most, k.spikes = v[0], v[1], v[2], v[3], v[4]
+	v := k.free.take(8)
+	k.none, k.start, k.most, k.spikes = v[0], v[1], v[2], v[3]
+	k.order, k.ones = [2]reg.VecPhysical(v[4:6]), [2]reg.VecPhysical(v[6:8])
+	k.counts = [2]vectors{k.free.take(k.n), k.free.take(k.n)}
 	VPXORD(k.none, k.none, k.none)
 	VPXORD(k.spikes, k.spikes, k.spikes)
 	VBROADCASTSS(parameter("start"), k.start)
-	VBROADCASTSS(parameter("decay"), k.decay)
 	VBROADCASTSS(parameter("most"), k.most)
+	MOVL(U32(0x01010101), reg.EAX)
+	VPBROADCASTD(reg.EAX, k.ones[0])
+	if k.n == 3 {
+		Comment("Of the second step's, the last are among the first step's.")
+		VPXORD(k.ones[1], k.ones[1], k.ones[1])
+		VPBROADCASTD(reg.EAX, k.ones[1].AsY())
+	}
+	for m, order := range k.order {
+		VMOVDQU32(tileOrder(k.n, m), order)
+	}
 }
 
-// position has the currents of a position at two steps drive its neurons, and writes their counts.
+// tileOrder is for the 16 groups of four counts as write packs them, in which the tiles of channels lie in turn: which ones are a step's,
+// in order.
+func tileOrder(n, m int) Mem {
+	order := GLOBL(fmt.Sprintf("tileOrder%d%d", n, m), RODATA|NOPTR)
+	for i := range 16 {
+		quarter := i / 4
+		switch {
+		case n == 3 && m == 1 && quarter == 2:
+			quarter = 3
+		case n == 2:
+			quarter = (quarter + 2*m) % 4
+		}
+		DATA(4*i, U32(i%4*4+quarter))
+	}
+	return order
+}
+
+// position has the currents of a position at two steps drive its neurons.
 func (k *tileKernel) position() {
 	for j := range k.n {
-		k.fire(j, k.free[4*j:][:4])
+		k.fire(j)
+	}
+	k.write()
+}
+
+// fire makes the counts of a tile's neurons; those of the second step may be below zero.
+func (k *tileKernel) fire(j int) {
+	v, next, whole := k.free[3*j], k.free[3*j+1], k.free[3*j+2]
+	if k.n == 3 { // registers are few
+		v, next, whole = k.free[j%2*3], k.free[j%2*3+1], k.free[j%2*3+2]
+	}
+	k.current(0, j, v)
+	k.current(1, j, next)
+	VADDPS(v, k.start, v)
+	Comment("A maximum gives its second source, which Go writes first, for a NaN, and so does a minimum, as the largest negative number.")
+	VMAXPS(k.none, v, whole)
+	VMINPS(k.most, whole, whole)
+	VCVTTPS2DQ(whole, k.counts[0][j])
+	VCVTDQ2PS(k.counts[0][j], whole)
+	VSUBPS(whole, v, v)
+	VADDPS(next, v, next)
+	VMINPS(next, k.most, next)
+	VCVTTPS2DQ(next, k.counts[1][j])
+}
+
+// write packs a position's counts, those below zero to none, adds them up and writes them.
+func (k *tileKernel) write() {
+	a, b := k.counts[0], k.counts[1]
+	VPACKUSDW(a[1], a[0], a[0])
+	VPACKUSDW(b[1], b[0], b[0])
+	if k.n == 3 {
+		VPACKUSDW(b[2], a[2], a[2])
+		VPACKUSWB(a[2], a[0], a[0])
+		VPACKUSWB(a[2], b[0], b[0])
+		VPERMD(a[0], k.order[0], a[0])
+		VPERMD(b[0], k.order[1], b[0])
+		VMOVDQU8(a[0], reg.K1, Mem{Base: k.dst[0]})
+		VMOVDQU8(b[0], reg.K1, Mem{Base: k.dst[1]})
+		vpdpbusd(k.ones[0], a[0], k.spikes)
+		vpdpbusd(k.ones[1], b[0], k.spikes)
+	} else {
+		VPACKUSWB(b[0], a[0], a[0])
+		VPERMD(a[0], k.order[0], a[0])
+		vpdpbusd(k.ones[0], a[0], k.spikes)
+		VEXTRACTI64X4(Imm(1), a[0], b[0].AsY())
+		VMOVDQU8(a[0].AsY(), reg.K1, Mem{Base: k.dst[0]})
+		VMOVDQU8(b[0].AsY(), reg.K1, Mem{Base: k.dst[1]})
 	}
 	ADDQ(parameter("dstPixel"), k.dst[0])
 	ADDQ(parameter("dstPixel"), k.dst[1])
-}
-
-func (k *tileKernel) fire(j int, work []reg.VecPhysical) {
-	before := k.start
-	for m := range 2 {
-		v, whole, count := work[m], work[2], work[3]
-		k.current(m, j, v)
-		VADDPS(v, before, v)
-		Comment("A maximum gives its second source, which Go writes first, for a NaN.")
-		VMAXPS(k.none, v, whole)
-		VMINPS(k.most, whole, whole)
-		VCVTTPS2DQ(whole, count)
-		if m == 0 {
-			VCVTDQ2PS(count, whole)
-			VSUBPS(whole, v, v)
-			VMULPS(k.decay, v, v)
-			before = v
-		}
-		if to := (Mem{Base: k.dst[m], Disp: 16 * j}); j < k.n-1 {
-			VPADDD(count, k.spikes, k.spikes)
-			VPMOVDB(count, to)
-		} else {
-			VPADDD(count, k.spikes, reg.K1, k.spikes)
-			VPMOVDB(count, reg.K1, to)
-		}
-	}
+	ADDQ(Imm(64), k.from)
 }
 
 // end adds up the spikes.

@@ -30,9 +30,13 @@ var numbers = map[reg.GPPhysical]int{
 // vex writes an instruction: base and index are the numbers of registers in its address, other is its operand that has no place elsewhere.
 func vex(name string, prefix, base, index, other int, opcode byte, rest ...byte) {
 	Comment(name)
+	isa := "AMXTILE"
+	if opcode == opProduct {
+		isa = "AMXINT8"
+	}
 	code := []byte{0xc4, byte(0xe2 ^ index>>3<<6 ^ base>>3<<5), byte((other^15)<<3 | prefix), opcode}
 	for _, b := range append(code, rest...) {
-		Instruction(&ir.Instruction{Opcode: "BYTE", Operands: []Op{U8(b)}})
+		Instruction(&ir.Instruction{Opcode: "BYTE", ISA: []string{isa}, Operands: []Op{U8(b)}})
 	}
 }
 
