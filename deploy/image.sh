@@ -40,7 +40,7 @@ build_image() {
     GO_IMAGE=$stand_in
     pass "build stage in a stand-in with $(go env GOVERSION)"
   fi
-  # The Docker format: the OCI format has no HEALTHCHECK.
+  # The Docker format, unless a flag says another: the OCI format has no HEALTHCHECK.
   timeout 900 buildah build --quiet --isolation chroot --format docker --ulimit nofile=4096:4096 \
     --build-arg GO_IMAGE="$GO_IMAGE" --tag "$tag" "$@" "${context:-${root:?}}" >/dev/null
   pass "Dockerfile built"
