@@ -69,6 +69,7 @@ class Caller:
         try:
             if self.fresh:
                 self.connection = self.made()
+                self.connection.connect()
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # answered before all was sent
                 self.connection.request(method, path + query, body, more)
             answer = self.connection.getresponse()

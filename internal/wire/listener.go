@@ -250,8 +250,12 @@ func (l *Listener) Open() int {
 	return len(l.open)
 }
 
-// quietTime is how long no connection must have come for the listener to be closed.
-const quietTime = 20 * time.Millisecond
+const (
+	// quietTime is how long no connection must have come for the listener to be closed.
+	quietTime = 20 * time.Millisecond
+	// acceptTime is how long connections that were made already are accepted before it is closed. On a busy machine that takes a while.
+	acceptTime = time.Second
+)
 
 // Drain takes no more connections and has those that are open end: one on which no request comes whole to its head within
 // a quarter of a second is closed, as is one that only waits for a client to close, and every answer must now say Connection: close. It
@@ -259,8 +263,11 @@ const quietTime = 20 * time.Millisecond
 func (l *Listener) Drain(ctx context.Context) {
 	// At the close the system resets the connections that were made and not accepted yet.
 	narrow(l.Listener)
-	for end := time.Now().Add(drainTime); time.Now().Before(end) && instant()-l.last.Load() < int64(quietTime); {
-		time.Sleep(quietTime / 4)
+	for begun := time.Now(); ; time.Sleep(quietTime / 4) {
+		took, quiet := time.Since(begun), instant()-l.last.Load() >= int64(quietTime)
+		if took >= acceptTime || !pending(l.Listener) && (quiet || took >= drainTime) {
+			break
+		}
 	}
 	l.closing.Store(true)
 	_ = l.Listener.Close()
