@@ -85,3 +85,24 @@ func TestManyInputsAreTakenAsTiles(t *testing.T) {
 		}
 	}
 }
+
+// TestHalvesOfARowAreWhole: the two halves of a row have its positions, each once, and a tile is never asked for fewer than none.
+func TestHalvesOfARowAreWhole(t *testing.T) {
+	used := 0
+	for width := 1; width < 600; width++ {
+		w, _ := NewWindow(Shape{3, width, 16}, 3, 3, 1, 1, true, 48)
+		c := &Int8Conv{window: w, scale: make([]float32, 48), bias: make([]float32, 48)}
+		h := newTileHalves(newTileConv(c, make([]int8, 9*16*48)))
+		if h == nil {
+			continue
+		}
+		used++
+		first, second := h.run.across*h.run.each, (h.run.across-1)*h.run.each+h.last2
+		if first+second != width || h.run.each > 16 || h.last2 < 0 || h.last2 > h.run.each {
+			t.Errorf("%d positions: %+v and %d", width, h.run, h.last2)
+		}
+	}
+	if used < 400 {
+		t.Errorf("only %d widths are divided", used)
+	}
+}

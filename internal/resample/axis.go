@@ -32,6 +32,7 @@ type axis struct {
 	weight   []uint64
 	window   []float64
 	taps     taps
+	wide     wide
 }
 
 func (a *axis) grows() bool { return float64(a.m) > a.extent }
@@ -58,7 +59,7 @@ func (a *axis) compute(n, m int, extent float64, assembly bool) {
 		a.weight = sized(a.weight, n)
 	}
 	clear(a.weight)
-	a.taps.blocks = 0
+	a.taps.blocks, a.wide.blocks = 0, 0
 	if assembly && !a.grows() {
 		a.taps.reset(n, m, len(a.window))
 	}
@@ -98,4 +99,5 @@ func (a *axis) compute(n, m int, extent float64, assembly bool) {
 		}
 	}
 	a.start[m] = n
+	a.wide.reset(&a.taps, m, len(a.window))
 }

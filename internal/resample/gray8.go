@@ -41,6 +41,7 @@ func (s *scratch) resize8(dst []uint8, dw int, rows raster) {
 		}
 		if j > 0 {
 			finish(j - 1)
+			continue
 		}
 		for x := range s.sums {
 			s.sums[x] >>= 32
@@ -61,7 +62,7 @@ func (s *scratch) addRow8(sums []uint64, row []uint8, weight uint64) {
 	}
 }
 
-// takeRow8 rounds the finished, falling halves of sums to pixels.
+// takeRow8 rounds the finished, falling halves of sums to pixels, and makes the rising halves falling ones.
 func (s *scratch) takeRow8(dst []uint8, sums []uint64) {
 	sums = sums[:len(dst)]
 	n := 0
@@ -71,6 +72,7 @@ func (s *scratch) takeRow8(dst []uint8, sums []uint64) {
 	}
 	for x := n; x < len(dst); x++ {
 		dst[x] = round8(sums[x])
+		sums[x] >>= 32
 	}
 }
 
@@ -93,6 +95,10 @@ func (a *axis) row8(dst, src []uint8) {
 			}
 			dst[j] = round8(sum)
 		}
+		return
+	}
+	if a.wide.blocks > 0 {
+		a.wide.row(dst, src)
 		return
 	}
 	if a.taps.blocks > 0 {

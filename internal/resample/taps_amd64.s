@@ -91,9 +91,14 @@ TEXT ·takeAVX2(SB), NOSPLIT, $0-24
 
 eight:
 	VMOVDQU (SI), Y0
+	VMOVDQU 32(SI), Y1
+	VPSRLQ  $32, Y0, Y2
+	VPSRLQ  $32, Y1, Y3
+	VMOVDQU Y2, (SI)
+	VMOVDQU Y3, 32(SI)
 
 	// The low halves, in order.
-	VSHUFPS      $0x88, 32(SI), Y0, Y0
+	VSHUFPS      $0x88, Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VPADDD       Y15, Y0, Y0
 	VPSRLD       $22, Y0, Y0
@@ -105,5 +110,48 @@ eight:
 	ADDQ         $8, DI
 	DECQ         CX
 	JNZ          eight
+	VZEROUPPER
+	RET
+
+// func wideVBMI(dst, src *uint8, first *int32, table *uint8, blocks, groups int)
+TEXT ·wideVBMI(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         first+16(FP), R8
+	MOVQ         table+24(FP), R9
+	MOVQ         blocks+32(FP), R10
+	MOVQ         groups+40(FP), R11
+	VPBROADCASTD half22<>(SB), Z15
+
+sixteen:
+	MOVLQSX   (R8), AX
+	VMOVDQU64 (SI)(AX*1), Z0
+	VPXORD    Z1, Z1, Z1
+	VPXORD    Z2, Z2, Z2
+	VPXORD    Z3, Z3, Z3
+	MOVQ      R10, CX
+
+four:
+	VMOVDQU64 (R9), Z4
+	VPERMB    Z0, Z4, Z4
+	VPDPBUSD  64(R9), Z4, Z1
+	VPDPBUSD  128(R9), Z4, Z2
+	VPDPBUSD  192(R9), Z4, Z3
+	ADDQ      $256, R9
+	DECQ      CX
+	JNZ       four
+
+	// The digits of base 256 together.
+	VPSLLD    $8, Z2, Z2
+	VPSLLD    $16, Z3, Z3
+	VPADDD    Z2, Z1, Z1
+	VPADDD    Z3, Z15, Z3
+	VPADDD    Z3, Z1, Z1
+	VPSRLD    $22, Z1, Z1
+	VPMOVUSDB Z1, (DI)
+	ADDQ      $4, R8
+	ADDQ      $16, DI
+	DECQ      R11
+	JNZ       sixteen
 	VZEROUPPER
 	RET

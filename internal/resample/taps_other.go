@@ -2,9 +2,11 @@
 
 package resample
 
-const hasTaps = false
+const hasTaps, hasWide = false, false
 
 func tapsAVX2(dst, src *uint8, first, weight *int32, blocks, groups int) { panic("unreachable") }
+
+func wideVBMI(dst, src *uint8, first *int32, table *uint8, blocks, groups int) { panic("unreachable") }
 
 func addAVX2(sums *uint64, row *uint8, weight uint64, groups int) { panic("unreachable") }
 

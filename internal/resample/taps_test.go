@@ -12,10 +12,14 @@ func TestTapsGiveTheGenericPixels(t *testing.T) {
 		t.Skip("no processor tier for it here")
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	used := 0
+	used, wideUsed := 0, 0
 	for range 3000 {
 		m := 4 * (1 + rng.IntN(60))
 		n := m + rng.IntN(12*m)
+		if rng.IntN(3) == 0 {
+			m = 16 * (1 + rng.IntN(20))
+			n = m + rng.IntN(3*m)
+		}
 		extent := float64(n) - rng.Float64()*0.9
 		if extent < float64(m) {
 			extent = float64(n)
@@ -31,8 +35,10 @@ func TestTapsGiveTheGenericPixels(t *testing.T) {
 				t.Fatalf("%d of %v to %d: pixel %d reads %d to %d", n, extent, m, j, at, int(at)+8*fast.taps.blocks)
 			}
 		}
-		generic := fast
-		generic.taps = taps{}
+		narrow := fast
+		narrow.wide.blocks = 0
+		generic := narrow
+		generic.taps.blocks = 0
 		row := make([]uint8, n)
 		for i := range row {
 			if row[i] = uint8(rng.IntN(256)); rng.IntN(4) == 0 {
@@ -45,9 +51,21 @@ func TestTapsGiveTheGenericPixels(t *testing.T) {
 		if !bytes.Equal(got, want) {
 			t.Fatalf("%d of %v to %d: %v, generic %v", n, extent, m, got, want)
 		}
+		if fast.wide.blocks == 0 {
+			continue
+		}
+		wideUsed++
+		for _, at := range fast.wide.first {
+			if at < 0 || int(at)+wideReach > n {
+				t.Fatalf("%d of %v to %d: reads %d to %d", n, extent, m, at, int(at)+wideReach)
+			}
+		}
+		if narrow.row8(got, row); !bytes.Equal(got, want) {
+			t.Fatalf("%d of %v to %d, eight weights at a time: %v, generic %v", n, extent, m, got, want)
+		}
 	}
-	if used < 1000 {
-		t.Errorf("only %d rows were compared", used)
+	if used < 1000 || hasWide && wideUsed < 50 {
+		t.Errorf("only %d rows were compared, %d of them sixteen pixels at a time", used, wideUsed)
 	}
 }
 
@@ -73,10 +91,14 @@ func TestAddedRowsAreTheGenericSums(t *testing.T) {
 		for i := range sums {
 			sums[i] = rng.Uint64()&^(1<<32-1) | uint64(rng.IntN(257<<fractionBits))
 		}
+		copy(want, sums)
 		s.takeRow8(row, sums)
 		for i, v := range row {
-			if v != round8(sums[i]) {
-				t.Fatalf("%d pixels: %d is %d, generic %d", len(row), i, v, round8(sums[i]))
+			if v != round8(want[i]) {
+				t.Fatalf("%d pixels: %d is %d, generic %d", len(row), i, v, round8(want[i]))
+			}
+			if want[i] >>= 32; sums[i] != want[i] {
+				t.Fatalf("%d pixels: %#x is left of %d, generic %#x", len(row), sums[i], i, want[i])
 			}
 		}
 	}
