@@ -62,7 +62,7 @@ pass "OpenTelemetry collector $version takes OTLP over HTTP"
 title "what arrives"
 export OTEL_SERVICE_NAME=xray OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test%20bed
 serve "$scratch" --otlp-endpoint "http://$receives" --log-format json
-export SPIKERAY_URL=$url SPIKERAY_SPANS=$scratch/spans SPIKERAY_LOG=$scratch/server.log SPIKERAY_PICTURE PYTHONDONTWRITEBYTECODE=1
+export TRACES_URL=$url TRACES_SPANS=$scratch/spans TRACES_LOG=$scratch/server.log SPIKERAY_PICTURE PYTHONDONTWRITEBYTECODE=1
 SPIKERAY_PICTURE=$(first_example)
 python3 "$root/deploy/traces/arrived.py" spans
 

@@ -88,7 +88,7 @@ var mutants = []mutant{
 	{"api: panics not counted", "api/middleware.go", `s.config.Metrics.Panic()`, ``, in("api TestAPanicIsAnAnswerWithoutDetail")},
 
 	// Metrics and logs.
-	{"telemetry: stages in milliseconds", "internal/telemetry/metrics.go", `Observe(took.Seconds())`, `Observe(float64(took.Milliseconds()))`, in("internal/telemetry TestHistogramsAreInTheUnitsOfTheirNames", "api")},
+	{"telemetry: stages in milliseconds", "internal/telemetry/metrics.go", `(string(s)).Observe(took.Seconds())`, `(string(s)).Observe(float64(took.Milliseconds()))`, in("internal/telemetry TestHistogramsAreInTheUnitsOfTheirNames", "api")},
 	{"telemetry: backlog in milliseconds", "internal/telemetry/metrics.go", `return backlog().Seconds()`, `return float64(backlog().Milliseconds())`, in("internal/telemetry TestGaugesAreInTheUnitsOfTheirNames", "api")},
 	{"telemetry: probabilities in per cent", "internal/telemetry/metrics.go", `Observe(probability)`, `Observe(100 * probability)`, in("internal/telemetry TestHistogramsAreInTheUnitsOfTheirNames", "api")},
 	{"telemetry: a board is in all states that it was in", "internal/telemetry/board.go", `gauge.Set(0)`, ``, in("internal/telemetry TestCountersTellWhatHappened")},
@@ -163,7 +163,7 @@ var mutants = []mutant{
 	// Statistics.
 	{"evaluate: a probability at the threshold is negative", "internal/evaluate/report.go", `index(p >= threshold)`, `index(p > threshold)`, in("internal/evaluate")},
 	{"evaluate: bins of calibration open above", "internal/evaluate/report.go", `int(math.Ceil(p*CalibrationBins))-1`, `int(math.Floor(p*CalibrationBins))-1`, in("internal/evaluate")},
-	{"evaluate: intervals of 90 in 100", "internal/evaluate/bootstrap.go", `stat.Quantile(0.025,`, `stat.Quantile(0.05,`, in("internal/evaluate")},
+	{"evaluate: intervals of 90 in 100", "internal/evaluate/bootstrap.go", `Quantile(v, 0.025)`, `Quantile(v, 0.05)`, in("internal/evaluate")},
 	{"drift: old pictures stay in the counts", "internal/drift/window.go", `w.seen[i][place[i]]--`, ``, in("internal/drift")},
 	{"drift: the prevalence of the reference kept", "internal/drift/estimate.go", `kernel.Sigmoid(calibrated+shift)`, `kernel.Sigmoid(calibrated+0*shift)`, in("internal/drift")},
 	{"drift: limits as of any number of pictures", "internal/drift/report.go", `(1/float64(m.Pictures) + 1/float64(e.pictures))`, `(1 / float64(m.Pictures))`, in("internal/drift")},

@@ -14,9 +14,9 @@ import time
 import urllib.error
 import urllib.request
 
-URL = os.environ["SPIKERAY_URL"]
-SPANS = pathlib.Path(os.environ["SPIKERAY_SPANS"])
-LOG = pathlib.Path(os.environ["SPIKERAY_LOG"])
+URL = os.environ["TRACES_URL"]
+SPANS = pathlib.Path(os.environ["TRACES_SPANS"])
+LOG = pathlib.Path(os.environ["TRACES_LOG"])
 PICTURE = pathlib.Path(os.environ["SPIKERAY_PICTURE"]).read_bytes()
 CALLER, AWAY = "5b8aa5a2d2c872e8321cf37308d69df2", "5b8aa5a2d2c872e8321cf37308d69df3"
 UNKEPT, CALLERS_SPAN = "11111111111111111111111111111111", "051581bf3cb55c13"
