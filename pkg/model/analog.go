@@ -33,7 +33,7 @@ func (o *analogOp) weighted() bool { return o.float32 != nil || o.int8 != nil }
 // analogRoom is the memory of one pass.
 type analogRoom struct {
 	maps      [2][]float32 // as long as they have been needed, since of a chain that is taken row by row no map is ever whole
-	band      []float32 // the rows that a pooling waits for
+	band      []float32    // the rows that a pooling waits for
 	input     []float32
 	workspace kernel.Workspace
 }
