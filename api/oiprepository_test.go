@@ -14,7 +14,6 @@ import (
 
 	"github.com/spikeray/spikeray/api/v2"
 	"github.com/spikeray/spikeray/internal/oip"
-	"github.com/spikeray/spikeray/internal/pipeline"
 	"github.com/spikeray/spikeray/internal/repository"
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
@@ -262,43 +261,6 @@ type unloadable struct{ folderOfTwo }
 
 func (unloadable) Load(context.Context, string) error {
 	return &repository.LoadError{Name: "a", Version: "1.0.0", Kind: repository.KindFile, Err: errors.New("cut off")}
-}
-
-// FuzzInfer sends anything as a request: it is answered or refused, and nothing stays held.
-func FuzzInfer(f *testing.F) {
-	server, _ := newServer(f, func(c *Config) {
-		c.Models = pipeline.NewCatalogue(&pipeline.Entry{Model: testmodel.Gated(f)})
-		c.MaxRequestBytes = 1 << 20
-	})
-	q := &oip.InferRequest{ID: "1", Inputs: files(testmodel.PNG(20, 20, 1)), Parameters: oip.Parameters{"threshold": 0.5, "priority": "batch"},
-		Outputs: []oip.RequestedOutput{{Name: "label"}, {Name: "probability", Parameters: oip.Parameters{"binary_data": true}}}}
-	body, header, err := q.Encode()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(body, header, "")
-	f.Add(testmodel.PNG(20, 20, 1), "0", "")
-	f.Add([]byte(`{"inputs":[{"name":"pixels","shape":[1,2,2],"datatype":"FP32","data":[1,2,[3,null]]}],"parameters":{"deadline_ms":5}}`), "", "")
-	f.Add([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\xab\xae\x05\x00\x43\xbf\xa6\xa3\x02\x00\x00\x00"), "", "gzip")
-	f.Add([]byte("\x78\x9c\xab\xae\x05\x00\x01\x75\x00\xf9"), "", "deflate")
-	handler := server.Handler()
-	f.Fuzz(func(t *testing.T, body []byte, header, encoding string) {
-		r := request(t, http.MethodPost, "http://x/v2/models/tiny-gated/infer", bytes.NewReader(body))
-		r.RemoteAddr = "192.0.2.1:1"
-		for name, value := range map[string]string{oip.HeaderLength: header, "Content-Encoding": encoding} {
-			if value != "" {
-				r.Header.Set(name, value)
-			}
-		}
-		w := &deadlined{header: http.Header{}}
-		handler.ServeHTTP(w, r)
-		if w.status == http.StatusInternalServerError || w.status == 0 {
-			t.Fatalf("%d: %s", w.status, w.body.Bytes())
-		}
-		if held := server.uploads.held.Load(); held != 0 {
-			t.Fatalf("%d bytes are still held", held)
-		}
-	})
 }
 
 // deadlined is a response that can be told deadlines.
