@@ -4,77 +4,15 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-	"github.com/pb33f/libopenapi"
-
 	"github.com/spikeray/spikeray/internal/testmodel"
 )
-
-func TestDocumentIsValidOpenAPI(t *testing.T) {
-	v, err := openDocument()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if ok, errs := v.ValidateDocument(); !ok {
-		for _, e := range errs {
-			t.Errorf("%s: %s", e.Message, e.Reason)
-			for _, s := range e.SchemaValidationErrors {
-				t.Errorf("  %s: %s", s.FieldPath, s.Reason)
-			}
-		}
-	}
-}
-
-// documented lists "METHOD path status" of every answer in the document.
-func documented(t *testing.T) map[string]bool {
-	t.Helper()
-	d, err := libopenapi.NewDocument(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := d.BuildV3Model()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := map[string]bool{}
-	for path, item := range m.Model.Paths.PathItems.FromOldest() {
-		for method, operation := range item.GetOperations().FromOldest() {
-			for status := range operation.Responses.Codes.FromOldest() {
-				out[fmt.Sprintf("%s %s %s", strings.ToUpper(method), path, status)] = true
-			}
-		}
-	}
-	return out
-}
-
-func TestRoutesAreThoseOfTheDocument(t *testing.T) {
-	server, _ := newServer(t, nil)
-	var served []string
-	err := chi.Walk(server.routes(), func(method, route string, _ http.Handler, _ ...func(http.Handler) http.Handler) error {
-		served = append(served, method+" "+route)
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	operations := map[string]bool{}
-	for answer := range documented(t) {
-		operations[answer[:strings.LastIndex(answer, " ")]] = true
-	}
-	slices.Sort(served)
-	if want := slices.Sorted(maps.Keys(operations)); !slices.Equal(served, want) {
-		t.Errorf("served %q\ndocumented %q", served, want)
-	}
-}
 
 // Each answer the document promises is brought about once; service.do holds it
 // against the document.
@@ -160,17 +98,7 @@ func TestEveryDocumentedAnswerIsGiven(t *testing.T) {
 	}
 	s.provokeOIPDraining(see)
 
-	promised := documented(t)
-	for answer := range promised {
-		if !seen[answer] {
-			t.Errorf("promised but never given: %s", answer)
-		}
-	}
-	for answer := range seen {
-		if !promised[answer] {
-			t.Errorf("given but not promised: %s", answer)
-		}
-	}
+	holdPromises(t, seen)
 }
 
 // fillQueue takes every worker and every place until release is called.
