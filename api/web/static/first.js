@@ -34,7 +34,9 @@
 
   if (!main) return;
   addEventListener('DOMContentLoaded', async () => {
-    const painted = new Promise((done) => new PerformanceObserver(done).observe({type: 'paint', buffered: true}));
+    const painted = new Promise((done) => new PerformanceObserver((seen) => {
+      if (seen.getEntriesByName('first-contentful-paint').length) done(); // the ground alone may come before
+    }).observe({type: 'paint', buffered: true}));
     const late = new Promise((done) => setTimeout(done, 1000)); // a page in the background paints nothing
     await Promise.race([painted, late]);
     try {
