@@ -82,8 +82,9 @@ func tiers() []*tier {
 			return []*tier{&avx2, &generic}
 		}
 	}
+	// AMX is not the first: beside other programs it is slower (docs/RATIONALE.md).
 	if x.HasAVX512VNNI && hasAMX() {
-		return []*tier{&avx512amx, &avx512vnni, &avx512bw, &avx2, &generic}
+		return []*tier{&avx512vnni, &avx512amx, &avx512bw, &avx2, &generic}
 	}
 	if x.HasAVX512VNNI {
 		return []*tier{&avx512vnni, &avx512bw, &avx2, &generic}
