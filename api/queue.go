@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/spikeray/spikeray/internal/board"
 	"github.com/spikeray/spikeray/internal/memory"
 )
 
@@ -224,93 +222,6 @@ func (q *Queue) Backlog() time.Duration {
 	return q.backlog / time.Duration(q.workers)
 }
 
-func (q *Queue) admit(tasks []Task) ([]*ticket, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
-		return nil, ErrQueueClosed
-	}
-	now := time.Now()
-	if refused := q.refusal(tasks, now); refused != nil {
-		return nil, refused
-	}
-	tickets := make([]*ticket, len(tasks))
-	for i, task := range tasks {
-		t := &ticket{Task: task, cost: q.estimate.of(task.Work), admitted: now, alone: len(tasks) == 1, ready: make(chan struct{})}
-		t.flow = q.flow(task)
-		t.flow.push(t)
-		q.waiting++
-		q.backlog += t.cost
-		tickets[i] = t
-	}
-	q.dispatch()
-	return tickets, nil
-}
-
-// refusal is why the tasks cannot be taken now, or nil. q.mu is held.
-func (q *Queue) refusal(tasks []Task, now time.Time) error {
-	busy := &BusyError{After: q.backlog / time.Duration(q.workers)}
-	free := q.capacity - q.waiting
-	// Where nothing is there yet, a batch of as many as there is room for must be taken: it could never be later.
-	if len(tasks) > 0 && tasks[0].Batch && q.waiting+len(q.working) > 0 {
-		free -= q.capacity / 4
-	}
-	if len(tasks) > max(0, free)+q.workers-len(q.working) {
-		return busy
-	}
-	mine := map[flowKey]int{}
-	for _, task := range tasks {
-		mine[keyOf(task)]++
-	}
-	for key, n := range mine {
-		f := q.find(key)
-		// As many places as are left, so that there are always some for the next flow.
-		if f != nil && len(f.waiting) > 0 && key.caller != (caller{}) && len(f.waiting)+n > free {
-			return busy
-		}
-	}
-	for _, task := range tasks {
-		key, cost := keyOf(task), q.estimate.of(task.Work)
-		f := q.find(key)
-		wait, most, overrun := q.ahead(key, f, cost)/time.Duration(q.workers), q.Wait, false
-		if !task.Deadline.IsZero() && now.Add(q.soonest(now)+wait+q.least(task)).After(task.Deadline) {
-			return ErrDeadline
-		}
-		if q.Wait == 0 {
-			overload, steeply := q.pressure.arrives(cost, q.estimate.service, q.workers, q.crowded(), now)
-			if !overload {
-				continue
-			}
-			if steeply && f != nil {
-				q.takeBack(f)
-				wait = q.ahead(key, f, cost) / time.Duration(q.workers)
-			}
-			// Half of what a task takes keeps the workers busy.
-			most, overrun = q.estimate.service/2, q.overrun(key, now)
-		}
-		if busy.TooLong = overrun || wait > most && !q.first(key, f); busy.TooLong {
-			return busy
-		}
-	}
-	return nil
-}
-
-// least estimates how long a task with a deadline takes at least.
-func (q *Queue) least(t Task) time.Duration { return q.estimate.of(t.Least) }
-
-// soonest is about when a worker is free. q.mu is held.
-func (q *Queue) soonest(now time.Time) (soonest time.Duration) {
-	if len(q.working) < q.workers {
-		return 0
-	}
-	for i, t := range q.working {
-		if left := max(0, t.cost-now.Sub(t.begun)); i == 0 || left < soonest {
-			soonest = left
-		}
-	}
-	return soonest
-}
-
 // dispatch starts what may run. q.mu is held.
 func (q *Queue) dispatch() {
 	// What is done but for a little comes first.
@@ -437,77 +348,4 @@ func (q *Queue) drain() {
 			close(q.drained)
 		}
 	}
-}
-
-func (q *Queue) run(ctx context.Context, t *ticket) (err error) {
-	defer func() { q.leave(t, err) }()
-	select {
-	case <-t.ready:
-	case <-ctx.Done():
-	}
-	// select chooses at random when both are ready. What was started meanwhile gives its worker up.
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if t.refused != nil {
-		return t.refused
-	}
-	work := func() {
-		defer func() {
-			if v := recover(); v != nil {
-				err = &PanicError{Value: v, Stack: debug.Stack()}
-			}
-		}()
-		q.makeRoom()
-		err = t.Run(board.WithWaiting(ctx, func(wait func()) error { return q.stepAside(ctx, t, wait) }), t.begun.Sub(t.admitted))
-	}
-	if t.apart {
-		q.apart.do(work)
-		return err
-	}
-	work()
-	return err
-}
-
-// makeRoom has what ended tasks held collected where the budget has no room for it beside what is held now. An eighth may
-// always lie about, so that it is not done for every picture.
-func (q *Queue) makeRoom() {
-	if q.Memory > 0 {
-		memory.Collect(max(q.Memory-q.Held(), q.Memory/8))
-	}
-}
-
-// stepAside has a task wait for a board. Meanwhile it does nothing, and keeps neither a worker nor a place nor memory from
-// the other models: its picture was decoded and let go.
-func (q *Queue) stepAside(ctx context.Context, t *ticket, wait func()) error {
-	left := time.Now()
-	q.mu.Lock()
-	q.stop(t)
-	q.away++
-	t.Memory = 0
-	t.ready = make(chan struct{})
-	q.dispatch()
-	q.mu.Unlock()
-
-	wait()
-	q.mu.Lock()
-	if ctx.Err() != nil {
-		q.mu.Unlock()
-		return context.Cause(ctx)
-	}
-	t.begun = t.begun.Add(time.Since(left)) // none of it was work
-	q.back = append(q.back, t)
-	q.dispatch()
-	q.mu.Unlock()
-	select {
-	case <-t.ready:
-		return nil
-	case <-ctx.Done():
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !t.working {
-		q.back = slices.DeleteFunc(q.back, func(other *ticket) bool { return other == t })
-	}
-	return context.Cause(ctx)
 }

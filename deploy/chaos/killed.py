@@ -9,14 +9,12 @@ import re
 import shutil
 import signal
 import socketserver
-import struct
 import subprocess
 import sys
 import threading
 import time
-from hashlib import sha256
 
-from trial import BIN, BROKEN, CLEAN, DATA, HERE, PICTURES, ROOT, SCRATCH, Caller, Server, chain, free_port, known, row, setting, spikeray
+from trial import BIN, BROKEN, CLEAN, DATA, HERE, PICTURES, ROOT, SCRATCH, Caller, Server, chain, free_port, known, row, setting, spikeray, variant
 
 sys.path.append(os.path.join(os.path.dirname(HERE), "pacs"))
 from peers import Target, films, stow, wait_for  # noqa: E402
@@ -26,22 +24,6 @@ FILMS = 40 * KILLS
 AUDIT, OUTBOX, MODELS, SHARED = (os.path.join(SCRATCH, name) for name in ("audit", "outbox", "models", "shared"))
 QUERIES = ["", "?operating_point=screening", "?prevalence=0.1"]
 FILM = re.compile(rb"PLANTED(?:ACC|ID)(\d+)")
-
-
-def variant(file, version, intercept):
-    """A model file in another version and with another calibration, so that its answers differ."""
-    n = struct.unpack("<Q", file[:8])[0]
-    top = json.loads(file[8:8 + n])
-    said = json.loads(top["__metadata__"]["spikeray"])
-    said["version"], said["calibration"]["intercept"] = version, intercept
-
-    def encoded(digest):
-        said["file_sha256"] = digest
-        top["__metadata__"]["spikeray"] = json.dumps(said)
-        head = json.dumps(top).encode()
-        return struct.pack("<Q", len(head)) + head + file[8 + n:]
-
-    return encoded(sha256(encoded("0" * 64)).hexdigest())
 
 
 class MLLP(socketserver.ThreadingTCPServer):
@@ -265,7 +247,7 @@ def main():
         numbers = [int(found[1]) for found in map(FILM.search, got) if found]
         missing, doubled = taken - set(numbers), len(numbers) - len(set(numbers))
         row(f"  results, {name}", f"{len(missing)} of {len(taken)} films lost, {doubled} came twice, {len(got) - len(numbers)} unreadable",
-            f"0, at most one for each kill, 0", not missing and doubled <= KILLS and len(numbers) == len(got))
+            "0, at most one for each kill, 0", not missing and doubled <= KILLS and len(numbers) == len(got))
     files = [os.path.relpath(p, OUTBOX) for p in glob.glob(os.path.join(OUTBOX, "*", "*")) if not p.startswith(os.path.join(OUTBOX, "delivered"))]
     row("  the outbox afterwards", f"drained {drained}, {refused:.0f} refused, {len(files)} files left; {trial.again} films were sent again by their modality",
         "True, 0, 0", drained and refused == 0 and not files)

@@ -6,35 +6,18 @@ import os
 import random
 import shutil
 import signal
-import struct
 import subprocess
 import threading
 import time
 from hashlib import sha256
 
 from trial import (BIN, BROKEN, CLEAN, DATA, PICTURES, ROOT, SCRATCH, Caller, Server, Tally, Watch, chain, crowd, free_port, known, row,
-                   setting, spikeray)
+                   setting, spikeray, variant)
 
 SECONDS = setting("SOAK_SECONDS", 3600.0)
 RATE = 60.0  # pictures a second of the callers together, far below what one core does
 CALLERS = 6
 NAME, VERSIONS = "spikeray", ("7.0.0", "8.0.0")
-
-
-def variant(file, version, intercept):
-    """A model file in another version and with another calibration, so that its answers differ."""
-    n = struct.unpack("<Q", file[:8])[0]
-    top = json.loads(file[8:8 + n])
-    said = json.loads(top["__metadata__"]["spikeray"])
-    said["version"], said["calibration"]["intercept"] = version, intercept
-
-    def encoded(digest):
-        said["file_sha256"] = digest
-        top["__metadata__"]["spikeray"] = json.dumps(said)
-        head = json.dumps(top).encode()
-        return struct.pack("<Q", len(head)) + head + file[8 + n:]
-
-    return encoded(sha256(encoded("0" * 64)).hexdigest())
 
 
 def replace(path, content):

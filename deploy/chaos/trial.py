@@ -6,17 +6,18 @@ import json
 import os
 import random
 import re
-import socket
 import statistics
+import struct
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
+from hashlib import sha256
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[1:1] = [os.path.join(os.path.dirname(HERE), folder) for folder in ("load", "audit")]
-from common import BIN, CLEAN, ROOT, SCRATCH, Server, read_all, row, status  # noqa: E402, F401 - the rows take them from here
+from common import BIN, CLEAN, ROOT, SCRATCH, Server, free_port, read_all, row, status  # noqa: E402, F401 - the rows take them from here
 from journal import PACE, PICTURES, chain, header, spikeray  # noqa: E402, F401
 
 DATA = {path: open(path, "rb").read() for path in PICTURES}
@@ -26,17 +27,6 @@ BROKEN = (OSError, http.client.HTTPException, ValueError)  # what a Caller raise
 def setting(name, whole):
     """A number that a variable of deploy/test-chaos.sh says, such as a duration in seconds."""
     return type(whole)(os.environ.get(name, whole))
-
-
-def free_port():
-    """A port that nothing listens on, of those that no outgoing connection takes before it is used."""
-    while True:
-        port = random.randrange(20000, 32000)
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-            return port
-        except OSError:
-            pass
 
 
 def known(*models, paths=PICTURES):
@@ -49,6 +39,22 @@ def known(*models, paths=PICTURES):
         for answer in map(json.loads, said.splitlines()):
             found[answer["model"]["digest"], answer["file"]] = answer["probability"]
     return found
+
+
+def variant(file, version, intercept):
+    """A model file in another version and with another calibration, so that its answers differ."""
+    n = struct.unpack("<Q", file[:8])[0]
+    top = json.loads(file[8:8 + n])
+    said = json.loads(top["__metadata__"]["spikeray"])
+    said["version"], said["calibration"]["intercept"] = version, intercept
+
+    def encoded(digest):
+        said["file_sha256"] = digest
+        top["__metadata__"]["spikeray"] = json.dumps(said)
+        head = json.dumps(top).encode()
+        return struct.pack("<Q", len(head)) + head + file[8 + n:]
+
+    return encoded(sha256(encoded("0" * 64)).hexdigest())
 
 
 class Caller:

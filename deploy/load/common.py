@@ -1,6 +1,7 @@
 """What the rows of deploy/test-load.sh share: a server of their own, requests by hand, and a line of the table."""
 import glob
 import os
+import random
 import re
 import signal
 import socket
@@ -25,6 +26,17 @@ def row(tried, figure, limit, ok):
     """Print a line of the table; ok is True, False or a word such as "skipped"."""
     verdict = ok if isinstance(ok, str) else ("ok" if ok else "failed")
     print("\t".join(str(x).replace("\t", " ") for x in (tried, figure, limit, verdict)), flush=True)
+
+
+def free_port():
+    """A port that nothing listens on, of those that no outgoing connection takes before it is used."""
+    while True:
+        port = random.randrange(20000, 32000)
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+            return port
+        except OSError:
+            pass
 
 
 class Server:

@@ -3,7 +3,6 @@ import http.client
 import http.server
 import json
 import os
-import random
 import re
 import signal
 import socket
@@ -17,7 +16,7 @@ import urllib.error
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "load"))
-from common import ROOT, SCRATCH, Server, row  # noqa: E402, F401 - the rows take them from here
+from common import ROOT, SCRATCH, Server, free_port, row  # noqa: E402, F401 - the rows take them from here
 
 PLUGINS = "/usr/share/orthanc/plugins"
 SR = "1.2.840.10008.5.1.4.1.1.88.34"
@@ -34,17 +33,6 @@ def built():
 
 
 FILMS = os.environ.get("FILMS") or built()
-
-
-def free_port():
-    """A port that nothing listens on, of those that no outgoing connection takes before it is used."""
-    while True:
-        port = random.randrange(20000, 32000)
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-            return port
-        except OSError:
-            pass
 
 
 def run(*command, **options):

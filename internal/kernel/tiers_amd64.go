@@ -6,46 +6,27 @@ import "golang.org/x/sys/cpu"
 
 //go:generate go run -C asm .
 
-var avx512amx = tier{
-	name:        "avx512amx",
-	packInt8:    packInt8AMX,
-	packFloat32: packFloat32AVX512,
-	nonzero:     nonzero512,
-	spikingReLU: spikingReLU512,
-	lif:         lif512,
-	graded:      graded512,
-	relu:        relu256,
+// The tiers of AVX-512 differ in how whole numbers are multiplied.
+var (
+	avx512amx  = avx512("avx512amx", packInt8AMX)
+	avx512vnni = avx512("avx512vnni", packInt8VNNI)
+	avx512bw   = avx512("avx512bw", packInt8BW)
+)
 
-	maxPool2x2:      maxPool512,
-	maxPoolFloat2x2: maxPoolFloat256,
-}
+func avx512(name string, packInt8 func(*Int8Conv, []int8) int8Rows) tier {
+	return tier{
+		name:        name,
+		packInt8:    packInt8,
+		packFloat32: packFloat32AVX512,
+		nonzero:     nonzero512,
+		spikingReLU: spikingReLU512,
+		lif:         lif512,
+		graded:      graded512,
+		relu:        relu256,
 
-var avx512vnni = tier{
-	name:        "avx512vnni",
-	packInt8:    packInt8VNNI,
-	packFloat32: packFloat32AVX512,
-	nonzero:     nonzero512,
-	spikingReLU: spikingReLU512,
-	lif:         lif512,
-	graded:      graded512,
-	relu:        relu256,
-
-	maxPool2x2:      maxPool512,
-	maxPoolFloat2x2: maxPoolFloat256,
-}
-
-var avx512bw = tier{
-	name:        "avx512bw",
-	packInt8:    packInt8BW,
-	packFloat32: packFloat32AVX512,
-	nonzero:     nonzero512,
-	spikingReLU: spikingReLU512,
-	lif:         lif512,
-	graded:      graded512,
-	relu:        relu256,
-
-	maxPool2x2:      maxPool512,
-	maxPoolFloat2x2: maxPoolFloat256,
+		maxPool2x2:      maxPool512,
+		maxPoolFloat2x2: maxPoolFloat256,
+	}
 }
 
 var avx2 = tier{
@@ -82,7 +63,7 @@ func tiers() []*tier {
 			return []*tier{&avx2, &generic}
 		}
 	}
-	// AMX is not the first: beside other programs it is slower (docs/RATIONALE.md).
+	// AMX is not the first: it is not surely faster (docs/RATIONALE.md).
 	if x.HasAVX512VNNI && hasAMX() {
 		return []*tier{&avx512vnni, &avx512amx, &avx512bw, &avx2, &generic}
 	}
