@@ -15,6 +15,8 @@
 #   SIGTERMS              50      6   how often a server under load is ended, with the audit log and without
 #   SOAK_SECONDS        3600    180   how long the soak is
 #   KILLS                 20      5   how often a server is killed
+#   MEMORY_SECONDS       120     25   how long each limit of memory is tried
+#   CLOCK_SECONDS          8      8   how long there is load around each jump of the clock
 #
 # Needs Python, Go and, for toxiproxy, Go's module proxy unless toxiproxy-server is there; slowhttptest is installed where that is
 # possible. A row that needs more (root, control groups) says that it was skipped. Run it on a machine that has nothing else to do.
@@ -25,7 +27,7 @@ set -euo pipefail
 if [[ ${1:-} == --short ]]; then
   shift
   export OVERLOAD_SECONDS=${OVERLOAD_SECONDS:-30} SLOW_SECONDS=${SLOW_SECONDS:-15} NETWORK_SECONDS=${NETWORK_SECONDS:-6}
-  export SIGTERMS=${SIGTERMS:-6} SOAK_SECONDS=${SOAK_SECONDS:-180} KILLS=${KILLS:-5}
+  export SIGTERMS=${SIGTERMS:-6} SOAK_SECONDS=${SOAK_SECONDS:-180} KILLS=${KILLS:-5} MEMORY_SECONDS=${MEMORY_SECONDS:-25}
 fi
 
 need go golang

@@ -4,14 +4,14 @@ import http.server
 import os
 import random
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-from trial import BROKEN, PICTURES, ROOT, SCRATCH, Caller, Server, Tally, Toxiproxy, Watch, crowd, free_port, known, row, setting, settled
+from trial import (BROKEN, PICTURES, ROOT, SCRATCH, Caller, Server, Tally, Toxiproxy, Watch, crowd, dcmtk_storescp, free_port, known, row,
+                   setting, settled)
 
 SECONDS = setting("NETWORK_SECONDS", 30.0)
 CALLERS = 4
@@ -143,17 +143,8 @@ def stow(caller, film):
         "Content-Type": 'multipart/related; type="application/dicom"; boundary=spikeray-trial', "Accept": "application/dicom+json"})[0]
 
 
-def dcmtk():
-    """The path of dcmtk's storescp, of which pynetdicom has a namesake."""
-    for folder in os.get_exec_path():
-        path = shutil.which("storescp", path=folder)
-        if path and b"dcmtk" in subprocess.run([path, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout:
-            return path
-    return None
-
-
 def targets():
-    storescp = dcmtk()
+    storescp = dcmtk_storescp()
     if not storescp:
         row("systems of the hospital behind a bad network", "no storescp (dcmtk) here", "", "skipped")
         return

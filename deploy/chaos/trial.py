@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import shutil
 import statistics
 import struct
 import subprocess
@@ -27,6 +28,15 @@ BROKEN = (OSError, http.client.HTTPException, ValueError)  # what a Caller raise
 def setting(name, whole):
     """A number that a variable of deploy/test-chaos.sh says, such as a duration in seconds."""
     return type(whole)(os.environ.get(name, whole))
+
+
+def dcmtk_storescp():
+    """The path of dcmtk's storescp, of which pynetdicom has a namesake; None where it is not."""
+    for folder in os.get_exec_path():
+        path = shutil.which("storescp", path=folder)
+        if path and b"dcmtk" in subprocess.run([path, "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout:
+            return path
+    return None
 
 
 def known(*models, paths=PICTURES):
