@@ -30,7 +30,7 @@ func main() {
 	flag.StringVar(&c.files, "files", "", "`FILE` that lists pictures, a path a line: time everything from their bytes to the answer")
 	flag.IntVar(&c.batch, "batch", 1, "pictures in a task, answered on all cores")
 	flag.IntVar(&c.steps, "steps", 0, "time steps of a network over steps, 0 for all of them")
-	flag.StringVar(&c.kernel, "kernel", os.Getenv("SPIKERAY_KERNEL"), "processor `TIER` to compute on; the default is that of SPIKERAY_KERNEL, or the fastest")
+	flag.StringVar(&c.kernel, "kernel", os.Getenv("SPIKERAY_KERNEL"), "processor `TIER` to compute on; the default is that of SPIKERAY_KERNEL, or the preferred one")
 	version := flag.Bool("version", false, "print the processor tier and Go's version")
 	flag.Parse()
 	if *version {

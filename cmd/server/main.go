@@ -55,7 +55,7 @@ var errSilent = &statusError{status: 1}
 type commands struct {
 	ShowVersion kong.VersionFlag `name:"version" env:"-" help:"Print the program's version and exit."`
 
-	Kernel string `placeholder:"TIER" help:"Processor tier to compute on: ${tiers}. The default is the fastest."`
+	Kernel string `placeholder:"TIER" help:"Processor tier to compute on: ${tiers}. The default is the first of them."`
 
 	Serve       serveCommand       `cmd:"" default:"withargs" help:"Answer over HTTP, and in a hospital's network by DICOM (the default command)."`
 	Predict     predictCommand     `cmd:"" help:"Answer picture files, without a server."`

@@ -46,7 +46,7 @@ type Options struct {
 	Check float64
 	// Tolerance is the share of the canary's spikes that may be too many or too few: 0.
 	Tolerance float64
-	// Kernel is the processor tier of the simulator beside the board, as [spike.Simulator] has it: the fastest.
+	// Kernel is the processor tier of the simulator beside the board, as [spike.Simulator] has it: the preferred one.
 	Kernel string
 
 	Log     *slog.Logger

@@ -265,7 +265,7 @@ func TestInt8DenseIsExact(t *testing.T) {
 }
 
 func TestInt8RefusesWhatDoesNotFit(t *testing.T) {
-	tier := Fastest()
+	tier := Preferred()
 	w := Window{KH: 1, KW: 1, SH: 1, SW: 1, In: Shape{1, 1, 4}, Out: Shape{1, 1, 2}}
 	huge, deaf := w, w
 	huge.In.C, deaf.In.C = maxTaps+1, 0

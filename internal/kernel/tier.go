@@ -9,7 +9,7 @@ import (
 // ErrTier is wrapped by the errors of Named.
 var ErrTier = errors.New("kernel: no such processor tier here")
 
-// Tier is the arithmetic for one kind of processor: [Fastest], [Named] and [Generic] give one. Layers and steps that it
+// Tier is the arithmetic for one kind of processor: [Preferred], [Named] and [Generic] give one. Layers and steps that it
 // computes are its methods. Two are equal if they are of one name. The zero value is none, and must not be used.
 type Tier struct{ *tier }
 
@@ -43,13 +43,13 @@ var generic = tier{
 	maxPoolFloat2x2: maxPoolGeneric[float32],
 }
 
-// Fastest is the first of [Available].
-func Fastest() Tier { return Tier{tiers()[0]} }
+// Preferred is the first of [Available].
+func Preferred() Tier { return Tier{tiers()[0]} }
 
 // Generic is plain Go, which every processor runs and which defines the answers.
 func Generic() Tier { return Tier{&generic} }
 
-// Named returns the tier with a name, one of [Available], or the fastest for "". The error wraps ErrTier and lists the names.
+// Named returns the tier with a name, one of [Available], or the preferred one for "". The error wraps ErrTier and lists the names.
 func Named(name string) (Tier, error) {
 	for _, t := range tiers() {
 		if name == "" || name == t.name {
@@ -62,7 +62,7 @@ func Named(name string) (Tier, error) {
 // Name is short and stable: "generic", "neon", "avx2", "avx512bw", "avx512vnni", "avx512amx".
 func (t Tier) Name() string { return t.name }
 
-// Available lists the tiers that this processor and its operating system can run, the fastest first; "generic" always can.
+// Available lists the tiers that this processor and its operating system can run, the preferred one first; "generic" always can.
 func Available() []string {
 	var names []string
 	for _, t := range tiers() {

@@ -9,7 +9,7 @@ import (
 	"github.com/spikeray/spikeray/internal/memory"
 )
 
-// keepsTimes is what a model keeps, as a multiple of its file's size, and keepsBase what it keeps beside. The layouts of the fastest
+// keepsTimes is what a model keeps, as a multiple of its file's size, and keepsBase what it keeps beside. The layouts of the preferred
 // tiers take most; [TestCostBoundsWhatAModelKeeps] measures it.
 const (
 	keepsTimes = 4

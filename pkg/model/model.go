@@ -27,12 +27,12 @@ type Model struct {
 	positive    int
 }
 
-// DecodeOptions say what a model will run on. The zero value is the simulator on the fastest processor tier.
+// DecodeOptions say what a model will run on. The zero value is the simulator on the preferred processor tier.
 type DecodeOptions struct {
 	// Backend runs the spiking body; nil is the simulator on Kernel. The gate always runs there.
 	Backend spike.Backend
 	// Kernel is the processor tier of all arithmetic on the host, preparing a picture included: one of [spike.Kernels];
-	// "" is the fastest.
+	// "" is the preferred one.
 	Kernel string
 }
 

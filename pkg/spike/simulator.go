@@ -11,13 +11,13 @@ import (
 // ErrKernel is wrapped by every error about a processor tier that this machine does not have.
 var ErrKernel = kernel.ErrTier
 
-// Kernels lists the processor tiers that this machine has, the fastest first. The last is "generic", plain Go, which
+// Kernels lists the processor tiers that this machine has, the preferred one first. The last is "generic", plain Go, which
 // defines the answers.
 func Kernels() []string { return kernel.Available() }
 
 // Simulator is the built-in time-stepped back end. The zero value is ready for use.
 type Simulator struct {
-	// Kernel is the processor tier to compute on, one of [Kernels]; "" is the fastest. With whole-number weights the spikes
+	// Kernel is the processor tier to compute on, one of [Kernels]; "" is the preferred one. With whole-number weights the spikes
 	// are the same on every tier.
 	Kernel string
 }

@@ -27,9 +27,9 @@ func (t Train) Step(i int) []uint8 {
 // Encode runs the neurons on a current. It starts from the voltages v and leaves in v those after the last step. counts and
 // current have the same size: one step of the axis Steps, or one map whose rows are the steps; v has [Neurons.StateLen]
 // elements in both cases. It returns the number of spikes and how often a neuron was held back by the limit of 255. It uses
-// the fastest kernel; every kernel gives the same bits.
+// the preferred kernel; every kernel gives the same bits.
 func (n *Neurons) Encode(counts []uint8, v, current []float32) (spikes, clipped uint64) {
-	tier := kernel.Fastest()
+	tier := kernel.Preferred()
 	for at := 0; at < len(counts); at += len(v) {
 		s, c := n.step(tier, counts[at:at+len(v)], v, current[at:at+len(v)])
 		spikes += s
