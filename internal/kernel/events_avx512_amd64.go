@@ -41,7 +41,7 @@ type opened512 struct {
 }
 
 func (p *events512) listen(src []uint8, steps int, memory *eventMemory) (events, uint64) {
-	if p == nil || steps < 2 {
+	if p == nil {
 		return nil, 0
 	}
 	w := &p.conv.window

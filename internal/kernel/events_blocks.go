@@ -57,7 +57,7 @@ type blockEvents struct {
 }
 
 func (b *eventBlocks) listen(src []uint8, steps int, memory *eventMemory) (events, uint64) {
-	if b == nil || steps < 2 {
+	if b == nil {
 		return nil, 0
 	}
 	e, ok := memory.tier.(*blockEvents)

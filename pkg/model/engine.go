@@ -125,7 +125,7 @@ func (e *engine) spikes(ctx context.Context, r *room, picture []uint8, steps int
 	n, rec := e.net, see.recorder
 	var stats spike.Stats
 	size := n.body.Input.Len()
-	if steps > 1 && rec == nil && n.encoder.Streams() {
+	if n.axis == spike.Steps && rec == nil && n.encoder.Streams() {
 		r.current.load(picture, false)
 		stats = n.encoder.Show(r.in[:steps*size], r.encoder, &r.current, steps)
 	} else {

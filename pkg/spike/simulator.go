@@ -150,7 +150,7 @@ const maxMaps = 4 << 20
 // byLayer says that each layer may take all its steps before the next begins, which gives the same bits sooner: unless somebody
 // looks on step by step.
 func (s *simulation) byLayer(steps int, opt RunOptions) bool {
-	return s.net.Axis == Steps && steps > 1 && opt.OnStep == nil && opt.Recorder == nil && steps*s.maxMap <= maxMaps
+	return s.net.Axis == Steps && opt.OnStep == nil && opt.Recorder == nil && steps*s.maxMap <= maxMaps
 }
 
 // layers takes the maps of all steps, [T][H][W][C], through one op after the other.
