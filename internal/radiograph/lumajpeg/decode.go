@@ -44,9 +44,9 @@ func (f *File) Decode(ctx context.Context, reduce, visible int) (*Picture, error
 		pool.Put(d)
 	}()
 	d.ctx, d.file, d.reduce, d.visible = ctx, *f, reduce, visible
-	d.size, d.transform = 8/reduce, quickTransforms[reduce&15]
+	d.size, d.transform, d.quick = 8/reduce, quickTransforms[reduce&15], hasQuickPairs
 	if f.Generic {
-		d.transform = genericTransforms[reduce&15]
+		d.transform, d.quick = genericTransforms[reduce&15], false
 	}
 	for i := range d.file.components[:f.count] {
 		for k := range d.file.components[i].precision {
@@ -68,6 +68,7 @@ type decoder struct {
 	reduce, visible int
 	size            int       // samples a block's side
 	transform       transform // of blocks that are not loud
+	quick           bool      // coefficients are taken by assembly
 	tables          tables
 	stream          stream
 

@@ -4,7 +4,7 @@ package lumajpeg
 
 import "golang.org/x/sys/cpu"
 
-//go:generate go run -C asm . -out ../idct_avx2_amd64.s -stubs ../idct_avx2_stubs_amd64.go -pkg lumajpeg
+//go:generate go run -C asm .
 
 func init() {
 	if cpu.X86.HasAVX2 {

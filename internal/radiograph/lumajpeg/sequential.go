@@ -184,33 +184,57 @@ func (d *decoder) block(k *coder, reader *bitReader, b *block) bool {
 	}
 	b.coefficient = [64]int16{int16(mean)}
 
+	take := takePairs
+	if d.quick {
+		take = quickPairs
+	}
 	table := k.ac
-	segment := d.stream.bytes
 	furthest := 0
-	for k := 1; k < 64; {
-		if r.bits < 26 {
+	for k := 1; ; {
+		r, k, furthest, energy = take(r, d.stream.bytes, table, targets, b, k, furthest, energy)
+		if k >= 64 {
+			break
+		}
+		// One at a time: after the last coefficient comes the next block.
+		var e entry
+		var value int32
+		e, value, r = table.coefficient(r.refilled(d.stream.bytes))
+		if e == 0 {
+			return false
+		}
+		k += e.advance()
+		if k < endOfBlock {
+			furthest = k
+			t := targets[k&63]
+			v := int64(value) * t.step()
+			energy += v * v
+			b.coefficient[t.place()] = int16(v)
+		}
+		k++
+	}
+	b.last = furthest
+	*reader = r
+	if energy > maxEnergy && !b.loud {
+		// Pairs of one coefficient were counted twice.
+		if b.loud = energy > 2*maxEnergy || b.energy() > maxEnergy; b.loud {
+			d.damage.loud++
+		}
+	}
+	return furthest < 64
+}
+
+// takePairs takes pairs of coefficients, from the k-th of a block on, until the block ends or there is one that is to be taken alone. It
+// returns where the reader and k got to, the place of the last coefficient, and the sum of energy and the coefficients' squares, of which
+// those that were a pair alone are counted twice.
+func takePairs(r bitReader, segment []byte, table *huffman, targets *[64]target, b *block, k, furthest int, energy int64) (bitReader, int, int, int64) {
+	for k < 64 {
+		if r.bits < lookBits {
 			r = r.refilled(segment)
 		}
 		p := table.pairs[r.window>>(64-lookBits)]
 		k1, k2 := k+p.first(), k+p.second()
 		if !p.isWhole() || k1 >= 63 {
-			// One at a time: after the last coefficient comes the next block.
-			var e entry
-			var value int32
-			e, value, r = table.coefficient(r)
-			if e == 0 {
-				return false
-			}
-			k += e.advance()
-			if k < endOfBlock {
-				furthest = k
-				t := targets[k&63]
-				v := int64(value) * t.step()
-				energy += v * v
-				b.coefficient[t.place()] = int16(v)
-			}
-			k++
-			continue
+			break
 		}
 		r.window <<= p.bits()
 		r.bits -= p.bits()
@@ -222,15 +246,7 @@ func (d *decoder) block(k *coder, reader *bitReader, b *block) bool {
 		furthest = k2
 		k += p.advance()
 	}
-	b.last = furthest
-	*reader = r
-	if energy > maxEnergy && !b.loud {
-		// Pairs of one coefficient were counted twice.
-		if b.loud = energy > 2*maxEnergy || b.energy() > maxEnergy; b.loud {
-			d.damage.loud++
-		}
-	}
-	return furthest < 64
+	return r, k, furthest, energy
 }
 
 // chroma passes over a block but for its mean.
