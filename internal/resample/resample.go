@@ -86,6 +86,7 @@ func (r Resizer) BilinearExtent(dst []uint8, dw, dh int, src image.Image, width,
 // resize makes the picture, whose sizes were checked.
 func (s *scratch) resize(r Resizer, dst []uint8, dw, dh int, rows raster, width, height float64) {
 	s.assembly = hasTaps && !r.Generic
+	s.take(dw, dh)
 	s.across.compute(rows.width, dw, width, s.assembly)
 	s.down.compute(rows.height, dh, height, s.assembly)
 	if rows.rowBytes == rows.width {
@@ -124,13 +125,29 @@ var pool = sync.Pool{New: func() any { return new(scratch) }}
 
 // scratch is what a call needs besides its picture and its target.
 type scratch struct {
-	assembly     bool // may make pixels
-	across, down axis
-	sums         []uint64 // running sums of a row of the target, when reducing the height
-	sums2        []uint64
-	bytes        []uint8 // rows after the first pass
-	words        []uint16
-	line         []uint16 // a row of the picture in the machine's own byte order
+	assembly bool // may make pixels
+	*axes
+	kept  [2]axes  // of the last two sizes of targets: a picture is resized for the gate and for the network
+	sums  []uint64 // running sums of a row of the target, when reducing the height
+	sums2 []uint64
+	bytes []uint8 // rows after the first pass
+	words []uint16
+	line  []uint16 // a row of the picture in the machine's own byte order
+}
+
+// axes are a target's.
+type axes struct{ across, down axis }
+
+// take makes ready the axes of a target, the last ones for its size or those of the size that was asked for before the last.
+func (s *scratch) take(dw, dh int) {
+	if s.axes != nil && s.across.m == dw && s.down.m == dh {
+		return
+	}
+	if s.axes == &s.kept[0] {
+		s.axes = &s.kept[1]
+	} else {
+		s.axes = &s.kept[0]
+	}
 }
 
 // columnsFirst is Pillow's choice (version 13) of the pass to begin
