@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -114,6 +115,42 @@ func TestDeadlineEndsTheWait(t *testing.T) {
 	}
 	if n := s.server.config.Queue.Depth(); n != 0 {
 		t.Errorf("%d still wait", n)
+	}
+}
+
+// A deadline that passes while the picture comes ends the request, though its client keeps the pace.
+func TestDeadlineEndsTheUpload(t *testing.T) {
+	s := start(t, nil)
+	for path, header := range map[string]string{
+		"/v1/predictions?deadline_ms=300":  "",
+		"/v1/explanations?deadline_ms=300": "",
+		"/v1/predictions":                  "300",
+		"/v2/models/tiny-rows/infer":       "300",
+	} {
+		body, client := io.Pipe()
+		r := request(t, http.MethodPost, s.url+path, body)
+		if header != "" {
+			r.Header.Set(timeoutHeader, header)
+		}
+		go func() {
+			for {
+				if _, err := client.Write(make([]byte, 1<<10)); err != nil {
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}()
+		began := time.Now()
+		a := s.do(r)
+		if took := time.Since(began); a.status != 504 || took < 300*time.Millisecond || took > 8*time.Second {
+			t.Errorf("%s: %d after %v: %s", path, a.status, took, a.body)
+		}
+		client.Close()
+	}
+	for until := time.Now().Add(5 * time.Second); s.server.uploads.held.Load() != 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("%d bytes are still held", s.server.uploads.held.Load())
+		}
 	}
 }
 

@@ -90,6 +90,7 @@ func (i inference) Predict(w http.ResponseWriter, r *http.Request, m *pipeline.E
 	s := i.Server
 	q := s.question(s.config.Models.Catalogue())
 	q.model = m
+	q.answerWithin(r, 0) // by the header; the body may ask for less
 	uploads, held, err := s.receive(w, r, q, func(w http.ResponseWriter, r *http.Request, held *lease) ([]upload, error) {
 		body, err := s.readTensors(w, r, held)
 		if err != nil {

@@ -73,7 +73,8 @@ func (s *Server) pictures(h func(http.ResponseWriter, *http.Request) error) http
 // reader reads the pictures of a request's body, one or more.
 type reader func(http.ResponseWriter, *http.Request, *lease) ([]upload, error)
 
-// receive reads the pictures that a question is about, at the pace that is asked of the client. The question may be to no model.
+// receive reads the pictures that a question is about, at the pace that is asked of the client, and until the question's deadline. The
+// question may be to no model.
 // The lease holds the memory they are in, and must be released, whatever the error.
 func (s *Server) receive(w http.ResponseWriter, r *http.Request, q question, read reader) ([]upload, *lease, error) {
 	x := exchangeOf(r.Context())
@@ -88,6 +89,10 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request, q question, rea
 		least:      int(s.config.MinUploadRate * int64(uploadWindow/time.Second)),
 	}
 	r.Body = flow
+	if !q.deadline.IsZero() {
+		late := time.AfterFunc(time.Until(q.deadline), func() { flow.stop(ErrDeadline) })
+		defer late.Stop()
+	}
 	held := s.uploads.lease(callerOf(r), flow)
 	uploads, err := read(w, r, held)
 	if cut := flow.finish(); cut != nil && err != nil {

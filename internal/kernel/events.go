@@ -16,7 +16,6 @@ type eventMemory struct {
 	pairs []eventPair
 	spare []float32 // where the second of a pair goes that is one step alone
 	tier  any
-	tiles any // another of a tier that has two ways
 }
 
 // eventPair is the events of two steps: the groups of four inputs that have a count at either. The starts of the pixels are [In.H][row],

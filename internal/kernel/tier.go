@@ -59,7 +59,7 @@ func Named(name string) (Tier, error) {
 	return Tier{}, fmt.Errorf("%w: %q, must be one of %s", ErrTier, name, strings.Join(Available(), ", "))
 }
 
-// Name is short and stable: "generic", "neon", "avx2", "avx512bw", "avx512vnni", "avx512amx".
+// Name is short and stable: "generic", "neon", "avx2", "avx512bw", "avx512vnni".
 func (t Tier) Name() string { return t.name }
 
 // Available lists the tiers that this processor and its operating system can run, the preferred one first; "generic" always can.

@@ -8,7 +8,6 @@ import "golang.org/x/sys/cpu"
 
 // The tiers of AVX-512 differ in how whole numbers are multiplied.
 var (
-	avx512amx  = avx512("avx512amx", packInt8AMX)
 	avx512vnni = avx512("avx512vnni", packInt8VNNI)
 	avx512bw   = avx512("avx512bw", packInt8BW)
 )
@@ -62,10 +61,6 @@ func tiers() []*tier {
 		if !*need.has {
 			return []*tier{&avx2, &generic}
 		}
-	}
-	// AMX is not the first: it is not surely faster (docs/RATIONALE.md).
-	if x.HasAVX512VNNI && hasAMX() {
-		return []*tier{&avx512vnni, &avx512amx, &avx512bw, &avx2, &generic}
 	}
 	if x.HasAVX512VNNI {
 		return []*tier{&avx512vnni, &avx512bw, &avx2, &generic}

@@ -29,7 +29,6 @@ var parts = map[string]func(){
 	"events_avx512vnni":      eventsVNNI.rows,
 	"events_avx512bw":        eventsBW.rows,
 	"events_avx2":            eventsAVX2,
-	"tiles_amx":              tiles,
 	"float32_avx512":         float32AVX512,
 	"float32_narrow_avx512":  float32NarrowAVX512,
 	"float32_avx2":           float32AVX2,
