@@ -9,14 +9,6 @@ func nonzero512(counts []uint8) uint64 {
 	return nonzeroAVX512(&counts[0], len(counts))
 }
 
-// messages512 is Tier.Messages.
-func messages512(counts []uint8, c int, fanCols []int) uint64 {
-	if n := len(fanCols); c <= 128 && n > 4 && fanCols[n/2] != fanCols[n/2-1] {
-		return messagesAVX512(&counts[:n*c][0], &fanCols[0], c, n)
-	}
-	return messagesOf(nonzero512, counts, c, fanCols)
-}
-
 func maxPool512(dst, src []uint8, w Window) {
 	c, in, out := w.In.C, w.In.W*w.In.C, w.Out.W*w.In.C
 	for y := range w.Out.H {

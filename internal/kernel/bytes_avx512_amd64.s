@@ -52,51 +52,6 @@ tail:
 	VZEROUPPER
 	RET
 
-// func messagesAVX512(counts *uint8, fans *int, c int, columns int) uint64
-// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV, POPCNT
-TEXT ·messagesAVX512(SB), NOSPLIT, $0-40
-	MOVQ       counts+0(FP), AX
-	MOVQ       fans+8(FP), CX
-	MOVQ       c+16(FP), DX
-	MOVQ       columns+24(FP), BX
-	VPTERNLOGD $0xff, Z0, Z0, Z0
-
-	// The first 64 channels, and those beyond.
-	MOVQ    DX, DI
-	XORQ    SI, SI
-	CMPQ    DI, $0x00
-	CMOVQLT SI, DI
-	MOVQ    $-1, SI
-	BZHIQ   DI, SI, SI
-	KMOVQ   SI, K1
-	MOVQ    DX, DI
-	SUBQ    $0x40, DI
-	XORQ    SI, SI
-	CMPQ    DI, $0x00
-	CMOVQLT SI, DI
-	MOVQ    $-1, SI
-	BZHIQ   DI, SI, SI
-	KMOVQ   SI, K2
-	XORQ    R8, R8
-
-column:
-	VPTESTMB (AX), Z0, K1, K3
-	VPTESTMB 64(AX), Z0, K2, K4
-	KMOVQ    K3, SI
-	KMOVQ    K4, DI
-	POPCNTQ  SI, SI
-	POPCNTQ  DI, DI
-	ADDQ     DI, SI
-	IMULQ    (CX), SI
-	ADDQ     SI, R8
-	ADDQ     DX, AX
-	ADDQ     $0x08, CX
-	DECQ     BX
-	JNZ      column
-	MOVQ     R8, ret+32(FP)
-	VZEROUPPER
-	RET
-
 // func maxPool2x2AVX512(dst *uint8, src *uint8, c int, pixelStride int, rowStride int, pixels int)
 // Requires: AVX, AVX512BW, BMI2
 TEXT ·maxPool2x2AVX512(SB), NOSPLIT, $0-48

@@ -9,11 +9,6 @@ package kernel
 //go:noescape
 func nonzeroAVX512(counts *uint8, n int) uint64
 
-// messagesAVX512 counts those of c bytes, at most 128, of each column that are not zero, and adds them up times the column's fan.
-//
-//go:noescape
-func messagesAVX512(counts *uint8, fans *int, c int, columns int) uint64
-
 // maxPool2x2AVX512 takes the largest of windows of 2x2 of c channels. Strides are from window to window and from row to row.
 //
 //go:noescape

@@ -12,7 +12,6 @@ type Workspace struct {
 	words   []uint16  // inputs
 	floats  []float32 // inputs
 	outputs []float32
-	sums    []int32
 	kept    any // a tier's memory for Int8Conv.WithoutSilent
 }
 

@@ -9,7 +9,6 @@ import (
 // bytesAVX512 writes what is done to counts.
 func bytesAVX512() {
 	nonzero512()
-	messages512()
 	maxPool512()
 }
 
@@ -50,50 +49,6 @@ func nonzero512() {
 	lanes512(n)
 	VMOVDQU8_Z(Mem{Base: counts}, reg.K1, z[0])
 	some(1)
-	Store(sum, ReturnIndex(0))
-	VZEROUPPER()
-	RET()
-}
-
-// messages512 is for windows that skip columns, whose fans change from one to the next.
-func messages512() {
-	TEXT("messagesAVX512", NOSPLIT, "func(counts *uint8, fans *int, c, columns int) uint64")
-	Pragma("noescape")
-	Doc("messagesAVX512 counts those of c bytes, at most 128, of each column that are not zero, and adds them up times the column's fan.")
-	counts, fans, c, columns := Load(Param("counts"), GP64()), Load(Param("fans"), GP64()), Load(Param("c"), GP64()), Load(Param("columns"), GP64())
-	mask, found, more, sum := GP64(), GP64(), GP64(), GP64()
-	all := reg.Z0
-	VPTERNLOGD(Imm(0xff), all, all, all)
-	Comment("The first 64 channels, and those beyond.")
-	for i, k := range []reg.Register{reg.K1, reg.K2} {
-		n := GP64()
-		MOVQ(c, n)
-		if i == 1 {
-			SUBQ(Imm(64), n)
-		}
-		zero := GP64()
-		XORQ(zero, zero)
-		CMPQ(n, Imm(0))
-		CMOVQLT(zero, n)
-		MOVQ(I32(-1), mask)
-		BZHIQ(n, mask, mask)
-		KMOVQ(mask, k)
-	}
-	XORQ(sum, sum)
-	Label("column")
-	VPTESTMB(Mem{Base: counts}, all, reg.K1, reg.K3)
-	VPTESTMB(Mem{Base: counts, Disp: 64}, all, reg.K2, reg.K4)
-	KMOVQ(reg.K3, found)
-	KMOVQ(reg.K4, more)
-	POPCNTQ(found, found)
-	POPCNTQ(more, more)
-	ADDQ(more, found)
-	IMULQ(Mem{Base: fans}, found)
-	ADDQ(found, sum)
-	ADDQ(c, counts)
-	ADDQ(Imm(8), fans)
-	DECQ(columns)
-	JNZ(LabelRef("column"))
 	Store(sum, ReturnIndex(0))
 	VZEROUPPER()
 	RET()

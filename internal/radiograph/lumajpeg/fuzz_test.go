@@ -92,6 +92,40 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// FuzzLikePlainGo holds assembly against plain Go: the same samples, the same errors and damage.
+func FuzzLikePlainGo(f *testing.F) {
+	files := fuzzFiles(f)
+	for _, c := range golden(f) {
+		files = append(files, c.File)
+	}
+	edited(f, files, func(t *testing.T, data []byte) {
+		file, err := Parse(data, fuzzSamples)
+		if err != nil || file.Width*file.Height > fuzzPixels {
+			return
+		}
+		for _, reduce := range []int{1, 2, 4, 8} {
+			if reduce > 1 && !file.Luma() {
+				break
+			}
+			file.Generic = false
+			got, err := file.Decode(t.Context(), reduce, 16)
+			file.Generic = true
+			want, wantErr := file.Decode(t.Context(), reduce, 16)
+			if (err == nil) != (wantErr == nil) || err != nil && err.Error() != wantErr.Error() {
+				t.Fatalf("at 1/%d %v, in plain Go %v", reduce, err, wantErr)
+			}
+			if err != nil {
+				continue
+			}
+			if got.Damage != want.Damage || digest(got) != digest(want) {
+				t.Fatalf("at 1/%d other samples or damage (%q) than in plain Go (%q)", reduce, got.Damage, want.Damage)
+			}
+			pixels.Release(got.Gray)
+			pixels.Release(want.Gray)
+		}
+	})
+}
+
 // FuzzLikeStandardLibrary compares sound files that both decode: the luma is the same but for
 // the rounding of the inverse transform.
 func FuzzLikeStandardLibrary(f *testing.F) {

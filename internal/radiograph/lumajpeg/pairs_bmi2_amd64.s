@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func takePairsBMI2(window uint64, bits uint, at int, segment *byte, pairs *uint64, targets *uint32, coefficient *int16, k int, furthest int, energy int64) (newWindow uint64, newBits uint, newAt int, next int, last int, sum int64)
+// func quickPairs(window uint64, bits uint, at int, segment *byte, pairs *uint64, targets *uint32, coefficient *int16, k int, furthest int, energy int64) (newWindow uint64, newBits uint, newAt int, next int, last int, sum int64)
 // Requires: BMI2
-TEXT ·takePairsBMI2(SB), NOSPLIT, $8-128
+TEXT ·quickPairs(SB), NOSPLIT, $8-128
 	MOVQ window+0(FP), AX
 	MOVQ bits+8(FP), CX
 	MOVQ at+16(FP), DX

@@ -4,8 +4,8 @@
 
 package lumajpeg
 
-// takePairsBMI2 takes pairs of coefficients, from the k-th of a block on, until a look at the stream's bits finds none, the first of a pair could be the block's last, or the block ends. It returns what became of the bitReader, where it got to,
+// quickPairs is takePairs in assembly: it takes pairs of coefficients, from the k-th of a block on, until a look at the stream's bits finds none, the first of a pair could be the block's last, or the block ends. It returns what became of the bitReader, where it got to,
 // the place of the last coefficient, and the sum of energy and the squares, of which single ones are counted twice. Up to pairsAhead bytes of the segment are read from at on.
 //
 //go:noescape
-func takePairsBMI2(window uint64, bits uint, at int, segment *byte, pairs *uint64, targets *uint32, coefficient *int16, k int, furthest int, energy int64) (newWindow uint64, newBits uint, newAt int, next int, last int, sum int64)
+func quickPairs(window uint64, bits uint, at int, segment *byte, pairs *uint64, targets *uint32, coefficient *int16, k int, furthest int, energy int64) (newWindow uint64, newBits uint, newAt int, next int, last int, sum int64)

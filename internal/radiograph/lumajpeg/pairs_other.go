@@ -4,6 +4,6 @@ package lumajpeg
 
 const hasQuickPairs = false
 
-func quickPairs(r bitReader, segment []byte, table *huffman, targets *[64]target, b *block, k, furthest int, energy int64) (bitReader, int, int, int64) {
-	return takePairs(r, segment, table, targets, b, k, furthest, energy)
+func quickPairs(window uint64, bits uint, at int, segment *byte, pairs *uint64, targets *uint32, coefficient *int16, k, furthest int, energy int64) (uint64, uint, int, int, int, int64) {
+	panic("lumajpeg: there is no assembly for this processor")
 }

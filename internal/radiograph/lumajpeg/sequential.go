@@ -184,21 +184,23 @@ func (d *decoder) block(k *coder, reader *bitReader, b *block) bool {
 	}
 	b.coefficient = [64]int16{int16(mean)}
 
-	take := takePairs
-	if d.quick {
-		take = quickPairs
-	}
 	table := k.ac
+	segment := d.stream.bytes
 	furthest := 0
 	for k := 1; ; {
-		r, k, furthest, energy = take(r, d.stream.bytes, table, targets, b, k, furthest, energy)
+		if d.quick && len(segment)-r.at >= pairsAhead {
+			r.window, r.bits, r.at, k, furthest, energy = quickPairs(r.window, r.bits, r.at, &segment[0],
+				(*uint64)(&table.pairs[0]), (*uint32)(&targets[0]), &b.coefficient[0], k, furthest, energy)
+		} else {
+			r, k, furthest, energy = takePairs(r, segment, table, targets, b, k, furthest, energy)
+		}
 		if k >= 64 {
 			break
 		}
 		// One at a time: after the last coefficient comes the next block.
 		var e entry
 		var value int32
-		e, value, r = table.coefficient(r.refilled(d.stream.bytes))
+		e, value, r = table.coefficient(r.refilled(segment))
 		if e == 0 {
 			return false
 		}
@@ -222,6 +224,10 @@ func (d *decoder) block(k *coder, reader *bitReader, b *block) bool {
 	}
 	return furthest < 64
 }
+
+// pairsAhead is how many bytes of a segment quickPairs may read: 63 times lookBits bits, what is in the window by then, and the eight
+// bytes after that.
+const pairsAhead = 63*lookBits/8 + 1 + 8 + 8
 
 // takePairs takes pairs of coefficients, from the k-th of a block on, until the block ends or there is one that is to be taken alone. It
 // returns where the reader and k got to, the place of the last coefficient, and the sum of energy and the coefficients' squares, of which

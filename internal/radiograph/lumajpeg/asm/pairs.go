@@ -10,9 +10,9 @@ const pairsInWord = 4
 
 // takePairs is takePairs of package lumajpeg, with all that it needs in registers.
 func takePairs() {
-	TEXT("takePairsBMI2", NOSPLIT, "func(window uint64, bits uint, at int, segment *byte, pairs *uint64, targets *uint32, coefficient *int16, k, furthest int, energy int64) (newWindow uint64, newBits uint, newAt, next, last int, sum int64)")
+	TEXT("quickPairs", NOSPLIT, "func(window uint64, bits uint, at int, segment *byte, pairs *uint64, targets *uint32, coefficient *int16, k, furthest int, energy int64) (newWindow uint64, newBits uint, newAt, next, last int, sum int64)")
 	Pragma("noescape")
-	Doc("takePairsBMI2 takes pairs of coefficients, from the k-th of a block on, until a look at the stream's bits finds none, the first of a pair could be the block's last, or the block ends. It returns what became of the bitReader, where it got to,",
+	Doc("quickPairs is takePairs in assembly: it takes pairs of coefficients, from the k-th of a block on, until a look at the stream's bits finds none, the first of a pair could be the block's last, or the block ends. It returns what became of the bitReader, where it got to,",
 		"the place of the last coefficient, and the sum of energy and the squares, of which single ones are counted twice. Up to pairsAhead bytes of the segment are read from at on.")
 	window, bits, at := Load(Param("window"), GP64()), Load(Param("bits"), GP64()), Load(Param("at"), GP64())
 	pairs, segment, targets, coefficient := Load(Param("pairs"), GP64()), Load(Param("segment"), GP64()), Load(Param("targets"), GP64()), Load(Param("coefficient"), GP64())
