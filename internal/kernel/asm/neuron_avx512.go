@@ -214,15 +214,6 @@ func fold512(z, temp reg.VecPhysical, combine func(a, b reg.Register)) {
 	combine(temp.AsX(), z.AsX())
 }
 
-// result is a result as an operand in memory.
-func result(name string) Mem {
-	r, err := Return(name).Resolve()
-	if err != nil {
-		panic(err)
-	}
-	return r.Addr
-}
-
 func lif512(name, does string, reset func(threshold, u reg.Register)) {
 	TEXT(name, NOSPLIT, "func(counts *uint8, v, x *float32, n int, decay, threshold float32) (spikes uint64)")
 	Pragma("noescape")
