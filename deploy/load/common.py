@@ -90,10 +90,13 @@ class Server:
                 pass  # answered before all was sent
             return read_all(c)
 
+    def exposition(self):
+        """What a Prometheus is given, in bytes."""
+        return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30).read()
+
     def metrics(self):
-        text = urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30).read().decode()
         found = {}
-        for line in text.splitlines():
+        for line in self.exposition().decode().splitlines():
             if line and line[0] != "#":
                 name, _, value = line.rpartition(" ")
                 found[name] = float(value)

@@ -42,7 +42,7 @@ def main():
             node.drained()
             after = by_dimse.count(), node.metric("spikeray_outbox_deliveries_total")
             row("the same film again, both ways", f"objects {before[0]} -> {after[0]}, deliveries {before[1]:.0f} -> {after[1]:.0f}", "nothing new", before == after)
-            found = set(PLANTED.findall(node.log() + node.server.get("/metrics")))
+            found = set(PLANTED.findall(node.log() + node.server.exposition()))
             row("patient data in logs and metrics", f"{len(found)} kinds found", "0", not found)
             names = [n for _, _, files in os.walk(node.outbox) for n in files]
             row("patient data in the outbox's file names", f"{len(PLANTED.findall(' '.join(names).encode()))} in {len(names)} names", "0",

@@ -154,8 +154,7 @@ class Node:
 
     def metric(self, name):
         """The sum of a metric over its labels."""
-        text = self.server.get("/metrics").decode(errors="replace")
-        return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if re.match(name + r"[ {]", line))
+        return sum(value for series, value in self.server.metrics().items() if series.partition("{")[0] == name)
 
     def drained(self, seconds=60):
         return wait_for(lambda: self.metric("spikeray_outbox_items") == 0, seconds, None)
