@@ -125,3 +125,28 @@ func TestGenericMakesAllPixels(t *testing.T) {
 		t.Error("plain Go makes other pixels")
 	}
 }
+
+// TestTheFiltersOfTwoTargetsAreKept: a picture is resized for the gate and for the network in turn.
+func TestTheFiltersOfTwoTargetsAreKept(t *testing.T) {
+	var s scratch
+	picture, _ := within(t, draw(40*30, 6), 40, 30)
+	rows, err := newRaster(picture.Pix, picture.Stride, picture.Rect, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dst := make([]uint8, 16*16)
+	resize := func(side int) *axes {
+		s.resize(Resizer{}, dst[:side*side], side, side, rows, 40, 30)
+		if s.across.m != side || s.down.m != side {
+			t.Fatalf("the filters are for %d x %d, want %d", s.across.m, s.down.m, side)
+		}
+		return s.axes
+	}
+	small, large := resize(8), resize(16)
+	if small == large || resize(8) != small || resize(8) != small || resize(16) != large {
+		t.Error("the filters of one target take the other's place")
+	}
+	if resize(4) != small || resize(16) != large {
+		t.Error("a third target did not take the place of the one that was asked for before the last")
+	}
+}

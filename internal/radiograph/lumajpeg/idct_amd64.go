@@ -4,7 +4,7 @@ package lumajpeg
 
 import "golang.org/x/sys/cpu"
 
-//go:generate go run -C asm .
+//go:generate go run -C asm . -out ../assembly_amd64.s -stubs ../assembly_stubs_amd64.go -pkg lumajpeg
 
 func init() {
 	if cpu.X86.HasAVX2 {

@@ -3,6 +3,7 @@ package main
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 // pairsInWord is how many pairs the 56 bits last for that a reader has at least when it is refilled: each takes 12 at most.
@@ -65,28 +66,22 @@ func takePairs() {
 		MOVBQZX(second.As8(), second)
 		ADDQ(k, second)
 		MOVQ(second, last)
-		MOVL(Mem{Base: targets, Index: first, Scale: 4}, target.As32())
-		MOVL(target.As32(), first.As32())
-		ANDL(Imm(63), first.As32())
-		SHRL(Imm(8), target.As32())
-		MOVQ(found, value)
-		SHLQ(Imm(16), value)
-		SARQ(Imm(48), value)
-		IMULQ(target, value)
-		MOVW(value.As16(), Mem{Base: coefficient, Index: first, Scale: 2})
-		IMULQ(value, value)
-		ADDQ(value, energy)
 		ANDL(Imm(63), second.As32())
-		MOVL(Mem{Base: targets, Index: second, Scale: 4}, target.As32())
-		MOVL(target.As32(), second.As32())
-		ANDL(Imm(63), second.As32())
-		SHRL(Imm(8), target.As32())
-		MOVQ(found, value)
-		SARQ(Imm(48), value)
-		IMULQ(target, value)
-		MOVW(value.As16(), Mem{Base: coefficient, Index: second, Scale: 2})
-		IMULQ(value, value)
-		ADDQ(value, energy)
+		for at, place := range []reg.GPVirtual{first, second} {
+			MOVL(Mem{Base: targets, Index: place, Scale: 4}, target.As32())
+			MOVL(target.As32(), place.As32())
+			ANDL(Imm(63), place.As32())
+			SHRL(Imm(8), target.As32())
+			MOVQ(found, value)
+			if at == 0 {
+				SHLQ(Imm(16), value)
+			}
+			SARQ(Imm(48), value)
+			IMULQ(target, value)
+			MOVW(value.As16(), Mem{Base: coefficient, Index: place, Scale: 2})
+			IMULQ(value, value)
+			ADDQ(value, energy)
+		}
 		SHRL(Imm(24), found.As32())
 		ADDQ(found, k)
 		CMPQ(k, Imm(64))
