@@ -13,7 +13,7 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(7, 8))
 		var s Int8Steps
-		few := 0
+		few, alone := 0, 0
 		for range rounds(300) {
 			l := newLayer(r, randomWindow(r))
 			steps := 1 + r.IntN(5)
@@ -39,6 +39,9 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 				continue
 			}
 			few++
+			if steps == 1 {
+				alone++
+			}
 			var sent uint64
 			rowFans, columnFans := l.window.Cover()
 			for i := range steps {
@@ -64,6 +67,9 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 		}
 		if tier.Name() != "generic" && few < rounds(30) {
 			t.Errorf("only %d layers were computed from events", few)
+		}
+		if tier.Name() != "generic" && alone == 0 {
+			t.Error("no layer of a single step was")
 		}
 	})
 }
