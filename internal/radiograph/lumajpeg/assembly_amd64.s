@@ -4,159 +4,201 @@
 
 #include "textflag.h"
 
-// func inverse8x8(dst *uint8, stride int, coefficients *[64]int16)
+// func inverse8x8(dst *uint8, stride int, coefficients *[64]int16, by *[64]uint16) (ok bool)
 // Requires: AVX, AVX2
-TEXT ·inverse8x8(SB), NOSPLIT, $0-24
-	MOVQ           dst+0(FP), AX
-	MOVQ           stride+8(FP), CX
-	MOVQ           coefficients+16(FP), DX
-	VMOVDQU        columnsLow<>+0(SB), Y0
-	VMOVDQU        columnsHigh<>+0(SB), Y1
-	VBROADCASTI128 (DX), Y3
-	VBROADCASTI128 64(DX), Y2
-	VPSHUFB        Y0, Y3, Y3
-	VPSHUFB        Y1, Y2, Y2
-	VPOR           Y2, Y3, Y3
-	VBROADCASTI128 32(DX), Y4
-	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y0, Y4, Y4
-	VPSHUFB        Y1, Y2, Y2
-	VPOR           Y2, Y4, Y4
-	VBROADCASTI128 16(DX), Y5
-	VBROADCASTI128 80(DX), Y2
-	VPSHUFB        Y0, Y5, Y5
-	VPSHUFB        Y1, Y2, Y2
-	VPOR           Y2, Y5, Y5
-	VBROADCASTI128 48(DX), Y6
-	VBROADCASTI128 112(DX), Y2
-	VPSHUFB        Y0, Y6, Y6
-	VPSHUFB        Y1, Y2, Y2
-	VPOR           Y2, Y6, Y6
-	VPMADDWD       lanes20002000<>+0(SB), Y3, Y0
-	VPMADDWD       lanese0002000<>+0(SB), Y3, Y1
-	VPMADDWD       lanesd6301151<>+0(SB), Y4, Y2
-	VPMADDWD       lanes115129cf<>+0(SB), Y4, Y3
-	VPADDD         lanes00000400<>+0(SB), Y0, Y0
-	VPADDD         Y3, Y0, Y4
-	VPSUBD         Y3, Y0, Y0
-	VPADDD         lanes00000400<>+0(SB), Y1, Y1
-	VPADDD         Y2, Y1, Y3
-	VPSUBD         Y2, Y1, Y1
-	VPMADDWD       lanes19252c63<>+0(SB), Y5, Y2
-	VPMADDWD       lanes08d425a1<>+0(SB), Y6, Y7
-	VPADDD         Y7, Y2, Y2
-	VPADDD         Y2, Y4, Y7
-	VPSUBD         Y2, Y4, Y4
-	VPSRAD         $0x0b, Y7, Y7
-	VPSRAD         $0x0b, Y4, Y4
-	VPMADDWD       lanesd39e25a1<>+0(SB), Y5, Y2
-	VPMADDWD       lanese6dcf72d<>+0(SB), Y6, Y8
-	VPADDD         Y8, Y2, Y2
-	VPADDD         Y2, Y3, Y8
-	VPSUBD         Y2, Y3, Y3
-	VPSRAD         $0x0b, Y8, Y8
-	VPSRAD         $0x0b, Y3, Y3
-	VPMADDWD       lanes08d51925<>+0(SB), Y5, Y2
-	VPMADDWD       lanes25a1d39e<>+0(SB), Y6, Y9
-	VPADDD         Y9, Y2, Y2
-	VPADDD         Y2, Y1, Y9
-	VPSUBD         Y2, Y1, Y1
-	VPSRAD         $0x0b, Y9, Y9
-	VPSRAD         $0x0b, Y1, Y1
-	VPMADDWD       lanes25a108d4<>+0(SB), Y5, Y2
-	VPMADDWD       lanesd39de6dc<>+0(SB), Y6, Y5
-	VPADDD         Y5, Y2, Y2
-	VPADDD         Y2, Y0, Y5
-	VPSUBD         Y2, Y0, Y0
-	VPSRAD         $0x0b, Y5, Y5
-	VPSRAD         $0x0b, Y0, Y0
-	VPACKSSDW      Y8, Y7, Y7
-	VPACKSSDW      Y5, Y9, Y9
-	VSHUFPS        $0x88, Y9, Y7, Y2
-	VSHUFPS        $0xdd, Y9, Y7, Y5
-	VPACKSSDW      Y1, Y0, Y0
-	VPACKSSDW      Y4, Y3, Y3
-	VSHUFPS        $0x88, Y3, Y0, Y1
-	VSHUFPS        $0xdd, Y3, Y0, Y0
-	VPERM2I128     $0x20, Y1, Y2, Y3
-	VPERM2I128     $0x31, Y1, Y2, Y1
-	VPERM2I128     $0x20, Y0, Y5, Y2
-	VPERM2I128     $0x31, Y0, Y5, Y0
-	VPMADDWD       lanes20002000<>+0(SB), Y3, Y4
-	VPMADDWD       lanese0002000<>+0(SB), Y3, Y3
-	VPMADDWD       lanesd6301151<>+0(SB), Y2, Y5
-	VPMADDWD       lanes115129cf<>+0(SB), Y2, Y2
-	VPADDD         lanes02020000<>+0(SB), Y4, Y4
-	VPADDD         Y2, Y4, Y6
-	VPSUBD         Y2, Y4, Y2
-	VPADDD         lanes02020000<>+0(SB), Y3, Y3
-	VPADDD         Y5, Y3, Y4
-	VPSUBD         Y5, Y3, Y3
-	VPMADDWD       lanes19252c63<>+0(SB), Y1, Y5
-	VPMADDWD       lanes08d425a1<>+0(SB), Y0, Y7
-	VPADDD         Y7, Y5, Y5
-	VPADDD         Y5, Y6, Y7
-	VPSUBD         Y5, Y6, Y6
-	VPSRAD         $0x12, Y7, Y7
-	VPSRAD         $0x12, Y6, Y6
-	VPMADDWD       lanesd39e25a1<>+0(SB), Y1, Y5
-	VPMADDWD       lanese6dcf72d<>+0(SB), Y0, Y8
-	VPADDD         Y8, Y5, Y5
-	VPADDD         Y5, Y4, Y8
-	VPSUBD         Y5, Y4, Y4
-	VPSRAD         $0x12, Y8, Y8
-	VPSRAD         $0x12, Y4, Y4
-	VPMADDWD       lanes08d51925<>+0(SB), Y1, Y5
-	VPMADDWD       lanes25a1d39e<>+0(SB), Y0, Y9
-	VPADDD         Y9, Y5, Y5
-	VPADDD         Y5, Y3, Y9
-	VPSUBD         Y5, Y3, Y3
-	VPSRAD         $0x12, Y9, Y9
-	VPSRAD         $0x12, Y3, Y3
-	VPMADDWD       lanes25a108d4<>+0(SB), Y1, Y1
-	VPMADDWD       lanesd39de6dc<>+0(SB), Y0, Y0
-	VPADDD         Y0, Y1, Y1
-	VPADDD         Y1, Y2, Y0
-	VPSUBD         Y1, Y2, Y2
-	VPSRAD         $0x12, Y0, Y0
-	VPSRAD         $0x12, Y2, Y2
-	VPACKSSDW      Y8, Y7, Y7
-	VPACKSSDW      Y0, Y9, Y9
-	VPACKUSWB      Y9, Y7, Y7
-	VPSHUFB        transpose<>+0(SB), Y7, Y7
-	VPACKSSDW      Y3, Y2, Y2
-	VPACKSSDW      Y6, Y4, Y4
-	VPACKUSWB      Y4, Y2, Y2
-	VPSHUFB        transpose<>+0(SB), Y2, Y2
-	VPUNPCKLDQ     Y2, Y7, Y0
-	VPUNPCKHDQ     Y2, Y7, Y1
-	LEAQ           (AX)(CX*2), DX
-	VMOVQ          X0, (AX)
-	VMOVHPS        X0, (AX)(CX*1)
-	VMOVQ          X1, (DX)
-	VMOVHPS        X1, (DX)(CX*1)
-	LEAQ           (AX)(CX*4), AX
-	LEAQ           (AX)(CX*2), DX
-	VEXTRACTI128   $0x01, Y0, X0
-	VMOVQ          X0, (AX)
-	VMOVHPS        X0, (AX)(CX*1)
-	VEXTRACTI128   $0x01, Y1, X1
-	VMOVQ          X1, (DX)
-	VMOVHPS        X1, (DX)(CX*1)
+TEXT ·inverse8x8(SB), NOSPLIT, $0-33
+	MOVQ         dst+0(FP), AX
+	MOVQ         stride+8(FP), CX
+	MOVQ         coefficients+16(FP), DX
+	MOVQ         by+24(FP), BX
+	VMOVDQU      (DX), Y0
+	VPABSW       Y0, Y1
+	VPMULHUW     (BX), Y1, Y2
+	VPMULLW      (BX), Y1, Y1
+	VPSRLW       $0x0c, Y1, Y3
+	VPOR         Y3, Y2, Y2
+	VPMADDWD     Y1, Y1, Y3
+	VPSIGNW      Y0, Y1, Y1
+	VMOVDQU      32(DX), Y0
+	VPABSW       Y0, Y4
+	VPMULHUW     32(BX), Y4, Y5
+	VPMULLW      32(BX), Y4, Y4
+	VPSRLW       $0x0c, Y4, Y6
+	VPOR         Y6, Y5, Y5
+	VPMADDWD     Y4, Y4, Y6
+	VPSIGNW      Y0, Y4, Y4
+	VPOR         Y5, Y2, Y2
+	VPADDD       Y6, Y3, Y3
+	VMOVDQU      64(DX), Y0
+	VPABSW       Y0, Y5
+	VPMULHUW     64(BX), Y5, Y6
+	VPMULLW      64(BX), Y5, Y5
+	VPSRLW       $0x0c, Y5, Y7
+	VPOR         Y7, Y6, Y6
+	VPMADDWD     Y5, Y5, Y7
+	VPSIGNW      Y0, Y5, Y5
+	VPOR         Y6, Y2, Y2
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      96(DX), Y0
+	VPABSW       Y0, Y6
+	VPMULHUW     96(BX), Y6, Y7
+	VPMULLW      96(BX), Y6, Y6
+	VPSRLW       $0x0c, Y6, Y8
+	VPOR         Y8, Y7, Y7
+	VPMADDWD     Y6, Y6, Y8
+	VPSIGNW      Y0, Y6, Y6
+	VPOR         Y7, Y2, Y2
+	VPADDD       Y8, Y3, Y3
+	VPTEST       Y2, Y2
+	JNZ          loud
+	VEXTRACTI128 $0x01, Y3, X0
+	VPADDD       X3, X0, X0
+	VPSHUFD      $0x4e, X0, X2
+	VPADDD       X2, X0, X0
+	VPSHUFD      $0xb1, X0, X2
+	VPADDD       X2, X0, X0
+	VMOVD        X0, DX
+	CMPL         DX, $0x00700000
+	JA           loud
+	VPSHUFB      columns<>+0(SB), Y1, Y1
+	VPSHUFB      columns<>+0(SB), Y4, Y4
+	VPSHUFB      columns<>+0(SB), Y5, Y5
+	VPSHUFB      columns<>+0(SB), Y6, Y6
+	VPUNPCKLWD   Y5, Y1, Y0
+	VPUNPCKHWD   Y5, Y1, Y1
+	VPERM2I128   $0x20, Y1, Y0, Y2
+	VPERM2I128   $0x31, Y1, Y0, Y0
+	VPUNPCKLWD   Y6, Y4, Y1
+	VPUNPCKHWD   Y6, Y4, Y3
+	VPERM2I128   $0x20, Y3, Y1, Y4
+	VPERM2I128   $0x31, Y3, Y1, Y1
+	VPMADDWD     lanes20002000<>+0(SB), Y2, Y3
+	VPMADDWD     lanese0002000<>+0(SB), Y2, Y2
+	VPMADDWD     lanesd6301151<>+0(SB), Y4, Y5
+	VPMADDWD     lanes115129cf<>+0(SB), Y4, Y4
+	VPADDD       lanes00000400<>+0(SB), Y3, Y3
+	VPADDD       Y4, Y3, Y6
+	VPSUBD       Y4, Y3, Y3
+	VPADDD       lanes00000400<>+0(SB), Y2, Y2
+	VPADDD       Y5, Y2, Y4
+	VPSUBD       Y5, Y2, Y2
+	VPMADDWD     lanes19252c63<>+0(SB), Y0, Y5
+	VPMADDWD     lanes08d425a1<>+0(SB), Y1, Y7
+	VPADDD       Y7, Y5, Y5
+	VPADDD       Y5, Y6, Y7
+	VPSUBD       Y5, Y6, Y6
+	VPSRAD       $0x0b, Y7, Y7
+	VPSRAD       $0x0b, Y6, Y6
+	VPMADDWD     lanesd39e25a1<>+0(SB), Y0, Y5
+	VPMADDWD     lanese6dcf72d<>+0(SB), Y1, Y8
+	VPADDD       Y8, Y5, Y5
+	VPADDD       Y5, Y4, Y8
+	VPSUBD       Y5, Y4, Y4
+	VPSRAD       $0x0b, Y8, Y8
+	VPSRAD       $0x0b, Y4, Y4
+	VPMADDWD     lanes08d51925<>+0(SB), Y0, Y5
+	VPMADDWD     lanes25a1d39e<>+0(SB), Y1, Y9
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y5, Y2, Y9
+	VPSUBD       Y5, Y2, Y2
+	VPSRAD       $0x0b, Y9, Y9
+	VPSRAD       $0x0b, Y2, Y2
+	VPMADDWD     lanes25a108d4<>+0(SB), Y0, Y0
+	VPMADDWD     lanesd39de6dc<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       Y0, Y3, Y1
+	VPSUBD       Y0, Y3, Y3
+	VPSRAD       $0x0b, Y1, Y1
+	VPSRAD       $0x0b, Y3, Y3
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSDW    Y1, Y9, Y9
+	VSHUFPS      $0x88, Y9, Y7, Y0
+	VSHUFPS      $0xdd, Y9, Y7, Y1
+	VPACKSSDW    Y2, Y3, Y3
+	VPACKSSDW    Y6, Y4, Y4
+	VSHUFPS      $0x88, Y4, Y3, Y2
+	VSHUFPS      $0xdd, Y4, Y3, Y3
+	VPERM2I128   $0x20, Y2, Y0, Y4
+	VPERM2I128   $0x31, Y2, Y0, Y0
+	VPERM2I128   $0x20, Y3, Y1, Y2
+	VPERM2I128   $0x31, Y3, Y1, Y1
+	VPMADDWD     lanes20002000<>+0(SB), Y4, Y3
+	VPMADDWD     lanese0002000<>+0(SB), Y4, Y4
+	VPMADDWD     lanesd6301151<>+0(SB), Y2, Y5
+	VPMADDWD     lanes115129cf<>+0(SB), Y2, Y2
+	VPADDD       lanes02020000<>+0(SB), Y3, Y3
+	VPADDD       Y2, Y3, Y6
+	VPSUBD       Y2, Y3, Y2
+	VPADDD       lanes02020000<>+0(SB), Y4, Y4
+	VPADDD       Y5, Y4, Y3
+	VPSUBD       Y5, Y4, Y4
+	VPMADDWD     lanes19252c63<>+0(SB), Y0, Y5
+	VPMADDWD     lanes08d425a1<>+0(SB), Y1, Y7
+	VPADDD       Y7, Y5, Y5
+	VPADDD       Y5, Y6, Y7
+	VPSUBD       Y5, Y6, Y6
+	VPSRAD       $0x12, Y7, Y7
+	VPSRAD       $0x12, Y6, Y6
+	VPMADDWD     lanesd39e25a1<>+0(SB), Y0, Y5
+	VPMADDWD     lanese6dcf72d<>+0(SB), Y1, Y8
+	VPADDD       Y8, Y5, Y5
+	VPADDD       Y5, Y3, Y8
+	VPSUBD       Y5, Y3, Y3
+	VPSRAD       $0x12, Y8, Y8
+	VPSRAD       $0x12, Y3, Y3
+	VPMADDWD     lanes08d51925<>+0(SB), Y0, Y5
+	VPMADDWD     lanes25a1d39e<>+0(SB), Y1, Y9
+	VPADDD       Y9, Y5, Y5
+	VPADDD       Y5, Y4, Y9
+	VPSUBD       Y5, Y4, Y4
+	VPSRAD       $0x12, Y9, Y9
+	VPSRAD       $0x12, Y4, Y4
+	VPMADDWD     lanes25a108d4<>+0(SB), Y0, Y0
+	VPMADDWD     lanesd39de6dc<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       Y0, Y2, Y1
+	VPSUBD       Y0, Y2, Y2
+	VPSRAD       $0x12, Y1, Y1
+	VPSRAD       $0x12, Y2, Y2
+	VPACKSSDW    Y8, Y7, Y7
+	VPACKSSDW    Y1, Y9, Y9
+	VPACKUSWB    Y9, Y7, Y7
+	VPSHUFB      transpose<>+0(SB), Y7, Y7
+	VPACKSSDW    Y4, Y2, Y2
+	VPACKSSDW    Y6, Y3, Y3
+	VPACKUSWB    Y3, Y2, Y2
+	VPSHUFB      transpose<>+0(SB), Y2, Y2
+	VPUNPCKLDQ   Y2, Y7, Y0
+	VPUNPCKHDQ   Y2, Y7, Y1
+	LEAQ         (AX)(CX*2), DX
+	VMOVQ        X0, (AX)
+	VMOVHPS      X0, (AX)(CX*1)
+	VMOVQ        X1, (DX)
+	VMOVHPS      X1, (DX)(CX*1)
+	LEAQ         (AX)(CX*4), AX
+	LEAQ         (AX)(CX*2), DX
+	VEXTRACTI128 $0x01, Y0, X0
+	VMOVQ        X0, (AX)
+	VMOVHPS      X0, (AX)(CX*1)
+	VEXTRACTI128 $0x01, Y1, X1
+	VMOVQ        X1, (DX)
+	VMOVHPS      X1, (DX)(CX*1)
 	VZEROUPPER
+	MOVB         $0x01, AL
+	MOVB         AL, ok+32(FP)
 	RET
 
-DATA columnsLow<>+0(SB)/8, $0x8080090880800100
-DATA columnsLow<>+8(SB)/8, $0x80800d0c80800504
-DATA columnsLow<>+16(SB)/8, $0x80800b0a80800302
-DATA columnsLow<>+24(SB)/8, $0x80800f0e80800706
-GLOBL columnsLow<>(SB), RODATA|NOPTR, $32
+loud:
+	VZEROUPPER
+	MOVB $0x00, AL
+	MOVB AL, ok+32(FP)
+	RET
 
-DATA columnsHigh<>+0(SB)/8, $0x0908808001008080
-DATA columnsHigh<>+8(SB)/8, $0x0d0c808005048080
-DATA columnsHigh<>+16(SB)/8, $0x0b0a808003028080
-DATA columnsHigh<>+24(SB)/8, $0x0f0e808007068080
-GLOBL columnsHigh<>(SB), RODATA|NOPTR, $32
+DATA columns<>+0(SB)/8, $0x0d0c050409080100
+DATA columns<>+8(SB)/8, $0x0f0e07060b0a0302
+DATA columns<>+16(SB)/8, $0x0d0c050409080100
+DATA columns<>+24(SB)/8, $0x0f0e07060b0a0302
+GLOBL columns<>(SB), RODATA|NOPTR, $32
 
 DATA lanes20002000<>+0(SB)/8, $0x2000200020002000
 DATA lanes20002000<>+8(SB)/8, $0x2000200020002000
@@ -248,88 +290,136 @@ DATA transpose<>+16(SB)/8, $0x0d0905010c080400
 DATA transpose<>+24(SB)/8, $0x0f0b07030e0a0602
 GLOBL transpose<>(SB), RODATA|NOPTR, $32
 
-// func inverse4x4(dst *uint8, stride int, coefficients *[64]int16)
+// func inverse4x4(dst *uint8, stride int, coefficients *[64]int16, by *[64]uint16) (ok bool)
 // Requires: AVX, AVX2
-TEXT ·inverse4x4(SB), NOSPLIT, $0-24
-	MOVQ           dst+0(FP), AX
-	MOVQ           stride+8(FP), CX
-	MOVQ           coefficients+16(FP), DX
-	VMOVDQU        columnsLow<>+0(SB), Y0
-	VMOVDQU        columnsHigh<>+0(SB), Y1
-	VBROADCASTI128 (DX), Y3
-	VBROADCASTI128 64(DX), Y2
-	VPSHUFB        Y0, Y3, Y3
-	VPSHUFB        Y1, Y2, Y2
-	VPOR           Y2, Y3, Y3
-	VBROADCASTI128 32(DX), Y4
-	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y0, Y4, Y4
-	VPSHUFB        Y1, Y2, Y2
-	VPOR           Y2, Y4, Y4
-	VBROADCASTI128 16(DX), Y5
-	VBROADCASTI128 80(DX), Y2
-	VPSHUFB        Y0, Y5, Y5
-	VPSHUFB        Y1, Y2, Y2
-	VPOR           Y2, Y5, Y5
-	VBROADCASTI128 48(DX), Y6
-	VBROADCASTI128 112(DX), Y2
-	VPSHUFB        Y0, Y6, Y6
-	VPSHUFB        Y1, Y2, Y2
-	VPOR           Y2, Y6, Y6
-	VPMADDWD       lanes00002000<>+0(SB), Y3, Y0
-	VPMADDWD       lanesf3c11d90<>+0(SB), Y4, Y1
-	VPADDD         lanes00000400<>+0(SB), Y0, Y0
-	VPADDD         Y1, Y0, Y2
-	VPSUBD         Y1, Y0, Y0
-	VPMADDWD       lanesf6612902<>+0(SB), Y5, Y1
-	VPMADDWD       lanesf7d80e66<>+0(SB), Y6, Y3
-	VPADDD         Y3, Y1, Y1
-	VPADDD         Y1, Y2, Y3
-	VPSUBD         Y1, Y2, Y2
-	VPSRAD         $0x0b, Y3, Y3
-	VPSRAD         $0x0b, Y2, Y2
-	VPMADDWD       lanes173a10fc<>+0(SB), Y5, Y1
-	VPMADDWD       lanesfc9fdd3c<>+0(SB), Y6, Y4
-	VPADDD         Y4, Y1, Y1
-	VPADDD         Y1, Y0, Y4
-	VPSUBD         Y1, Y0, Y0
-	VPSRAD         $0x0b, Y4, Y4
-	VPSRAD         $0x0b, Y0, Y0
-	VPACKSSDW      Y4, Y3, Y3
-	VPACKSSDW      Y2, Y0, Y0
-	VSHUFPS        $0x88, Y0, Y3, Y1
-	VSHUFPS        $0xdd, Y0, Y3, Y0
-	VEXTRACTI128   $0x01, Y1, X7
-	VEXTRACTI128   $0x01, Y0, X8
-	VPMADDWD       lanes00002000<>+0(SB), Y1, Y1
-	VPMADDWD       lanesf3c11d90<>+0(SB), Y0, Y0
-	VPADDD         lanes02020000<>+0(SB), Y1, Y1
-	VPADDD         Y0, Y1, Y2
-	VPSUBD         Y0, Y1, Y1
-	VPMADDWD       lanesf6612902<>+0(SB), Y7, Y0
-	VPMADDWD       lanesf7d80e66<>+0(SB), Y8, Y3
-	VPADDD         Y3, Y0, Y0
-	VPADDD         Y0, Y2, Y3
-	VPSUBD         Y0, Y2, Y2
-	VPSRAD         $0x12, Y3, Y3
-	VPSRAD         $0x12, Y2, Y2
-	VPMADDWD       lanes173a10fc<>+0(SB), Y7, Y0
-	VPMADDWD       lanesfc9fdd3c<>+0(SB), Y8, Y4
-	VPADDD         Y4, Y0, Y0
-	VPADDD         Y0, Y1, Y4
-	VPSUBD         Y0, Y1, Y1
-	VPSRAD         $0x12, Y4, Y4
-	VPSRAD         $0x12, Y1, Y1
-	VPACKSSDW      Y4, Y3, Y3
-	VPACKSSDW      Y2, Y1, Y1
-	VPACKUSWB      Y1, Y3, Y3
-	VPSHUFB        transpose<>+0(SB), Y3, Y3
-	LEAQ           (AX)(CX*2), DX
-	VMOVD          X3, (AX)
-	VPEXTRD        $0x01, X3, (AX)(CX*1)
-	VPEXTRD        $0x02, X3, (DX)
-	VPEXTRD        $0x03, X3, (DX)(CX*1)
+TEXT ·inverse4x4(SB), NOSPLIT, $0-33
+	MOVQ         dst+0(FP), AX
+	MOVQ         stride+8(FP), CX
+	MOVQ         coefficients+16(FP), DX
+	MOVQ         by+24(FP), BX
+	VMOVDQU      (DX), Y0
+	VPABSW       Y0, Y1
+	VPMULHUW     (BX), Y1, Y2
+	VPMULLW      (BX), Y1, Y1
+	VPSRLW       $0x0c, Y1, Y3
+	VPOR         Y3, Y2, Y2
+	VPMADDWD     Y1, Y1, Y3
+	VPSIGNW      Y0, Y1, Y1
+	VMOVDQU      32(DX), Y0
+	VPABSW       Y0, Y6
+	VPMULHUW     32(BX), Y6, Y7
+	VPMULLW      32(BX), Y6, Y6
+	VPSRLW       $0x0c, Y6, Y8
+	VPOR         Y8, Y7, Y7
+	VPMADDWD     Y6, Y6, Y8
+	VPSIGNW      Y0, Y6, Y6
+	VPOR         Y7, Y2, Y2
+	VPADDD       Y8, Y3, Y3
+	VMOVDQU      64(DX), Y0
+	VPABSW       Y0, Y7
+	VPMULHUW     64(BX), Y7, Y8
+	VPMULLW      64(BX), Y7, Y7
+	VPSRLW       $0x0c, Y7, Y9
+	VPOR         Y9, Y8, Y8
+	VPMADDWD     Y7, Y7, Y9
+	VPSIGNW      Y0, Y7, Y7
+	VPOR         Y8, Y2, Y2
+	VPADDD       Y9, Y3, Y3
+	VMOVDQU      96(DX), Y0
+	VPABSW       Y0, Y8
+	VPMULHUW     96(BX), Y8, Y9
+	VPMULLW      96(BX), Y8, Y8
+	VPSRLW       $0x0c, Y8, Y10
+	VPOR         Y10, Y9, Y9
+	VPMADDWD     Y8, Y8, Y10
+	VPSIGNW      Y0, Y8, Y8
+	VPOR         Y9, Y2, Y2
+	VPADDD       Y10, Y3, Y3
+	VPTEST       Y2, Y2
+	JNZ          loud
+	VEXTRACTI128 $0x01, Y3, X0
+	VPADDD       X3, X0, X0
+	VPSHUFD      $0x4e, X0, X2
+	VPADDD       X2, X0, X0
+	VPSHUFD      $0xb1, X0, X2
+	VPADDD       X2, X0, X0
+	VMOVD        X0, DX
+	CMPL         DX, $0x00700000
+	JA           loud
+	VPSHUFB      columns<>+0(SB), Y1, Y1
+	VPSHUFB      columns<>+0(SB), Y6, Y6
+	VPSHUFB      columns<>+0(SB), Y7, Y7
+	VPSHUFB      columns<>+0(SB), Y8, Y8
+	VPUNPCKLWD   Y7, Y1, Y0
+	VPUNPCKHWD   Y7, Y1, Y1
+	VPERM2I128   $0x20, Y1, Y0, Y2
+	VPERM2I128   $0x31, Y1, Y0, Y0
+	VPUNPCKLWD   Y8, Y6, Y1
+	VPUNPCKHWD   Y8, Y6, Y3
+	VPERM2I128   $0x20, Y3, Y1, Y6
+	VPERM2I128   $0x31, Y3, Y1, Y1
+	VPMADDWD     lanes00002000<>+0(SB), Y2, Y2
+	VPMADDWD     lanesf3c11d90<>+0(SB), Y6, Y3
+	VPADDD       lanes00000400<>+0(SB), Y2, Y2
+	VPADDD       Y3, Y2, Y6
+	VPSUBD       Y3, Y2, Y2
+	VPMADDWD     lanesf6612902<>+0(SB), Y0, Y3
+	VPMADDWD     lanesf7d80e66<>+0(SB), Y1, Y7
+	VPADDD       Y7, Y3, Y3
+	VPADDD       Y3, Y6, Y7
+	VPSUBD       Y3, Y6, Y6
+	VPSRAD       $0x0b, Y7, Y7
+	VPSRAD       $0x0b, Y6, Y6
+	VPMADDWD     lanes173a10fc<>+0(SB), Y0, Y0
+	VPMADDWD     lanesfc9fdd3c<>+0(SB), Y1, Y1
+	VPADDD       Y1, Y0, Y0
+	VPADDD       Y0, Y2, Y1
+	VPSUBD       Y0, Y2, Y2
+	VPSRAD       $0x0b, Y1, Y1
+	VPSRAD       $0x0b, Y2, Y2
+	VPACKSSDW    Y1, Y7, Y7
+	VPACKSSDW    Y6, Y2, Y2
+	VSHUFPS      $0x88, Y2, Y7, Y0
+	VSHUFPS      $0xdd, Y2, Y7, Y1
+	VEXTRACTI128 $0x01, Y0, X4
+	VEXTRACTI128 $0x01, Y1, X5
+	VPMADDWD     lanes00002000<>+0(SB), Y0, Y0
+	VPMADDWD     lanesf3c11d90<>+0(SB), Y1, Y1
+	VPADDD       lanes02020000<>+0(SB), Y0, Y0
+	VPADDD       Y1, Y0, Y2
+	VPSUBD       Y1, Y0, Y0
+	VPMADDWD     lanesf6612902<>+0(SB), Y4, Y1
+	VPMADDWD     lanesf7d80e66<>+0(SB), Y5, Y3
+	VPADDD       Y3, Y1, Y1
+	VPADDD       Y1, Y2, Y3
+	VPSUBD       Y1, Y2, Y2
+	VPSRAD       $0x12, Y3, Y3
+	VPSRAD       $0x12, Y2, Y2
+	VPMADDWD     lanes173a10fc<>+0(SB), Y4, Y1
+	VPMADDWD     lanesfc9fdd3c<>+0(SB), Y5, Y4
+	VPADDD       Y4, Y1, Y1
+	VPADDD       Y1, Y0, Y4
+	VPSUBD       Y1, Y0, Y0
+	VPSRAD       $0x12, Y4, Y4
+	VPSRAD       $0x12, Y0, Y0
+	VPACKSSDW    Y4, Y3, Y3
+	VPACKSSDW    Y2, Y0, Y0
+	VPACKUSWB    Y0, Y3, Y3
+	VPSHUFB      transpose<>+0(SB), Y3, Y3
+	LEAQ         (AX)(CX*2), DX
+	VMOVD        X3, (AX)
+	VPEXTRD      $0x01, X3, (AX)(CX*1)
+	VPEXTRD      $0x02, X3, (DX)
+	VPEXTRD      $0x03, X3, (DX)(CX*1)
 	VZEROUPPER
+	MOVB         $0x01, AL
+	MOVB         AL, ok+32(FP)
+	RET
+
+loud:
+	VZEROUPPER
+	MOVB $0x00, AL
+	MOVB AL, ok+32(FP)
 	RET
 
 DATA lanes00002000<>+0(SB)/8, $0x0000200000002000
@@ -368,229 +458,151 @@ DATA lanesfc9fdd3c<>+16(SB)/8, $0xfc9fdd3cfc9fdd3c
 DATA lanesfc9fdd3c<>+24(SB)/8, $0xfc9fdd3cfc9fdd3c
 GLOBL lanesfc9fdd3c<>(SB), RODATA|NOPTR, $32
 
-// func quickPairs(window uint64, bits uint, at int, segment *byte, pairs *uint64, targets *uint32, coefficient *int16, k int, furthest int, energy int64) (newWindow uint64, newBits uint, newAt int, next int, last int, sum int64)
+// func quickPairs(window uint64, bits uint, at int, segment *byte, pairs *uint64, places *uint8, coefficient *int16, k int, furthest int) (newWindow uint64, newBits uint, newAt int, next int, last int)
 // Requires: BMI2
-TEXT ·quickPairs(SB), NOSPLIT, $8-128
-	MOVQ window+0(FP), AX
-	MOVQ bits+8(FP), CX
-	MOVQ at+16(FP), DX
-	MOVQ pairs+32(FP), BX
-	MOVQ segment+24(FP), SI
-	MOVQ targets+40(FP), DI
-	MOVQ coefficient+48(FP), R8
-	MOVQ k+56(FP), R9
-	MOVQ energy+72(FP), R10
-
-	// The place of the last coefficient is kept in memory.
-	MOVQ   furthest+64(FP), R15
-	MOVQ   R15, last+112(FP)
-	MOVQ   (SI)(DX*1), BP
-	BSWAPQ BP
+TEXT ·quickPairs(SB), NOSPLIT, $0-112
+	MOVQ   window+0(FP), AX
+	MOVQ   bits+8(FP), CX
+	MOVQ   at+16(FP), DX
+	MOVQ   pairs+32(FP), BX
+	MOVQ   segment+24(FP), SI
+	MOVQ   coefficient+48(FP), DI
+	MOVQ   k+56(FP), R8
+	MOVQ   furthest+64(FP), R9
+	MOVQ   places+40(FP), R10
+	ADDQ   R10, R8
+	ADDQ   R10, R9
+	ADDQ   $0x3f, R10
+	MOVQ   (SI)(DX*1), R13
+	BSWAPQ R13
 
 look:
 	// At least 56 bits, of a word that was loaded some pairs before.
-	SHRXQ  CX, BP, BP
-	ORQ    BP, AX
-	MOVQ   $0x0000003f, R15
-	SUBQ   CX, R15
-	SHRQ   $0x03, R15
-	ADDQ   R15, DX
+	SHRXQ  CX, R13, R13
+	ORQ    R13, AX
+	MOVQ   $0x0000003f, R12
+	SUBQ   CX, R12
+	SHRQ   $0x03, R12
+	ADDQ   R12, DX
 	ORQ    $0x38, CX
-	MOVQ   (SI)(DX*1), BP
-	BSWAPQ BP
+	MOVQ   (SI)(DX*1), R13
+	BSWAPQ R13
 
 	// A pair.
 	MOVQ    AX, R11
 	SHRQ    $0x34, R11
 	MOVQ    (BX)(R11*8), R11
-	MOVL    R11, R12
-	SHRL    $0x08, R12
-	MOVBQZX R12, R12
-	ADDQ    R9, R12
-	TESTQ   R11, R11
-	JZ      done
-	CMPQ    R12, $0x3f
-	JGE     done
+	RORXQ   $0x08, R11, R14
+	MOVBQZX R14, R14
+	ADDQ    R8, R14
+	CMPQ    R14, R10
+	JAE     done
 	SHLXQ   R11, AX, AX
-	MOVBQZX R11, R15
-	SUBQ    R15, CX
-	MOVL    R11, R13
-	SHRL    $0x10, R13
-	MOVBQZX R13, R13
-	ADDQ    R9, R13
-	MOVQ    R13, last+112(FP)
-	ANDL    $0x3f, R13
-	MOVL    (DI)(R12*4), R14
-	MOVL    R14, R12
-	ANDL    $0x3f, R12
-	SHRL    $0x08, R14
-	MOVQ    R11, R15
-	SHLQ    $0x10, R15
-	SARQ    $0x30, R15
-	IMULQ   R14, R15
-	MOVW    R15, (R8)(R12*2)
-	IMULQ   R15, R15
-	ADDQ    R15, R10
-	MOVL    (DI)(R13*4), R14
-	MOVL    R14, R13
-	ANDL    $0x3f, R13
-	SHRL    $0x08, R14
-	MOVQ    R11, R15
-	SARQ    $0x30, R15
-	IMULQ   R14, R15
-	MOVW    R15, (R8)(R13*2)
-	IMULQ   R15, R15
-	ADDQ    R15, R10
-	SHRL    $0x18, R11
-	ADDQ    R11, R9
-	CMPQ    R9, $0x40
-	JGE     done
+	MOVBQZX R11, R12
+	SUBQ    R12, CX
+	MOVBQZX (R14), R9
+	RORXQ   $0x20, R11, R12
+	MOVW    R12, (DI)(R9*2)
+	RORXQ   $0x10, R11, R9
+	MOVBQZX R9, R9
+	LEAQ    (R8)(R9*1), R9
+	MOVBQZX (R9), R14
+	RORXQ   $0x30, R11, R12
+	MOVW    R12, (DI)(R14*2)
+	RORXQ   $0x18, R11, R11
+	MOVBQZX R11, R11
+	ADDQ    R11, R8
+	CMPQ    R8, R10
+	JA      done
 
 	// A pair.
 	MOVQ    AX, R11
 	SHRQ    $0x34, R11
 	MOVQ    (BX)(R11*8), R11
-	MOVL    R11, R12
-	SHRL    $0x08, R12
-	MOVBQZX R12, R12
-	ADDQ    R9, R12
-	TESTQ   R11, R11
-	JZ      done
-	CMPQ    R12, $0x3f
-	JGE     done
+	RORXQ   $0x08, R11, R14
+	MOVBQZX R14, R14
+	ADDQ    R8, R14
+	CMPQ    R14, R10
+	JAE     done
 	SHLXQ   R11, AX, AX
-	MOVBQZX R11, R15
-	SUBQ    R15, CX
-	MOVL    R11, R13
-	SHRL    $0x10, R13
-	MOVBQZX R13, R13
-	ADDQ    R9, R13
-	MOVQ    R13, last+112(FP)
-	ANDL    $0x3f, R13
-	MOVL    (DI)(R12*4), R14
-	MOVL    R14, R12
-	ANDL    $0x3f, R12
-	SHRL    $0x08, R14
-	MOVQ    R11, R15
-	SHLQ    $0x10, R15
-	SARQ    $0x30, R15
-	IMULQ   R14, R15
-	MOVW    R15, (R8)(R12*2)
-	IMULQ   R15, R15
-	ADDQ    R15, R10
-	MOVL    (DI)(R13*4), R14
-	MOVL    R14, R13
-	ANDL    $0x3f, R13
-	SHRL    $0x08, R14
-	MOVQ    R11, R15
-	SARQ    $0x30, R15
-	IMULQ   R14, R15
-	MOVW    R15, (R8)(R13*2)
-	IMULQ   R15, R15
-	ADDQ    R15, R10
-	SHRL    $0x18, R11
-	ADDQ    R11, R9
-	CMPQ    R9, $0x40
-	JGE     done
+	MOVBQZX R11, R12
+	SUBQ    R12, CX
+	MOVBQZX (R14), R9
+	RORXQ   $0x20, R11, R12
+	MOVW    R12, (DI)(R9*2)
+	RORXQ   $0x10, R11, R9
+	MOVBQZX R9, R9
+	LEAQ    (R8)(R9*1), R9
+	MOVBQZX (R9), R14
+	RORXQ   $0x30, R11, R12
+	MOVW    R12, (DI)(R14*2)
+	RORXQ   $0x18, R11, R11
+	MOVBQZX R11, R11
+	ADDQ    R11, R8
+	CMPQ    R8, R10
+	JA      done
 
 	// A pair.
 	MOVQ    AX, R11
 	SHRQ    $0x34, R11
 	MOVQ    (BX)(R11*8), R11
-	MOVL    R11, R12
-	SHRL    $0x08, R12
-	MOVBQZX R12, R12
-	ADDQ    R9, R12
-	TESTQ   R11, R11
-	JZ      done
-	CMPQ    R12, $0x3f
-	JGE     done
+	RORXQ   $0x08, R11, R14
+	MOVBQZX R14, R14
+	ADDQ    R8, R14
+	CMPQ    R14, R10
+	JAE     done
 	SHLXQ   R11, AX, AX
-	MOVBQZX R11, R15
-	SUBQ    R15, CX
-	MOVL    R11, R13
-	SHRL    $0x10, R13
-	MOVBQZX R13, R13
-	ADDQ    R9, R13
-	MOVQ    R13, last+112(FP)
-	ANDL    $0x3f, R13
-	MOVL    (DI)(R12*4), R14
-	MOVL    R14, R12
-	ANDL    $0x3f, R12
-	SHRL    $0x08, R14
-	MOVQ    R11, R15
-	SHLQ    $0x10, R15
-	SARQ    $0x30, R15
-	IMULQ   R14, R15
-	MOVW    R15, (R8)(R12*2)
-	IMULQ   R15, R15
-	ADDQ    R15, R10
-	MOVL    (DI)(R13*4), R14
-	MOVL    R14, R13
-	ANDL    $0x3f, R13
-	SHRL    $0x08, R14
-	MOVQ    R11, R15
-	SARQ    $0x30, R15
-	IMULQ   R14, R15
-	MOVW    R15, (R8)(R13*2)
-	IMULQ   R15, R15
-	ADDQ    R15, R10
-	SHRL    $0x18, R11
-	ADDQ    R11, R9
-	CMPQ    R9, $0x40
-	JGE     done
+	MOVBQZX R11, R12
+	SUBQ    R12, CX
+	MOVBQZX (R14), R9
+	RORXQ   $0x20, R11, R12
+	MOVW    R12, (DI)(R9*2)
+	RORXQ   $0x10, R11, R9
+	MOVBQZX R9, R9
+	LEAQ    (R8)(R9*1), R9
+	MOVBQZX (R9), R14
+	RORXQ   $0x30, R11, R12
+	MOVW    R12, (DI)(R14*2)
+	RORXQ   $0x18, R11, R11
+	MOVBQZX R11, R11
+	ADDQ    R11, R8
+	CMPQ    R8, R10
+	JA      done
 
 	// A pair.
 	MOVQ    AX, R11
 	SHRQ    $0x34, R11
 	MOVQ    (BX)(R11*8), R11
-	MOVL    R11, R12
-	SHRL    $0x08, R12
-	MOVBQZX R12, R12
-	ADDQ    R9, R12
-	TESTQ   R11, R11
-	JZ      done
-	CMPQ    R12, $0x3f
-	JGE     done
+	RORXQ   $0x08, R11, R14
+	MOVBQZX R14, R14
+	ADDQ    R8, R14
+	CMPQ    R14, R10
+	JAE     done
 	SHLXQ   R11, AX, AX
-	MOVBQZX R11, R15
-	SUBQ    R15, CX
-	MOVL    R11, R13
-	SHRL    $0x10, R13
-	MOVBQZX R13, R13
-	ADDQ    R9, R13
-	MOVQ    R13, last+112(FP)
-	ANDL    $0x3f, R13
-	MOVL    (DI)(R12*4), R14
-	MOVL    R14, R12
-	ANDL    $0x3f, R12
-	SHRL    $0x08, R14
-	MOVQ    R11, R15
-	SHLQ    $0x10, R15
-	SARQ    $0x30, R15
-	IMULQ   R14, R15
-	MOVW    R15, (R8)(R12*2)
-	IMULQ   R15, R15
-	ADDQ    R15, R10
-	MOVL    (DI)(R13*4), R14
-	MOVL    R14, R13
-	ANDL    $0x3f, R13
-	SHRL    $0x08, R14
-	MOVQ    R11, R15
-	SARQ    $0x30, R15
-	IMULQ   R14, R15
-	MOVW    R15, (R8)(R13*2)
-	IMULQ   R15, R15
-	ADDQ    R15, R10
-	SHRL    $0x18, R11
-	ADDQ    R11, R9
-	CMPQ    R9, $0x40
-	JL      look
+	MOVBQZX R11, R12
+	SUBQ    R12, CX
+	MOVBQZX (R14), R9
+	RORXQ   $0x20, R11, R12
+	MOVW    R12, (DI)(R9*2)
+	RORXQ   $0x10, R11, R9
+	MOVBQZX R9, R9
+	LEAQ    (R8)(R9*1), R9
+	MOVBQZX (R9), R14
+	RORXQ   $0x30, R11, R12
+	MOVW    R12, (DI)(R14*2)
+	RORXQ   $0x18, R11, R11
+	MOVBQZX R11, R11
+	ADDQ    R11, R8
+	CMPQ    R8, R10
+	JBE     look
 
 done:
-	MOVQ AX, newWindow+80(FP)
-	MOVQ CX, newBits+88(FP)
-	MOVQ DX, newAt+96(FP)
-	MOVQ R9, next+104(FP)
-	MOVQ R10, sum+120(FP)
+	SUBQ $0x3f, R10
+	SUBQ R10, R8
+	SUBQ R10, R9
+	MOVQ AX, newWindow+72(FP)
+	MOVQ CX, newBits+80(FP)
+	MOVQ DX, newAt+88(FP)
+	MOVQ R8, next+96(FP)
+	MOVQ R9, last+104(FP)
 	RET

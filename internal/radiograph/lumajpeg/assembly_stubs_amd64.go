@@ -4,18 +4,18 @@
 
 package lumajpeg
 
-// inverse8x8 writes the 8 x 8 samples of coefficients whose energy is at most maxEnergy to rows of 8 bytes, stride bytes apart.
+// inverse8x8 multiplies coefficients by their quantizer steps and writes their 8 x 8 samples to rows of 8 bytes, stride bytes apart. It reports false, and does nothing, if their energy is above maxEnergy.
 //
 //go:noescape
-func inverse8x8(dst *uint8, stride int, coefficients *[64]int16)
+func inverse8x8(dst *uint8, stride int, coefficients *[64]int16, by *[64]uint16) (ok bool)
 
-// inverse4x4 writes the 4 x 4 means of squares of samples of coefficients whose energy is at most maxEnergy to rows of 4 bytes, stride bytes apart.
+// inverse4x4 multiplies coefficients by their quantizer steps and writes the 4 x 4 means of squares of their samples to rows of 4 bytes, stride bytes apart. It reports false, and does nothing, if their energy is above maxEnergy.
 //
 //go:noescape
-func inverse4x4(dst *uint8, stride int, coefficients *[64]int16)
+func inverse4x4(dst *uint8, stride int, coefficients *[64]int16, by *[64]uint16) (ok bool)
 
 // quickPairs is takePairs in assembly: it takes pairs of coefficients, from the k-th of a block on, until a look at the stream's bits finds none, the first of a pair could be the block's last, or the block ends. It returns what became of the bitReader, where it got to,
-// the place of the last coefficient, and the sum of energy and the squares, of which single ones are counted twice. Up to pairsAhead bytes of the segment are read from at on.
+// and which coefficient was the last. Up to pairsAhead bytes of the segment are read from at on.
 //
 //go:noescape
-func quickPairs(window uint64, bits uint, at int, segment *byte, pairs *uint64, targets *uint32, coefficient *int16, k int, furthest int, energy int64) (newWindow uint64, newBits uint, newAt int, next int, last int, sum int64)
+func quickPairs(window uint64, bits uint, at int, segment *byte, pairs *uint64, places *uint8, coefficient *int16, k int, furthest int) (newWindow uint64, newBits uint, newAt int, next int, last int)

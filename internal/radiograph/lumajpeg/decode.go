@@ -67,7 +67,7 @@ type decoder struct {
 	file            File
 	reduce, visible int
 	size            int       // samples a block's side
-	transform       transform // of blocks that are not loud
+	transform       transform
 	quick           bool      // coefficients are taken by assembly
 	tables          tables
 	stream          stream
@@ -84,8 +84,7 @@ type decoder struct {
 // part is what decoding a component takes.
 type part struct {
 	latched   bool // the quantisation table of its first scan is known
-	steps     quantizer
-	targets   [64]target   // of the coefficients in zigzag order
+	steps     steps
 	brightest int64        // the square of the largest mean that is not suspect
 	samples   samples      // where its samples go, if it is needed
 	store     coefficients // where its coefficients are kept, if they are
@@ -186,12 +185,11 @@ func (d *decoder) latch(s *scan) error {
 		if c.quantizer > 3 || !d.tables.quantizers[c.quantizer].defined {
 			return damaged("component %d has no quantization table", i)
 		}
-		p.steps = d.tables.quantizers[c.quantizer]
 		p.latched = true
-		for k, step := range p.steps.step {
-			p.targets[k] = target(step)<<8 | target(dct.Zigzag[k])
+		for k, step := range d.tables.quantizers[c.quantizer].step {
+			p.steps[dct.Zigzag[k]] = step
 		}
-		limit := min(brightest+int64(p.steps.step[0]), 2*brightest)
+		limit := min(brightest+int64(p.steps[0]), 2*brightest)
 		p.brightest = limit * limit
 	}
 	return nil

@@ -41,17 +41,18 @@ func (e entry) isLonger() bool { return e == 0 }
 //	bits 32-47  the first value, signed
 //	bits 48-63  the second value, signed
 //
-// Where there is no second, it is the first again. It is 0 where the first is not
-// whole.
+// Where there is no second, it is the first again. It is notWhole where the first is not whole.
 type pair uint64
+
+// notWhole goes beyond any block.
+const notWhole = pair(0xff) << 8
 
 func (p pair) bits() uint    { return uint(p & 63) }
 func (p pair) first() int    { return int(p >> 8 & 0xff) }
 func (p pair) second() int   { return int(p >> 16 & 0xff) }
 func (p pair) advance() int  { return int(p >> 24 & 0xff) }
-func (p pair) value1() int64 { return int64(p<<16) >> 48 }
-func (p pair) value2() int64 { return int64(p) >> 48 }
-func (p pair) isWhole() bool { return p != 0 }
+func (p pair) value1() int16 { return int16(p >> 32) }
+func (p pair) value2() int16 { return int16(p >> 48) }
 
 // huffman is a Huffman table of a sequential scan.
 type huffman struct {
@@ -138,7 +139,7 @@ func (h *huffman) join() {
 			e = found
 			bits, advance = e.bits(), e.advance()+1
 			if e.isApart() || e.isLonger() {
-				alone = 0
+				alone = notWhole
 			} else if e.advance() >= endOfBlock {
 				// Writes a zero where there is one.
 				alone = pair(bits) | endOfBlock<<24
@@ -149,7 +150,7 @@ func (h *huffman) join() {
 		}
 		h.pairs[i] = alone
 		next := h.look[i<<(bits&63)&(1<<lookBits-1)]
-		if alone == 0 || advance > endOfBlock || next.isLonger() || next.isApart() || bits+next.bits() > lookBits {
+		if alone == notWhole || advance > endOfBlock || next.isLonger() || next.isApart() || bits+next.bits() > lookBits {
 			continue
 		}
 		if next.advance() >= endOfBlock {

@@ -20,11 +20,10 @@ const (
 	rowRound = 1<<(rowShift-1) + 128<<rowShift
 )
 
-// genericTransforms are the transforms by the reduction they make, for any coefficients.
-var genericTransforms = [16]transform{1: transform8, 2: transform4, 4: transform2, 8: transform1}
+// genericTransforms are the transforms by the reduction they make.
+var genericTransforms = [16]transform{1: scaled(transform8), 2: scaled(transform4), 4: scaled(transform2), 8: scaled(transform1)}
 
-// quickTransforms are those for blocks that are not loud. Where the processor has a faster one
-// it gives the same samples.
+// quickTransforms are the same, by assembly where there is some for the processor.
 var quickTransforms = genericTransforms
 
 func transform8(dst []byte, stride int, b *block) {

@@ -12,22 +12,18 @@ func init() {
 	}
 }
 
-// transform8AVX2 is transform8 for blocks whose energy is at most maxEnergy.
-func transform8AVX2(dst []byte, stride int, b *block) {
-	if b.last == 0 {
-		fill8(dst, stride, int32(b.coefficient[0]))
-		return
-	}
+func transform8AVX2(dst []byte, stride int, b *block, by *steps) (loud bool) {
 	_ = dst[7*stride : 7*stride+8]
-	inverse8x8(&dst[0], stride, &b.coefficient)
+	if b.last == 0 || !inverse8x8(&dst[0], stride, &b.coefficient, (*[64]uint16)(by)) {
+		return genericTransforms[1](dst, stride, b, by)
+	}
+	return false
 }
 
-// transform4AVX2 is transform4 for blocks whose energy is at most maxEnergy.
-func transform4AVX2(dst []byte, stride int, b *block) {
-	if b.last == 0 {
-		fill(dst, stride, 4, int32(b.coefficient[0]))
-		return
-	}
+func transform4AVX2(dst []byte, stride int, b *block, by *steps) (loud bool) {
 	_ = dst[3*stride : 3*stride+4]
-	inverse4x4(&dst[0], stride, &b.coefficient)
+	if b.last == 0 || !inverse4x4(&dst[0], stride, &b.coefficient, (*[64]uint16)(by)) {
+		return genericTransforms[2](dst, stride, b, by)
+	}
+	return false
 }

@@ -1,28 +1,33 @@
 package lumajpeg
 
-import "math"
+import (
+	"math"
 
-// target is where a coefficient goes and what it is multiplied by: its place in the
-// block in bits 0-5, its quantizer step from bit 8 on.
-type target uint32
+	"github.com/spikeray/spikeray/internal/dct"
+)
 
-func (t target) place() int  { return int(t & 63) }
-func (t target) step() int64 { return int64(t >> 8) }
+// places are where coefficients go as they come. Those beyond the block, which end
+// decoding, go to its last place until then.
+type places [128]uint8
 
-// untouched leaves coefficients in zigzag order and unmultiplied.
-var untouched = func() (t [64]target) {
-	for k := range t {
-		t[k] = 1<<8 | target(k)
+var (
+	byRow    = func() places { return newPlaces(func(k int) uint8 { return dct.Zigzag[k] }) }()
+	byZigzag = func() places { return newPlaces(func(k int) uint8 { return uint8(k) }) }()
+)
+
+func newPlaces(of func(k int) uint8) (p places) {
+	for k := range p {
+		p[k] = of(min(k, 63))
 	}
-	return t
-}()
+	return p
+}
 
 // coder decodes the blocks of a component in a sequential scan.
 type coder struct {
 	*part
 	component *component
 	dc, ac    *huffman
-	targets   *[64]target
+	places    *places
 	previous  int32 // first coefficient
 	h, v      int   // blocks in an MCU
 }
@@ -35,9 +40,9 @@ func (d *decoder) coders(s *scan) (list [4]coder, err error) {
 		if s.n == 1 {
 			k.h, k.v = 1, 1
 		}
-		k.targets = &k.part.targets
+		k.places = &byRow
 		if d.file.buffered {
-			k.targets = &untouched
+			k.places = &byZigzag
 		}
 		if k.dc, err = sequentialTable(&d.sequentialDC, &d.tables.dc, s.dc[i], false); err != nil {
 			return list, err
@@ -148,17 +153,17 @@ func (d *decoder) restart(reader bitReader, n int) (bitReader, error) {
 	return d.stream.start(d.stream.data, d.stream.at), nil
 }
 
-// put transforms a block to where its samples go, or keeps its coefficients.
+// put transforms a block to where its samples go, or keeps its coefficients, which are
+// in zigzag order then.
 func (d *decoder) put(p *part, b *block, x, y int) {
 	if d.file.buffered {
 		p.store.keep(b, x, y)
 		return
 	}
-	transform := d.transform
-	if b.loud {
-		transform = genericTransforms[d.reduce&15]
+	mean := int64(b.coefficient[0]) * int64(p.steps[0])
+	if d.transform(p.samples.pix[((y-p.samples.top)*p.samples.stride+x)*d.size:], p.samples.stride, b, &p.steps) || mean*mean > p.brightest {
+		d.damage.loud++
 	}
-	transform(p.samples.pix[((y-p.samples.top)*p.samples.stride+x)*d.size:], p.samples.stride, b)
 }
 
 // block decodes a block's coefficients. At reduce 8 only the first is kept.
@@ -168,31 +173,23 @@ func (d *decoder) block(k *coder, reader *bitReader, b *block) bool {
 		return false
 	}
 	k.previous += difference
-	targets := k.targets
-	mean := int64(int16(k.previous)) * targets[0].step()
-	energy := mean * mean
-	b.loud = false
-	if energy > k.brightest {
-		d.damage.loud++
-		b.loud = energy > maxEnergy
-	}
 	if d.reduce == 8 && !d.file.buffered {
-		b.coefficient[0] = int16(mean)
+		b.coefficient[0] = int16(k.previous)
 		r, ok = skipCoefficients(k.ac, d.stream.bytes, r)
 		*reader = r
 		return ok
 	}
-	b.coefficient = [64]int16{int16(mean)}
+	b.coefficient = [64]int16{int16(k.previous)}
 
-	table := k.ac
+	table, places := k.ac, k.places
 	segment := d.stream.bytes
 	furthest := 0
 	for k := 1; ; {
 		if d.quick && len(segment)-r.at >= pairsAhead {
-			r.window, r.bits, r.at, k, furthest, energy = quickPairs(r.window, r.bits, r.at, &segment[0],
-				(*uint64)(&table.pairs[0]), (*uint32)(&targets[0]), &b.coefficient[0], k, furthest, energy)
+			r.window, r.bits, r.at, k, furthest = quickPairs(r.window, r.bits, r.at, &segment[0],
+				(*uint64)(&table.pairs[0]), &places[0], &b.coefficient[0], k, furthest)
 		} else {
-			r, k, furthest, energy = takePairs(r, segment, table, targets, b, k, furthest, energy)
+			r, k, furthest = takePairs(r, segment, table, places, b, k, furthest)
 		}
 		if k >= 64 {
 			break
@@ -207,21 +204,12 @@ func (d *decoder) block(k *coder, reader *bitReader, b *block) bool {
 		k += e.advance()
 		if k < endOfBlock {
 			furthest = k
-			t := targets[k&63]
-			v := int64(value) * t.step()
-			energy += v * v
-			b.coefficient[t.place()] = int16(v)
+			b.coefficient[places[k&127]&63] = int16(value)
 		}
 		k++
 	}
 	b.last = furthest
 	*reader = r
-	if energy > maxEnergy && !b.loud {
-		// Pairs of one coefficient were counted twice.
-		if b.loud = energy > 2*maxEnergy || b.energy() > maxEnergy; b.loud {
-			d.damage.loud++
-		}
-	}
 	return furthest < 64
 }
 
@@ -230,29 +218,25 @@ func (d *decoder) block(k *coder, reader *bitReader, b *block) bool {
 const pairsAhead = 63*lookBits/8 + 1 + 8 + 8
 
 // takePairs takes pairs of coefficients, from the k-th of a block on, until the block ends or there is one that is to be taken alone. It
-// returns where the reader and k got to, the place of the last coefficient, and the sum of energy and the coefficients' squares, of which
-// those that were a pair alone are counted twice.
-func takePairs(r bitReader, segment []byte, table *huffman, targets *[64]target, b *block, k, furthest int, energy int64) (bitReader, int, int, int64) {
+// returns where the reader and k got to, and which coefficient was the last.
+func takePairs(r bitReader, segment []byte, table *huffman, places *places, b *block, k, furthest int) (bitReader, int, int) {
 	for k < 64 {
 		if r.bits < lookBits {
 			r = r.refilled(segment)
 		}
 		p := table.pairs[r.window>>(64-lookBits)]
 		k1, k2 := k+p.first(), k+p.second()
-		if !p.isWhole() || k1 >= 63 {
+		if k1 >= 63 {
 			break
 		}
 		r.window <<= p.bits()
 		r.bits -= p.bits()
-		t1, t2 := targets[k1&63], targets[k2&63]
-		v1, v2 := p.value1()*t1.step(), p.value2()*t2.step()
-		energy += v1*v1 + v2*v2
-		b.coefficient[t1.place()] = int16(v1)
-		b.coefficient[t2.place()] = int16(v2)
+		b.coefficient[places[k1&127]&63] = p.value1()
+		b.coefficient[places[k2&127]&63] = p.value2()
 		furthest = k2
 		k += p.advance()
 	}
-	return r, k, furthest, energy
+	return r, k, furthest
 }
 
 // chroma passes over a block but for its mean.
@@ -270,7 +254,7 @@ func (d *decoder) chroma(k *coder, reader *bitReader, x, y int) bool {
 
 // see looks at the mean of a block that is not needed for the grey.
 func (d *decoder) see(p *part, c *component, first int16, x, y int) {
-	mean := int64(first) * int64(p.steps.step[0])
+	mean := int64(first) * int64(p.steps[0])
 	if mean*mean > p.brightest {
 		d.damage.loud++
 	}

@@ -1,6 +1,10 @@
 package lumajpeg
 
-import "math/bits"
+import (
+	"math/bits"
+
+	"github.com/spikeray/spikeray/internal/dct"
+)
 
 // Bytes that a block of a component takes when coefficients are kept until the last
 // scan.
@@ -44,25 +48,19 @@ func (s *coefficients) keep(b *block, x, y int) {
 	s.history[at] = history
 }
 
-// load multiplies a block's coefficients by their quantizer steps.
-func (s *coefficients) load(b *block, at int, targets *[64]target) {
+// load loads a block.
+func (s *coefficients) load(b *block, at int) {
 	values := s.values[64*at:][:64]
 	history := s.history[at]
-	mean := int64(values[0]) * targets[0].step()
-	energy := mean * mean
-	b.coefficient = [64]int16{int16(mean)}
+	b.coefficient = [64]int16{values[0]}
 	b.last = 0
 	if history != 0 {
 		b.last = bits.Len64(history) - 1
 	}
 	for ; history != 0; history &= history - 1 {
 		k := bits.TrailingZeros64(history)
-		t := targets[k&63]
-		v := int64(values[k&63]) * t.step()
-		energy = min(energy+v*v, 1<<40)
-		b.coefficient[t.place()] = int16(v)
+		b.coefficient[dct.Zigzag[k&63]&63] = values[k&63]
 	}
-	b.loud = energy > maxEnergy
 }
 
 // transformStored makes samples of the kept coefficients.
@@ -84,11 +82,7 @@ func (d *decoder) transformStored() error {
 					continue
 				}
 				for x := range c.stride {
-					p.store.load(&b, y*c.stride+x, &p.targets)
-					mean := int64(p.store.values[64*(y*c.stride+x)]) * p.targets[0].step()
-					if b.loud || mean*mean > p.brightest {
-						d.damage.loud++
-					}
+					p.store.load(&b, y*c.stride+x)
 					d.put(p, &b, x, y)
 				}
 			}

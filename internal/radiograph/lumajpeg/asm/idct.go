@@ -16,6 +16,8 @@ const (
 	rowShift    = constBits + passBits + 3
 	rowRound    = 1<<(rowShift-1) + 128<<rowShift
 
+	maxEnergy = 7 << 20
+
 	c0298 = 2446
 	c0390 = 3196
 	c0541 = 4433
@@ -39,38 +41,89 @@ type samples [4]reg.VecVirtual
 // sums are multiplied out: arithmetic modulo 2^32 is a ring, so the sums are the same whatever their order, as long as
 // what is multiplied fits in 16 bits. Coefficients do, and so do the first pass's samples by the bound on a block's energy.
 func inverse8x8() {
-	TEXT("inverse8x8", NOSPLIT, "func(dst *uint8, stride int, coefficients *[64]int16)")
+	TEXT("inverse8x8", NOSPLIT, "func(dst *uint8, stride int, coefficients *[64]int16, by *[64]uint16) (ok bool)")
 	Pragma("noescape")
-	Doc("inverse8x8 writes the 8 x 8 samples of coefficients whose energy is at most maxEnergy to rows of 8 bytes, stride bytes apart.")
+	Doc("inverse8x8 multiplies coefficients by their quantizer steps and writes their 8 x 8 samples to rows of 8 bytes, stride bytes apart. It reports false, and does nothing, if their energy is above maxEnergy.")
 	dst, stride, c := Load(Param("dst"), GP64()), Load(Param("stride"), GP64()), Load(Param("coefficients"), GP64())
 
-	in := columns(c)
+	in := columns(scale(c))
 	in = paired(pass(in, columnRound, columnShift))
 	store(dst, stride, pass(in, rowRound, rowShift))
-	VZEROUPPER()
-	RET()
+	quiet()
 }
 
-// columns loads rows of coefficients, columns 0, 4, 2 and 6 to the lower half and 1, 5, 3 and 7 to the upper.
-func columns(c reg.Register) (in samples) {
-	order := [8]byte{0, 4, 2, 6, 1, 5, 3, 7}
-	low, high := YMM(), YMM()
-	var first, second [32]byte
-	for i, column := range order {
-		const none = 0x80
-		first[4*i], first[4*i+1], first[4*i+2], first[4*i+3] = 2*column, 2*column+1, none, none
-		second[4*i], second[4*i+1], second[4*i+2], second[4*i+3] = none, none, 2*column, 2*column+1
+// scale multiplies the coefficients at c by their steps. The function ends if their energy is above maxEnergy.
+func scale(c reg.Register) (scaled [4]reg.VecVirtual) {
+	by := Load(Param("by"), GP64())
+	var high, energy reg.VecVirtual // what is beyond 12 bits; sums of squares
+	for i := range scaled {
+		at, steps := Mem{Base: c, Disp: 32 * i}, Mem{Base: by, Disp: 32 * i}
+		signed, size, beyond, squares := YMM(), YMM(), YMM(), YMM()
+		VMOVDQU(at, signed)
+		VPABSW(signed, size)
+		VPMULHUW(steps, size, beyond)
+		VPMULLW(steps, size, size)
+		VPSRLW(Imm(12), size, squares)
+		VPOR(squares, beyond, beyond)
+		VPMADDWD(size, size, squares)
+		VPSIGNW(signed, size, size)
+		scaled[i] = size
+		if i == 0 {
+			high, energy = beyond, squares
+		} else {
+			VPOR(beyond, high, high)
+			VPADDD(squares, energy, energy)
+		}
 	}
-	VMOVDQU(bytesOf("columnsLow", first), low)
-	VMOVDQU(bytesOf("columnsHigh", second), high)
-	other := YMM()
-	for i, rows := range [4][2]int{{0, 4}, {2, 6}, {1, 5}, {3, 7}} {
-		in[i] = YMM()
-		VBROADCASTI128(Mem{Base: c, Disp: 16 * rows[0]}, in[i])
-		VBROADCASTI128(Mem{Base: c, Disp: 16 * rows[1]}, other)
-		VPSHUFB(low, in[i], in[i])
-		VPSHUFB(high, other, other)
-		VPOR(other, in[i], in[i])
+	VPTEST(high, high)
+	JNZ(LabelRef("loud"))
+	half, sum := XMM(), GP32()
+	VEXTRACTI128(Imm(1), energy, half)
+	VPADDD(energy.AsX(), half, half)
+	for _, order := range []uint64{0b01_00_11_10, 0b10_11_00_01} {
+		other := XMM()
+		VPSHUFD(Imm(order), half, other)
+		VPADDD(other, half, half)
+	}
+	VMOVD(half, sum)
+	CMPL(sum, U32(maxEnergy))
+	JA(LabelRef("loud"))
+	return scaled
+}
+
+// quiet ends a function that has written samples, and one that has not.
+func quiet() {
+	for _, ok := range []uint64{1, 0} {
+		if ok == 0 {
+			Label("loud")
+		}
+		VZEROUPPER()
+		answer := GP8()
+		MOVB(U8(ok), answer)
+		Store(answer, Return("ok"))
+		RET()
+	}
+}
+
+// columns pairs rows of coefficients, two in a vector, with columns 0, 4, 2 and 6 in the lower half and 1, 5, 3 and 7 in the
+// upper.
+func columns(rows [4]reg.VecVirtual) (in samples) {
+	var order [32]byte
+	for i, column := range [8]byte{0, 4, 2, 6, 1, 5, 3, 7} {
+		for half := range 2 {
+			order[16*half+2*i], order[16*half+2*i+1] = 2*column, 2*column+1
+		}
+	}
+	for _, v := range rows {
+		VPSHUFB(bytesOf("columns", order), v, v)
+	}
+	for i := range 2 {
+		even, odd := YMM(), YMM()
+		VPUNPCKLWD(rows[2+i], rows[i], even)
+		VPUNPCKHWD(rows[2+i], rows[i], odd)
+		in[i], in[2+i] = YMM(), YMM()
+		VPERM2I128(Imm(0x20), odd, even, in[i])
+		VPERM2I128(Imm(0x31), odd, even, in[2+i])
 	}
 	return in
 }

@@ -18,12 +18,12 @@ const (
 
 // inverse4x4 is transform4, made as inverse8x8 is. A mean of two samples is no larger than they are.
 func inverse4x4() {
-	TEXT("inverse4x4", NOSPLIT, "func(dst *uint8, stride int, coefficients *[64]int16)")
+	TEXT("inverse4x4", NOSPLIT, "func(dst *uint8, stride int, coefficients *[64]int16, by *[64]uint16) (ok bool)")
 	Pragma("noescape")
-	Doc("inverse4x4 writes the 4 x 4 means of squares of samples of coefficients whose energy is at most maxEnergy to rows of 4 bytes, stride bytes apart.")
+	Doc("inverse4x4 multiplies coefficients by their quantizer steps and writes the 4 x 4 means of squares of their samples to rows of 4 bytes, stride bytes apart. It reports false, and does nothing, if their energy is above maxEnergy.")
 	dst, stride, c := Load(Param("dst"), GP64()), Load(Param("stride"), GP64()), Load(Param("coefficients"), GP64())
 
-	rows := reducedPass(columns(c), columnRound, columnShift)
+	rows := reducedPass(columns(scale(c)), columnRound, columnShift)
 	half := pairHalves(rows[:])
 	// The second pass has four rows; what is in the upper halves is of no use to it.
 	in := samples{half[0], half[1], YMM(), YMM()}
@@ -37,8 +37,7 @@ func inverse4x4() {
 	VPEXTRD(Imm(1), x, Mem{Base: dst, Index: stride, Scale: 1})
 	VPEXTRD(Imm(2), x, Mem{Base: below})
 	VPEXTRD(Imm(3), x, Mem{Base: below, Index: stride, Scale: 1})
-	VZEROUPPER()
-	RET()
+	quiet()
 }
 
 // reducedPass makes transforms of 8 values to 4, one in each lane, rounds and scales.
