@@ -198,97 +198,161 @@ DATA columns<>+0(SB)/8, $0x0d0c050409080100
 DATA columns<>+8(SB)/8, $0x0f0e07060b0a0302
 DATA columns<>+16(SB)/8, $0x0d0c050409080100
 DATA columns<>+24(SB)/8, $0x0f0e07060b0a0302
-GLOBL columns<>(SB), RODATA|NOPTR, $32
+DATA columns<>+32(SB)/8, $0x0d0c050409080100
+DATA columns<>+40(SB)/8, $0x0f0e07060b0a0302
+DATA columns<>+48(SB)/8, $0x0d0c050409080100
+DATA columns<>+56(SB)/8, $0x0f0e07060b0a0302
+GLOBL columns<>(SB), RODATA|NOPTR, $64
 
 DATA lanes20002000<>+0(SB)/8, $0x2000200020002000
 DATA lanes20002000<>+8(SB)/8, $0x2000200020002000
 DATA lanes20002000<>+16(SB)/8, $0x2000200020002000
 DATA lanes20002000<>+24(SB)/8, $0x2000200020002000
-GLOBL lanes20002000<>(SB), RODATA|NOPTR, $32
+DATA lanes20002000<>+32(SB)/8, $0x2000200020002000
+DATA lanes20002000<>+40(SB)/8, $0x2000200020002000
+DATA lanes20002000<>+48(SB)/8, $0x2000200020002000
+DATA lanes20002000<>+56(SB)/8, $0x2000200020002000
+GLOBL lanes20002000<>(SB), RODATA|NOPTR, $64
 
 DATA lanese0002000<>+0(SB)/8, $0xe0002000e0002000
 DATA lanese0002000<>+8(SB)/8, $0xe0002000e0002000
 DATA lanese0002000<>+16(SB)/8, $0xe0002000e0002000
 DATA lanese0002000<>+24(SB)/8, $0xe0002000e0002000
-GLOBL lanese0002000<>(SB), RODATA|NOPTR, $32
+DATA lanese0002000<>+32(SB)/8, $0xe0002000e0002000
+DATA lanese0002000<>+40(SB)/8, $0xe0002000e0002000
+DATA lanese0002000<>+48(SB)/8, $0xe0002000e0002000
+DATA lanese0002000<>+56(SB)/8, $0xe0002000e0002000
+GLOBL lanese0002000<>(SB), RODATA|NOPTR, $64
 
 DATA lanesd6301151<>+0(SB)/8, $0xd6301151d6301151
 DATA lanesd6301151<>+8(SB)/8, $0xd6301151d6301151
 DATA lanesd6301151<>+16(SB)/8, $0xd6301151d6301151
 DATA lanesd6301151<>+24(SB)/8, $0xd6301151d6301151
-GLOBL lanesd6301151<>(SB), RODATA|NOPTR, $32
+DATA lanesd6301151<>+32(SB)/8, $0xd6301151d6301151
+DATA lanesd6301151<>+40(SB)/8, $0xd6301151d6301151
+DATA lanesd6301151<>+48(SB)/8, $0xd6301151d6301151
+DATA lanesd6301151<>+56(SB)/8, $0xd6301151d6301151
+GLOBL lanesd6301151<>(SB), RODATA|NOPTR, $64
 
 DATA lanes115129cf<>+0(SB)/8, $0x115129cf115129cf
 DATA lanes115129cf<>+8(SB)/8, $0x115129cf115129cf
 DATA lanes115129cf<>+16(SB)/8, $0x115129cf115129cf
 DATA lanes115129cf<>+24(SB)/8, $0x115129cf115129cf
-GLOBL lanes115129cf<>(SB), RODATA|NOPTR, $32
+DATA lanes115129cf<>+32(SB)/8, $0x115129cf115129cf
+DATA lanes115129cf<>+40(SB)/8, $0x115129cf115129cf
+DATA lanes115129cf<>+48(SB)/8, $0x115129cf115129cf
+DATA lanes115129cf<>+56(SB)/8, $0x115129cf115129cf
+GLOBL lanes115129cf<>(SB), RODATA|NOPTR, $64
 
 DATA lanes00000400<>+0(SB)/8, $0x0000040000000400
 DATA lanes00000400<>+8(SB)/8, $0x0000040000000400
 DATA lanes00000400<>+16(SB)/8, $0x0000040000000400
 DATA lanes00000400<>+24(SB)/8, $0x0000040000000400
-GLOBL lanes00000400<>(SB), RODATA|NOPTR, $32
+DATA lanes00000400<>+32(SB)/8, $0x0000040000000400
+DATA lanes00000400<>+40(SB)/8, $0x0000040000000400
+DATA lanes00000400<>+48(SB)/8, $0x0000040000000400
+DATA lanes00000400<>+56(SB)/8, $0x0000040000000400
+GLOBL lanes00000400<>(SB), RODATA|NOPTR, $64
 
 DATA lanes19252c63<>+0(SB)/8, $0x19252c6319252c63
 DATA lanes19252c63<>+8(SB)/8, $0x19252c6319252c63
 DATA lanes19252c63<>+16(SB)/8, $0x19252c6319252c63
 DATA lanes19252c63<>+24(SB)/8, $0x19252c6319252c63
-GLOBL lanes19252c63<>(SB), RODATA|NOPTR, $32
+DATA lanes19252c63<>+32(SB)/8, $0x19252c6319252c63
+DATA lanes19252c63<>+40(SB)/8, $0x19252c6319252c63
+DATA lanes19252c63<>+48(SB)/8, $0x19252c6319252c63
+DATA lanes19252c63<>+56(SB)/8, $0x19252c6319252c63
+GLOBL lanes19252c63<>(SB), RODATA|NOPTR, $64
 
 DATA lanes08d425a1<>+0(SB)/8, $0x08d425a108d425a1
 DATA lanes08d425a1<>+8(SB)/8, $0x08d425a108d425a1
 DATA lanes08d425a1<>+16(SB)/8, $0x08d425a108d425a1
 DATA lanes08d425a1<>+24(SB)/8, $0x08d425a108d425a1
-GLOBL lanes08d425a1<>(SB), RODATA|NOPTR, $32
+DATA lanes08d425a1<>+32(SB)/8, $0x08d425a108d425a1
+DATA lanes08d425a1<>+40(SB)/8, $0x08d425a108d425a1
+DATA lanes08d425a1<>+48(SB)/8, $0x08d425a108d425a1
+DATA lanes08d425a1<>+56(SB)/8, $0x08d425a108d425a1
+GLOBL lanes08d425a1<>(SB), RODATA|NOPTR, $64
 
 DATA lanesd39e25a1<>+0(SB)/8, $0xd39e25a1d39e25a1
 DATA lanesd39e25a1<>+8(SB)/8, $0xd39e25a1d39e25a1
 DATA lanesd39e25a1<>+16(SB)/8, $0xd39e25a1d39e25a1
 DATA lanesd39e25a1<>+24(SB)/8, $0xd39e25a1d39e25a1
-GLOBL lanesd39e25a1<>(SB), RODATA|NOPTR, $32
+DATA lanesd39e25a1<>+32(SB)/8, $0xd39e25a1d39e25a1
+DATA lanesd39e25a1<>+40(SB)/8, $0xd39e25a1d39e25a1
+DATA lanesd39e25a1<>+48(SB)/8, $0xd39e25a1d39e25a1
+DATA lanesd39e25a1<>+56(SB)/8, $0xd39e25a1d39e25a1
+GLOBL lanesd39e25a1<>(SB), RODATA|NOPTR, $64
 
 DATA lanese6dcf72d<>+0(SB)/8, $0xe6dcf72de6dcf72d
 DATA lanese6dcf72d<>+8(SB)/8, $0xe6dcf72de6dcf72d
 DATA lanese6dcf72d<>+16(SB)/8, $0xe6dcf72de6dcf72d
 DATA lanese6dcf72d<>+24(SB)/8, $0xe6dcf72de6dcf72d
-GLOBL lanese6dcf72d<>(SB), RODATA|NOPTR, $32
+DATA lanese6dcf72d<>+32(SB)/8, $0xe6dcf72de6dcf72d
+DATA lanese6dcf72d<>+40(SB)/8, $0xe6dcf72de6dcf72d
+DATA lanese6dcf72d<>+48(SB)/8, $0xe6dcf72de6dcf72d
+DATA lanese6dcf72d<>+56(SB)/8, $0xe6dcf72de6dcf72d
+GLOBL lanese6dcf72d<>(SB), RODATA|NOPTR, $64
 
 DATA lanes08d51925<>+0(SB)/8, $0x08d5192508d51925
 DATA lanes08d51925<>+8(SB)/8, $0x08d5192508d51925
 DATA lanes08d51925<>+16(SB)/8, $0x08d5192508d51925
 DATA lanes08d51925<>+24(SB)/8, $0x08d5192508d51925
-GLOBL lanes08d51925<>(SB), RODATA|NOPTR, $32
+DATA lanes08d51925<>+32(SB)/8, $0x08d5192508d51925
+DATA lanes08d51925<>+40(SB)/8, $0x08d5192508d51925
+DATA lanes08d51925<>+48(SB)/8, $0x08d5192508d51925
+DATA lanes08d51925<>+56(SB)/8, $0x08d5192508d51925
+GLOBL lanes08d51925<>(SB), RODATA|NOPTR, $64
 
 DATA lanes25a1d39e<>+0(SB)/8, $0x25a1d39e25a1d39e
 DATA lanes25a1d39e<>+8(SB)/8, $0x25a1d39e25a1d39e
 DATA lanes25a1d39e<>+16(SB)/8, $0x25a1d39e25a1d39e
 DATA lanes25a1d39e<>+24(SB)/8, $0x25a1d39e25a1d39e
-GLOBL lanes25a1d39e<>(SB), RODATA|NOPTR, $32
+DATA lanes25a1d39e<>+32(SB)/8, $0x25a1d39e25a1d39e
+DATA lanes25a1d39e<>+40(SB)/8, $0x25a1d39e25a1d39e
+DATA lanes25a1d39e<>+48(SB)/8, $0x25a1d39e25a1d39e
+DATA lanes25a1d39e<>+56(SB)/8, $0x25a1d39e25a1d39e
+GLOBL lanes25a1d39e<>(SB), RODATA|NOPTR, $64
 
 DATA lanes25a108d4<>+0(SB)/8, $0x25a108d425a108d4
 DATA lanes25a108d4<>+8(SB)/8, $0x25a108d425a108d4
 DATA lanes25a108d4<>+16(SB)/8, $0x25a108d425a108d4
 DATA lanes25a108d4<>+24(SB)/8, $0x25a108d425a108d4
-GLOBL lanes25a108d4<>(SB), RODATA|NOPTR, $32
+DATA lanes25a108d4<>+32(SB)/8, $0x25a108d425a108d4
+DATA lanes25a108d4<>+40(SB)/8, $0x25a108d425a108d4
+DATA lanes25a108d4<>+48(SB)/8, $0x25a108d425a108d4
+DATA lanes25a108d4<>+56(SB)/8, $0x25a108d425a108d4
+GLOBL lanes25a108d4<>(SB), RODATA|NOPTR, $64
 
 DATA lanesd39de6dc<>+0(SB)/8, $0xd39de6dcd39de6dc
 DATA lanesd39de6dc<>+8(SB)/8, $0xd39de6dcd39de6dc
 DATA lanesd39de6dc<>+16(SB)/8, $0xd39de6dcd39de6dc
 DATA lanesd39de6dc<>+24(SB)/8, $0xd39de6dcd39de6dc
-GLOBL lanesd39de6dc<>(SB), RODATA|NOPTR, $32
+DATA lanesd39de6dc<>+32(SB)/8, $0xd39de6dcd39de6dc
+DATA lanesd39de6dc<>+40(SB)/8, $0xd39de6dcd39de6dc
+DATA lanesd39de6dc<>+48(SB)/8, $0xd39de6dcd39de6dc
+DATA lanesd39de6dc<>+56(SB)/8, $0xd39de6dcd39de6dc
+GLOBL lanesd39de6dc<>(SB), RODATA|NOPTR, $64
 
 DATA lanes02020000<>+0(SB)/8, $0x0202000002020000
 DATA lanes02020000<>+8(SB)/8, $0x0202000002020000
 DATA lanes02020000<>+16(SB)/8, $0x0202000002020000
 DATA lanes02020000<>+24(SB)/8, $0x0202000002020000
-GLOBL lanes02020000<>(SB), RODATA|NOPTR, $32
+DATA lanes02020000<>+32(SB)/8, $0x0202000002020000
+DATA lanes02020000<>+40(SB)/8, $0x0202000002020000
+DATA lanes02020000<>+48(SB)/8, $0x0202000002020000
+DATA lanes02020000<>+56(SB)/8, $0x0202000002020000
+GLOBL lanes02020000<>(SB), RODATA|NOPTR, $64
 
 DATA transpose<>+0(SB)/8, $0x0d0905010c080400
 DATA transpose<>+8(SB)/8, $0x0f0b07030e0a0602
 DATA transpose<>+16(SB)/8, $0x0d0905010c080400
 DATA transpose<>+24(SB)/8, $0x0f0b07030e0a0602
-GLOBL transpose<>(SB), RODATA|NOPTR, $32
+DATA transpose<>+32(SB)/8, $0x0d0905010c080400
+DATA transpose<>+40(SB)/8, $0x0f0b07030e0a0602
+DATA transpose<>+48(SB)/8, $0x0d0905010c080400
+DATA transpose<>+56(SB)/8, $0x0f0b07030e0a0602
+GLOBL transpose<>(SB), RODATA|NOPTR, $64
 
 // func inverse4x4(dst *uint8, stride int, coefficients *[64]int16, by *[64]uint16) (ok bool)
 // Requires: AVX, AVX2
@@ -426,37 +490,274 @@ DATA lanes00002000<>+0(SB)/8, $0x0000200000002000
 DATA lanes00002000<>+8(SB)/8, $0x0000200000002000
 DATA lanes00002000<>+16(SB)/8, $0x0000200000002000
 DATA lanes00002000<>+24(SB)/8, $0x0000200000002000
-GLOBL lanes00002000<>(SB), RODATA|NOPTR, $32
+DATA lanes00002000<>+32(SB)/8, $0x0000200000002000
+DATA lanes00002000<>+40(SB)/8, $0x0000200000002000
+DATA lanes00002000<>+48(SB)/8, $0x0000200000002000
+DATA lanes00002000<>+56(SB)/8, $0x0000200000002000
+GLOBL lanes00002000<>(SB), RODATA|NOPTR, $64
 
 DATA lanesf3c11d90<>+0(SB)/8, $0xf3c11d90f3c11d90
 DATA lanesf3c11d90<>+8(SB)/8, $0xf3c11d90f3c11d90
 DATA lanesf3c11d90<>+16(SB)/8, $0xf3c11d90f3c11d90
 DATA lanesf3c11d90<>+24(SB)/8, $0xf3c11d90f3c11d90
-GLOBL lanesf3c11d90<>(SB), RODATA|NOPTR, $32
+DATA lanesf3c11d90<>+32(SB)/8, $0xf3c11d90f3c11d90
+DATA lanesf3c11d90<>+40(SB)/8, $0xf3c11d90f3c11d90
+DATA lanesf3c11d90<>+48(SB)/8, $0xf3c11d90f3c11d90
+DATA lanesf3c11d90<>+56(SB)/8, $0xf3c11d90f3c11d90
+GLOBL lanesf3c11d90<>(SB), RODATA|NOPTR, $64
 
 DATA lanesf6612902<>+0(SB)/8, $0xf6612902f6612902
 DATA lanesf6612902<>+8(SB)/8, $0xf6612902f6612902
 DATA lanesf6612902<>+16(SB)/8, $0xf6612902f6612902
 DATA lanesf6612902<>+24(SB)/8, $0xf6612902f6612902
-GLOBL lanesf6612902<>(SB), RODATA|NOPTR, $32
+DATA lanesf6612902<>+32(SB)/8, $0xf6612902f6612902
+DATA lanesf6612902<>+40(SB)/8, $0xf6612902f6612902
+DATA lanesf6612902<>+48(SB)/8, $0xf6612902f6612902
+DATA lanesf6612902<>+56(SB)/8, $0xf6612902f6612902
+GLOBL lanesf6612902<>(SB), RODATA|NOPTR, $64
 
 DATA lanesf7d80e66<>+0(SB)/8, $0xf7d80e66f7d80e66
 DATA lanesf7d80e66<>+8(SB)/8, $0xf7d80e66f7d80e66
 DATA lanesf7d80e66<>+16(SB)/8, $0xf7d80e66f7d80e66
 DATA lanesf7d80e66<>+24(SB)/8, $0xf7d80e66f7d80e66
-GLOBL lanesf7d80e66<>(SB), RODATA|NOPTR, $32
+DATA lanesf7d80e66<>+32(SB)/8, $0xf7d80e66f7d80e66
+DATA lanesf7d80e66<>+40(SB)/8, $0xf7d80e66f7d80e66
+DATA lanesf7d80e66<>+48(SB)/8, $0xf7d80e66f7d80e66
+DATA lanesf7d80e66<>+56(SB)/8, $0xf7d80e66f7d80e66
+GLOBL lanesf7d80e66<>(SB), RODATA|NOPTR, $64
 
 DATA lanes173a10fc<>+0(SB)/8, $0x173a10fc173a10fc
 DATA lanes173a10fc<>+8(SB)/8, $0x173a10fc173a10fc
 DATA lanes173a10fc<>+16(SB)/8, $0x173a10fc173a10fc
 DATA lanes173a10fc<>+24(SB)/8, $0x173a10fc173a10fc
-GLOBL lanes173a10fc<>(SB), RODATA|NOPTR, $32
+DATA lanes173a10fc<>+32(SB)/8, $0x173a10fc173a10fc
+DATA lanes173a10fc<>+40(SB)/8, $0x173a10fc173a10fc
+DATA lanes173a10fc<>+48(SB)/8, $0x173a10fc173a10fc
+DATA lanes173a10fc<>+56(SB)/8, $0x173a10fc173a10fc
+GLOBL lanes173a10fc<>(SB), RODATA|NOPTR, $64
 
 DATA lanesfc9fdd3c<>+0(SB)/8, $0xfc9fdd3cfc9fdd3c
 DATA lanesfc9fdd3c<>+8(SB)/8, $0xfc9fdd3cfc9fdd3c
 DATA lanesfc9fdd3c<>+16(SB)/8, $0xfc9fdd3cfc9fdd3c
 DATA lanesfc9fdd3c<>+24(SB)/8, $0xfc9fdd3cfc9fdd3c
-GLOBL lanesfc9fdd3c<>(SB), RODATA|NOPTR, $32
+DATA lanesfc9fdd3c<>+32(SB)/8, $0xfc9fdd3cfc9fdd3c
+DATA lanesfc9fdd3c<>+40(SB)/8, $0xfc9fdd3cfc9fdd3c
+DATA lanesfc9fdd3c<>+48(SB)/8, $0xfc9fdd3cfc9fdd3c
+DATA lanesfc9fdd3c<>+56(SB)/8, $0xfc9fdd3cfc9fdd3c
+GLOBL lanesfc9fdd3c<>(SB), RODATA|NOPTR, $64
+
+// func inverse16x8(dst *uint8, stride int, left *[64]int16, right *[64]int16, by *[64]uint16) (ok bool)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·inverse16x8(SB), NOSPLIT, $0-41
+	MOVQ            dst+0(FP), AX
+	MOVQ            stride+8(FP), CX
+	MOVQ            left+16(FP), DX
+	MOVQ            right+24(FP), BX
+	MOVQ            by+32(FP), SI
+	VPXORQ          Z0, Z0, Z0
+	VBROADCASTI64X4 (SI), Z1
+	VMOVDQU         (DX), Y2
+	VINSERTI64X4    $0x01, (BX), Z2, Z2
+	VPABSW          Z2, Z3
+	VPMULHUW        Z1, Z3, Z4
+	VPMULLW         Z1, Z3, Z3
+	VPSRLW          $0x0c, Z3, Z1
+	VPORQ           Z1, Z4, Z4
+	VPMADDWD        Z3, Z3, Z1
+	VPMOVW2M        Z2, K1
+	VPSUBW          Z3, Z0, K1, Z3
+	VBROADCASTI64X4 32(SI), Z2
+	VMOVDQU         32(DX), Y5
+	VINSERTI64X4    $0x01, 32(BX), Z5, Z5
+	VPABSW          Z5, Z8
+	VPMULHUW        Z2, Z8, Z9
+	VPMULLW         Z2, Z8, Z8
+	VPSRLW          $0x0c, Z8, Z2
+	VPORQ           Z2, Z9, Z9
+	VPMADDWD        Z8, Z8, Z2
+	VPMOVW2M        Z5, K1
+	VPSUBW          Z8, Z0, K1, Z8
+	VPORQ           Z9, Z4, Z4
+	VPADDD          Z2, Z1, Z1
+	VBROADCASTI64X4 64(SI), Z2
+	VMOVDQU         64(DX), Y6
+	VINSERTI64X4    $0x01, 64(BX), Z6, Z6
+	VPABSW          Z6, Z5
+	VPMULHUW        Z2, Z5, Z9
+	VPMULLW         Z2, Z5, Z5
+	VPSRLW          $0x0c, Z5, Z2
+	VPORQ           Z2, Z9, Z9
+	VPMADDWD        Z5, Z5, Z2
+	VPMOVW2M        Z6, K1
+	VPSUBW          Z5, Z0, K1, Z5
+	VPORQ           Z9, Z4, Z4
+	VPADDD          Z2, Z1, Z1
+	VBROADCASTI64X4 96(SI), Z2
+	VMOVDQU         96(DX), Y7
+	VINSERTI64X4    $0x01, 96(BX), Z7, Z7
+	VPABSW          Z7, Z6
+	VPMULHUW        Z2, Z6, Z9
+	VPMULLW         Z2, Z6, Z6
+	VPSRLW          $0x0c, Z6, Z2
+	VPORQ           Z2, Z9, Z9
+	VPMADDWD        Z6, Z6, Z2
+	VPMOVW2M        Z7, K1
+	VPSUBW          Z6, Z0, K1, Z6
+	VPORQ           Z9, Z4, Z4
+	VPADDD          Z2, Z1, Z1
+	VPTESTMD        Z4, Z4, K1
+	KORTESTW        K1, K1
+	JNZ             loud
+	VEXTRACTI64X4   $0x01, Z1, Y0
+	VPADDD          Y1, Y0, Y0
+	VEXTRACTI128    $0x01, Y0, X1
+	VPADDD          X0, X1, X1
+	VPSHUFD         $0x4e, X1, X0
+	VPADDD          X0, X1, X1
+	VPSHUFD         $0xb1, X1, X0
+	VPADDD          X0, X1, X1
+	VMOVD           X1, DX
+	CMPL            DX, $0x00700000
+	JA              loud
+	VPSHUFB         columns<>+0(SB), Z3, Z3
+	VPSHUFB         columns<>+0(SB), Z8, Z8
+	VPSHUFB         columns<>+0(SB), Z5, Z5
+	VPSHUFB         columns<>+0(SB), Z6, Z6
+	VPUNPCKLWD      Z5, Z3, Z0
+	VPUNPCKHWD      Z5, Z3, Z1
+	VSHUFI64X2      $0x88, Z1, Z0, Z2
+	VSHUFI64X2      $0xdd, Z1, Z0, Z0
+	VPUNPCKLWD      Z6, Z8, Z1
+	VPUNPCKHWD      Z6, Z8, Z3
+	VSHUFI64X2      $0x88, Z3, Z1, Z4
+	VSHUFI64X2      $0xdd, Z3, Z1, Z1
+	VPMADDWD        lanes20002000<>+0(SB), Z2, Z3
+	VPMADDWD        lanese0002000<>+0(SB), Z2, Z2
+	VPMADDWD        lanesd6301151<>+0(SB), Z4, Z5
+	VPMADDWD        lanes115129cf<>+0(SB), Z4, Z4
+	VPADDD          lanes00000400<>+0(SB), Z3, Z3
+	VPADDD          Z4, Z3, Z6
+	VPSUBD          Z4, Z3, Z3
+	VPADDD          lanes00000400<>+0(SB), Z2, Z2
+	VPADDD          Z5, Z2, Z4
+	VPSUBD          Z5, Z2, Z2
+	VPMADDWD        lanes19252c63<>+0(SB), Z0, Z5
+	VPMADDWD        lanes08d425a1<>+0(SB), Z1, Z7
+	VPADDD          Z7, Z5, Z5
+	VPADDD          Z5, Z6, Z7
+	VPSUBD          Z5, Z6, Z6
+	VPSRAD          $0x0b, Z7, Z7
+	VPSRAD          $0x0b, Z6, Z6
+	VPMADDWD        lanesd39e25a1<>+0(SB), Z0, Z5
+	VPMADDWD        lanese6dcf72d<>+0(SB), Z1, Z8
+	VPADDD          Z8, Z5, Z5
+	VPADDD          Z5, Z4, Z8
+	VPSUBD          Z5, Z4, Z4
+	VPSRAD          $0x0b, Z8, Z8
+	VPSRAD          $0x0b, Z4, Z4
+	VPMADDWD        lanes08d51925<>+0(SB), Z0, Z5
+	VPMADDWD        lanes25a1d39e<>+0(SB), Z1, Z9
+	VPADDD          Z9, Z5, Z5
+	VPADDD          Z5, Z2, Z9
+	VPSUBD          Z5, Z2, Z2
+	VPSRAD          $0x0b, Z9, Z9
+	VPSRAD          $0x0b, Z2, Z2
+	VPMADDWD        lanes25a108d4<>+0(SB), Z0, Z0
+	VPMADDWD        lanesd39de6dc<>+0(SB), Z1, Z1
+	VPADDD          Z1, Z0, Z0
+	VPADDD          Z0, Z3, Z1
+	VPSUBD          Z0, Z3, Z3
+	VPSRAD          $0x0b, Z1, Z1
+	VPSRAD          $0x0b, Z3, Z3
+	VPACKSSDW       Z8, Z7, Z7
+	VPACKSSDW       Z1, Z9, Z9
+	VSHUFPS         $0x88, Z9, Z7, Z0
+	VSHUFPS         $0xdd, Z9, Z7, Z1
+	VPACKSSDW       Z2, Z3, Z3
+	VPACKSSDW       Z6, Z4, Z4
+	VSHUFPS         $0x88, Z4, Z3, Z2
+	VSHUFPS         $0xdd, Z4, Z3, Z3
+	VSHUFI64X2      $0x44, Z2, Z0, Z4
+	VSHUFI64X2      $0xee, Z2, Z0, Z0
+	VSHUFI64X2      $0x44, Z3, Z1, Z2
+	VSHUFI64X2      $0xee, Z3, Z1, Z1
+	VPMADDWD        lanes20002000<>+0(SB), Z4, Z3
+	VPMADDWD        lanese0002000<>+0(SB), Z4, Z4
+	VPMADDWD        lanesd6301151<>+0(SB), Z2, Z5
+	VPMADDWD        lanes115129cf<>+0(SB), Z2, Z2
+	VPADDD          lanes02020000<>+0(SB), Z3, Z3
+	VPADDD          Z2, Z3, Z6
+	VPSUBD          Z2, Z3, Z2
+	VPADDD          lanes02020000<>+0(SB), Z4, Z4
+	VPADDD          Z5, Z4, Z3
+	VPSUBD          Z5, Z4, Z4
+	VPMADDWD        lanes19252c63<>+0(SB), Z0, Z5
+	VPMADDWD        lanes08d425a1<>+0(SB), Z1, Z7
+	VPADDD          Z7, Z5, Z5
+	VPADDD          Z5, Z6, Z7
+	VPSUBD          Z5, Z6, Z6
+	VPSRAD          $0x12, Z7, Z7
+	VPSRAD          $0x12, Z6, Z6
+	VPMADDWD        lanesd39e25a1<>+0(SB), Z0, Z5
+	VPMADDWD        lanese6dcf72d<>+0(SB), Z1, Z8
+	VPADDD          Z8, Z5, Z5
+	VPADDD          Z5, Z3, Z8
+	VPSUBD          Z5, Z3, Z3
+	VPSRAD          $0x12, Z8, Z8
+	VPSRAD          $0x12, Z3, Z3
+	VPMADDWD        lanes08d51925<>+0(SB), Z0, Z5
+	VPMADDWD        lanes25a1d39e<>+0(SB), Z1, Z9
+	VPADDD          Z9, Z5, Z5
+	VPADDD          Z5, Z4, Z9
+	VPSUBD          Z5, Z4, Z4
+	VPSRAD          $0x12, Z9, Z9
+	VPSRAD          $0x12, Z4, Z4
+	VPMADDWD        lanes25a108d4<>+0(SB), Z0, Z0
+	VPMADDWD        lanesd39de6dc<>+0(SB), Z1, Z1
+	VPADDD          Z1, Z0, Z0
+	VPADDD          Z0, Z2, Z1
+	VPSUBD          Z0, Z2, Z2
+	VPSRAD          $0x12, Z1, Z1
+	VPSRAD          $0x12, Z2, Z2
+	VPACKSSDW       Z8, Z7, Z7
+	VPACKSSDW       Z1, Z9, Z9
+	VPACKUSWB       Z9, Z7, Z7
+	VPSHUFB         transpose<>+0(SB), Z7, Z7
+	VPACKSSDW       Z4, Z2, Z2
+	VPACKSSDW       Z6, Z3, Z3
+	VPACKUSWB       Z3, Z2, Z2
+	VPSHUFB         transpose<>+0(SB), Z2, Z2
+	VPUNPCKLDQ      Z2, Z7, Z0
+	VPUNPCKHDQ      Z2, Z7, Z1
+	LEAQ            (AX)(CX*2), DX
+	VPERMQ          $0xd8, Z0, Z0
+	VMOVDQU         X0, (AX)
+	VEXTRACTI32X4   $0x01, Z0, X2
+	VMOVDQU         X2, (AX)(CX*1)
+	VPERMQ          $0xd8, Z1, Z1
+	VMOVDQU         X1, (DX)
+	VEXTRACTI32X4   $0x01, Z1, X2
+	VMOVDQU         X2, (DX)(CX*1)
+	LEAQ            (AX)(CX*4), AX
+	LEAQ            (AX)(CX*2), DX
+	VEXTRACTI32X4   $0x02, Z0, X2
+	VMOVDQU         X2, (AX)
+	VEXTRACTI32X4   $0x03, Z0, X0
+	VMOVDQU         X0, (AX)(CX*1)
+	VEXTRACTI32X4   $0x02, Z1, X0
+	VMOVDQU         X0, (DX)
+	VEXTRACTI32X4   $0x03, Z1, X0
+	VMOVDQU         X0, (DX)(CX*1)
+	VZEROUPPER
+	MOVB            $0x01, AL
+	MOVB            AL, ok+40(FP)
+	RET
+
+loud:
+	VZEROUPPER
+	MOVB $0x00, AL
+	MOVB AL, ok+40(FP)
+	RET
 
 // func quickPairs(window uint64, bits uint, at int, segment *byte, pairs *uint64, places *uint8, coefficient *int16, k int, furthest int) (newWindow uint64, newBits uint, newAt int, next int, last int)
 // Requires: BMI2

@@ -14,6 +14,11 @@ func inverse8x8(dst *uint8, stride int, coefficients *[64]int16, by *[64]uint16)
 //go:noescape
 func inverse4x4(dst *uint8, stride int, coefficients *[64]int16, by *[64]uint16) (ok bool)
 
+// inverse16x8 is inverse8x8 for two blocks that are neighbours in a row. It reports false, and does nothing, if their energy is above maxEnergy together.
+//
+//go:noescape
+func inverse16x8(dst *uint8, stride int, left *[64]int16, right *[64]int16, by *[64]uint16) (ok bool)
+
 // quickPairs is takePairs in assembly: it takes pairs of coefficients, from the k-th of a block on, until a look at the stream's bits finds none, the first of a pair could be the block's last, or the block ends. It returns what became of the bitReader, where it got to,
 // and which coefficient was the last. Up to pairsAhead bytes of the segment are read from at on.
 //

@@ -39,6 +39,10 @@ func (b *block) scale(by *steps) (loud bool) {
 // samples to dst, rows stride bytes apart. It reports whether the block is loud.
 type transform func(dst []byte, stride int, b *block, by *steps) (loud bool)
 
+// transformBeside is a transform of two blocks, left and right in a row, whose samples go beside each other. It reports false,
+// and does nothing, where they may be loud.
+type transformBeside func(dst []byte, stride int, left, right *block, by *steps) (ok bool)
+
 // scaled makes a transform of one that takes coefficients that are multiplied.
 func scaled(inverse func(dst []byte, stride int, b *block)) transform {
 	return func(dst []byte, stride int, b *block, by *steps) bool {

@@ -45,6 +45,10 @@ func (f *File) Decode(ctx context.Context, reduce, visible int) (*Picture, error
 	}()
 	d.ctx, d.file, d.reduce, d.visible = ctx, *f, reduce, visible
 	d.size, d.transform, d.quick = 8/reduce, quickTransforms[reduce&15], hasQuickPairs
+	d.beside = nil
+	if reduce == 1 && !f.Generic {
+		d.beside = quickBeside
+	}
 	if f.Generic {
 		d.transform, d.quick = genericTransforms[reduce&15], false
 	}
@@ -68,6 +72,7 @@ type decoder struct {
 	reduce, visible int
 	size            int       // samples a block's side
 	transform       transform
+	beside          transformBeside // nil if blocks are taken one by one
 	quick           bool      // coefficients are taken by assembly
 	tables          tables
 	stream          stream
@@ -85,6 +90,7 @@ type decoder struct {
 type part struct {
 	latched   bool // the quantisation table of its first scan is known
 	steps     steps
+	blocks    [2]block     // of even and of odd columns
 	brightest int64        // the square of the largest mean that is not suspect
 	samples   samples      // where its samples go, if it is needed
 	store     coefficients // where its coefficients are kept, if they are

@@ -81,8 +81,14 @@ func TestLikePillow(t *testing.T) {
 
 // TestGenericTransformsAllBlocks counts the blocks of the transforms that assembly may be among.
 func TestGenericTransformsAllBlocks(t *testing.T) {
-	was, quick := quickTransforms, 0
-	t.Cleanup(func() { quickTransforms = was })
+	was, beside, quick := quickTransforms, quickBeside, 0
+	t.Cleanup(func() { quickTransforms, quickBeside = was, beside })
+	if beside != nil {
+		quickBeside = func(dst []byte, stride int, left, right *block, by *steps) bool {
+			quick++
+			return beside(dst, stride, left, right, by)
+		}
+	}
 	for reduce, f := range was {
 		if f != nil {
 			quickTransforms[reduce] = func(dst []byte, stride int, b *block, by *steps) bool {

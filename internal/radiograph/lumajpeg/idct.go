@@ -26,6 +26,9 @@ var genericTransforms = [16]transform{1: scaled(transform8), 2: scaled(transform
 // quickTransforms are the same, by assembly where there is some for the processor.
 var quickTransforms = genericTransforms
 
+// quickBeside is two of quickTransforms[1], or nil.
+var quickBeside transformBeside
+
 func transform8(dst []byte, stride int, b *block) {
 	if b.last == 0 {
 		fill8(dst, stride, int32(b.coefficient[0]))

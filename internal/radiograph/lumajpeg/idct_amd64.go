@@ -10,6 +10,14 @@ func init() {
 	if cpu.X86.HasAVX2 {
 		quickTransforms[1], quickTransforms[2] = transform8AVX2, transform4AVX2
 	}
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW {
+		quickBeside = besideAVX512
+	}
+}
+
+func besideAVX512(dst []byte, stride int, left, right *block, by *steps) (ok bool) {
+	_ = dst[7*stride : 7*stride+16]
+	return inverse16x8(&dst[0], stride, &left.coefficient, &right.coefficient, (*[64]uint16)(by))
 }
 
 func transform8AVX2(dst []byte, stride int, b *block, by *steps) (loud bool) {

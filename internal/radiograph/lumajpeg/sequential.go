@@ -30,6 +30,7 @@ type coder struct {
 	places    *places
 	previous  int32 // first coefficient
 	h, v      int   // blocks in an MCU
+	inTurn    int   // blocks in a row, if the odd ones come right after the even ones; else 0
 }
 
 // coders makes ready what a sequential scan takes.
@@ -39,6 +40,10 @@ func (d *decoder) coders(s *scan) (list [4]coder, err error) {
 		k := coder{part: &d.parts[at], component: c, h: c.h, v: c.v}
 		if s.n == 1 {
 			k.h, k.v = 1, 1
+		}
+		if k.v == 1 || k.h&1 == 0 {
+			across, _ := d.file.size(s)
+			k.inTurn = across * k.h
 		}
 		k.places = &byRow
 		if d.file.buffered {
@@ -90,7 +95,6 @@ func (d *decoder) sequential(s *scan, at int) (int, error) {
 	across, down := d.file.size(s)
 	left, restarts := d.interval(), 0
 	reader := d.stream.start(d.file.data, at)
-	var b block
 	for row := range down {
 		for column := range across {
 			if left == 0 {
@@ -115,8 +119,8 @@ func (d *decoder) sequential(s *scan, at int) (int, error) {
 					for x := column * k.h; x < (column+1)*k.h; x++ {
 						ok := false
 						if k.component.needed {
-							if ok = d.block(k, &reader, &b); ok {
-								d.put(k.part, &b, x, y)
+							if ok = d.block(k, &reader, &k.part.blocks[x&1]); ok {
+								d.put(k.part, x, y, k.inTurn)
 							}
 						} else {
 							ok = d.chroma(k, &reader, x, y)
@@ -153,17 +157,45 @@ func (d *decoder) restart(reader bitReader, n int) (bitReader, error) {
 	return d.stream.start(d.stream.data, d.stream.at), nil
 }
 
-// put transforms a block to where its samples go, or keeps its coefficients, which are
-// in zigzag order then.
-func (d *decoder) put(p *part, b *block, x, y int) {
+// put transforms the block that a part has for column x to where its samples go, or keeps its coefficients, which are in
+// zigzag order then. Of the first inTurn blocks of a row, those of even columns wait for their neighbours.
+func (d *decoder) put(p *part, x, y, inTurn int) {
 	if d.file.buffered {
-		p.store.keep(b, x, y)
+		p.store.keep(&p.blocks[x&1], x, y)
 		return
 	}
-	mean := int64(b.coefficient[0]) * int64(p.steps[0])
-	if d.transform(p.samples.pix[((y-p.samples.top)*p.samples.stride+x)*d.size:], p.samples.stride, b, &p.steps) || mean*mean > p.brightest {
+	if d.beside != nil && x|1 < inTurn {
+		if x&1 == 0 {
+			return
+		}
+		left, right := &p.blocks[0], &p.blocks[1]
+		means := [2]int64{p.mean(left), p.mean(right)}
+		if d.beside(d.samples(p, x-1, y), p.samples.stride, left, right, &p.steps) {
+			for _, m := range means {
+				if m*m > p.brightest {
+					d.damage.loud++
+				}
+			}
+			return
+		}
+		d.putOne(p, left, x-1, y)
+	}
+	d.putOne(p, &p.blocks[x&1], x, y)
+}
+
+func (d *decoder) putOne(p *part, b *block, x, y int) {
+	mean := p.mean(b)
+	if d.transform(d.samples(p, x, y), p.samples.stride, b, &p.steps) || mean*mean > p.brightest {
 		d.damage.loud++
 	}
+}
+
+// mean is a block's first coefficient, multiplied by its step.
+func (p *part) mean(b *block) int64 { return int64(b.coefficient[0]) * int64(p.steps[0]) }
+
+// samples is where the samples of a part's block begin.
+func (d *decoder) samples(p *part, x, y int) []byte {
+	return p.samples.pix[((y-p.samples.top)*p.samples.stride+x)*d.size:]
 }
 
 // block decodes a block's coefficients. At reduce 8 only the first is kept.
@@ -173,13 +205,12 @@ func (d *decoder) block(k *coder, reader *bitReader, b *block) bool {
 		return false
 	}
 	k.previous += difference
+	b.coefficient = [64]int16{int16(k.previous)}
 	if d.reduce == 8 && !d.file.buffered {
-		b.coefficient[0] = int16(k.previous)
 		r, ok = skipCoefficients(k.ac, d.stream.bytes, r)
 		*reader = r
 		return ok
 	}
-	b.coefficient = [64]int16{int16(k.previous)}
 
 	table, places := k.ac, k.places
 	segment := d.stream.bytes

@@ -67,7 +67,6 @@ func (s *coefficients) load(b *block, at int) {
 func (d *decoder) transformStored() error {
 	f := &d.file
 	f.buffered = false // from here on blocks are transformed
-	var b block
 	for row := range f.mcusDown {
 		for i := range f.components[:f.count] {
 			c, p := &f.components[i], &d.parts[i]
@@ -82,8 +81,8 @@ func (d *decoder) transformStored() error {
 					continue
 				}
 				for x := range c.stride {
-					p.store.load(&b, y*c.stride+x)
-					d.put(p, &b, x, y)
+					p.store.load(&p.blocks[x&1], y*c.stride+x)
+					d.put(p, x, y, c.stride)
 				}
 			}
 		}

@@ -32,6 +32,17 @@ const (
 	c3072 = 25172
 )
 
+// like is a new vector as wide as v.
+func like(v reg.VecVirtual) reg.VecVirtual {
+	if wide(v) {
+		return ZMM()
+	}
+	return YMM()
+}
+
+// wide tells a vector of two blocks from a vector of one.
+func wide(v reg.VecVirtual) bool { return v.Size() == 64 }
+
 // samples are four vectors that hold eight transforms' inputs, a pair of 16 bits in each lane: of samples 0 and 4,
 // 2 and 6, 1 and 5, 3 and 7. The halves of a vector of a row's coefficients have their columns in this order, too,
 // so that a pass leaves neighbours that are the next one's pairs.
@@ -77,6 +88,12 @@ func scale(c reg.Register) (scaled [4]reg.VecVirtual) {
 	}
 	VPTEST(high, high)
 	JNZ(LabelRef("loud"))
+	limit(energy)
+	return scaled
+}
+
+// limit ends the function if the sum of the energy's lanes is above maxEnergy.
+func limit(energy reg.VecVirtual) {
 	half, sum := XMM(), GP32()
 	VEXTRACTI128(Imm(1), energy, half)
 	VPADDD(energy.AsX(), half, half)
@@ -88,7 +105,6 @@ func scale(c reg.Register) (scaled [4]reg.VecVirtual) {
 	VMOVD(half, sum)
 	CMPL(sum, U32(maxEnergy))
 	JA(LabelRef("loud"))
-	return scaled
 }
 
 // quiet ends a function that has written samples, and one that has not.
@@ -108,22 +124,25 @@ func quiet() {
 // columns pairs rows of coefficients, two in a vector, with columns 0, 4, 2 and 6 in the lower half and 1, 5, 3 and 7 in the
 // upper.
 func columns(rows [4]reg.VecVirtual) (in samples) {
-	var order [32]byte
+	var order [16]byte
 	for i, column := range [8]byte{0, 4, 2, 6, 1, 5, 3, 7} {
-		for half := range 2 {
-			order[16*half+2*i], order[16*half+2*i+1] = 2*column, 2*column+1
-		}
+		order[2*i], order[2*i+1] = 2*column, 2*column+1
 	}
 	for _, v := range rows {
 		VPSHUFB(bytesOf("columns", order), v, v)
 	}
 	for i := range 2 {
-		even, odd := YMM(), YMM()
+		even, odd := like(rows[0]), like(rows[0])
 		VPUNPCKLWD(rows[2+i], rows[i], even)
 		VPUNPCKHWD(rows[2+i], rows[i], odd)
-		in[i], in[2+i] = YMM(), YMM()
-		VPERM2I128(Imm(0x20), odd, even, in[i])
-		VPERM2I128(Imm(0x31), odd, even, in[2+i])
+		in[i], in[2+i] = like(even), like(even)
+		if wide(even) {
+			VSHUFI64X2(Imm(0b10_00_10_00), odd, even, in[i])
+			VSHUFI64X2(Imm(0b11_01_11_01), odd, even, in[2+i])
+		} else {
+			VPERM2I128(Imm(0x20), odd, even, in[i])
+			VPERM2I128(Imm(0x31), odd, even, in[2+i])
+		}
 	}
 	return in
 }
@@ -140,7 +159,7 @@ func pass(in samples, round uint32, shift uint64) (out [8]reg.VecVirtual) {
 	half := lanes(round)
 	for i := range 2 {
 		VPADDD(half, t[i], t[i])
-		e[i], e[3-i] = YMM(), YMM()
+		e[i], e[3-i] = like(in[0]), like(in[0])
 		VPADDD(t[3-i], t[i], e[i])
 		VPSUBD(t[3-i], t[i], e[3-i])
 	}
@@ -161,7 +180,7 @@ func pass(in samples, round uint32, shift uint64) (out [8]reg.VecVirtual) {
 func butterfly(in samples, e reg.VecVirtual, k [4]int16, shift uint64) (sum, difference reg.VecVirtual) {
 	o, b := products(in[2], k[0], k[1]), products(in[3], k[2], k[3])
 	VPADDD(b, o, o)
-	sum = YMM()
+	sum = like(e)
 	VPADDD(o, e, sum)
 	VPSUBD(o, e, e)
 	VPSRAD(Imm(shift), sum, sum)
@@ -173,9 +192,14 @@ func butterfly(in samples, e reg.VecVirtual, k [4]int16, shift uint64) (sum, dif
 func paired(rows [8]reg.VecVirtual) (in samples) {
 	halves := [2][2]reg.VecVirtual{pairHalves(rows[:4]), pairHalves(rows[4:])}
 	for i := range 2 {
-		in[i], in[2+i] = YMM(), YMM()
-		VPERM2I128(Imm(0x20), halves[1][i], halves[0][i], in[i])
-		VPERM2I128(Imm(0x31), halves[1][i], halves[0][i], in[2+i])
+		in[i], in[2+i] = like(rows[0]), like(rows[0])
+		if wide(rows[0]) {
+			VSHUFI64X2(Imm(0b01_00_01_00), halves[1][i], halves[0][i], in[i])
+			VSHUFI64X2(Imm(0b11_10_11_10), halves[1][i], halves[0][i], in[2+i])
+		} else {
+			VPERM2I128(Imm(0x20), halves[1][i], halves[0][i], in[i])
+			VPERM2I128(Imm(0x31), halves[1][i], halves[0][i], in[2+i])
+		}
 	}
 	return in
 }
@@ -185,7 +209,7 @@ func pairHalves(rows []reg.VecVirtual) [2]reg.VecVirtual {
 	a, b := rows[0], rows[2]
 	VPACKSSDW(rows[1], a, a)
 	VPACKSSDW(rows[3], b, b)
-	first, second := YMM(), YMM()
+	first, second := like(a), like(a)
 	VSHUFPS(Imm(0b10_00_10_00), b, a, first)
 	VSHUFPS(Imm(0b11_01_11_01), b, a, second)
 	return [2]reg.VecVirtual{first, second}
@@ -194,7 +218,7 @@ func pairHalves(rows []reg.VecVirtual) [2]reg.VecVirtual {
 // store cuts samples, which are columns, lane by lane a row, to bytes and writes them by rows.
 func store(dst, stride reg.Register, columns [8]reg.VecVirtual) {
 	left, right := cut([4]reg.VecVirtual(columns[:4])), cut([4]reg.VecVirtual(columns[4:]))
-	rows := [2]reg.VecVirtual{YMM(), YMM()}
+	rows := [2]reg.VecVirtual{like(left), like(left)}
 	VPUNPCKLDQ(right, left, rows[0])
 	VPUNPCKHDQ(right, left, rows[1])
 	for i := range 2 {
@@ -204,6 +228,10 @@ func store(dst, stride reg.Register, columns [8]reg.VecVirtual) {
 		at := GP64()
 		LEAQ(Mem{Base: dst, Index: stride, Scale: 2}, at)
 		for j, to := range []reg.Register{dst, at} {
+			if wide(left) {
+				storeBeside(to, stride, rows[j], uint64(2*i))
+				continue
+			}
 			x := rows[j].AsX()
 			if i > 0 {
 				VEXTRACTI128(Imm(1), rows[j], x)
@@ -220,17 +248,17 @@ func cut(columns [4]reg.VecVirtual) reg.VecVirtual {
 	VPACKSSDW(columns[1], a, a)
 	VPACKSSDW(columns[3], b, b)
 	VPACKUSWB(b, a, a)
-	var transpose [32]byte
+	var transpose [16]byte
 	for i := range transpose {
-		transpose[i] = byte(4*(i%4) + i/4%4)
+		transpose[i] = byte(4*(i%4) + i/4)
 	}
 	VPSHUFB(bytesOf("transpose", transpose), a, a)
 	return a
 }
 
 // products multiplies the samples of each lane and adds the two products up.
-func products(in reg.Register, a, b int16) reg.VecVirtual {
-	out := YMM()
+func products(in reg.VecVirtual, a, b int16) reg.VecVirtual {
+	out := like(in)
 	VPMADDWD(lanes(uint32(uint16(a))|uint32(uint16(b))<<16), in, out)
 	return out
 }

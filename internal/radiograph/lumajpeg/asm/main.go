@@ -8,6 +8,7 @@ func main() {
 	build.ConstraintExpr("amd64,!purego")
 	inverse8x8()
 	inverse4x4()
+	inverse16x8()
 	takePairs()
 	build.Generate()
 }

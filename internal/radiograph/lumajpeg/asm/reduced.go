@@ -44,7 +44,7 @@ func inverse4x4() {
 func reducedPass(in samples, round uint32, shift uint64) (out [4]reg.VecVirtual) {
 	mean, t := products(in[0], 1<<constBits, 0), products(in[1], outer2, -outer6)
 	VPADDD(lanes(round), mean, mean)
-	e := [2]reg.VecVirtual{YMM(), mean}
+	e := [2]reg.VecVirtual{like(mean), mean}
 	VPADDD(t, mean, e[0])
 	VPSUBD(t, mean, e[1])
 	for i, k := range [2][4]int16{ // of samples 1, 5, 3 and 7
