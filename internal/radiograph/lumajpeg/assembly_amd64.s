@@ -759,151 +759,271 @@ loud:
 	MOVB AL, ok+40(FP)
 	RET
 
-// func quickPairs(window uint64, bits uint, at int, segment *byte, pairs *uint64, places *uint8, coefficient *int16, k int, furthest int) (newWindow uint64, newBits uint, newAt int, next int, last int)
-// Requires: BMI2
-TEXT ·quickPairs(SB), NOSPLIT, $0-112
-	MOVQ   window+0(FP), AX
-	MOVQ   bits+8(FP), CX
-	MOVQ   at+16(FP), DX
-	MOVQ   pairs+32(FP), BX
-	MOVQ   segment+24(FP), SI
-	MOVQ   coefficient+48(FP), DI
-	MOVQ   k+56(FP), R8
-	MOVQ   furthest+64(FP), R9
-	MOVQ   places+40(FP), R10
-	ADDQ   R10, R8
-	ADDQ   R10, R9
-	ADDQ   $0x3f, R10
-	MOVQ   (SI)(DX*1), R13
-	BSWAPQ R13
+// func quickBlock(reader *uint64, segment *byte, dc *uint32, ac *uint32, places *uint8, coefficient *[64]int16, mean int32) (newMean int32, next int, last int)
+// Requires: BMI2, SSE2
+TEXT ·quickBlock(SB), NOSPLIT, $8-80
+	MOVQ   reader+0(FP), AX
+	MOVQ   (AX), BX
+	MOVQ   8(AX), SI
+	MOVQ   16(AX), DI
+	MOVQ   segment+8(FP), R9
+	MOVQ   coefficient+40(FP), R10
+	MOVQ   places+32(FP), R11
+	MOVQ   R11, R8
+	LEAQ   63(R11), R12
+	PXOR   X0, X0
+	MOVOU  X0, (R10)
+	MOVOU  X0, 16(R10)
+	MOVOU  X0, 32(R10)
+	MOVOU  X0, 48(R10)
+	MOVOU  X0, 64(R10)
+	MOVOU  X0, 80(R10)
+	MOVOU  X0, 96(R10)
+	MOVOU  X0, 112(R10)
+	MOVQ   (R9)(DI*1), DX
+	BSWAPQ DX
+
+	// The difference of the first coefficient.
+	MOVQ dc+16(FP), R13
+	MOVL mean+48(FP), R14
+	MOVL R14, newMean+56(FP)
+
+	// Refill.
+	SHRXQ  SI, DX, DX
+	ORQ    DX, BX
+	MOVQ   $0x0000003f, CX
+	SUBQ   SI, CX
+	SHRQ   $0x03, CX
+	ADDQ   CX, DI
+	ORQ    $0x38, SI
+	MOVQ   (R9)(DI*1), DX
+	BSWAPQ DX
+	MOVQ   BX, AX
+	SHRQ   $0x34, AX
+	MOVL   (R13)(AX*4), AX
+	TESTL  AX, AX
+	JZ     done
+	SHLXQ  AX, BX, BX
+	MOVL   AX, CX
+	ANDL   $0x3f, CX
+	SUBQ   CX, SI
+	MOVL   AX, CX
+	SARL   $0x10, CX
+	TESTL  $0x00000080, AX
+	JZ     dcWhole
+
+	// That many bits. Those that begin with a zero are negative.
+	SUBQ  CX, SI
+	XORL  AX, AX
+	SUBQ  CX, AX
+	SHLXQ CX, BX, R13
+	SHRXQ AX, BX, AX
+	MOVQ  BX, R15
+	SARQ  $0x3f, R15
+	NOTQ  R15
+
+	// All ones above the value's bits, and a one more.
+	SHLXQ CX, R15, R15
+	MOVQ  R13, BX
+	MOVQ  R15, CX
+	SHRQ  $0x3f, R15
+	ADDQ  R15, CX
+	ADDQ  AX, CX
+
+dcWhole:
+	ADDL CX, R14
+	MOVL R14, newMean+56(FP)
+	MOVW R14, (R10)
+	INCQ R11
+	MOVQ ac+24(FP), R13
 
 look:
-	// At least 56 bits, of a word that was loaded some pairs before.
-	SHRXQ  CX, R13, R13
-	ORQ    R13, AX
-	MOVQ   $0x0000003f, R12
-	SUBQ   CX, R12
-	SHRQ   $0x03, R12
-	ADDQ   R12, DX
-	ORQ    $0x38, CX
-	MOVQ   (SI)(DX*1), R13
-	BSWAPQ R13
+	// Refill.
+	SHRXQ  SI, DX, DX
+	ORQ    DX, BX
+	MOVQ   $0x0000003f, CX
+	SUBQ   SI, CX
+	SHRQ   $0x03, CX
+	ADDQ   CX, DI
+	ORQ    $0x38, SI
+	MOVQ   (R9)(DI*1), DX
+	BSWAPQ DX
 
 	// A pair.
-	MOVQ    AX, R11
-	SHRQ    $0x34, R11
-	MOVQ    (BX)(R11*8), R11
-	RORXQ   $0x08, R11, R14
-	MOVBQZX R14, R14
-	ADDQ    R8, R14
-	CMPQ    R14, R10
-	JAE     done
-	SHLXQ   R11, AX, AX
-	MOVBQZX R11, R12
-	SUBQ    R12, CX
-	MOVBQZX (R14), R9
-	RORXQ   $0x20, R11, R12
-	MOVW    R12, (DI)(R9*2)
-	RORXQ   $0x10, R11, R9
-	MOVBQZX R9, R9
-	LEAQ    (R8)(R9*1), R9
-	MOVBQZX (R9), R14
-	RORXQ   $0x30, R11, R12
-	MOVW    R12, (DI)(R14*2)
-	RORXQ   $0x18, R11, R11
-	MOVBQZX R11, R11
-	ADDQ    R11, R8
-	CMPQ    R8, R10
+	MOVQ    BX, AX
+	SHRQ    $0x34, AX
+	MOVQ    16384(R13)(AX*8), AX
+	RORXQ   $0x08, AX, CX
+	MOVBQZX CL, CX
+	ADDQ    R11, CX
+	CMPQ    CX, R12
+	JAE     single
+	SHLXQ   AX, BX, BX
+	MOVBQZX AL, R8
+	SUBQ    R8, SI
+	MOVBQZX (CX), R8
+	RORXQ   $0x20, AX, CX
+	MOVW    CX, (R10)(R8*2)
+	RORXQ   $0x10, AX, CX
+	MOVBQZX CL, CX
+	LEAQ    (R11)(CX*1), R8
+	MOVBQZX (R8), R14
+	RORXQ   $0x30, AX, CX
+	MOVW    CX, (R10)(R14*2)
+	RORXQ   $0x18, AX, AX
+	MOVBQZX AL, AX
+	ADDQ    AX, R11
+	CMPQ    R11, R12
 	JA      done
 
 	// A pair.
-	MOVQ    AX, R11
-	SHRQ    $0x34, R11
-	MOVQ    (BX)(R11*8), R11
-	RORXQ   $0x08, R11, R14
-	MOVBQZX R14, R14
-	ADDQ    R8, R14
-	CMPQ    R14, R10
-	JAE     done
-	SHLXQ   R11, AX, AX
-	MOVBQZX R11, R12
-	SUBQ    R12, CX
-	MOVBQZX (R14), R9
-	RORXQ   $0x20, R11, R12
-	MOVW    R12, (DI)(R9*2)
-	RORXQ   $0x10, R11, R9
-	MOVBQZX R9, R9
-	LEAQ    (R8)(R9*1), R9
-	MOVBQZX (R9), R14
-	RORXQ   $0x30, R11, R12
-	MOVW    R12, (DI)(R14*2)
-	RORXQ   $0x18, R11, R11
-	MOVBQZX R11, R11
-	ADDQ    R11, R8
-	CMPQ    R8, R10
+	MOVQ    BX, AX
+	SHRQ    $0x34, AX
+	MOVQ    16384(R13)(AX*8), AX
+	RORXQ   $0x08, AX, CX
+	MOVBQZX CL, CX
+	ADDQ    R11, CX
+	CMPQ    CX, R12
+	JAE     single
+	SHLXQ   AX, BX, BX
+	MOVBQZX AL, R8
+	SUBQ    R8, SI
+	MOVBQZX (CX), R8
+	RORXQ   $0x20, AX, CX
+	MOVW    CX, (R10)(R8*2)
+	RORXQ   $0x10, AX, CX
+	MOVBQZX CL, CX
+	LEAQ    (R11)(CX*1), R8
+	MOVBQZX (R8), R14
+	RORXQ   $0x30, AX, CX
+	MOVW    CX, (R10)(R14*2)
+	RORXQ   $0x18, AX, AX
+	MOVBQZX AL, AX
+	ADDQ    AX, R11
+	CMPQ    R11, R12
 	JA      done
 
 	// A pair.
-	MOVQ    AX, R11
-	SHRQ    $0x34, R11
-	MOVQ    (BX)(R11*8), R11
-	RORXQ   $0x08, R11, R14
-	MOVBQZX R14, R14
-	ADDQ    R8, R14
-	CMPQ    R14, R10
-	JAE     done
-	SHLXQ   R11, AX, AX
-	MOVBQZX R11, R12
-	SUBQ    R12, CX
-	MOVBQZX (R14), R9
-	RORXQ   $0x20, R11, R12
-	MOVW    R12, (DI)(R9*2)
-	RORXQ   $0x10, R11, R9
-	MOVBQZX R9, R9
-	LEAQ    (R8)(R9*1), R9
-	MOVBQZX (R9), R14
-	RORXQ   $0x30, R11, R12
-	MOVW    R12, (DI)(R14*2)
-	RORXQ   $0x18, R11, R11
-	MOVBQZX R11, R11
-	ADDQ    R11, R8
-	CMPQ    R8, R10
+	MOVQ    BX, AX
+	SHRQ    $0x34, AX
+	MOVQ    16384(R13)(AX*8), AX
+	RORXQ   $0x08, AX, CX
+	MOVBQZX CL, CX
+	ADDQ    R11, CX
+	CMPQ    CX, R12
+	JAE     single
+	SHLXQ   AX, BX, BX
+	MOVBQZX AL, R8
+	SUBQ    R8, SI
+	MOVBQZX (CX), R8
+	RORXQ   $0x20, AX, CX
+	MOVW    CX, (R10)(R8*2)
+	RORXQ   $0x10, AX, CX
+	MOVBQZX CL, CX
+	LEAQ    (R11)(CX*1), R8
+	MOVBQZX (R8), R14
+	RORXQ   $0x30, AX, CX
+	MOVW    CX, (R10)(R14*2)
+	RORXQ   $0x18, AX, AX
+	MOVBQZX AL, AX
+	ADDQ    AX, R11
+	CMPQ    R11, R12
 	JA      done
 
 	// A pair.
-	MOVQ    AX, R11
-	SHRQ    $0x34, R11
-	MOVQ    (BX)(R11*8), R11
-	RORXQ   $0x08, R11, R14
-	MOVBQZX R14, R14
-	ADDQ    R8, R14
-	CMPQ    R14, R10
-	JAE     done
-	SHLXQ   R11, AX, AX
-	MOVBQZX R11, R12
-	SUBQ    R12, CX
-	MOVBQZX (R14), R9
-	RORXQ   $0x20, R11, R12
-	MOVW    R12, (DI)(R9*2)
-	RORXQ   $0x10, R11, R9
-	MOVBQZX R9, R9
-	LEAQ    (R8)(R9*1), R9
-	MOVBQZX (R9), R14
-	RORXQ   $0x30, R11, R12
-	MOVW    R12, (DI)(R14*2)
-	RORXQ   $0x18, R11, R11
-	MOVBQZX R11, R11
-	ADDQ    R11, R8
-	CMPQ    R8, R10
+	MOVQ    BX, AX
+	SHRQ    $0x34, AX
+	MOVQ    16384(R13)(AX*8), AX
+	RORXQ   $0x08, AX, CX
+	MOVBQZX CL, CX
+	ADDQ    R11, CX
+	CMPQ    CX, R12
+	JAE     single
+	SHLXQ   AX, BX, BX
+	MOVBQZX AL, R8
+	SUBQ    R8, SI
+	MOVBQZX (CX), R8
+	RORXQ   $0x20, AX, CX
+	MOVW    CX, (R10)(R8*2)
+	RORXQ   $0x10, AX, CX
+	MOVBQZX CL, CX
+	LEAQ    (R11)(CX*1), R8
+	MOVBQZX (R8), R14
+	RORXQ   $0x30, AX, CX
+	MOVW    CX, (R10)(R14*2)
+	RORXQ   $0x18, AX, AX
+	MOVBQZX AL, AX
+	ADDQ    AX, R11
+	CMPQ    R11, R12
+	JBE     look
+	JMP     done
+
+	// One coefficient: after the last comes the next block.
+single:
+	// Refill.
+	SHRXQ  SI, DX, DX
+	ORQ    DX, BX
+	MOVQ   $0x0000003f, CX
+	SUBQ   SI, CX
+	SHRQ   $0x03, CX
+	ADDQ   CX, DI
+	ORQ    $0x38, SI
+	MOVQ   (R9)(DI*1), DX
+	BSWAPQ DX
+	MOVQ   BX, AX
+	SHRQ   $0x34, AX
+	MOVL   (R13)(AX*4), AX
+	TESTL  AX, AX
+	JZ     done
+	SHLXQ  AX, BX, BX
+	MOVL   AX, CX
+	ANDL   $0x3f, CX
+	SUBQ   CX, SI
+	MOVL   AX, CX
+	SARL   $0x10, CX
+	TESTL  $0x00000080, AX
+	JZ     acWhole
+
+	// That many bits. Those that begin with a zero are negative.
+	SUBQ  CX, SI
+	XORL  R14, R14
+	SUBQ  CX, R14
+	SHLXQ CX, BX, R15
+	SHRXQ R14, BX, R14
+	MOVQ  BX, BP
+	SARQ  $0x3f, BP
+	NOTQ  BP
+
+	// All ones above the value's bits, and a one more.
+	SHLXQ CX, BP, BP
+	MOVQ  R15, BX
+	MOVQ  BP, CX
+	SHRQ  $0x3f, BP
+	ADDQ  BP, CX
+	ADDQ  R14, CX
+
+acWhole:
+	RORXQ   $0x08, AX, AX
+	MOVBQZX AL, AX
+	ADDQ    AX, R11
+	LEAQ    64(R12), AX
+	CMPQ    R11, AX
+	JA      done
+	MOVQ    R11, R8
+	MOVBQZX (R11), AX
+	MOVW    CX, (R10)(AX*2)
+	INCQ    R11
+	CMPQ    R11, R12
 	JBE     look
 
 done:
-	SUBQ $0x3f, R10
-	SUBQ R10, R8
-	SUBQ R10, R9
-	MOVQ AX, newWindow+72(FP)
-	MOVQ CX, newBits+80(FP)
-	MOVQ DX, newAt+88(FP)
-	MOVQ R8, next+96(FP)
-	MOVQ R9, last+104(FP)
+	MOVQ reader+0(FP), AX
+	MOVQ BX, (AX)
+	MOVQ SI, 8(AX)
+	MOVQ DI, 16(AX)
+	SUBQ $0x3f, R12
+	SUBQ R12, R11
+	SUBQ R12, R8
+	MOVQ R11, next+64(FP)
+	MOVQ R8, last+72(FP)
 	RET

@@ -19,8 +19,8 @@ func inverse4x4(dst *uint8, stride int, coefficients *[64]int16, by *[64]uint16)
 //go:noescape
 func inverse16x8(dst *uint8, stride int, left *[64]int16, right *[64]int16, by *[64]uint16) (ok bool)
 
-// quickPairs is takePairs in assembly: it takes pairs of coefficients, from the k-th of a block on, until a look at the stream's bits finds none, the first of a pair could be the block's last, or the block ends. It returns what became of the bitReader, where it got to,
-// and which coefficient was the last. Up to pairsAhead bytes of the segment are read from at on.
+// quickBlock decodes a block up to its end or to a code longer than lookBits. reader is a bitReader; dc and ac are the entries of a huffman, which its pairs follow. It returns the block's first coefficient, the number of the next, which is 64 or more at the end, and that of the last.
+// Up to overrun bytes of the segment are read from the reader's place on.
 //
 //go:noescape
-func quickPairs(window uint64, bits uint, at int, segment *byte, pairs *uint64, places *uint8, coefficient *int16, k int, furthest int) (newWindow uint64, newBits uint, newAt int, next int, last int)
+func quickBlock(reader *uint64, segment *byte, dc *uint32, ac *uint32, places *uint8, coefficient *[64]int16, mean int32) (newMean int32, next int, last int)

@@ -44,7 +44,7 @@ func (f *File) Decode(ctx context.Context, reduce, visible int) (*Picture, error
 		pool.Put(d)
 	}()
 	d.ctx, d.file, d.reduce, d.visible = ctx, *f, reduce, visible
-	d.size, d.transform, d.quick = 8/reduce, quickTransforms[reduce&15], hasQuickPairs
+	d.size, d.transform, d.quick = 8/reduce, quickTransforms[reduce&15], hasQuickBlock && reduce != 8
 	d.beside = nil
 	if reduce == 1 && !f.Generic {
 		d.beside = quickBeside
@@ -70,10 +70,10 @@ type decoder struct {
 	ctx             context.Context
 	file            File
 	reduce, visible int
-	size            int       // samples a block's side
+	size            int // samples a block's side
 	transform       transform
 	beside          transformBeside // nil if blocks are taken one by one
-	quick           bool      // coefficients are taken by assembly
+	quick           bool            // coefficients are taken by assembly
 	tables          tables
 	stream          stream
 

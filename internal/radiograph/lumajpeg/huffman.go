@@ -131,7 +131,7 @@ func (h *huffman) fill(code, length int, apart entry) {
 // join makes pairs of what look has.
 func (h *huffman) join() {
 	var e entry
-	var alone pair // e without a second coefficient
+	alone := notWhole // e without a second coefficient
 	var bits uint
 	var advance int
 	for i, found := range h.look {

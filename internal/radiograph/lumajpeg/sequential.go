@@ -10,17 +10,14 @@ import (
 // decoding, go to its last place until then.
 type places [128]uint8
 
-var (
-	byRow    = func() places { return newPlaces(func(k int) uint8 { return dct.Zigzag[k] }) }()
-	byZigzag = func() places { return newPlaces(func(k int) uint8 { return uint8(k) }) }()
-)
-
-func newPlaces(of func(k int) uint8) (p places) {
-	for k := range p {
-		p[k] = of(min(k, 63))
+// byRow and byZigzag are the places of blocks that are transformed at once and of those that are kept.
+var byRow, byZigzag = func() (rows, zigzag places) {
+	for k := range zigzag {
+		zigzag[k] = uint8(min(k, 63))
+		rows[k] = dct.Zigzag[zigzag[k]]
 	}
-	return p
-}
+	return rows, zigzag
+}()
 
 // coder decodes the blocks of a component in a sequential scan.
 type coder struct {
@@ -200,53 +197,47 @@ func (d *decoder) samples(p *part, x, y int) []byte {
 
 // block decodes a block's coefficients. At reduce 8 only the first is kept.
 func (d *decoder) block(k *coder, reader *bitReader, b *block) bool {
-	difference, r, ok := k.dc.difference(reader.refilled(d.stream.bytes))
-	if !ok {
-		return false
-	}
-	k.previous += difference
-	b.coefficient = [64]int16{int16(k.previous)}
-	if d.reduce == 8 && !d.file.buffered {
-		r, ok = skipCoefficients(k.ac, d.stream.bytes, r)
-		*reader = r
-		return ok
-	}
-
-	table, places := k.ac, k.places
 	segment := d.stream.bytes
-	furthest := 0
-	for k := 1; ; {
-		if d.quick && len(segment)-r.at >= pairsAhead {
-			r.window, r.bits, r.at, k, furthest = quickPairs(r.window, r.bits, r.at, &segment[0],
-				(*uint64)(&table.pairs[0]), &places[0], &b.coefficient[0], k, furthest)
-		} else {
-			r, k, furthest = takePairs(r, segment, table, places, b, k, furthest)
+	next, furthest := 0, 0
+	if d.quick && len(segment)-reader.at >= overrun {
+		k.previous, next, furthest = k.quick(reader, segment, b)
+	}
+	r, ok := *reader, true
+	if next == 0 {
+		var difference int32
+		if difference, r, ok = k.dc.difference(r.refilled(segment)); !ok {
+			return false
 		}
-		if k >= 64 {
+		k.previous += difference
+		b.coefficient = [64]int16{int16(k.previous)}
+		if d.reduce == 8 && !d.file.buffered {
+			*reader, ok = skipCoefficients(k.ac, segment, r)
+			return ok
+		}
+		next = 1
+	}
+	for next < 64 {
+		r, next, furthest = takePairs(r, segment, k.ac, k.places, b, next, furthest)
+		if next >= 64 {
 			break
 		}
 		// One at a time: after the last coefficient comes the next block.
 		var e entry
 		var value int32
-		e, value, r = table.coefficient(r.refilled(segment))
-		if e == 0 {
+		if e, value, r = k.ac.coefficient(r.refilled(segment)); e == 0 {
 			return false
 		}
-		k += e.advance()
-		if k < endOfBlock {
-			furthest = k
-			b.coefficient[places[k&127]&63] = int16(value)
+		next += e.advance()
+		if next < endOfBlock {
+			furthest = next
+			b.coefficient[k.places[next&127]&63] = int16(value)
 		}
-		k++
+		next++
 	}
 	b.last = furthest
 	*reader = r
 	return furthest < 64
 }
-
-// pairsAhead is how many bytes of a segment quickPairs may read: 63 times lookBits bits, what is in the window by then, and the eight
-// bytes after that.
-const pairsAhead = 63*lookBits/8 + 1 + 8 + 8
 
 // takePairs takes pairs of coefficients, from the k-th of a block on, until the block ends or there is one that is to be taken alone. It
 // returns where the reader and k got to, and which coefficient was the last.

@@ -18,7 +18,8 @@ const (
 )
 
 // bitReader reads the bits of a segment. The next bit is the highest of window, of
-// which bits are known to be right; the others are either right as well or 0.
+// which bits are known to be right; the others are either right as well or 0. quickBlock
+// knows its layout.
 type bitReader struct {
 	window uint64
 	bits   uint

@@ -1,0 +1,9 @@
+//go:build !amd64 || purego
+
+package lumajpeg
+
+const hasQuickBlock = false
+
+func (k *coder) quick(*bitReader, []byte, *block) (mean int32, next, last int) {
+	panic("lumajpeg: there is no assembly for this processor")
+}
