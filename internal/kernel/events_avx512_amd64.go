@@ -15,11 +15,14 @@ type eventTier512 struct {
 	large bool // counts above 127 are taken
 	rows  [9]eventRow512
 	fires [9]eventFire512
+	twos  [6]eventTwo512
 }
 
 type eventRow512 func(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, zero int, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int, tail uint32)
 
 type eventFire512 func(dst, dst2 *uint8, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, zero int, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int, tail uint32, start, decay, most float32) uint64
+
+type eventTwo512 func(dst *uint8, dstRow, dstStep, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, zero int, weights *int8, weightsRow, weightsPixel, taps, upper, both, lower, weightsBack int, scale, bias *float32, pixels int, tail uint32, start, decay, most float32) uint64
 
 // newEvents512 is nil for layers of many channels or few taps.
 func newEvents512(c *Int8Conv, t *eventTier512, weights []int8) *events512 {
@@ -107,7 +110,18 @@ func (e *opened512) fire(dst []uint8, n Graded, start float32) (spikes uint64, d
 	row, all := w.Out.W*w.Out.C, w.Out.Len()
 	_ = dst[2*all-1]
 	_, tap := p.tap()
-	for y := range w.Out.H {
+	y := 0
+	if b.registers < len(p.tier.twos) && w.SH < w.KH {
+		for ; y+1 < w.Out.H; y += 2 {
+			starts, from, rows := v.under(w, y)
+			_, _, more := v.under(w, y+1)
+			upper := max(0, w.SH-from) // rows of the input until those of the second
+			both := rows - upper
+			spikes += p.tier.twos[b.registers](&dst[y*row], row, all, w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0], e.zeros[0],
+				&b.weights[from*w.KW*tap], w.KW*tap, w.SW*tap, w.KW, upper, both, more-both, w.SH*w.KW*tap, &b.scale[0], &b.bias[0], w.Out.W, b.tail, float32(n.Decay*start), n.Decay, float32(n.Most))
+		}
+	}
+	for ; y < w.Out.H; y++ {
 		starts, from, rows := v.under(w, y)
 		spikes += p.tier.fires[b.registers](&dst[y*row], &dst[all+y*row], w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0], e.zeros[0],
 			&b.weights[from*w.KW*tap], w.KW*tap, w.SW*tap, w.KW, rows, &b.scale[0], &b.bias[0], w.Out.W, b.tail, float32(n.Decay*start), n.Decay, float32(n.Most))

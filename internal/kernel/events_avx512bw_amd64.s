@@ -60,10 +60,10 @@ next:
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z4, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, K1, (DI)
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z4, Z1, Z1
 	VADDPS    (SI), Z1, Z1
+	VMOVUPS   Z0, K1, (DI)
 	VMOVUPS   Z1, K1, (R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)
@@ -182,6 +182,219 @@ next:
 	VZEROUPPER
 	RET
 
+// func eventFireTwoBW1(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireTwoBW1(SB), NOSPLIT, $0-200
+	VPXORD       Z6, Z6, Z6
+	VPXORD       Z10, Z10, Z10
+	VBROADCASTSS start+180(FP), Z7
+	VBROADCASTSS decay+184(FP), Z8
+	VBROADCASTSS most+188(FP), Z9
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z11
+	MOVL         tail+176(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+112(FP), R8
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   weights+88(FP), R11
+	MOVQ   R11, R12
+	SUBQ   weightsBack+144(FP), R12
+	MOVQ   starts+32(FP), DI
+	MOVQ   upper+120(FP), R9
+	TESTQ  R9, R9
+	JZ     upperOver
+
+upperRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z4
+	VPBROADCASTD (DX)(BX*4), Z5
+	VMOVDQU32    (R11)(R10*1), Z14
+	VPMADDUBSW   Z14, Z4, Z12
+	VPMADDWD     Z11, Z12, Z12
+	VPADDD       Z12, Z0, Z0
+	VPMADDUBSW   Z14, Z5, Z13
+	VPMADDWD     Z11, Z13, Z13
+	VPADDD       Z13, Z1, Z1
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+128(FP), R9
+	TESTQ R9, R9
+	JZ    bothOver
+
+bothRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z4
+	VPBROADCASTD (DX)(BX*4), Z5
+	VMOVDQU32    (R11)(R10*1), Z14
+	VPMADDUBSW   Z14, Z4, Z12
+	VPMADDWD     Z11, Z12, Z12
+	VPADDD       Z12, Z0, Z0
+	VPMADDUBSW   Z14, Z5, Z13
+	VPMADDWD     Z11, Z13, Z13
+	VPADDD       Z13, Z1, Z1
+	VMOVDQU32    (R12)(R10*1), Z15
+	VPMADDUBSW   Z15, Z4, Z12
+	VPMADDWD     Z11, Z12, Z12
+	VPADDD       Z12, Z2, Z2
+	VPMADDUBSW   Z15, Z5, Z13
+	VPMADDWD     Z11, Z13, Z13
+	VPADDD       Z13, Z3, Z3
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+136(FP), R9
+	TESTQ R9, R9
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z4
+	VPBROADCASTD (DX)(BX*4), Z5
+	VMOVDQU32    (R12)(R10*1), Z14
+	VPMADDUBSW   Z14, Z4, Z12
+	VPMADDWD     Z11, Z12, Z12
+	VPADDD       Z12, Z2, Z2
+	VPMADDUBSW   Z14, Z5, Z13
+	VPMADDWD     Z11, Z13, Z13
+	VPADDD       Z13, Z3, Z3
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+152(FP), BX
+	MOVQ      bias+160(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      DI, R9
+	ADDQ      dstStep+16(FP), R9
+	VMOVUPS   (BX), Z14
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z14, Z1, Z1
+	VADDPS    (SI), Z1, Z1
+	VADDPS    Z0, Z7, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z6, Z0, Z15
+	VMINPS     Z9, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VCVTDQ2PS  Z14, Z15
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z8, Z0, Z0
+	VPADDD     Z14, Z10, K1, Z10
+	VPMOVDB    Z14, K1, (DI)
+	VADDPS     Z1, Z0, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z6, Z1, Z15
+	VMINPS     Z9, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VPADDD     Z14, Z10, K1, Z10
+	VPMOVDB    Z14, K1, (R9)
+	ADDQ       dstRow+8(FP), DI
+	MOVQ       DI, R9
+	ADDQ       dstStep+16(FP), R9
+	VMOVUPS    (BX), Z14
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z14, Z2, Z2
+	VADDPS     (SI), Z2, Z2
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z14, Z3, Z3
+	VADDPS     (SI), Z3, Z3
+	VADDPS     Z2, Z7, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z6, Z2, Z15
+	VMINPS     Z9, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VCVTDQ2PS  Z14, Z15
+	VSUBPS     Z15, Z2, Z2
+	VMULPS     Z8, Z2, Z2
+	VPADDD     Z14, Z10, K1, Z10
+	VPMOVDB    Z14, K1, (DI)
+	VADDPS     Z3, Z2, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z6, Z3, Z15
+	VMINPS        Z9, Z15, Z15
+	VCVTTPS2DQ    Z15, Z14
+	VPADDD        Z14, Z10, K1, Z10
+	VPMOVDB       Z14, K1, (R9)
+	MOVQ          dstStride+24(FP), BX
+	ADDQ          BX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), BX
+	ADDQ          BX, starts+32(FP)
+	MOVQ          weightsPixel+104(FP), BX
+	SUBQ          BX, weights+88(FP)
+	DECQ          pixels+168(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z10, Y4
+	VPADDD        Y4, Y10, Y10
+	VEXTRACTI32X4 $0x01, Y10, X4
+	VPADDD        X4, X10, X10
+	VPSHUFD       $0x0e, X10, X4
+	VPADDD        X4, X10, X10
+	VPSHUFD       $0x01, X10, X4
+	VPADDD        X4, X10, X10
+	VMOVD         X10, AX
+	MOVQ          AX, spikes+192(FP)
+	VZEROUPPER
+	RET
+
 // func eventRowBW2(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·eventRowBW2(SB), NOSPLIT, $0-148
@@ -247,19 +460,19 @@ next:
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z6, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, (DI)
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z6, Z2, Z2
 	VADDPS    (SI), Z2, Z2
+	VMOVUPS   Z0, (DI)
 	VMOVUPS   Z2, (R8)
 	VMOVUPS   64(BX), Z6
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z6, Z1, Z1
 	VADDPS    64(SI), Z1, Z1
-	VMOVUPS   Z1, K1, 64(DI)
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z6, Z3, Z3
 	VADDPS    64(SI), Z3, Z3
+	VMOVUPS   Z1, K1, 64(DI)
 	VMOVUPS   Z3, K1, 64(R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)
@@ -413,6 +626,303 @@ next:
 	VZEROUPPER
 	RET
 
+// func eventFireTwoBW2(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireTwoBW2(SB), NOSPLIT, $0-200
+	VPXORD       Z10, Z10, Z10
+	VPXORD       Z14, Z14, Z14
+	VBROADCASTSS start+180(FP), Z11
+	VBROADCASTSS decay+184(FP), Z12
+	VBROADCASTSS most+188(FP), Z13
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z15
+	MOVL         tail+176(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+112(FP), R8
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   weights+88(FP), R11
+	MOVQ   R11, R12
+	SUBQ   weightsBack+144(FP), R12
+	MOVQ   starts+32(FP), DI
+	MOVQ   upper+120(FP), R9
+	TESTQ  R9, R9
+	JZ     upperOver
+
+upperRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z8
+	VPBROADCASTD (DX)(BX*4), Z9
+	VMOVDQU32    (R11)(R10*1), Z18
+	VPMADDUBSW   Z18, Z8, Z16
+	VPMADDWD     Z15, Z16, Z16
+	VPADDD       Z16, Z0, Z0
+	VPMADDUBSW   Z18, Z9, Z17
+	VPMADDWD     Z15, Z17, Z17
+	VPADDD       Z17, Z2, Z2
+	VMOVDQU32    64(R11)(R10*1), Z19
+	VPMADDUBSW   Z19, Z8, Z16
+	VPMADDWD     Z15, Z16, Z16
+	VPADDD       Z16, Z1, Z1
+	VPMADDUBSW   Z19, Z9, Z17
+	VPMADDWD     Z15, Z17, Z17
+	VPADDD       Z17, Z3, Z3
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+128(FP), R9
+	TESTQ R9, R9
+	JZ    bothOver
+
+bothRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z8
+	VPBROADCASTD (DX)(BX*4), Z9
+	VMOVDQU32    (R11)(R10*1), Z18
+	VPMADDUBSW   Z18, Z8, Z16
+	VPMADDWD     Z15, Z16, Z16
+	VPADDD       Z16, Z0, Z0
+	VPMADDUBSW   Z18, Z9, Z17
+	VPMADDWD     Z15, Z17, Z17
+	VPADDD       Z17, Z2, Z2
+	VMOVDQU32    (R12)(R10*1), Z19
+	VPMADDUBSW   Z19, Z8, Z16
+	VPMADDWD     Z15, Z16, Z16
+	VPADDD       Z16, Z4, Z4
+	VPMADDUBSW   Z19, Z9, Z17
+	VPMADDWD     Z15, Z17, Z17
+	VPADDD       Z17, Z6, Z6
+	VMOVDQU32    64(R11)(R10*1), Z20
+	VPMADDUBSW   Z20, Z8, Z16
+	VPMADDWD     Z15, Z16, Z16
+	VPADDD       Z16, Z1, Z1
+	VPMADDUBSW   Z20, Z9, Z17
+	VPMADDWD     Z15, Z17, Z17
+	VPADDD       Z17, Z3, Z3
+	VMOVDQU32    64(R12)(R10*1), Z21
+	VPMADDUBSW   Z21, Z8, Z16
+	VPMADDWD     Z15, Z16, Z16
+	VPADDD       Z16, Z5, Z5
+	VPMADDUBSW   Z21, Z9, Z17
+	VPMADDWD     Z15, Z17, Z17
+	VPADDD       Z17, Z7, Z7
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+136(FP), R9
+	TESTQ R9, R9
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z8
+	VPBROADCASTD (DX)(BX*4), Z9
+	VMOVDQU32    (R12)(R10*1), Z18
+	VPMADDUBSW   Z18, Z8, Z16
+	VPMADDWD     Z15, Z16, Z16
+	VPADDD       Z16, Z4, Z4
+	VPMADDUBSW   Z18, Z9, Z17
+	VPMADDWD     Z15, Z17, Z17
+	VPADDD       Z17, Z6, Z6
+	VMOVDQU32    64(R12)(R10*1), Z19
+	VPMADDUBSW   Z19, Z8, Z16
+	VPMADDWD     Z15, Z16, Z16
+	VPADDD       Z16, Z5, Z5
+	VPMADDUBSW   Z19, Z9, Z17
+	VPMADDWD     Z15, Z17, Z17
+	VPADDD       Z17, Z7, Z7
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+152(FP), BX
+	MOVQ      bias+160(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      DI, R9
+	ADDQ      dstStep+16(FP), R9
+	VMOVUPS   (BX), Z18
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z18, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z18, Z2, Z2
+	VADDPS    (SI), Z2, Z2
+	VADDPS    Z0, Z11, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z0, Z19
+	VMINPS     Z13, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VCVTDQ2PS  Z18, Z19
+	VSUBPS     Z19, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VPADDD     Z18, Z14, Z14
+	VPMOVDB    Z18, (DI)
+	VADDPS     Z2, Z0, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z2, Z19
+	VMINPS     Z13, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z14, Z14
+	VPMOVDB    Z18, (R9)
+	VMOVUPS    64(BX), Z18
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z18, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z18, Z3, Z3
+	VADDPS     64(SI), Z3, Z3
+	VADDPS     Z1, Z11, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z1, Z19
+	VMINPS     Z13, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VCVTDQ2PS  Z18, Z19
+	VSUBPS     Z19, Z1, Z1
+	VMULPS     Z12, Z1, Z1
+	VPADDD     Z18, Z14, K1, Z14
+	VPMOVDB    Z18, K1, 16(DI)
+	VADDPS     Z3, Z1, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z3, Z19
+	VMINPS     Z13, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z14, K1, Z14
+	VPMOVDB    Z18, K1, 16(R9)
+	ADDQ       dstRow+8(FP), DI
+	MOVQ       DI, R9
+	ADDQ       dstStep+16(FP), R9
+	VMOVUPS    (BX), Z18
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z18, Z4, Z4
+	VADDPS     (SI), Z4, Z4
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z18, Z6, Z6
+	VADDPS     (SI), Z6, Z6
+	VADDPS     Z4, Z11, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z4, Z19
+	VMINPS     Z13, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VCVTDQ2PS  Z18, Z19
+	VSUBPS     Z19, Z4, Z4
+	VMULPS     Z12, Z4, Z4
+	VPADDD     Z18, Z14, Z14
+	VPMOVDB    Z18, (DI)
+	VADDPS     Z6, Z4, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z6, Z19
+	VMINPS     Z13, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z14, Z14
+	VPMOVDB    Z18, (R9)
+	VMOVUPS    64(BX), Z18
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z18, Z5, Z5
+	VADDPS     64(SI), Z5, Z5
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z18, Z7, Z7
+	VADDPS     64(SI), Z7, Z7
+	VADDPS     Z5, Z11, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z5, Z19
+	VMINPS     Z13, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VCVTDQ2PS  Z18, Z19
+	VSUBPS     Z19, Z5, Z5
+	VMULPS     Z12, Z5, Z5
+	VPADDD     Z18, Z14, K1, Z14
+	VPMOVDB    Z18, K1, 16(DI)
+	VADDPS     Z7, Z5, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z10, Z7, Z19
+	VMINPS        Z13, Z19, Z19
+	VCVTTPS2DQ    Z19, Z18
+	VPADDD        Z18, Z14, K1, Z14
+	VPMOVDB       Z18, K1, 16(R9)
+	MOVQ          dstStride+24(FP), BX
+	ADDQ          BX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), BX
+	ADDQ          BX, starts+32(FP)
+	MOVQ          weightsPixel+104(FP), BX
+	SUBQ          BX, weights+88(FP)
+	DECQ          pixels+168(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z14, Y8
+	VPADDD        Y8, Y14, Y14
+	VEXTRACTI32X4 $0x01, Y14, X8
+	VPADDD        X8, X14, X14
+	VPSHUFD       $0x0e, X14, X8
+	VPADDD        X8, X14, X14
+	VPSHUFD       $0x01, X14, X8
+	VPADDD        X8, X14, X14
+	VMOVD         X14, AX
+	MOVQ          AX, spikes+192(FP)
+	VZEROUPPER
+	RET
+
 // func eventRowBW3(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·eventRowBW3(SB), NOSPLIT, $0-148
@@ -487,28 +997,28 @@ next:
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z8, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, (DI)
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z8, Z3, Z3
 	VADDPS    (SI), Z3, Z3
+	VMOVUPS   Z0, (DI)
 	VMOVUPS   Z3, (R8)
 	VMOVUPS   64(BX), Z8
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z8, Z1, Z1
 	VADDPS    64(SI), Z1, Z1
-	VMOVUPS   Z1, 64(DI)
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z8, Z4, Z4
 	VADDPS    64(SI), Z4, Z4
+	VMOVUPS   Z1, 64(DI)
 	VMOVUPS   Z4, 64(R8)
 	VMOVUPS   128(BX), Z8
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z8, Z2, Z2
 	VADDPS    128(SI), Z2, Z2
-	VMOVUPS   Z2, K1, 128(DI)
 	VCVTDQ2PS Z5, Z5
 	VMULPS    Z8, Z5, Z5
 	VADDPS    128(SI), Z5, Z5
+	VMOVUPS   Z2, K1, 128(DI)
 	VMOVUPS   Z5, K1, 128(R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)
@@ -697,6 +1207,387 @@ next:
 	VZEROUPPER
 	RET
 
+// func eventFireTwoBW3(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireTwoBW3(SB), NOSPLIT, $0-200
+	VPXORD       Z14, Z14, Z14
+	VPXORD       Z18, Z18, Z18
+	VBROADCASTSS start+180(FP), Z15
+	VBROADCASTSS decay+184(FP), Z16
+	VBROADCASTSS most+188(FP), Z17
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z19
+	MOVL         tail+176(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+112(FP), R8
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   weights+88(FP), R11
+	MOVQ   R11, R12
+	SUBQ   weightsBack+144(FP), R12
+	MOVQ   starts+32(FP), DI
+	MOVQ   upper+120(FP), R9
+	TESTQ  R9, R9
+	JZ     upperOver
+
+upperRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z12
+	VPBROADCASTD (DX)(BX*4), Z13
+	VMOVDQU32    (R11)(R10*1), Z22
+	VPMADDUBSW   Z22, Z12, Z20
+	VPMADDWD     Z19, Z20, Z20
+	VPADDD       Z20, Z0, Z0
+	VPMADDUBSW   Z22, Z13, Z21
+	VPMADDWD     Z19, Z21, Z21
+	VPADDD       Z21, Z3, Z3
+	VMOVDQU32    64(R11)(R10*1), Z23
+	VPMADDUBSW   Z23, Z12, Z20
+	VPMADDWD     Z19, Z20, Z20
+	VPADDD       Z20, Z1, Z1
+	VPMADDUBSW   Z23, Z13, Z21
+	VPMADDWD     Z19, Z21, Z21
+	VPADDD       Z21, Z4, Z4
+	VMOVDQU32    128(R11)(R10*1), Z24
+	VPMADDUBSW   Z24, Z12, Z20
+	VPMADDWD     Z19, Z20, Z20
+	VPADDD       Z20, Z2, Z2
+	VPMADDUBSW   Z24, Z13, Z21
+	VPMADDWD     Z19, Z21, Z21
+	VPADDD       Z21, Z5, Z5
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+128(FP), R9
+	TESTQ R9, R9
+	JZ    bothOver
+
+bothRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z12
+	VPBROADCASTD (DX)(BX*4), Z13
+	VMOVDQU32    (R11)(R10*1), Z22
+	VPMADDUBSW   Z22, Z12, Z20
+	VPMADDWD     Z19, Z20, Z20
+	VPADDD       Z20, Z0, Z0
+	VPMADDUBSW   Z22, Z13, Z21
+	VPMADDWD     Z19, Z21, Z21
+	VPADDD       Z21, Z3, Z3
+	VMOVDQU32    (R12)(R10*1), Z23
+	VPMADDUBSW   Z23, Z12, Z20
+	VPMADDWD     Z19, Z20, Z20
+	VPADDD       Z20, Z6, Z6
+	VPMADDUBSW   Z23, Z13, Z21
+	VPMADDWD     Z19, Z21, Z21
+	VPADDD       Z21, Z9, Z9
+	VMOVDQU32    64(R11)(R10*1), Z24
+	VPMADDUBSW   Z24, Z12, Z20
+	VPMADDWD     Z19, Z20, Z20
+	VPADDD       Z20, Z1, Z1
+	VPMADDUBSW   Z24, Z13, Z21
+	VPMADDWD     Z19, Z21, Z21
+	VPADDD       Z21, Z4, Z4
+	VMOVDQU32    64(R12)(R10*1), Z25
+	VPMADDUBSW   Z25, Z12, Z20
+	VPMADDWD     Z19, Z20, Z20
+	VPADDD       Z20, Z7, Z7
+	VPMADDUBSW   Z25, Z13, Z21
+	VPMADDWD     Z19, Z21, Z21
+	VPADDD       Z21, Z10, Z10
+	VMOVDQU32    128(R11)(R10*1), Z22
+	VPMADDUBSW   Z22, Z12, Z20
+	VPMADDWD     Z19, Z20, Z20
+	VPADDD       Z20, Z2, Z2
+	VPMADDUBSW   Z22, Z13, Z21
+	VPMADDWD     Z19, Z21, Z21
+	VPADDD       Z21, Z5, Z5
+	VMOVDQU32    128(R12)(R10*1), Z23
+	VPMADDUBSW   Z23, Z12, Z20
+	VPMADDWD     Z19, Z20, Z20
+	VPADDD       Z20, Z8, Z8
+	VPMADDUBSW   Z23, Z13, Z21
+	VPMADDWD     Z19, Z21, Z21
+	VPADDD       Z21, Z11, Z11
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+136(FP), R9
+	TESTQ R9, R9
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z12
+	VPBROADCASTD (DX)(BX*4), Z13
+	VMOVDQU32    (R12)(R10*1), Z22
+	VPMADDUBSW   Z22, Z12, Z20
+	VPMADDWD     Z19, Z20, Z20
+	VPADDD       Z20, Z6, Z6
+	VPMADDUBSW   Z22, Z13, Z21
+	VPMADDWD     Z19, Z21, Z21
+	VPADDD       Z21, Z9, Z9
+	VMOVDQU32    64(R12)(R10*1), Z23
+	VPMADDUBSW   Z23, Z12, Z20
+	VPMADDWD     Z19, Z20, Z20
+	VPADDD       Z20, Z7, Z7
+	VPMADDUBSW   Z23, Z13, Z21
+	VPMADDWD     Z19, Z21, Z21
+	VPADDD       Z21, Z10, Z10
+	VMOVDQU32    128(R12)(R10*1), Z24
+	VPMADDUBSW   Z24, Z12, Z20
+	VPMADDWD     Z19, Z20, Z20
+	VPADDD       Z20, Z8, Z8
+	VPMADDUBSW   Z24, Z13, Z21
+	VPMADDWD     Z19, Z21, Z21
+	VPADDD       Z21, Z11, Z11
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+152(FP), BX
+	MOVQ      bias+160(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      DI, R9
+	ADDQ      dstStep+16(FP), R9
+	VMOVUPS   (BX), Z22
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z22, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z22, Z3, Z3
+	VADDPS    (SI), Z3, Z3
+	VADDPS    Z0, Z15, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z0, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VCVTDQ2PS  Z22, Z23
+	VSUBPS     Z23, Z0, Z0
+	VMULPS     Z16, Z0, Z0
+	VPADDD     Z22, Z18, Z18
+	VPMOVDB    Z22, (DI)
+	VADDPS     Z3, Z0, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z3, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z18, Z18
+	VPMOVDB    Z22, (R9)
+	VMOVUPS    64(BX), Z22
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z22, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z22, Z4, Z4
+	VADDPS     64(SI), Z4, Z4
+	VADDPS     Z1, Z15, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z1, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VCVTDQ2PS  Z22, Z23
+	VSUBPS     Z23, Z1, Z1
+	VMULPS     Z16, Z1, Z1
+	VPADDD     Z22, Z18, Z18
+	VPMOVDB    Z22, 16(DI)
+	VADDPS     Z4, Z1, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z4, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z18, Z18
+	VPMOVDB    Z22, 16(R9)
+	VMOVUPS    128(BX), Z22
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z22, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z22, Z5, Z5
+	VADDPS     128(SI), Z5, Z5
+	VADDPS     Z2, Z15, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z2, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VCVTDQ2PS  Z22, Z23
+	VSUBPS     Z23, Z2, Z2
+	VMULPS     Z16, Z2, Z2
+	VPADDD     Z22, Z18, K1, Z18
+	VPMOVDB    Z22, K1, 32(DI)
+	VADDPS     Z5, Z2, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z5, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z18, K1, Z18
+	VPMOVDB    Z22, K1, 32(R9)
+	ADDQ       dstRow+8(FP), DI
+	MOVQ       DI, R9
+	ADDQ       dstStep+16(FP), R9
+	VMOVUPS    (BX), Z22
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z22, Z6, Z6
+	VADDPS     (SI), Z6, Z6
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z22, Z9, Z9
+	VADDPS     (SI), Z9, Z9
+	VADDPS     Z6, Z15, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z6, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VCVTDQ2PS  Z22, Z23
+	VSUBPS     Z23, Z6, Z6
+	VMULPS     Z16, Z6, Z6
+	VPADDD     Z22, Z18, Z18
+	VPMOVDB    Z22, (DI)
+	VADDPS     Z9, Z6, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z9, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z18, Z18
+	VPMOVDB    Z22, (R9)
+	VMOVUPS    64(BX), Z22
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z22, Z7, Z7
+	VADDPS     64(SI), Z7, Z7
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z22, Z10, Z10
+	VADDPS     64(SI), Z10, Z10
+	VADDPS     Z7, Z15, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z7, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VCVTDQ2PS  Z22, Z23
+	VSUBPS     Z23, Z7, Z7
+	VMULPS     Z16, Z7, Z7
+	VPADDD     Z22, Z18, Z18
+	VPMOVDB    Z22, 16(DI)
+	VADDPS     Z10, Z7, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z10, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z18, Z18
+	VPMOVDB    Z22, 16(R9)
+	VMOVUPS    128(BX), Z22
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z22, Z8, Z8
+	VADDPS     128(SI), Z8, Z8
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z22, Z11, Z11
+	VADDPS     128(SI), Z11, Z11
+	VADDPS     Z8, Z15, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z8, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VCVTDQ2PS  Z22, Z23
+	VSUBPS     Z23, Z8, Z8
+	VMULPS     Z16, Z8, Z8
+	VPADDD     Z22, Z18, K1, Z18
+	VPMOVDB    Z22, K1, 32(DI)
+	VADDPS     Z11, Z8, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z14, Z11, Z23
+	VMINPS        Z17, Z23, Z23
+	VCVTTPS2DQ    Z23, Z22
+	VPADDD        Z22, Z18, K1, Z18
+	VPMOVDB       Z22, K1, 32(R9)
+	MOVQ          dstStride+24(FP), BX
+	ADDQ          BX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), BX
+	ADDQ          BX, starts+32(FP)
+	MOVQ          weightsPixel+104(FP), BX
+	SUBQ          BX, weights+88(FP)
+	DECQ          pixels+168(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z18, Y12
+	VPADDD        Y12, Y18, Y18
+	VEXTRACTI32X4 $0x01, Y18, X12
+	VPADDD        X12, X18, X18
+	VPSHUFD       $0x0e, X18, X12
+	VPADDD        X12, X18, X18
+	VPSHUFD       $0x01, X18, X12
+	VPADDD        X12, X18, X18
+	VMOVD         X18, AX
+	MOVQ          AX, spikes+192(FP)
+	VZEROUPPER
+	RET
+
 // func eventRowBW4(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·eventRowBW4(SB), NOSPLIT, $0-148
@@ -780,37 +1671,37 @@ next:
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z10, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, (DI)
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z10, Z4, Z4
 	VADDPS    (SI), Z4, Z4
+	VMOVUPS   Z0, (DI)
 	VMOVUPS   Z4, (R8)
 	VMOVUPS   64(BX), Z10
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z10, Z1, Z1
 	VADDPS    64(SI), Z1, Z1
-	VMOVUPS   Z1, 64(DI)
 	VCVTDQ2PS Z5, Z5
 	VMULPS    Z10, Z5, Z5
 	VADDPS    64(SI), Z5, Z5
+	VMOVUPS   Z1, 64(DI)
 	VMOVUPS   Z5, 64(R8)
 	VMOVUPS   128(BX), Z10
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z10, Z2, Z2
 	VADDPS    128(SI), Z2, Z2
-	VMOVUPS   Z2, 128(DI)
 	VCVTDQ2PS Z6, Z6
 	VMULPS    Z10, Z6, Z6
 	VADDPS    128(SI), Z6, Z6
+	VMOVUPS   Z2, 128(DI)
 	VMOVUPS   Z6, 128(R8)
 	VMOVUPS   192(BX), Z10
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z10, Z3, Z3
 	VADDPS    192(SI), Z3, Z3
-	VMOVUPS   Z3, K1, 192(DI)
 	VCVTDQ2PS Z7, Z7
 	VMULPS    Z10, Z7, Z7
 	VADDPS    192(SI), Z7, Z7
+	VMOVUPS   Z3, K1, 192(DI)
 	VMOVUPS   Z7, K1, 192(R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)
@@ -1034,6 +1925,471 @@ next:
 	VZEROUPPER
 	RET
 
+// func eventFireTwoBW4(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireTwoBW4(SB), NOSPLIT, $0-200
+	VPXORD       Z18, Z18, Z18
+	VPXORD       Z22, Z22, Z22
+	VBROADCASTSS start+180(FP), Z19
+	VBROADCASTSS decay+184(FP), Z20
+	VBROADCASTSS most+188(FP), Z21
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z23
+	MOVL         tail+176(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+112(FP), R8
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   weights+88(FP), R11
+	MOVQ   R11, R12
+	SUBQ   weightsBack+144(FP), R12
+	MOVQ   starts+32(FP), DI
+	MOVQ   upper+120(FP), R9
+	TESTQ  R9, R9
+	JZ     upperOver
+
+upperRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z16
+	VPBROADCASTD (DX)(BX*4), Z17
+	VMOVDQU32    (R11)(R10*1), Z26
+	VPMADDUBSW   Z26, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z0, Z0
+	VPMADDUBSW   Z26, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z4, Z4
+	VMOVDQU32    64(R11)(R10*1), Z27
+	VPMADDUBSW   Z27, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z1, Z1
+	VPMADDUBSW   Z27, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z5, Z5
+	VMOVDQU32    128(R11)(R10*1), Z28
+	VPMADDUBSW   Z28, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z2, Z2
+	VPMADDUBSW   Z28, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z6, Z6
+	VMOVDQU32    192(R11)(R10*1), Z29
+	VPMADDUBSW   Z29, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z3, Z3
+	VPMADDUBSW   Z29, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z7, Z7
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+128(FP), R9
+	TESTQ R9, R9
+	JZ    bothOver
+
+bothRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z16
+	VPBROADCASTD (DX)(BX*4), Z17
+	VMOVDQU32    (R11)(R10*1), Z26
+	VPMADDUBSW   Z26, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z0, Z0
+	VPMADDUBSW   Z26, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z4, Z4
+	VMOVDQU32    (R12)(R10*1), Z27
+	VPMADDUBSW   Z27, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z8, Z8
+	VPMADDUBSW   Z27, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z12, Z12
+	VMOVDQU32    64(R11)(R10*1), Z28
+	VPMADDUBSW   Z28, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z1, Z1
+	VPMADDUBSW   Z28, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z5, Z5
+	VMOVDQU32    64(R12)(R10*1), Z29
+	VPMADDUBSW   Z29, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z9, Z9
+	VPMADDUBSW   Z29, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z13, Z13
+	VMOVDQU32    128(R11)(R10*1), Z26
+	VPMADDUBSW   Z26, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z2, Z2
+	VPMADDUBSW   Z26, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z6, Z6
+	VMOVDQU32    128(R12)(R10*1), Z27
+	VPMADDUBSW   Z27, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z10, Z10
+	VPMADDUBSW   Z27, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z14, Z14
+	VMOVDQU32    192(R11)(R10*1), Z28
+	VPMADDUBSW   Z28, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z3, Z3
+	VPMADDUBSW   Z28, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z7, Z7
+	VMOVDQU32    192(R12)(R10*1), Z29
+	VPMADDUBSW   Z29, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z11, Z11
+	VPMADDUBSW   Z29, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z15, Z15
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+136(FP), R9
+	TESTQ R9, R9
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z16
+	VPBROADCASTD (DX)(BX*4), Z17
+	VMOVDQU32    (R12)(R10*1), Z26
+	VPMADDUBSW   Z26, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z8, Z8
+	VPMADDUBSW   Z26, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z12, Z12
+	VMOVDQU32    64(R12)(R10*1), Z27
+	VPMADDUBSW   Z27, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z9, Z9
+	VPMADDUBSW   Z27, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z13, Z13
+	VMOVDQU32    128(R12)(R10*1), Z28
+	VPMADDUBSW   Z28, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z10, Z10
+	VPMADDUBSW   Z28, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z14, Z14
+	VMOVDQU32    192(R12)(R10*1), Z29
+	VPMADDUBSW   Z29, Z16, Z24
+	VPMADDWD     Z23, Z24, Z24
+	VPADDD       Z24, Z11, Z11
+	VPMADDUBSW   Z29, Z17, Z25
+	VPMADDWD     Z23, Z25, Z25
+	VPADDD       Z25, Z15, Z15
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+152(FP), BX
+	MOVQ      bias+160(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      DI, R9
+	ADDQ      dstStep+16(FP), R9
+	VMOVUPS   (BX), Z26
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z26, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z26, Z4, Z4
+	VADDPS    (SI), Z4, Z4
+	VADDPS    Z0, Z19, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z0, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VCVTDQ2PS  Z26, Z27
+	VSUBPS     Z27, Z0, Z0
+	VMULPS     Z20, Z0, Z0
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, (DI)
+	VADDPS     Z4, Z0, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z4, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, (R9)
+	VMOVUPS    64(BX), Z26
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z26, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z26, Z5, Z5
+	VADDPS     64(SI), Z5, Z5
+	VADDPS     Z1, Z19, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z1, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VCVTDQ2PS  Z26, Z27
+	VSUBPS     Z27, Z1, Z1
+	VMULPS     Z20, Z1, Z1
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, 16(DI)
+	VADDPS     Z5, Z1, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z5, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, 16(R9)
+	VMOVUPS    128(BX), Z26
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z26, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z26, Z6, Z6
+	VADDPS     128(SI), Z6, Z6
+	VADDPS     Z2, Z19, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z2, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VCVTDQ2PS  Z26, Z27
+	VSUBPS     Z27, Z2, Z2
+	VMULPS     Z20, Z2, Z2
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, 32(DI)
+	VADDPS     Z6, Z2, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z6, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, 32(R9)
+	VMOVUPS    192(BX), Z26
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z26, Z3, Z3
+	VADDPS     192(SI), Z3, Z3
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z26, Z7, Z7
+	VADDPS     192(SI), Z7, Z7
+	VADDPS     Z3, Z19, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z3, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VCVTDQ2PS  Z26, Z27
+	VSUBPS     Z27, Z3, Z3
+	VMULPS     Z20, Z3, Z3
+	VPADDD     Z26, Z22, K1, Z22
+	VPMOVDB    Z26, K1, 48(DI)
+	VADDPS     Z7, Z3, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z7, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VPADDD     Z26, Z22, K1, Z22
+	VPMOVDB    Z26, K1, 48(R9)
+	ADDQ       dstRow+8(FP), DI
+	MOVQ       DI, R9
+	ADDQ       dstStep+16(FP), R9
+	VMOVUPS    (BX), Z26
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z26, Z8, Z8
+	VADDPS     (SI), Z8, Z8
+	VCVTDQ2PS  Z12, Z12
+	VMULPS     Z26, Z12, Z12
+	VADDPS     (SI), Z12, Z12
+	VADDPS     Z8, Z19, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z8, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VCVTDQ2PS  Z26, Z27
+	VSUBPS     Z27, Z8, Z8
+	VMULPS     Z20, Z8, Z8
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, (DI)
+	VADDPS     Z12, Z8, Z12
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z12, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, (R9)
+	VMOVUPS    64(BX), Z26
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z26, Z9, Z9
+	VADDPS     64(SI), Z9, Z9
+	VCVTDQ2PS  Z13, Z13
+	VMULPS     Z26, Z13, Z13
+	VADDPS     64(SI), Z13, Z13
+	VADDPS     Z9, Z19, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z9, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VCVTDQ2PS  Z26, Z27
+	VSUBPS     Z27, Z9, Z9
+	VMULPS     Z20, Z9, Z9
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, 16(DI)
+	VADDPS     Z13, Z9, Z13
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z13, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, 16(R9)
+	VMOVUPS    128(BX), Z26
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z26, Z10, Z10
+	VADDPS     128(SI), Z10, Z10
+	VCVTDQ2PS  Z14, Z14
+	VMULPS     Z26, Z14, Z14
+	VADDPS     128(SI), Z14, Z14
+	VADDPS     Z10, Z19, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z10, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VCVTDQ2PS  Z26, Z27
+	VSUBPS     Z27, Z10, Z10
+	VMULPS     Z20, Z10, Z10
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, 32(DI)
+	VADDPS     Z14, Z10, Z14
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z14, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, 32(R9)
+	VMOVUPS    192(BX), Z26
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z26, Z11, Z11
+	VADDPS     192(SI), Z11, Z11
+	VCVTDQ2PS  Z15, Z15
+	VMULPS     Z26, Z15, Z15
+	VADDPS     192(SI), Z15, Z15
+	VADDPS     Z11, Z19, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z11, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VCVTDQ2PS  Z26, Z27
+	VSUBPS     Z27, Z11, Z11
+	VMULPS     Z20, Z11, Z11
+	VPADDD     Z26, Z22, K1, Z22
+	VPMOVDB    Z26, K1, 48(DI)
+	VADDPS     Z15, Z11, Z15
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z18, Z15, Z27
+	VMINPS        Z21, Z27, Z27
+	VCVTTPS2DQ    Z27, Z26
+	VPADDD        Z26, Z22, K1, Z22
+	VPMOVDB       Z26, K1, 48(R9)
+	MOVQ          dstStride+24(FP), BX
+	ADDQ          BX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), BX
+	ADDQ          BX, starts+32(FP)
+	MOVQ          weightsPixel+104(FP), BX
+	SUBQ          BX, weights+88(FP)
+	DECQ          pixels+168(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z22, Y16
+	VPADDD        Y16, Y22, Y22
+	VEXTRACTI32X4 $0x01, Y22, X16
+	VPADDD        X16, X22, X22
+	VPSHUFD       $0x0e, X22, X16
+	VPADDD        X16, X22, X22
+	VPSHUFD       $0x01, X22, X16
+	VPADDD        X16, X22, X22
+	VMOVD         X22, AX
+	MOVQ          AX, spikes+192(FP)
+	VZEROUPPER
+	RET
+
 // func eventRowBW5(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·eventRowBW5(SB), NOSPLIT, $0-148
@@ -1126,46 +2482,46 @@ next:
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, (DI)
 	VCVTDQ2PS Z5, Z5
 	VMULPS    Z12, Z5, Z5
 	VADDPS    (SI), Z5, Z5
+	VMOVUPS   Z0, (DI)
 	VMOVUPS   Z5, (R8)
 	VMOVUPS   64(BX), Z12
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z12, Z1, Z1
 	VADDPS    64(SI), Z1, Z1
-	VMOVUPS   Z1, 64(DI)
 	VCVTDQ2PS Z6, Z6
 	VMULPS    Z12, Z6, Z6
 	VADDPS    64(SI), Z6, Z6
+	VMOVUPS   Z1, 64(DI)
 	VMOVUPS   Z6, 64(R8)
 	VMOVUPS   128(BX), Z12
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z12, Z2, Z2
 	VADDPS    128(SI), Z2, Z2
-	VMOVUPS   Z2, 128(DI)
 	VCVTDQ2PS Z7, Z7
 	VMULPS    Z12, Z7, Z7
 	VADDPS    128(SI), Z7, Z7
+	VMOVUPS   Z2, 128(DI)
 	VMOVUPS   Z7, 128(R8)
 	VMOVUPS   192(BX), Z12
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z12, Z3, Z3
 	VADDPS    192(SI), Z3, Z3
-	VMOVUPS   Z3, 192(DI)
 	VCVTDQ2PS Z8, Z8
 	VMULPS    Z12, Z8, Z8
 	VADDPS    192(SI), Z8, Z8
+	VMOVUPS   Z3, 192(DI)
 	VMOVUPS   Z8, 192(R8)
 	VMOVUPS   256(BX), Z12
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z12, Z4, Z4
 	VADDPS    256(SI), Z4, Z4
-	VMOVUPS   Z4, K1, 256(DI)
 	VCVTDQ2PS Z9, Z9
 	VMULPS    Z12, Z9, Z9
 	VADDPS    256(SI), Z9, Z9
+	VMOVUPS   Z4, K1, 256(DI)
 	VMOVUPS   Z9, K1, 256(R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)
@@ -1424,6 +2780,555 @@ next:
 	VZEROUPPER
 	RET
 
+// func eventFireTwoBW5(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireTwoBW5(SB), NOSPLIT, $0-200
+	VPXORD       Z22, Z22, Z22
+	VPXORD       Z26, Z26, Z26
+	VBROADCASTSS start+180(FP), Z23
+	VBROADCASTSS decay+184(FP), Z24
+	VBROADCASTSS most+188(FP), Z25
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z27
+	MOVL         tail+176(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+112(FP), R8
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   weights+88(FP), R11
+	MOVQ   R11, R12
+	SUBQ   weightsBack+144(FP), R12
+	MOVQ   starts+32(FP), DI
+	MOVQ   upper+120(FP), R9
+	TESTQ  R9, R9
+	JZ     upperOver
+
+upperRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z20
+	VPBROADCASTD (DX)(BX*4), Z21
+	VMOVDQU32    (R11)(R10*1), Z30
+	VPMADDUBSW   Z30, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z0, Z0
+	VPMADDUBSW   Z30, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z5, Z5
+	VMOVDQU32    64(R11)(R10*1), Z31
+	VPMADDUBSW   Z31, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z1, Z1
+	VPMADDUBSW   Z31, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z6, Z6
+	VMOVDQU32    128(R11)(R10*1), Z30
+	VPMADDUBSW   Z30, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z2, Z2
+	VPMADDUBSW   Z30, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z7, Z7
+	VMOVDQU32    192(R11)(R10*1), Z31
+	VPMADDUBSW   Z31, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z3, Z3
+	VPMADDUBSW   Z31, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z8, Z8
+	VMOVDQU32    256(R11)(R10*1), Z30
+	VPMADDUBSW   Z30, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z4, Z4
+	VPMADDUBSW   Z30, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z9, Z9
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+128(FP), R9
+	TESTQ R9, R9
+	JZ    bothOver
+
+bothRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z20
+	VPBROADCASTD (DX)(BX*4), Z21
+	VMOVDQU32    (R11)(R10*1), Z30
+	VPMADDUBSW   Z30, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z0, Z0
+	VPMADDUBSW   Z30, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z5, Z5
+	VMOVDQU32    (R12)(R10*1), Z31
+	VPMADDUBSW   Z31, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z10, Z10
+	VPMADDUBSW   Z31, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z15, Z15
+	VMOVDQU32    64(R11)(R10*1), Z30
+	VPMADDUBSW   Z30, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z1, Z1
+	VPMADDUBSW   Z30, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z6, Z6
+	VMOVDQU32    64(R12)(R10*1), Z31
+	VPMADDUBSW   Z31, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z11, Z11
+	VPMADDUBSW   Z31, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z16, Z16
+	VMOVDQU32    128(R11)(R10*1), Z30
+	VPMADDUBSW   Z30, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z2, Z2
+	VPMADDUBSW   Z30, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z7, Z7
+	VMOVDQU32    128(R12)(R10*1), Z31
+	VPMADDUBSW   Z31, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z12, Z12
+	VPMADDUBSW   Z31, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z17, Z17
+	VMOVDQU32    192(R11)(R10*1), Z30
+	VPMADDUBSW   Z30, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z3, Z3
+	VPMADDUBSW   Z30, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z8, Z8
+	VMOVDQU32    192(R12)(R10*1), Z31
+	VPMADDUBSW   Z31, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z13, Z13
+	VPMADDUBSW   Z31, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z18, Z18
+	VMOVDQU32    256(R11)(R10*1), Z30
+	VPMADDUBSW   Z30, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z4, Z4
+	VPMADDUBSW   Z30, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z9, Z9
+	VMOVDQU32    256(R12)(R10*1), Z31
+	VPMADDUBSW   Z31, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z14, Z14
+	VPMADDUBSW   Z31, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z19, Z19
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+136(FP), R9
+	TESTQ R9, R9
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z20
+	VPBROADCASTD (DX)(BX*4), Z21
+	VMOVDQU32    (R12)(R10*1), Z30
+	VPMADDUBSW   Z30, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z10, Z10
+	VPMADDUBSW   Z30, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z15, Z15
+	VMOVDQU32    64(R12)(R10*1), Z31
+	VPMADDUBSW   Z31, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z11, Z11
+	VPMADDUBSW   Z31, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z16, Z16
+	VMOVDQU32    128(R12)(R10*1), Z30
+	VPMADDUBSW   Z30, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z12, Z12
+	VPMADDUBSW   Z30, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z17, Z17
+	VMOVDQU32    192(R12)(R10*1), Z31
+	VPMADDUBSW   Z31, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z13, Z13
+	VPMADDUBSW   Z31, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z18, Z18
+	VMOVDQU32    256(R12)(R10*1), Z30
+	VPMADDUBSW   Z30, Z20, Z28
+	VPMADDWD     Z27, Z28, Z28
+	VPADDD       Z28, Z14, Z14
+	VPMADDUBSW   Z30, Z21, Z29
+	VPMADDWD     Z27, Z29, Z29
+	VPADDD       Z29, Z19, Z19
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+152(FP), BX
+	MOVQ      bias+160(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      DI, R9
+	ADDQ      dstStep+16(FP), R9
+	VMOVUPS   (BX), Z30
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z30, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z30, Z5, Z5
+	VADDPS    (SI), Z5, Z5
+	VADDPS    Z0, Z23, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z0, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z24, Z0, Z0
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, (DI)
+	VADDPS     Z5, Z0, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z5, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, (R9)
+	VMOVUPS    64(BX), Z30
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z30, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z30, Z6, Z6
+	VADDPS     64(SI), Z6, Z6
+	VADDPS     Z1, Z23, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z1, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z1, Z1
+	VMULPS     Z24, Z1, Z1
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 16(DI)
+	VADDPS     Z6, Z1, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z6, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 16(R9)
+	VMOVUPS    128(BX), Z30
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z30, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z30, Z7, Z7
+	VADDPS     128(SI), Z7, Z7
+	VADDPS     Z2, Z23, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z2, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z2, Z2
+	VMULPS     Z24, Z2, Z2
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 32(DI)
+	VADDPS     Z7, Z2, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z7, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 32(R9)
+	VMOVUPS    192(BX), Z30
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z30, Z3, Z3
+	VADDPS     192(SI), Z3, Z3
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z30, Z8, Z8
+	VADDPS     192(SI), Z8, Z8
+	VADDPS     Z3, Z23, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z3, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z3, Z3
+	VMULPS     Z24, Z3, Z3
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 48(DI)
+	VADDPS     Z8, Z3, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z8, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 48(R9)
+	VMOVUPS    256(BX), Z30
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z30, Z4, Z4
+	VADDPS     256(SI), Z4, Z4
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z30, Z9, Z9
+	VADDPS     256(SI), Z9, Z9
+	VADDPS     Z4, Z23, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z4, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z4, Z4
+	VMULPS     Z24, Z4, Z4
+	VPADDD     Z30, Z26, K1, Z26
+	VPMOVDB    Z30, K1, 64(DI)
+	VADDPS     Z9, Z4, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z9, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VPADDD     Z30, Z26, K1, Z26
+	VPMOVDB    Z30, K1, 64(R9)
+	ADDQ       dstRow+8(FP), DI
+	MOVQ       DI, R9
+	ADDQ       dstStep+16(FP), R9
+	VMOVUPS    (BX), Z30
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z30, Z10, Z10
+	VADDPS     (SI), Z10, Z10
+	VCVTDQ2PS  Z15, Z15
+	VMULPS     Z30, Z15, Z15
+	VADDPS     (SI), Z15, Z15
+	VADDPS     Z10, Z23, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z10, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z10, Z10
+	VMULPS     Z24, Z10, Z10
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, (DI)
+	VADDPS     Z15, Z10, Z15
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z15, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, (R9)
+	VMOVUPS    64(BX), Z30
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z30, Z11, Z11
+	VADDPS     64(SI), Z11, Z11
+	VCVTDQ2PS  Z16, Z16
+	VMULPS     Z30, Z16, Z16
+	VADDPS     64(SI), Z16, Z16
+	VADDPS     Z11, Z23, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z11, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z11, Z11
+	VMULPS     Z24, Z11, Z11
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 16(DI)
+	VADDPS     Z16, Z11, Z16
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z16, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 16(R9)
+	VMOVUPS    128(BX), Z30
+	VCVTDQ2PS  Z12, Z12
+	VMULPS     Z30, Z12, Z12
+	VADDPS     128(SI), Z12, Z12
+	VCVTDQ2PS  Z17, Z17
+	VMULPS     Z30, Z17, Z17
+	VADDPS     128(SI), Z17, Z17
+	VADDPS     Z12, Z23, Z12
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z12, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z12, Z12
+	VMULPS     Z24, Z12, Z12
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 32(DI)
+	VADDPS     Z17, Z12, Z17
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z17, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 32(R9)
+	VMOVUPS    192(BX), Z30
+	VCVTDQ2PS  Z13, Z13
+	VMULPS     Z30, Z13, Z13
+	VADDPS     192(SI), Z13, Z13
+	VCVTDQ2PS  Z18, Z18
+	VMULPS     Z30, Z18, Z18
+	VADDPS     192(SI), Z18, Z18
+	VADDPS     Z13, Z23, Z13
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z13, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z13, Z13
+	VMULPS     Z24, Z13, Z13
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 48(DI)
+	VADDPS     Z18, Z13, Z18
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z18, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 48(R9)
+	VMOVUPS    256(BX), Z30
+	VCVTDQ2PS  Z14, Z14
+	VMULPS     Z30, Z14, Z14
+	VADDPS     256(SI), Z14, Z14
+	VCVTDQ2PS  Z19, Z19
+	VMULPS     Z30, Z19, Z19
+	VADDPS     256(SI), Z19, Z19
+	VADDPS     Z14, Z23, Z14
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z14, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z14, Z14
+	VMULPS     Z24, Z14, Z14
+	VPADDD     Z30, Z26, K1, Z26
+	VPMOVDB    Z30, K1, 64(DI)
+	VADDPS     Z19, Z14, Z19
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z22, Z19, Z31
+	VMINPS        Z25, Z31, Z31
+	VCVTTPS2DQ    Z31, Z30
+	VPADDD        Z30, Z26, K1, Z26
+	VPMOVDB       Z30, K1, 64(R9)
+	MOVQ          dstStride+24(FP), BX
+	ADDQ          BX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), BX
+	ADDQ          BX, starts+32(FP)
+	MOVQ          weightsPixel+104(FP), BX
+	SUBQ          BX, weights+88(FP)
+	DECQ          pixels+168(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z26, Y20
+	VPADDD        Y20, Y26, Y26
+	VEXTRACTI32X4 $0x01, Y26, X20
+	VPADDD        X20, X26, X26
+	VPSHUFD       $0x0e, X26, X20
+	VPADDD        X20, X26, X26
+	VPSHUFD       $0x01, X26, X20
+	VPADDD        X20, X26, X26
+	VMOVD         X26, AX
+	MOVQ          AX, spikes+192(FP)
+	VZEROUPPER
+	RET
+
 // func eventRowBW6(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
 // Requires: AVX, AVX512BW, AVX512F
 TEXT ·eventRowBW6(SB), NOSPLIT, $0-148
@@ -1525,55 +3430,55 @@ next:
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, (DI)
 	VCVTDQ2PS Z6, Z6
 	VMULPS    Z14, Z6, Z6
 	VADDPS    (SI), Z6, Z6
+	VMOVUPS   Z0, (DI)
 	VMOVUPS   Z6, (R8)
 	VMOVUPS   64(BX), Z14
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z14, Z1, Z1
 	VADDPS    64(SI), Z1, Z1
-	VMOVUPS   Z1, 64(DI)
 	VCVTDQ2PS Z7, Z7
 	VMULPS    Z14, Z7, Z7
 	VADDPS    64(SI), Z7, Z7
+	VMOVUPS   Z1, 64(DI)
 	VMOVUPS   Z7, 64(R8)
 	VMOVUPS   128(BX), Z14
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z14, Z2, Z2
 	VADDPS    128(SI), Z2, Z2
-	VMOVUPS   Z2, 128(DI)
 	VCVTDQ2PS Z8, Z8
 	VMULPS    Z14, Z8, Z8
 	VADDPS    128(SI), Z8, Z8
+	VMOVUPS   Z2, 128(DI)
 	VMOVUPS   Z8, 128(R8)
 	VMOVUPS   192(BX), Z14
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z14, Z3, Z3
 	VADDPS    192(SI), Z3, Z3
-	VMOVUPS   Z3, 192(DI)
 	VCVTDQ2PS Z9, Z9
 	VMULPS    Z14, Z9, Z9
 	VADDPS    192(SI), Z9, Z9
+	VMOVUPS   Z3, 192(DI)
 	VMOVUPS   Z9, 192(R8)
 	VMOVUPS   256(BX), Z14
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z14, Z4, Z4
 	VADDPS    256(SI), Z4, Z4
-	VMOVUPS   Z4, 256(DI)
 	VCVTDQ2PS Z10, Z10
 	VMULPS    Z14, Z10, Z10
 	VADDPS    256(SI), Z10, Z10
+	VMOVUPS   Z4, 256(DI)
 	VMOVUPS   Z10, 256(R8)
 	VMOVUPS   320(BX), Z14
 	VCVTDQ2PS Z5, Z5
 	VMULPS    Z14, Z5, Z5
 	VADDPS    320(SI), Z5, Z5
-	VMOVUPS   Z5, K1, 320(DI)
 	VCVTDQ2PS Z11, Z11
 	VMULPS    Z14, Z11, Z11
 	VADDPS    320(SI), Z11, Z11
+	VMOVUPS   Z5, K1, 320(DI)
 	VMOVUPS   Z11, K1, 320(R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)
@@ -1977,64 +3882,64 @@ next:
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z16, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, (DI)
 	VCVTDQ2PS Z7, Z7
 	VMULPS    Z16, Z7, Z7
 	VADDPS    (SI), Z7, Z7
+	VMOVUPS   Z0, (DI)
 	VMOVUPS   Z7, (R8)
 	VMOVUPS   64(BX), Z16
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z16, Z1, Z1
 	VADDPS    64(SI), Z1, Z1
-	VMOVUPS   Z1, 64(DI)
 	VCVTDQ2PS Z8, Z8
 	VMULPS    Z16, Z8, Z8
 	VADDPS    64(SI), Z8, Z8
+	VMOVUPS   Z1, 64(DI)
 	VMOVUPS   Z8, 64(R8)
 	VMOVUPS   128(BX), Z16
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z16, Z2, Z2
 	VADDPS    128(SI), Z2, Z2
-	VMOVUPS   Z2, 128(DI)
 	VCVTDQ2PS Z9, Z9
 	VMULPS    Z16, Z9, Z9
 	VADDPS    128(SI), Z9, Z9
+	VMOVUPS   Z2, 128(DI)
 	VMOVUPS   Z9, 128(R8)
 	VMOVUPS   192(BX), Z16
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z16, Z3, Z3
 	VADDPS    192(SI), Z3, Z3
-	VMOVUPS   Z3, 192(DI)
 	VCVTDQ2PS Z10, Z10
 	VMULPS    Z16, Z10, Z10
 	VADDPS    192(SI), Z10, Z10
+	VMOVUPS   Z3, 192(DI)
 	VMOVUPS   Z10, 192(R8)
 	VMOVUPS   256(BX), Z16
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z16, Z4, Z4
 	VADDPS    256(SI), Z4, Z4
-	VMOVUPS   Z4, 256(DI)
 	VCVTDQ2PS Z11, Z11
 	VMULPS    Z16, Z11, Z11
 	VADDPS    256(SI), Z11, Z11
+	VMOVUPS   Z4, 256(DI)
 	VMOVUPS   Z11, 256(R8)
 	VMOVUPS   320(BX), Z16
 	VCVTDQ2PS Z5, Z5
 	VMULPS    Z16, Z5, Z5
 	VADDPS    320(SI), Z5, Z5
-	VMOVUPS   Z5, 320(DI)
 	VCVTDQ2PS Z12, Z12
 	VMULPS    Z16, Z12, Z12
 	VADDPS    320(SI), Z12, Z12
+	VMOVUPS   Z5, 320(DI)
 	VMOVUPS   Z12, 320(R8)
 	VMOVUPS   384(BX), Z16
 	VCVTDQ2PS Z6, Z6
 	VMULPS    Z16, Z6, Z6
 	VADDPS    384(SI), Z6, Z6
-	VMOVUPS   Z6, K1, 384(DI)
 	VCVTDQ2PS Z13, Z13
 	VMULPS    Z16, Z13, Z13
 	VADDPS    384(SI), Z13, Z13
+	VMOVUPS   Z6, K1, 384(DI)
 	VMOVUPS   Z13, K1, 384(R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)
@@ -2482,73 +4387,73 @@ next:
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z18, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, (DI)
 	VCVTDQ2PS Z8, Z8
 	VMULPS    Z18, Z8, Z8
 	VADDPS    (SI), Z8, Z8
+	VMOVUPS   Z0, (DI)
 	VMOVUPS   Z8, (R8)
 	VMOVUPS   64(BX), Z18
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z18, Z1, Z1
 	VADDPS    64(SI), Z1, Z1
-	VMOVUPS   Z1, 64(DI)
 	VCVTDQ2PS Z9, Z9
 	VMULPS    Z18, Z9, Z9
 	VADDPS    64(SI), Z9, Z9
+	VMOVUPS   Z1, 64(DI)
 	VMOVUPS   Z9, 64(R8)
 	VMOVUPS   128(BX), Z18
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z18, Z2, Z2
 	VADDPS    128(SI), Z2, Z2
-	VMOVUPS   Z2, 128(DI)
 	VCVTDQ2PS Z10, Z10
 	VMULPS    Z18, Z10, Z10
 	VADDPS    128(SI), Z10, Z10
+	VMOVUPS   Z2, 128(DI)
 	VMOVUPS   Z10, 128(R8)
 	VMOVUPS   192(BX), Z18
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z18, Z3, Z3
 	VADDPS    192(SI), Z3, Z3
-	VMOVUPS   Z3, 192(DI)
 	VCVTDQ2PS Z11, Z11
 	VMULPS    Z18, Z11, Z11
 	VADDPS    192(SI), Z11, Z11
+	VMOVUPS   Z3, 192(DI)
 	VMOVUPS   Z11, 192(R8)
 	VMOVUPS   256(BX), Z18
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z18, Z4, Z4
 	VADDPS    256(SI), Z4, Z4
-	VMOVUPS   Z4, 256(DI)
 	VCVTDQ2PS Z12, Z12
 	VMULPS    Z18, Z12, Z12
 	VADDPS    256(SI), Z12, Z12
+	VMOVUPS   Z4, 256(DI)
 	VMOVUPS   Z12, 256(R8)
 	VMOVUPS   320(BX), Z18
 	VCVTDQ2PS Z5, Z5
 	VMULPS    Z18, Z5, Z5
 	VADDPS    320(SI), Z5, Z5
-	VMOVUPS   Z5, 320(DI)
 	VCVTDQ2PS Z13, Z13
 	VMULPS    Z18, Z13, Z13
 	VADDPS    320(SI), Z13, Z13
+	VMOVUPS   Z5, 320(DI)
 	VMOVUPS   Z13, 320(R8)
 	VMOVUPS   384(BX), Z18
 	VCVTDQ2PS Z6, Z6
 	VMULPS    Z18, Z6, Z6
 	VADDPS    384(SI), Z6, Z6
-	VMOVUPS   Z6, 384(DI)
 	VCVTDQ2PS Z14, Z14
 	VMULPS    Z18, Z14, Z14
 	VADDPS    384(SI), Z14, Z14
+	VMOVUPS   Z6, 384(DI)
 	VMOVUPS   Z14, 384(R8)
 	VMOVUPS   448(BX), Z18
 	VCVTDQ2PS Z7, Z7
 	VMULPS    Z18, Z7, Z7
 	VADDPS    448(SI), Z7, Z7
-	VMOVUPS   Z7, K1, 448(DI)
 	VCVTDQ2PS Z15, Z15
 	VMULPS    Z18, Z15, Z15
 	VADDPS    448(SI), Z15, Z15
+	VMOVUPS   Z7, K1, 448(DI)
 	VMOVUPS   Z15, K1, 448(R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)

@@ -62,16 +62,16 @@ next:
 	MOVQ      bias+128(FP), SI
 	MOVQ      dst+0(FP), DI
 	MOVQ      dst2+8(FP), R8
-	VMOVUPS   (BX), Z8
 	VPADDD    Z2, Z0, Z0
+	VPADDD    Z3, Z1, Z1
+	VMOVUPS   (BX), Z8
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z8, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, K1, (DI)
-	VPADDD    Z3, Z1, Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z8, Z1, Z1
 	VADDPS    (SI), Z1, Z1
+	VMOVUPS   Z0, K1, (DI)
 	VMOVUPS   Z1, K1, (R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)
@@ -148,12 +148,12 @@ next:
 	MOVQ      bias+128(FP), SI
 	MOVQ      dst+0(FP), DI
 	MOVQ      dst2+8(FP), R8
-	VMOVUPS   (BX), Z8
 	VPADDD    Z2, Z0, Z0
+	VPADDD    Z3, Z1, Z1
+	VMOVUPS   (BX), Z8
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z8, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VPADDD    Z3, Z1, Z1
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z8, Z1, Z1
 	VADDPS    (SI), Z1, Z1
@@ -195,6 +195,201 @@ next:
 	VPADDD        X4, X16, X16
 	VMOVD         X16, AX
 	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoVNNI1(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·eventFireTwoVNNI1(SB), NOSPLIT, $0-200
+	VPXORD       Z6, Z6, Z6
+	VPXORD       Z10, Z10, Z10
+	VBROADCASTSS start+180(FP), Z7
+	VBROADCASTSS decay+184(FP), Z8
+	VBROADCASTSS most+188(FP), Z9
+	MOVL         tail+176(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+112(FP), R8
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   weights+88(FP), R11
+	MOVQ   R11, R12
+	SUBQ   weightsBack+144(FP), R12
+	MOVQ   starts+32(FP), DI
+	MOVQ   upper+120(FP), R9
+	TESTQ  R9, R9
+	JZ     upperOver
+
+upperRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z4
+	VPBROADCASTD (DX)(BX*4), Z5
+	VMOVDQU32    (R11)(R10*1), Z11
+	VPDPBUSD     Z11, Z4, Z0
+	VPDPBUSD     Z11, Z5, Z1
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+128(FP), R9
+	TESTQ R9, R9
+	JZ    bothOver
+
+bothRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z4
+	VPBROADCASTD (DX)(BX*4), Z5
+	VMOVDQU32    (R11)(R10*1), Z11
+	VPDPBUSD     Z11, Z4, Z0
+	VPDPBUSD     Z11, Z5, Z1
+	VMOVDQU32    (R12)(R10*1), Z12
+	VPDPBUSD     Z12, Z4, Z2
+	VPDPBUSD     Z12, Z5, Z3
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+136(FP), R9
+	TESTQ R9, R9
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z4
+	VPBROADCASTD (DX)(BX*4), Z5
+	VMOVDQU32    (R12)(R10*1), Z11
+	VPDPBUSD     Z11, Z4, Z2
+	VPDPBUSD     Z11, Z5, Z3
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+152(FP), BX
+	MOVQ      bias+160(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      DI, R9
+	ADDQ      dstStep+16(FP), R9
+	VMOVUPS   (BX), Z11
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z11, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z11, Z1, Z1
+	VADDPS    (SI), Z1, Z1
+	VADDPS    Z0, Z7, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z6, Z0, Z12
+	VMINPS     Z9, Z12, Z12
+	VCVTTPS2DQ Z12, Z11
+	VCVTDQ2PS  Z11, Z12
+	VSUBPS     Z12, Z0, Z0
+	VMULPS     Z8, Z0, Z0
+	VPADDD     Z11, Z10, K1, Z10
+	VPMOVDB    Z11, K1, (DI)
+	VADDPS     Z1, Z0, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z6, Z1, Z12
+	VMINPS     Z9, Z12, Z12
+	VCVTTPS2DQ Z12, Z11
+	VPADDD     Z11, Z10, K1, Z10
+	VPMOVDB    Z11, K1, (R9)
+	ADDQ       dstRow+8(FP), DI
+	MOVQ       DI, R9
+	ADDQ       dstStep+16(FP), R9
+	VMOVUPS    (BX), Z11
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z11, Z2, Z2
+	VADDPS     (SI), Z2, Z2
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z11, Z3, Z3
+	VADDPS     (SI), Z3, Z3
+	VADDPS     Z2, Z7, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z6, Z2, Z12
+	VMINPS     Z9, Z12, Z12
+	VCVTTPS2DQ Z12, Z11
+	VCVTDQ2PS  Z11, Z12
+	VSUBPS     Z12, Z2, Z2
+	VMULPS     Z8, Z2, Z2
+	VPADDD     Z11, Z10, K1, Z10
+	VPMOVDB    Z11, K1, (DI)
+	VADDPS     Z3, Z2, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z6, Z3, Z12
+	VMINPS        Z9, Z12, Z12
+	VCVTTPS2DQ    Z12, Z11
+	VPADDD        Z11, Z10, K1, Z10
+	VPMOVDB       Z11, K1, (R9)
+	MOVQ          dstStride+24(FP), BX
+	ADDQ          BX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), BX
+	ADDQ          BX, starts+32(FP)
+	MOVQ          weightsPixel+104(FP), BX
+	SUBQ          BX, weights+88(FP)
+	DECQ          pixels+168(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z10, Y4
+	VPADDD        Y4, Y10, Y10
+	VEXTRACTI32X4 $0x01, Y10, X4
+	VPADDD        X4, X10, X10
+	VPSHUFD       $0x0e, X10, X4
+	VPADDD        X4, X10, X10
+	VPSHUFD       $0x01, X10, X4
+	VPADDD        X4, X10, X10
+	VMOVD         X10, AX
+	MOVQ          AX, spikes+192(FP)
 	VZEROUPPER
 	RET
 
@@ -266,27 +461,27 @@ next:
 	MOVQ      bias+128(FP), SI
 	MOVQ      dst+0(FP), DI
 	MOVQ      dst2+8(FP), R8
-	VMOVUPS   (BX), Z12
 	VPADDD    Z4, Z0, Z0
+	VPADDD    Z6, Z2, Z2
+	VMOVUPS   (BX), Z12
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VPADDD    Z6, Z2, Z2
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z12, Z2, Z2
 	VADDPS    (SI), Z2, Z2
+	VMOVUPS   Z0, (DI)
 	VMOVUPS   Z2, (R8)
-	VMOVUPS   64(BX), Z12
 	VPADDD    Z5, Z1, Z1
+	VPADDD    Z7, Z3, Z3
+	VMOVUPS   64(BX), Z12
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z12, Z1, Z1
 	VADDPS    64(SI), Z1, Z1
-	VMOVUPS   Z1, K1, 64(DI)
-	VPADDD    Z7, Z3, Z3
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z12, Z3, Z3
 	VADDPS    64(SI), Z3, Z3
+	VMOVUPS   Z1, K1, 64(DI)
 	VMOVUPS   Z3, K1, 64(R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)
@@ -373,12 +568,12 @@ next:
 	MOVQ      bias+128(FP), SI
 	MOVQ      dst+0(FP), DI
 	MOVQ      dst2+8(FP), R8
-	VMOVUPS   (BX), Z12
 	VPADDD    Z4, Z0, Z0
+	VPADDD    Z6, Z2, Z2
+	VMOVUPS   (BX), Z12
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VPADDD    Z6, Z2, Z2
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z12, Z2, Z2
 	VADDPS    (SI), Z2, Z2
@@ -401,12 +596,12 @@ next:
 	VCVTTPS2DQ Z14, Z13
 	VPADDD     Z13, Z20, Z20
 	VPMOVDB    Z13, (R8)
-	VMOVUPS    64(BX), Z12
 	VPADDD     Z5, Z1, Z1
+	VPADDD     Z7, Z3, Z3
+	VMOVUPS    64(BX), Z12
 	VCVTDQ2PS  Z1, Z1
 	VMULPS     Z12, Z1, Z1
 	VADDPS     64(SI), Z1, Z1
-	VPADDD     Z7, Z3, Z3
 	VCVTDQ2PS  Z3, Z3
 	VMULPS     Z12, Z3, Z3
 	VADDPS     64(SI), Z3, Z3
@@ -448,6 +643,269 @@ next:
 	VPADDD        X8, X20, X20
 	VMOVD         X20, AX
 	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoVNNI2(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·eventFireTwoVNNI2(SB), NOSPLIT, $0-200
+	VPXORD       Z10, Z10, Z10
+	VPXORD       Z14, Z14, Z14
+	VBROADCASTSS start+180(FP), Z11
+	VBROADCASTSS decay+184(FP), Z12
+	VBROADCASTSS most+188(FP), Z13
+	MOVL         tail+176(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+112(FP), R8
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   weights+88(FP), R11
+	MOVQ   R11, R12
+	SUBQ   weightsBack+144(FP), R12
+	MOVQ   starts+32(FP), DI
+	MOVQ   upper+120(FP), R9
+	TESTQ  R9, R9
+	JZ     upperOver
+
+upperRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z8
+	VPBROADCASTD (DX)(BX*4), Z9
+	VMOVDQU32    (R11)(R10*1), Z15
+	VPDPBUSD     Z15, Z8, Z0
+	VPDPBUSD     Z15, Z9, Z2
+	VMOVDQU32    64(R11)(R10*1), Z16
+	VPDPBUSD     Z16, Z8, Z1
+	VPDPBUSD     Z16, Z9, Z3
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+128(FP), R9
+	TESTQ R9, R9
+	JZ    bothOver
+
+bothRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z8
+	VPBROADCASTD (DX)(BX*4), Z9
+	VMOVDQU32    (R11)(R10*1), Z15
+	VPDPBUSD     Z15, Z8, Z0
+	VPDPBUSD     Z15, Z9, Z2
+	VMOVDQU32    (R12)(R10*1), Z16
+	VPDPBUSD     Z16, Z8, Z4
+	VPDPBUSD     Z16, Z9, Z6
+	VMOVDQU32    64(R11)(R10*1), Z17
+	VPDPBUSD     Z17, Z8, Z1
+	VPDPBUSD     Z17, Z9, Z3
+	VMOVDQU32    64(R12)(R10*1), Z18
+	VPDPBUSD     Z18, Z8, Z5
+	VPDPBUSD     Z18, Z9, Z7
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+136(FP), R9
+	TESTQ R9, R9
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z8
+	VPBROADCASTD (DX)(BX*4), Z9
+	VMOVDQU32    (R12)(R10*1), Z15
+	VPDPBUSD     Z15, Z8, Z4
+	VPDPBUSD     Z15, Z9, Z6
+	VMOVDQU32    64(R12)(R10*1), Z16
+	VPDPBUSD     Z16, Z8, Z5
+	VPDPBUSD     Z16, Z9, Z7
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+152(FP), BX
+	MOVQ      bias+160(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      DI, R9
+	ADDQ      dstStep+16(FP), R9
+	VMOVUPS   (BX), Z15
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z15, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z15, Z2, Z2
+	VADDPS    (SI), Z2, Z2
+	VADDPS    Z0, Z11, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z0, Z16
+	VMINPS     Z13, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VCVTDQ2PS  Z15, Z16
+	VSUBPS     Z16, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VPADDD     Z15, Z14, Z14
+	VPMOVDB    Z15, (DI)
+	VADDPS     Z2, Z0, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z2, Z16
+	VMINPS     Z13, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z14, Z14
+	VPMOVDB    Z15, (R9)
+	VMOVUPS    64(BX), Z15
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z15, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z15, Z3, Z3
+	VADDPS     64(SI), Z3, Z3
+	VADDPS     Z1, Z11, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z1, Z16
+	VMINPS     Z13, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VCVTDQ2PS  Z15, Z16
+	VSUBPS     Z16, Z1, Z1
+	VMULPS     Z12, Z1, Z1
+	VPADDD     Z15, Z14, K1, Z14
+	VPMOVDB    Z15, K1, 16(DI)
+	VADDPS     Z3, Z1, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z3, Z16
+	VMINPS     Z13, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z14, K1, Z14
+	VPMOVDB    Z15, K1, 16(R9)
+	ADDQ       dstRow+8(FP), DI
+	MOVQ       DI, R9
+	ADDQ       dstStep+16(FP), R9
+	VMOVUPS    (BX), Z15
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z15, Z4, Z4
+	VADDPS     (SI), Z4, Z4
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z15, Z6, Z6
+	VADDPS     (SI), Z6, Z6
+	VADDPS     Z4, Z11, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z4, Z16
+	VMINPS     Z13, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VCVTDQ2PS  Z15, Z16
+	VSUBPS     Z16, Z4, Z4
+	VMULPS     Z12, Z4, Z4
+	VPADDD     Z15, Z14, Z14
+	VPMOVDB    Z15, (DI)
+	VADDPS     Z6, Z4, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z6, Z16
+	VMINPS     Z13, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z14, Z14
+	VPMOVDB    Z15, (R9)
+	VMOVUPS    64(BX), Z15
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z15, Z5, Z5
+	VADDPS     64(SI), Z5, Z5
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z15, Z7, Z7
+	VADDPS     64(SI), Z7, Z7
+	VADDPS     Z5, Z11, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z5, Z16
+	VMINPS     Z13, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VCVTDQ2PS  Z15, Z16
+	VSUBPS     Z16, Z5, Z5
+	VMULPS     Z12, Z5, Z5
+	VPADDD     Z15, Z14, K1, Z14
+	VPMOVDB    Z15, K1, 16(DI)
+	VADDPS     Z7, Z5, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z10, Z7, Z16
+	VMINPS        Z13, Z16, Z16
+	VCVTTPS2DQ    Z16, Z15
+	VPADDD        Z15, Z14, K1, Z14
+	VPMOVDB       Z15, K1, 16(R9)
+	MOVQ          dstStride+24(FP), BX
+	ADDQ          BX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), BX
+	ADDQ          BX, starts+32(FP)
+	MOVQ          weightsPixel+104(FP), BX
+	SUBQ          BX, weights+88(FP)
+	DECQ          pixels+168(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z14, Y8
+	VPADDD        Y8, Y14, Y14
+	VEXTRACTI32X4 $0x01, Y14, X8
+	VPADDD        X8, X14, X14
+	VPSHUFD       $0x0e, X14, X8
+	VPADDD        X8, X14, X14
+	VPSHUFD       $0x01, X14, X8
+	VPADDD        X8, X14, X14
+	VMOVD         X14, AX
+	MOVQ          AX, spikes+192(FP)
 	VZEROUPPER
 	RET
 
@@ -529,38 +987,38 @@ next:
 	MOVQ      bias+128(FP), SI
 	MOVQ      dst+0(FP), DI
 	MOVQ      dst2+8(FP), R8
-	VMOVUPS   (BX), Z16
 	VPADDD    Z6, Z0, Z0
+	VPADDD    Z9, Z3, Z3
+	VMOVUPS   (BX), Z16
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z16, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VPADDD    Z9, Z3, Z3
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z16, Z3, Z3
 	VADDPS    (SI), Z3, Z3
+	VMOVUPS   Z0, (DI)
 	VMOVUPS   Z3, (R8)
-	VMOVUPS   64(BX), Z16
 	VPADDD    Z7, Z1, Z1
+	VPADDD    Z10, Z4, Z4
+	VMOVUPS   64(BX), Z16
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z16, Z1, Z1
 	VADDPS    64(SI), Z1, Z1
-	VMOVUPS   Z1, 64(DI)
-	VPADDD    Z10, Z4, Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z16, Z4, Z4
 	VADDPS    64(SI), Z4, Z4
+	VMOVUPS   Z1, 64(DI)
 	VMOVUPS   Z4, 64(R8)
-	VMOVUPS   128(BX), Z16
 	VPADDD    Z8, Z2, Z2
+	VPADDD    Z11, Z5, Z5
+	VMOVUPS   128(BX), Z16
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z16, Z2, Z2
 	VADDPS    128(SI), Z2, Z2
-	VMOVUPS   Z2, K1, 128(DI)
-	VPADDD    Z11, Z5, Z5
 	VCVTDQ2PS Z5, Z5
 	VMULPS    Z16, Z5, Z5
 	VADDPS    128(SI), Z5, Z5
+	VMOVUPS   Z2, K1, 128(DI)
 	VMOVUPS   Z5, K1, 128(R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)
@@ -657,12 +1115,12 @@ next:
 	MOVQ      bias+128(FP), SI
 	MOVQ      dst+0(FP), DI
 	MOVQ      dst2+8(FP), R8
-	VMOVUPS   (BX), Z16
 	VPADDD    Z6, Z0, Z0
+	VPADDD    Z9, Z3, Z3
+	VMOVUPS   (BX), Z16
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z16, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VPADDD    Z9, Z3, Z3
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z16, Z3, Z3
 	VADDPS    (SI), Z3, Z3
@@ -685,12 +1143,12 @@ next:
 	VCVTTPS2DQ Z18, Z17
 	VPADDD     Z17, Z24, Z24
 	VPMOVDB    Z17, (R8)
-	VMOVUPS    64(BX), Z16
 	VPADDD     Z7, Z1, Z1
+	VPADDD     Z10, Z4, Z4
+	VMOVUPS    64(BX), Z16
 	VCVTDQ2PS  Z1, Z1
 	VMULPS     Z16, Z1, Z1
 	VADDPS     64(SI), Z1, Z1
-	VPADDD     Z10, Z4, Z4
 	VCVTDQ2PS  Z4, Z4
 	VMULPS     Z16, Z4, Z4
 	VADDPS     64(SI), Z4, Z4
@@ -713,12 +1171,12 @@ next:
 	VCVTTPS2DQ Z18, Z17
 	VPADDD     Z17, Z24, Z24
 	VPMOVDB    Z17, 16(R8)
-	VMOVUPS    128(BX), Z16
 	VPADDD     Z8, Z2, Z2
+	VPADDD     Z11, Z5, Z5
+	VMOVUPS    128(BX), Z16
 	VCVTDQ2PS  Z2, Z2
 	VMULPS     Z16, Z2, Z2
 	VADDPS     128(SI), Z2, Z2
-	VPADDD     Z11, Z5, Z5
 	VCVTDQ2PS  Z5, Z5
 	VMULPS     Z16, Z5, Z5
 	VADDPS     128(SI), Z5, Z5
@@ -760,6 +1218,337 @@ next:
 	VPADDD        X12, X24, X24
 	VMOVD         X24, AX
 	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoVNNI3(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·eventFireTwoVNNI3(SB), NOSPLIT, $0-200
+	VPXORD       Z14, Z14, Z14
+	VPXORD       Z18, Z18, Z18
+	VBROADCASTSS start+180(FP), Z15
+	VBROADCASTSS decay+184(FP), Z16
+	VBROADCASTSS most+188(FP), Z17
+	MOVL         tail+176(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+112(FP), R8
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   weights+88(FP), R11
+	MOVQ   R11, R12
+	SUBQ   weightsBack+144(FP), R12
+	MOVQ   starts+32(FP), DI
+	MOVQ   upper+120(FP), R9
+	TESTQ  R9, R9
+	JZ     upperOver
+
+upperRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z12
+	VPBROADCASTD (DX)(BX*4), Z13
+	VMOVDQU32    (R11)(R10*1), Z19
+	VPDPBUSD     Z19, Z12, Z0
+	VPDPBUSD     Z19, Z13, Z3
+	VMOVDQU32    64(R11)(R10*1), Z20
+	VPDPBUSD     Z20, Z12, Z1
+	VPDPBUSD     Z20, Z13, Z4
+	VMOVDQU32    128(R11)(R10*1), Z21
+	VPDPBUSD     Z21, Z12, Z2
+	VPDPBUSD     Z21, Z13, Z5
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+128(FP), R9
+	TESTQ R9, R9
+	JZ    bothOver
+
+bothRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z12
+	VPBROADCASTD (DX)(BX*4), Z13
+	VMOVDQU32    (R11)(R10*1), Z19
+	VPDPBUSD     Z19, Z12, Z0
+	VPDPBUSD     Z19, Z13, Z3
+	VMOVDQU32    (R12)(R10*1), Z20
+	VPDPBUSD     Z20, Z12, Z6
+	VPDPBUSD     Z20, Z13, Z9
+	VMOVDQU32    64(R11)(R10*1), Z21
+	VPDPBUSD     Z21, Z12, Z1
+	VPDPBUSD     Z21, Z13, Z4
+	VMOVDQU32    64(R12)(R10*1), Z22
+	VPDPBUSD     Z22, Z12, Z7
+	VPDPBUSD     Z22, Z13, Z10
+	VMOVDQU32    128(R11)(R10*1), Z19
+	VPDPBUSD     Z19, Z12, Z2
+	VPDPBUSD     Z19, Z13, Z5
+	VMOVDQU32    128(R12)(R10*1), Z20
+	VPDPBUSD     Z20, Z12, Z8
+	VPDPBUSD     Z20, Z13, Z11
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+136(FP), R9
+	TESTQ R9, R9
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z12
+	VPBROADCASTD (DX)(BX*4), Z13
+	VMOVDQU32    (R12)(R10*1), Z19
+	VPDPBUSD     Z19, Z12, Z6
+	VPDPBUSD     Z19, Z13, Z9
+	VMOVDQU32    64(R12)(R10*1), Z20
+	VPDPBUSD     Z20, Z12, Z7
+	VPDPBUSD     Z20, Z13, Z10
+	VMOVDQU32    128(R12)(R10*1), Z21
+	VPDPBUSD     Z21, Z12, Z8
+	VPDPBUSD     Z21, Z13, Z11
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+152(FP), BX
+	MOVQ      bias+160(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      DI, R9
+	ADDQ      dstStep+16(FP), R9
+	VMOVUPS   (BX), Z19
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z19, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z19, Z3, Z3
+	VADDPS    (SI), Z3, Z3
+	VADDPS    Z0, Z15, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z0, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z0, Z0
+	VMULPS     Z16, Z0, Z0
+	VPADDD     Z19, Z18, Z18
+	VPMOVDB    Z19, (DI)
+	VADDPS     Z3, Z0, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z3, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z18, Z18
+	VPMOVDB    Z19, (R9)
+	VMOVUPS    64(BX), Z19
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z19, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z19, Z4, Z4
+	VADDPS     64(SI), Z4, Z4
+	VADDPS     Z1, Z15, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z1, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z1, Z1
+	VMULPS     Z16, Z1, Z1
+	VPADDD     Z19, Z18, Z18
+	VPMOVDB    Z19, 16(DI)
+	VADDPS     Z4, Z1, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z4, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z18, Z18
+	VPMOVDB    Z19, 16(R9)
+	VMOVUPS    128(BX), Z19
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z19, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z19, Z5, Z5
+	VADDPS     128(SI), Z5, Z5
+	VADDPS     Z2, Z15, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z2, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z2, Z2
+	VMULPS     Z16, Z2, Z2
+	VPADDD     Z19, Z18, K1, Z18
+	VPMOVDB    Z19, K1, 32(DI)
+	VADDPS     Z5, Z2, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z5, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z18, K1, Z18
+	VPMOVDB    Z19, K1, 32(R9)
+	ADDQ       dstRow+8(FP), DI
+	MOVQ       DI, R9
+	ADDQ       dstStep+16(FP), R9
+	VMOVUPS    (BX), Z19
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z19, Z6, Z6
+	VADDPS     (SI), Z6, Z6
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z19, Z9, Z9
+	VADDPS     (SI), Z9, Z9
+	VADDPS     Z6, Z15, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z6, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z6, Z6
+	VMULPS     Z16, Z6, Z6
+	VPADDD     Z19, Z18, Z18
+	VPMOVDB    Z19, (DI)
+	VADDPS     Z9, Z6, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z9, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z18, Z18
+	VPMOVDB    Z19, (R9)
+	VMOVUPS    64(BX), Z19
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z19, Z7, Z7
+	VADDPS     64(SI), Z7, Z7
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z19, Z10, Z10
+	VADDPS     64(SI), Z10, Z10
+	VADDPS     Z7, Z15, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z7, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z7, Z7
+	VMULPS     Z16, Z7, Z7
+	VPADDD     Z19, Z18, Z18
+	VPMOVDB    Z19, 16(DI)
+	VADDPS     Z10, Z7, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z10, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z18, Z18
+	VPMOVDB    Z19, 16(R9)
+	VMOVUPS    128(BX), Z19
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z19, Z8, Z8
+	VADDPS     128(SI), Z8, Z8
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z19, Z11, Z11
+	VADDPS     128(SI), Z11, Z11
+	VADDPS     Z8, Z15, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z8, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z8, Z8
+	VMULPS     Z16, Z8, Z8
+	VPADDD     Z19, Z18, K1, Z18
+	VPMOVDB    Z19, K1, 32(DI)
+	VADDPS     Z11, Z8, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z14, Z11, Z20
+	VMINPS        Z17, Z20, Z20
+	VCVTTPS2DQ    Z20, Z19
+	VPADDD        Z19, Z18, K1, Z18
+	VPMOVDB       Z19, K1, 32(R9)
+	MOVQ          dstStride+24(FP), BX
+	ADDQ          BX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), BX
+	ADDQ          BX, starts+32(FP)
+	MOVQ          weightsPixel+104(FP), BX
+	SUBQ          BX, weights+88(FP)
+	DECQ          pixels+168(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z18, Y12
+	VPADDD        Y12, Y18, Y18
+	VEXTRACTI32X4 $0x01, Y18, X12
+	VPADDD        X12, X18, X18
+	VPSHUFD       $0x0e, X18, X12
+	VPADDD        X12, X18, X18
+	VPSHUFD       $0x01, X18, X12
+	VPADDD        X12, X18, X18
+	VMOVD         X18, AX
+	MOVQ          AX, spikes+192(FP)
 	VZEROUPPER
 	RET
 
@@ -851,49 +1640,49 @@ next:
 	MOVQ      bias+128(FP), SI
 	MOVQ      dst+0(FP), DI
 	MOVQ      dst2+8(FP), R8
-	VMOVUPS   (BX), Z20
 	VPADDD    Z8, Z0, Z0
+	VPADDD    Z12, Z4, Z4
+	VMOVUPS   (BX), Z20
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z20, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, (DI)
-	VPADDD    Z12, Z4, Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z20, Z4, Z4
 	VADDPS    (SI), Z4, Z4
+	VMOVUPS   Z0, (DI)
 	VMOVUPS   Z4, (R8)
-	VMOVUPS   64(BX), Z20
 	VPADDD    Z9, Z1, Z1
+	VPADDD    Z13, Z5, Z5
+	VMOVUPS   64(BX), Z20
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z20, Z1, Z1
 	VADDPS    64(SI), Z1, Z1
-	VMOVUPS   Z1, 64(DI)
-	VPADDD    Z13, Z5, Z5
 	VCVTDQ2PS Z5, Z5
 	VMULPS    Z20, Z5, Z5
 	VADDPS    64(SI), Z5, Z5
+	VMOVUPS   Z1, 64(DI)
 	VMOVUPS   Z5, 64(R8)
-	VMOVUPS   128(BX), Z20
 	VPADDD    Z10, Z2, Z2
+	VPADDD    Z14, Z6, Z6
+	VMOVUPS   128(BX), Z20
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z20, Z2, Z2
 	VADDPS    128(SI), Z2, Z2
-	VMOVUPS   Z2, 128(DI)
-	VPADDD    Z14, Z6, Z6
 	VCVTDQ2PS Z6, Z6
 	VMULPS    Z20, Z6, Z6
 	VADDPS    128(SI), Z6, Z6
+	VMOVUPS   Z2, 128(DI)
 	VMOVUPS   Z6, 128(R8)
-	VMOVUPS   192(BX), Z20
 	VPADDD    Z11, Z3, Z3
+	VPADDD    Z15, Z7, Z7
+	VMOVUPS   192(BX), Z20
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z20, Z3, Z3
 	VADDPS    192(SI), Z3, Z3
-	VMOVUPS   Z3, K1, 192(DI)
-	VPADDD    Z15, Z7, Z7
 	VCVTDQ2PS Z7, Z7
 	VMULPS    Z20, Z7, Z7
 	VADDPS    192(SI), Z7, Z7
+	VMOVUPS   Z3, K1, 192(DI)
 	VMOVUPS   Z7, K1, 192(R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)
@@ -1000,12 +1789,12 @@ next:
 	MOVQ      bias+128(FP), SI
 	MOVQ      dst+0(FP), DI
 	MOVQ      dst2+8(FP), R8
-	VMOVUPS   (BX), Z20
 	VPADDD    Z8, Z0, Z0
+	VPADDD    Z12, Z4, Z4
+	VMOVUPS   (BX), Z20
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z20, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VPADDD    Z12, Z4, Z4
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z20, Z4, Z4
 	VADDPS    (SI), Z4, Z4
@@ -1028,12 +1817,12 @@ next:
 	VCVTTPS2DQ Z22, Z21
 	VPADDD     Z21, Z28, Z28
 	VPMOVDB    Z21, (R8)
-	VMOVUPS    64(BX), Z20
 	VPADDD     Z9, Z1, Z1
+	VPADDD     Z13, Z5, Z5
+	VMOVUPS    64(BX), Z20
 	VCVTDQ2PS  Z1, Z1
 	VMULPS     Z20, Z1, Z1
 	VADDPS     64(SI), Z1, Z1
-	VPADDD     Z13, Z5, Z5
 	VCVTDQ2PS  Z5, Z5
 	VMULPS     Z20, Z5, Z5
 	VADDPS     64(SI), Z5, Z5
@@ -1056,12 +1845,12 @@ next:
 	VCVTTPS2DQ Z22, Z21
 	VPADDD     Z21, Z28, Z28
 	VPMOVDB    Z21, 16(R8)
-	VMOVUPS    128(BX), Z20
 	VPADDD     Z10, Z2, Z2
+	VPADDD     Z14, Z6, Z6
+	VMOVUPS    128(BX), Z20
 	VCVTDQ2PS  Z2, Z2
 	VMULPS     Z20, Z2, Z2
 	VADDPS     128(SI), Z2, Z2
-	VPADDD     Z14, Z6, Z6
 	VCVTDQ2PS  Z6, Z6
 	VMULPS     Z20, Z6, Z6
 	VADDPS     128(SI), Z6, Z6
@@ -1084,12 +1873,12 @@ next:
 	VCVTTPS2DQ Z22, Z21
 	VPADDD     Z21, Z28, Z28
 	VPMOVDB    Z21, 32(R8)
-	VMOVUPS    192(BX), Z20
 	VPADDD     Z11, Z3, Z3
+	VPADDD     Z15, Z7, Z7
+	VMOVUPS    192(BX), Z20
 	VCVTDQ2PS  Z3, Z3
 	VMULPS     Z20, Z3, Z3
 	VADDPS     192(SI), Z3, Z3
-	VPADDD     Z15, Z7, Z7
 	VCVTDQ2PS  Z7, Z7
 	VMULPS     Z20, Z7, Z7
 	VADDPS     192(SI), Z7, Z7
@@ -1131,6 +1920,405 @@ next:
 	VPADDD        X16, X28, X28
 	VMOVD         X28, AX
 	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoVNNI4(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·eventFireTwoVNNI4(SB), NOSPLIT, $0-200
+	VPXORD       Z18, Z18, Z18
+	VPXORD       Z22, Z22, Z22
+	VBROADCASTSS start+180(FP), Z19
+	VBROADCASTSS decay+184(FP), Z20
+	VBROADCASTSS most+188(FP), Z21
+	MOVL         tail+176(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+112(FP), R8
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   weights+88(FP), R11
+	MOVQ   R11, R12
+	SUBQ   weightsBack+144(FP), R12
+	MOVQ   starts+32(FP), DI
+	MOVQ   upper+120(FP), R9
+	TESTQ  R9, R9
+	JZ     upperOver
+
+upperRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z16
+	VPBROADCASTD (DX)(BX*4), Z17
+	VMOVDQU32    (R11)(R10*1), Z23
+	VPDPBUSD     Z23, Z16, Z0
+	VPDPBUSD     Z23, Z17, Z4
+	VMOVDQU32    64(R11)(R10*1), Z24
+	VPDPBUSD     Z24, Z16, Z1
+	VPDPBUSD     Z24, Z17, Z5
+	VMOVDQU32    128(R11)(R10*1), Z25
+	VPDPBUSD     Z25, Z16, Z2
+	VPDPBUSD     Z25, Z17, Z6
+	VMOVDQU32    192(R11)(R10*1), Z26
+	VPDPBUSD     Z26, Z16, Z3
+	VPDPBUSD     Z26, Z17, Z7
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+128(FP), R9
+	TESTQ R9, R9
+	JZ    bothOver
+
+bothRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z16
+	VPBROADCASTD (DX)(BX*4), Z17
+	VMOVDQU32    (R11)(R10*1), Z23
+	VPDPBUSD     Z23, Z16, Z0
+	VPDPBUSD     Z23, Z17, Z4
+	VMOVDQU32    (R12)(R10*1), Z24
+	VPDPBUSD     Z24, Z16, Z8
+	VPDPBUSD     Z24, Z17, Z12
+	VMOVDQU32    64(R11)(R10*1), Z25
+	VPDPBUSD     Z25, Z16, Z1
+	VPDPBUSD     Z25, Z17, Z5
+	VMOVDQU32    64(R12)(R10*1), Z26
+	VPDPBUSD     Z26, Z16, Z9
+	VPDPBUSD     Z26, Z17, Z13
+	VMOVDQU32    128(R11)(R10*1), Z23
+	VPDPBUSD     Z23, Z16, Z2
+	VPDPBUSD     Z23, Z17, Z6
+	VMOVDQU32    128(R12)(R10*1), Z24
+	VPDPBUSD     Z24, Z16, Z10
+	VPDPBUSD     Z24, Z17, Z14
+	VMOVDQU32    192(R11)(R10*1), Z25
+	VPDPBUSD     Z25, Z16, Z3
+	VPDPBUSD     Z25, Z17, Z7
+	VMOVDQU32    192(R12)(R10*1), Z26
+	VPDPBUSD     Z26, Z16, Z11
+	VPDPBUSD     Z26, Z17, Z15
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+136(FP), R9
+	TESTQ R9, R9
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z16
+	VPBROADCASTD (DX)(BX*4), Z17
+	VMOVDQU32    (R12)(R10*1), Z23
+	VPDPBUSD     Z23, Z16, Z8
+	VPDPBUSD     Z23, Z17, Z12
+	VMOVDQU32    64(R12)(R10*1), Z24
+	VPDPBUSD     Z24, Z16, Z9
+	VPDPBUSD     Z24, Z17, Z13
+	VMOVDQU32    128(R12)(R10*1), Z25
+	VPDPBUSD     Z25, Z16, Z10
+	VPDPBUSD     Z25, Z17, Z14
+	VMOVDQU32    192(R12)(R10*1), Z26
+	VPDPBUSD     Z26, Z16, Z11
+	VPDPBUSD     Z26, Z17, Z15
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+152(FP), BX
+	MOVQ      bias+160(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      DI, R9
+	ADDQ      dstStep+16(FP), R9
+	VMOVUPS   (BX), Z23
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z23, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z23, Z4, Z4
+	VADDPS    (SI), Z4, Z4
+	VADDPS    Z0, Z19, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z0, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VCVTDQ2PS  Z23, Z24
+	VSUBPS     Z24, Z0, Z0
+	VMULPS     Z20, Z0, Z0
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, (DI)
+	VADDPS     Z4, Z0, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z4, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, (R9)
+	VMOVUPS    64(BX), Z23
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z23, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z23, Z5, Z5
+	VADDPS     64(SI), Z5, Z5
+	VADDPS     Z1, Z19, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z1, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VCVTDQ2PS  Z23, Z24
+	VSUBPS     Z24, Z1, Z1
+	VMULPS     Z20, Z1, Z1
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, 16(DI)
+	VADDPS     Z5, Z1, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z5, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, 16(R9)
+	VMOVUPS    128(BX), Z23
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z23, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z23, Z6, Z6
+	VADDPS     128(SI), Z6, Z6
+	VADDPS     Z2, Z19, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z2, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VCVTDQ2PS  Z23, Z24
+	VSUBPS     Z24, Z2, Z2
+	VMULPS     Z20, Z2, Z2
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, 32(DI)
+	VADDPS     Z6, Z2, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z6, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, 32(R9)
+	VMOVUPS    192(BX), Z23
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z23, Z3, Z3
+	VADDPS     192(SI), Z3, Z3
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z23, Z7, Z7
+	VADDPS     192(SI), Z7, Z7
+	VADDPS     Z3, Z19, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z3, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VCVTDQ2PS  Z23, Z24
+	VSUBPS     Z24, Z3, Z3
+	VMULPS     Z20, Z3, Z3
+	VPADDD     Z23, Z22, K1, Z22
+	VPMOVDB    Z23, K1, 48(DI)
+	VADDPS     Z7, Z3, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z7, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z22, K1, Z22
+	VPMOVDB    Z23, K1, 48(R9)
+	ADDQ       dstRow+8(FP), DI
+	MOVQ       DI, R9
+	ADDQ       dstStep+16(FP), R9
+	VMOVUPS    (BX), Z23
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z23, Z8, Z8
+	VADDPS     (SI), Z8, Z8
+	VCVTDQ2PS  Z12, Z12
+	VMULPS     Z23, Z12, Z12
+	VADDPS     (SI), Z12, Z12
+	VADDPS     Z8, Z19, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z8, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VCVTDQ2PS  Z23, Z24
+	VSUBPS     Z24, Z8, Z8
+	VMULPS     Z20, Z8, Z8
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, (DI)
+	VADDPS     Z12, Z8, Z12
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z12, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, (R9)
+	VMOVUPS    64(BX), Z23
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z23, Z9, Z9
+	VADDPS     64(SI), Z9, Z9
+	VCVTDQ2PS  Z13, Z13
+	VMULPS     Z23, Z13, Z13
+	VADDPS     64(SI), Z13, Z13
+	VADDPS     Z9, Z19, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z9, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VCVTDQ2PS  Z23, Z24
+	VSUBPS     Z24, Z9, Z9
+	VMULPS     Z20, Z9, Z9
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, 16(DI)
+	VADDPS     Z13, Z9, Z13
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z13, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, 16(R9)
+	VMOVUPS    128(BX), Z23
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z23, Z10, Z10
+	VADDPS     128(SI), Z10, Z10
+	VCVTDQ2PS  Z14, Z14
+	VMULPS     Z23, Z14, Z14
+	VADDPS     128(SI), Z14, Z14
+	VADDPS     Z10, Z19, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z10, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VCVTDQ2PS  Z23, Z24
+	VSUBPS     Z24, Z10, Z10
+	VMULPS     Z20, Z10, Z10
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, 32(DI)
+	VADDPS     Z14, Z10, Z14
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z14, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, 32(R9)
+	VMOVUPS    192(BX), Z23
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z23, Z11, Z11
+	VADDPS     192(SI), Z11, Z11
+	VCVTDQ2PS  Z15, Z15
+	VMULPS     Z23, Z15, Z15
+	VADDPS     192(SI), Z15, Z15
+	VADDPS     Z11, Z19, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z11, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VCVTDQ2PS  Z23, Z24
+	VSUBPS     Z24, Z11, Z11
+	VMULPS     Z20, Z11, Z11
+	VPADDD     Z23, Z22, K1, Z22
+	VPMOVDB    Z23, K1, 48(DI)
+	VADDPS     Z15, Z11, Z15
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z18, Z15, Z24
+	VMINPS        Z21, Z24, Z24
+	VCVTTPS2DQ    Z24, Z23
+	VPADDD        Z23, Z22, K1, Z22
+	VPMOVDB       Z23, K1, 48(R9)
+	MOVQ          dstStride+24(FP), BX
+	ADDQ          BX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), BX
+	ADDQ          BX, starts+32(FP)
+	MOVQ          weightsPixel+104(FP), BX
+	SUBQ          BX, weights+88(FP)
+	DECQ          pixels+168(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z22, Y16
+	VPADDD        Y16, Y22, Y22
+	VEXTRACTI32X4 $0x01, Y22, X16
+	VPADDD        X16, X22, X22
+	VPSHUFD       $0x0e, X22, X16
+	VPADDD        X16, X22, X22
+	VPSHUFD       $0x01, X22, X16
+	VPADDD        X16, X22, X22
+	VMOVD         X22, AX
+	MOVQ          AX, spikes+192(FP)
 	VZEROUPPER
 	RET
 
@@ -1204,46 +2392,46 @@ next:
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z12, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, (DI)
 	VCVTDQ2PS Z5, Z5
 	VMULPS    Z12, Z5, Z5
 	VADDPS    (SI), Z5, Z5
+	VMOVUPS   Z0, (DI)
 	VMOVUPS   Z5, (R8)
 	VMOVUPS   64(BX), Z12
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z12, Z1, Z1
 	VADDPS    64(SI), Z1, Z1
-	VMOVUPS   Z1, 64(DI)
 	VCVTDQ2PS Z6, Z6
 	VMULPS    Z12, Z6, Z6
 	VADDPS    64(SI), Z6, Z6
+	VMOVUPS   Z1, 64(DI)
 	VMOVUPS   Z6, 64(R8)
 	VMOVUPS   128(BX), Z12
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z12, Z2, Z2
 	VADDPS    128(SI), Z2, Z2
-	VMOVUPS   Z2, 128(DI)
 	VCVTDQ2PS Z7, Z7
 	VMULPS    Z12, Z7, Z7
 	VADDPS    128(SI), Z7, Z7
+	VMOVUPS   Z2, 128(DI)
 	VMOVUPS   Z7, 128(R8)
 	VMOVUPS   192(BX), Z12
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z12, Z3, Z3
 	VADDPS    192(SI), Z3, Z3
-	VMOVUPS   Z3, 192(DI)
 	VCVTDQ2PS Z8, Z8
 	VMULPS    Z12, Z8, Z8
 	VADDPS    192(SI), Z8, Z8
+	VMOVUPS   Z3, 192(DI)
 	VMOVUPS   Z8, 192(R8)
 	VMOVUPS   256(BX), Z12
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z12, Z4, Z4
 	VADDPS    256(SI), Z4, Z4
-	VMOVUPS   Z4, K1, 256(DI)
 	VCVTDQ2PS Z9, Z9
 	VMULPS    Z12, Z9, Z9
 	VADDPS    256(SI), Z9, Z9
+	VMOVUPS   Z4, K1, 256(DI)
 	VMOVUPS   Z9, K1, 256(R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)
@@ -1480,6 +2668,473 @@ next:
 	VZEROUPPER
 	RET
 
+// func eventFireTwoVNNI5(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·eventFireTwoVNNI5(SB), NOSPLIT, $0-200
+	VPXORD       Z22, Z22, Z22
+	VPXORD       Z26, Z26, Z26
+	VBROADCASTSS start+180(FP), Z23
+	VBROADCASTSS decay+184(FP), Z24
+	VBROADCASTSS most+188(FP), Z25
+	MOVL         tail+176(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+112(FP), R8
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	VPXORD Z16, Z16, Z16
+	VPXORD Z17, Z17, Z17
+	VPXORD Z18, Z18, Z18
+	VPXORD Z19, Z19, Z19
+	MOVQ   weights+88(FP), R11
+	MOVQ   R11, R12
+	SUBQ   weightsBack+144(FP), R12
+	MOVQ   starts+32(FP), DI
+	MOVQ   upper+120(FP), R9
+	TESTQ  R9, R9
+	JZ     upperOver
+
+upperRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z20
+	VPBROADCASTD (DX)(BX*4), Z21
+	VMOVDQU32    (R11)(R10*1), Z27
+	VPDPBUSD     Z27, Z20, Z0
+	VPDPBUSD     Z27, Z21, Z5
+	VMOVDQU32    64(R11)(R10*1), Z28
+	VPDPBUSD     Z28, Z20, Z1
+	VPDPBUSD     Z28, Z21, Z6
+	VMOVDQU32    128(R11)(R10*1), Z29
+	VPDPBUSD     Z29, Z20, Z2
+	VPDPBUSD     Z29, Z21, Z7
+	VMOVDQU32    192(R11)(R10*1), Z30
+	VPDPBUSD     Z30, Z20, Z3
+	VPDPBUSD     Z30, Z21, Z8
+	VMOVDQU32    256(R11)(R10*1), Z27
+	VPDPBUSD     Z27, Z20, Z4
+	VPDPBUSD     Z27, Z21, Z9
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+128(FP), R9
+	TESTQ R9, R9
+	JZ    bothOver
+
+bothRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z20
+	VPBROADCASTD (DX)(BX*4), Z21
+	VMOVDQU32    (R11)(R10*1), Z27
+	VPDPBUSD     Z27, Z20, Z0
+	VPDPBUSD     Z27, Z21, Z5
+	VMOVDQU32    (R12)(R10*1), Z28
+	VPDPBUSD     Z28, Z20, Z10
+	VPDPBUSD     Z28, Z21, Z15
+	VMOVDQU32    64(R11)(R10*1), Z29
+	VPDPBUSD     Z29, Z20, Z1
+	VPDPBUSD     Z29, Z21, Z6
+	VMOVDQU32    64(R12)(R10*1), Z30
+	VPDPBUSD     Z30, Z20, Z11
+	VPDPBUSD     Z30, Z21, Z16
+	VMOVDQU32    128(R11)(R10*1), Z27
+	VPDPBUSD     Z27, Z20, Z2
+	VPDPBUSD     Z27, Z21, Z7
+	VMOVDQU32    128(R12)(R10*1), Z28
+	VPDPBUSD     Z28, Z20, Z12
+	VPDPBUSD     Z28, Z21, Z17
+	VMOVDQU32    192(R11)(R10*1), Z29
+	VPDPBUSD     Z29, Z20, Z3
+	VPDPBUSD     Z29, Z21, Z8
+	VMOVDQU32    192(R12)(R10*1), Z30
+	VPDPBUSD     Z30, Z20, Z13
+	VPDPBUSD     Z30, Z21, Z18
+	VMOVDQU32    256(R11)(R10*1), Z27
+	VPDPBUSD     Z27, Z20, Z4
+	VPDPBUSD     Z27, Z21, Z9
+	VMOVDQU32    256(R12)(R10*1), Z28
+	VPDPBUSD     Z28, Z20, Z14
+	VPDPBUSD     Z28, Z21, Z19
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+136(FP), R9
+	TESTQ R9, R9
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (DI), BX
+	MOVL (DI)(R8*4), SI
+	CMPQ BX, SI
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(BX*4), R10
+	VPBROADCASTD (CX)(BX*4), Z20
+	VPBROADCASTD (DX)(BX*4), Z21
+	VMOVDQU32    (R12)(R10*1), Z27
+	VPDPBUSD     Z27, Z20, Z10
+	VPDPBUSD     Z27, Z21, Z15
+	VMOVDQU32    64(R12)(R10*1), Z28
+	VPDPBUSD     Z28, Z20, Z11
+	VPDPBUSD     Z28, Z21, Z16
+	VMOVDQU32    128(R12)(R10*1), Z29
+	VPDPBUSD     Z29, Z20, Z12
+	VPDPBUSD     Z29, Z21, Z17
+	VMOVDQU32    192(R12)(R10*1), Z30
+	VPDPBUSD     Z30, Z20, Z13
+	VPDPBUSD     Z30, Z21, Z18
+	VMOVDQU32    256(R12)(R10*1), Z27
+	VPDPBUSD     Z27, Z20, Z14
+	VPDPBUSD     Z27, Z21, Z19
+	INCQ         BX
+	CMPQ         BX, SI
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), DI
+	ADDQ weightsRow+96(FP), R11
+	ADDQ weightsRow+96(FP), R12
+	DECQ R9
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+152(FP), BX
+	MOVQ      bias+160(FP), SI
+	MOVQ      dst+0(FP), DI
+	MOVQ      DI, R9
+	ADDQ      dstStep+16(FP), R9
+	VMOVUPS   (BX), Z27
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z27, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z27, Z5, Z5
+	VADDPS    (SI), Z5, Z5
+	VADDPS    Z0, Z23, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z0, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z0, Z0
+	VMULPS     Z24, Z0, Z0
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, (DI)
+	VADDPS     Z5, Z0, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z5, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, (R9)
+	VMOVUPS    64(BX), Z27
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z27, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z27, Z6, Z6
+	VADDPS     64(SI), Z6, Z6
+	VADDPS     Z1, Z23, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z1, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z1, Z1
+	VMULPS     Z24, Z1, Z1
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 16(DI)
+	VADDPS     Z6, Z1, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z6, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 16(R9)
+	VMOVUPS    128(BX), Z27
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z27, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z27, Z7, Z7
+	VADDPS     128(SI), Z7, Z7
+	VADDPS     Z2, Z23, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z2, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z2, Z2
+	VMULPS     Z24, Z2, Z2
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 32(DI)
+	VADDPS     Z7, Z2, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z7, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 32(R9)
+	VMOVUPS    192(BX), Z27
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z27, Z3, Z3
+	VADDPS     192(SI), Z3, Z3
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z27, Z8, Z8
+	VADDPS     192(SI), Z8, Z8
+	VADDPS     Z3, Z23, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z3, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z3, Z3
+	VMULPS     Z24, Z3, Z3
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 48(DI)
+	VADDPS     Z8, Z3, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z8, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 48(R9)
+	VMOVUPS    256(BX), Z27
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z27, Z4, Z4
+	VADDPS     256(SI), Z4, Z4
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z27, Z9, Z9
+	VADDPS     256(SI), Z9, Z9
+	VADDPS     Z4, Z23, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z4, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z4, Z4
+	VMULPS     Z24, Z4, Z4
+	VPADDD     Z27, Z26, K1, Z26
+	VPMOVDB    Z27, K1, 64(DI)
+	VADDPS     Z9, Z4, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z9, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VPADDD     Z27, Z26, K1, Z26
+	VPMOVDB    Z27, K1, 64(R9)
+	ADDQ       dstRow+8(FP), DI
+	MOVQ       DI, R9
+	ADDQ       dstStep+16(FP), R9
+	VMOVUPS    (BX), Z27
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z27, Z10, Z10
+	VADDPS     (SI), Z10, Z10
+	VCVTDQ2PS  Z15, Z15
+	VMULPS     Z27, Z15, Z15
+	VADDPS     (SI), Z15, Z15
+	VADDPS     Z10, Z23, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z10, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z10, Z10
+	VMULPS     Z24, Z10, Z10
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, (DI)
+	VADDPS     Z15, Z10, Z15
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z15, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, (R9)
+	VMOVUPS    64(BX), Z27
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z27, Z11, Z11
+	VADDPS     64(SI), Z11, Z11
+	VCVTDQ2PS  Z16, Z16
+	VMULPS     Z27, Z16, Z16
+	VADDPS     64(SI), Z16, Z16
+	VADDPS     Z11, Z23, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z11, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z11, Z11
+	VMULPS     Z24, Z11, Z11
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 16(DI)
+	VADDPS     Z16, Z11, Z16
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z16, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 16(R9)
+	VMOVUPS    128(BX), Z27
+	VCVTDQ2PS  Z12, Z12
+	VMULPS     Z27, Z12, Z12
+	VADDPS     128(SI), Z12, Z12
+	VCVTDQ2PS  Z17, Z17
+	VMULPS     Z27, Z17, Z17
+	VADDPS     128(SI), Z17, Z17
+	VADDPS     Z12, Z23, Z12
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z12, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z12, Z12
+	VMULPS     Z24, Z12, Z12
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 32(DI)
+	VADDPS     Z17, Z12, Z17
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z17, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 32(R9)
+	VMOVUPS    192(BX), Z27
+	VCVTDQ2PS  Z13, Z13
+	VMULPS     Z27, Z13, Z13
+	VADDPS     192(SI), Z13, Z13
+	VCVTDQ2PS  Z18, Z18
+	VMULPS     Z27, Z18, Z18
+	VADDPS     192(SI), Z18, Z18
+	VADDPS     Z13, Z23, Z13
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z13, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z13, Z13
+	VMULPS     Z24, Z13, Z13
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 48(DI)
+	VADDPS     Z18, Z13, Z18
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z18, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 48(R9)
+	VMOVUPS    256(BX), Z27
+	VCVTDQ2PS  Z14, Z14
+	VMULPS     Z27, Z14, Z14
+	VADDPS     256(SI), Z14, Z14
+	VCVTDQ2PS  Z19, Z19
+	VMULPS     Z27, Z19, Z19
+	VADDPS     256(SI), Z19, Z19
+	VADDPS     Z14, Z23, Z14
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z14, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z14, Z14
+	VMULPS     Z24, Z14, Z14
+	VPADDD     Z27, Z26, K1, Z26
+	VPMOVDB    Z27, K1, 64(DI)
+	VADDPS     Z19, Z14, Z19
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z22, Z19, Z28
+	VMINPS        Z25, Z28, Z28
+	VCVTTPS2DQ    Z28, Z27
+	VPADDD        Z27, Z26, K1, Z26
+	VPMOVDB       Z27, K1, 64(R9)
+	MOVQ          dstStride+24(FP), BX
+	ADDQ          BX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), BX
+	ADDQ          BX, starts+32(FP)
+	MOVQ          weightsPixel+104(FP), BX
+	SUBQ          BX, weights+88(FP)
+	DECQ          pixels+168(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z26, Y20
+	VPADDD        Y20, Y26, Y26
+	VEXTRACTI32X4 $0x01, Y26, X20
+	VPADDD        X20, X26, X26
+	VPSHUFD       $0x0e, X26, X20
+	VPADDD        X20, X26, X26
+	VPSHUFD       $0x01, X26, X20
+	VPADDD        X20, X26, X26
+	VMOVD         X26, AX
+	MOVQ          AX, spikes+192(FP)
+	VZEROUPPER
+	RET
+
 // func eventRowVNNI6(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
 // Requires: AVX, AVX512F, AVX512VNNI
 TEXT ·eventRowVNNI6(SB), NOSPLIT, $0-148
@@ -1555,55 +3210,55 @@ next:
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z14, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, (DI)
 	VCVTDQ2PS Z6, Z6
 	VMULPS    Z14, Z6, Z6
 	VADDPS    (SI), Z6, Z6
+	VMOVUPS   Z0, (DI)
 	VMOVUPS   Z6, (R8)
 	VMOVUPS   64(BX), Z14
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z14, Z1, Z1
 	VADDPS    64(SI), Z1, Z1
-	VMOVUPS   Z1, 64(DI)
 	VCVTDQ2PS Z7, Z7
 	VMULPS    Z14, Z7, Z7
 	VADDPS    64(SI), Z7, Z7
+	VMOVUPS   Z1, 64(DI)
 	VMOVUPS   Z7, 64(R8)
 	VMOVUPS   128(BX), Z14
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z14, Z2, Z2
 	VADDPS    128(SI), Z2, Z2
-	VMOVUPS   Z2, 128(DI)
 	VCVTDQ2PS Z8, Z8
 	VMULPS    Z14, Z8, Z8
 	VADDPS    128(SI), Z8, Z8
+	VMOVUPS   Z2, 128(DI)
 	VMOVUPS   Z8, 128(R8)
 	VMOVUPS   192(BX), Z14
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z14, Z3, Z3
 	VADDPS    192(SI), Z3, Z3
-	VMOVUPS   Z3, 192(DI)
 	VCVTDQ2PS Z9, Z9
 	VMULPS    Z14, Z9, Z9
 	VADDPS    192(SI), Z9, Z9
+	VMOVUPS   Z3, 192(DI)
 	VMOVUPS   Z9, 192(R8)
 	VMOVUPS   256(BX), Z14
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z14, Z4, Z4
 	VADDPS    256(SI), Z4, Z4
-	VMOVUPS   Z4, 256(DI)
 	VCVTDQ2PS Z10, Z10
 	VMULPS    Z14, Z10, Z10
 	VADDPS    256(SI), Z10, Z10
+	VMOVUPS   Z4, 256(DI)
 	VMOVUPS   Z10, 256(R8)
 	VMOVUPS   320(BX), Z14
 	VCVTDQ2PS Z5, Z5
 	VMULPS    Z14, Z5, Z5
 	VADDPS    320(SI), Z5, Z5
-	VMOVUPS   Z5, K1, 320(DI)
 	VCVTDQ2PS Z11, Z11
 	VMULPS    Z14, Z11, Z11
 	VADDPS    320(SI), Z11, Z11
+	VMOVUPS   Z5, K1, 320(DI)
 	VMOVUPS   Z11, K1, 320(R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)
@@ -1951,64 +3606,64 @@ next:
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z16, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, (DI)
 	VCVTDQ2PS Z7, Z7
 	VMULPS    Z16, Z7, Z7
 	VADDPS    (SI), Z7, Z7
+	VMOVUPS   Z0, (DI)
 	VMOVUPS   Z7, (R8)
 	VMOVUPS   64(BX), Z16
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z16, Z1, Z1
 	VADDPS    64(SI), Z1, Z1
-	VMOVUPS   Z1, 64(DI)
 	VCVTDQ2PS Z8, Z8
 	VMULPS    Z16, Z8, Z8
 	VADDPS    64(SI), Z8, Z8
+	VMOVUPS   Z1, 64(DI)
 	VMOVUPS   Z8, 64(R8)
 	VMOVUPS   128(BX), Z16
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z16, Z2, Z2
 	VADDPS    128(SI), Z2, Z2
-	VMOVUPS   Z2, 128(DI)
 	VCVTDQ2PS Z9, Z9
 	VMULPS    Z16, Z9, Z9
 	VADDPS    128(SI), Z9, Z9
+	VMOVUPS   Z2, 128(DI)
 	VMOVUPS   Z9, 128(R8)
 	VMOVUPS   192(BX), Z16
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z16, Z3, Z3
 	VADDPS    192(SI), Z3, Z3
-	VMOVUPS   Z3, 192(DI)
 	VCVTDQ2PS Z10, Z10
 	VMULPS    Z16, Z10, Z10
 	VADDPS    192(SI), Z10, Z10
+	VMOVUPS   Z3, 192(DI)
 	VMOVUPS   Z10, 192(R8)
 	VMOVUPS   256(BX), Z16
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z16, Z4, Z4
 	VADDPS    256(SI), Z4, Z4
-	VMOVUPS   Z4, 256(DI)
 	VCVTDQ2PS Z11, Z11
 	VMULPS    Z16, Z11, Z11
 	VADDPS    256(SI), Z11, Z11
+	VMOVUPS   Z4, 256(DI)
 	VMOVUPS   Z11, 256(R8)
 	VMOVUPS   320(BX), Z16
 	VCVTDQ2PS Z5, Z5
 	VMULPS    Z16, Z5, Z5
 	VADDPS    320(SI), Z5, Z5
-	VMOVUPS   Z5, 320(DI)
 	VCVTDQ2PS Z12, Z12
 	VMULPS    Z16, Z12, Z12
 	VADDPS    320(SI), Z12, Z12
+	VMOVUPS   Z5, 320(DI)
 	VMOVUPS   Z12, 320(R8)
 	VMOVUPS   384(BX), Z16
 	VCVTDQ2PS Z6, Z6
 	VMULPS    Z16, Z6, Z6
 	VADDPS    384(SI), Z6, Z6
-	VMOVUPS   Z6, K1, 384(DI)
 	VCVTDQ2PS Z13, Z13
 	VMULPS    Z16, Z13, Z13
 	VADDPS    384(SI), Z13, Z13
+	VMOVUPS   Z6, K1, 384(DI)
 	VMOVUPS   Z13, K1, 384(R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)
@@ -2392,73 +4047,73 @@ next:
 	VCVTDQ2PS Z0, Z0
 	VMULPS    Z18, Z0, Z0
 	VADDPS    (SI), Z0, Z0
-	VMOVUPS   Z0, (DI)
 	VCVTDQ2PS Z8, Z8
 	VMULPS    Z18, Z8, Z8
 	VADDPS    (SI), Z8, Z8
+	VMOVUPS   Z0, (DI)
 	VMOVUPS   Z8, (R8)
 	VMOVUPS   64(BX), Z18
 	VCVTDQ2PS Z1, Z1
 	VMULPS    Z18, Z1, Z1
 	VADDPS    64(SI), Z1, Z1
-	VMOVUPS   Z1, 64(DI)
 	VCVTDQ2PS Z9, Z9
 	VMULPS    Z18, Z9, Z9
 	VADDPS    64(SI), Z9, Z9
+	VMOVUPS   Z1, 64(DI)
 	VMOVUPS   Z9, 64(R8)
 	VMOVUPS   128(BX), Z18
 	VCVTDQ2PS Z2, Z2
 	VMULPS    Z18, Z2, Z2
 	VADDPS    128(SI), Z2, Z2
-	VMOVUPS   Z2, 128(DI)
 	VCVTDQ2PS Z10, Z10
 	VMULPS    Z18, Z10, Z10
 	VADDPS    128(SI), Z10, Z10
+	VMOVUPS   Z2, 128(DI)
 	VMOVUPS   Z10, 128(R8)
 	VMOVUPS   192(BX), Z18
 	VCVTDQ2PS Z3, Z3
 	VMULPS    Z18, Z3, Z3
 	VADDPS    192(SI), Z3, Z3
-	VMOVUPS   Z3, 192(DI)
 	VCVTDQ2PS Z11, Z11
 	VMULPS    Z18, Z11, Z11
 	VADDPS    192(SI), Z11, Z11
+	VMOVUPS   Z3, 192(DI)
 	VMOVUPS   Z11, 192(R8)
 	VMOVUPS   256(BX), Z18
 	VCVTDQ2PS Z4, Z4
 	VMULPS    Z18, Z4, Z4
 	VADDPS    256(SI), Z4, Z4
-	VMOVUPS   Z4, 256(DI)
 	VCVTDQ2PS Z12, Z12
 	VMULPS    Z18, Z12, Z12
 	VADDPS    256(SI), Z12, Z12
+	VMOVUPS   Z4, 256(DI)
 	VMOVUPS   Z12, 256(R8)
 	VMOVUPS   320(BX), Z18
 	VCVTDQ2PS Z5, Z5
 	VMULPS    Z18, Z5, Z5
 	VADDPS    320(SI), Z5, Z5
-	VMOVUPS   Z5, 320(DI)
 	VCVTDQ2PS Z13, Z13
 	VMULPS    Z18, Z13, Z13
 	VADDPS    320(SI), Z13, Z13
+	VMOVUPS   Z5, 320(DI)
 	VMOVUPS   Z13, 320(R8)
 	VMOVUPS   384(BX), Z18
 	VCVTDQ2PS Z6, Z6
 	VMULPS    Z18, Z6, Z6
 	VADDPS    384(SI), Z6, Z6
-	VMOVUPS   Z6, 384(DI)
 	VCVTDQ2PS Z14, Z14
 	VMULPS    Z18, Z14, Z14
 	VADDPS    384(SI), Z14, Z14
+	VMOVUPS   Z6, 384(DI)
 	VMOVUPS   Z14, 384(R8)
 	VMOVUPS   448(BX), Z18
 	VCVTDQ2PS Z7, Z7
 	VMULPS    Z18, Z7, Z7
 	VADDPS    448(SI), Z7, Z7
-	VMOVUPS   Z7, K1, 448(DI)
 	VCVTDQ2PS Z15, Z15
 	VMULPS    Z18, Z15, Z15
 	VADDPS    448(SI), Z15, Z15
+	VMOVUPS   Z7, K1, 448(DI)
 	VMOVUPS   Z15, K1, 448(R8)
 	MOVQ      dstStride+16(FP), BX
 	ADDQ      BX, dst+0(FP)

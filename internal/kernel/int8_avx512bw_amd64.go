@@ -17,6 +17,7 @@ var bwSpans = int8Spans[uint16, int16]{
 var bwEvents = eventTier512{
 	rows:  [...]eventRow512{1: eventRowBW1, 2: eventRowBW2, 3: eventRowBW3, 4: eventRowBW4, 5: eventRowBW5, 6: eventRowBW6, 7: eventRowBW7, 8: eventRowBW8},
 	fires: [...]eventFire512{1: eventFireBW1, 2: eventFireBW2, 3: eventFireBW3, 4: eventFireBW4, 5: eventFireBW5, 6: eventFireBW6, 7: eventFireBW7, 8: eventFireBW8},
+	twos:  [...]eventTwo512{1: eventFireTwoBW1, 2: eventFireTwoBW2, 3: eventFireTwoBW3, 4: eventFireTwoBW4, 5: eventFireTwoBW5},
 }
 
 func packInt8BW(c *Int8Conv, weights []int8) int8Rows {

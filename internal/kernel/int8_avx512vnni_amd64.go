@@ -18,6 +18,7 @@ var vnniEvents = eventTier512{
 	large: true,
 	rows:  [...]eventRow512{1: eventRowVNNI1, 2: eventRowVNNI2, 3: eventRowVNNI3, 4: eventRowVNNI4, 5: eventRowVNNI5, 6: eventRowVNNI6, 7: eventRowVNNI7, 8: eventRowVNNI8},
 	fires: [...]eventFire512{1: eventFireVNNI1, 2: eventFireVNNI2, 3: eventFireVNNI3, 4: eventFireVNNI4, 5: eventFireVNNI5, 6: eventFireVNNI6, 7: eventFireVNNI7, 8: eventFireVNNI8},
+	twos:  [...]eventTwo512{1: eventFireTwoVNNI1, 2: eventFireTwoVNNI2, 3: eventFireTwoVNNI3, 4: eventFireTwoVNNI4, 5: eventFireTwoVNNI5},
 }
 
 func packInt8VNNI(c *Int8Conv, weights []int8) int8Rows {

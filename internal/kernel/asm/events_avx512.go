@@ -27,15 +27,23 @@ func (k *eventTier) rows() {
 	for n := 1; n <= 8; n++ {
 		k.row(n, false)
 		k.row(n, true)
+		if n <= widestTwo {
+			k.two(n)
+		}
 	}
 }
+
+// widestTwo is up to how many registers of channels two rows of outputs fit the registers.
+const widestTwo = 5
+
+const eventsOfRow = "starts *uint32, startsRow, startsPixel int, places, first, second *uint32, zero int, weights *int8, weightsRow, weightsPixel, taps"
 
 // row is a row of outputs of n registers of channels. With few registers, events may be taken two at a time into sums of their own,
 // where an addition takes longer to finish than the next one may start; the last of an odd number meets zeros.
 //
 // It leaves the currents, or, fires, the spikes of graded neurons that start the first of the two steps with the same voltage each.
 func (k *eventTier) row(n int, fires bool) {
-	const events = "starts *uint32, startsRow, startsPixel int, places, first, second *uint32, zero int, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int, tail uint32"
+	const events = eventsOfRow + ", rows int, scale, bias *float32, pixels int, tail uint32"
 	row, fire := fmt.Sprintf("eventRow%s%d", k.name, n), fmt.Sprintf("eventFire%s%d", k.name, n)
 	if fires {
 		TEXT(fire, NOSPLIT, "func(dst, dst2 *uint8, dstStride int, "+events+", start, decay, most float32) (spikes uint64)")
@@ -60,15 +68,9 @@ func (k *eventTier) row(n int, fires bool) {
 	multiply := k.products(&free)
 	tail := Load(Param("tail"), GP32())
 	KMOVW(tail, reg.K1)
-	var none, start, decay, most, spikes reg.VecPhysical
+	var neurons firing
 	if fires {
-		constant := free.take(5)
-		none, start, decay, most, spikes = constant[0], constant[1], constant[2], constant[3], constant[4]
-		VPXORD(none, none, none)
-		VPXORD(spikes, spikes, spikes)
-		VBROADCASTSS(parameter("start"), start)
-		VBROADCASTSS(parameter("decay"), decay)
-		VBROADCASTSS(parameter("most"), most)
+		neurons = newFiring(&free)
 	}
 	places, first, second := Load(Param("places"), GP64()), Load(Param("first"), GP64()), Load(Param("second"), GP64())
 	at, end, under, weights, taps, rows := GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
@@ -134,47 +136,23 @@ func (k *eventTier) row(n int, fires bool) {
 	Load(Param("dst"), to[0])
 	Load(Param("dst2"), to[1])
 	for j := range n {
-		VMOVUPS(Mem{Base: scale, Disp: 64 * j}, weight[0])
-		for t := range 2 {
-			v := sum[0][t][j]
-			if sets == 2 {
-				VPADDD(sum[1][t][j], v, v)
-			}
-			VCVTDQ2PS(v, v)
-			VMULPS(weight[0], v, v)
-			VADDPS(Mem{Base: bias, Disp: 64 * j}, v, v)
-			if !fires {
-				if m := (Mem{Base: to[t], Disp: 64 * j}); j < n-1 {
-					VMOVUPS(v, m)
-				} else {
-					VMOVUPS(v, reg.K1, m)
-				}
+		v := [2]reg.VecPhysical{sum[0][0][j], sum[0][1][j]}
+		if sets == 2 {
+			for t := range v {
+				VPADDD(sum[1][t][j], v[t], v[t])
 			}
 		}
-		if !fires {
-			continue
-		}
-		count := weight[1]
-		before := start
-		for t := range 2 {
-			v, whole := sum[0][t][j], weight[2]
-			VADDPS(v, before, v)
-			Comment("A maximum gives its second source, which Go writes first, for a NaN.")
-			VMAXPS(none, v, whole)
-			VMINPS(most, whole, whole)
-			VCVTTPS2DQ(whole, count)
-			if t == 0 {
-				VCVTDQ2PS(count, whole)
-				VSUBPS(whole, v, v)
-				VMULPS(decay, v, v)
-				before = v
+		currents(v, scale, bias, j, weight[0])
+		switch {
+		case fires:
+			neurons.fire(v, to, j, j == n-1, weight[1], weight[2])
+		case j < n-1:
+			for t := range v {
+				VMOVUPS(v[t], Mem{Base: to[t], Disp: 64 * j})
 			}
-			if m := (Mem{Base: to[t], Disp: 16 * j}); j < n-1 {
-				VPADDD(count, spikes, spikes)
-				VPMOVDB(count, m)
-			} else {
-				VPADDD(count, spikes, reg.K1, spikes)
-				VPMOVDB(count, reg.K1, m)
+		default:
+			for t := range v {
+				VMOVUPS(v[t], reg.K1, Mem{Base: to[t], Disp: 64 * j})
 			}
 		}
 	}
@@ -189,19 +167,173 @@ func (k *eventTier) row(n int, fires bool) {
 	DECQ(parameter("pixels"))
 	JNZ(LabelRef("pixel"))
 	if fires {
-		total := GP64()
-		half := input[0]
-		VEXTRACTI64X4(Imm(1), spikes, half.AsY())
-		VPADDD(half.AsY(), spikes.AsY(), spikes.AsY())
-		VEXTRACTI32X4(Imm(1), spikes.AsY(), half.AsX())
-		VPADDD(half.AsX(), spikes.AsX(), spikes.AsX())
-		VPSHUFD(Imm(0b1110), spikes.AsX(), half.AsX())
-		VPADDD(half.AsX(), spikes.AsX(), spikes.AsX())
-		VPSHUFD(Imm(1), spikes.AsX(), half.AsX())
-		VPADDD(half.AsX(), spikes.AsX(), spikes.AsX())
-		VMOVD(spikes.AsX(), total.As32())
-		Store(total, Return("spikes"))
+		neurons.sum(input[0])
 	}
+	VZEROUPPER()
+	RET()
+}
+
+// currents are of the j-th 16 channels at two steps: float32(sum)*scale + bias.
+func currents(v [2]reg.VecPhysical, scale, bias reg.Register, j int, temp reg.VecPhysical) {
+	VMOVUPS(Mem{Base: scale, Disp: 64 * j}, temp)
+	for _, v := range v {
+		VCVTDQ2PS(v, v)
+		VMULPS(temp, v, v)
+		VADDPS(Mem{Base: bias, Disp: 64 * j}, v, v)
+	}
+}
+
+// firing is what graded neurons have in registers.
+type firing struct {
+	none, start, decay, most, spikes reg.VecPhysical
+}
+
+func newFiring(free *vectors) firing {
+	r := free.take(5)
+	f := firing{r[0], r[1], r[2], r[3], r[4]}
+	VPXORD(f.none, f.none, f.none)
+	VPXORD(f.spikes, f.spikes, f.spikes)
+	VBROADCASTSS(parameter("start"), f.start)
+	VBROADCASTSS(parameter("decay"), f.decay)
+	VBROADCASTSS(parameter("most"), f.most)
+	return f
+}
+
+// fire has the currents of two steps drive the j-th 16 neurons of a pixel, whose counts go to an address for each step.
+func (f *firing) fire(current [2]reg.VecPhysical, to [2]reg.Register, j int, last bool, count, whole reg.VecPhysical) {
+	before := f.start
+	for t, v := range current {
+		VADDPS(v, before, v)
+		Comment("A maximum gives its second source, which Go writes first, for a NaN.")
+		VMAXPS(f.none, v, whole)
+		VMINPS(f.most, whole, whole)
+		VCVTTPS2DQ(whole, count)
+		if t == 0 {
+			VCVTDQ2PS(count, whole)
+			VSUBPS(whole, v, v)
+			VMULPS(f.decay, v, v)
+			before = v
+		}
+		if m := (Mem{Base: to[t], Disp: 16 * j}); last {
+			VPADDD(count, f.spikes, reg.K1, f.spikes)
+			VPMOVDB(count, reg.K1, m)
+		} else {
+			VPADDD(count, f.spikes, f.spikes)
+			VPMOVDB(count, m)
+		}
+	}
+}
+
+// sum returns the sum of the spikes.
+func (f *firing) sum(temp reg.VecPhysical) {
+	fold512(f.spikes, temp, func(a, b reg.Register) { VPADDD(a, b, b) })
+	total := GP64()
+	VMOVD(f.spikes.AsX(), total.As32())
+	Store(total, Return("spikes"))
+}
+
+// two is row for two rows of outputs, one below the other, that fire. A row of inputs is under the windows of the upper one, of both or
+// of the lower one. So a loop over the events of a row, of which no processor foresees the end, is there for both as often as
+// not, and a pixel waits for fewer of them.
+func (k *eventTier) two(n int) {
+	name := fmt.Sprintf("eventFireTwo%s%d", k.name, n)
+	TEXT(name, NOSPLIT, "func(dst *uint8, dstRow, dstStep, dstStride int, "+eventsOfRow+", upper, both, lower, weightsBack int, scale, bias *float32, pixels int, tail uint32, start, decay, most float32) (spikes uint64)")
+	Doc(fmt.Sprintf("%s is eventFire%s%d for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs", name, k.name, n),
+		"are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.")
+	Pragma("noescape")
+	free := zmms
+	var sum [2][2][]reg.VecPhysical // [row][step][register]
+	for y := range sum {
+		sum[y][0], sum[y][1] = free.take(n), free.take(n)
+	}
+	input, neurons, multiply := free.take(2), newFiring(&free), k.products(&free)
+	weight := free.take(min(4, len(free)))
+	tail := Load(Param("tail"), GP32())
+	KMOVW(tail, reg.K1)
+	places, first, second := Load(Param("places"), GP64()), Load(Param("first"), GP64()), Load(Param("second"), GP64())
+	at, end, under, taps, rows, place := GP64(), GP64(), GP64(), GP64(), GP64(), GP64()
+	weights := [2]reg.Register{GP64(), GP64()}
+	Load(Param("taps"), taps)
+
+	Label("pixel")
+	for _, steps := range sum {
+		for _, step := range steps {
+			for _, v := range step {
+				VPXORD(v, v, v)
+			}
+		}
+	}
+	Load(Param("weights"), weights[0])
+	MOVQ(weights[0], weights[1])
+	SUBQ(parameter("weightsBack"), weights[1])
+	Load(Param("starts"), under)
+	for _, part := range []struct {
+		name string
+		rows []int
+	}{{"upper", []int{0}}, {"both", []int{0, 1}}, {"lower", []int{1}}} {
+		row, event, next, over := part.name+"Row", part.name+"Event", part.name+"Next", part.name+"Over"
+		Load(Param(part.name), rows)
+		TESTQ(rows, rows)
+		JZ(LabelRef(over))
+		Label(row)
+		MOVL(Mem{Base: under}, at.As32())
+		MOVL(Mem{Base: under, Index: taps, Scale: 4}, end.As32())
+		CMPQ(at, end)
+		JGE(LabelRef(next))
+		Label(event)
+		MOVLQSX(Mem{Base: places, Index: at, Scale: 4}, place)
+		VPBROADCASTD(Mem{Base: first, Index: at, Scale: 4}, input[0])
+		VPBROADCASTD(Mem{Base: second, Index: at, Scale: 4}, input[1])
+		turn := 0
+		for j := range n {
+			for _, y := range part.rows {
+				w := weight[turn%len(weight)]
+				turn++
+				VMOVDQU32(Mem{Base: weights[y], Index: place, Scale: 1, Disp: 64 * j}, w)
+				for t := range 2 {
+					multiply(t, w, input[t], sum[y][t][j])
+				}
+			}
+		}
+		INCQ(at)
+		CMPQ(at, end)
+		JL(LabelRef(event))
+		Label(next)
+		ADDQ(parameter("startsRow"), under)
+		for _, w := range weights {
+			ADDQ(parameter("weightsRow"), w)
+		}
+		DECQ(rows)
+		JNZ(LabelRef(row))
+		Label(over)
+	}
+
+	scale, bias, back := GP64(), GP64(), GP64()
+	Load(Param("scale"), scale)
+	Load(Param("bias"), bias)
+	to := [2]reg.Register{GP64(), GP64()}
+	Load(Param("dst"), to[0])
+	for y, steps := range sum {
+		if y > 0 {
+			ADDQ(parameter("dstRow"), to[0])
+		}
+		MOVQ(to[0], to[1])
+		ADDQ(parameter("dstStep"), to[1])
+		for j := range n {
+			v := [2]reg.VecPhysical{steps[0][j], steps[1][j]}
+			currents(v, scale, bias, j, weight[0])
+			neurons.fire(v, to, j, j == n-1, weight[0], weight[1])
+		}
+	}
+	for _, step := range [][2]string{{"dstStride", "dst"}, {"startsPixel", "starts"}} {
+		Load(Param(step[0]), back)
+		ADDQ(back, parameter(step[1]))
+	}
+	Load(Param("weightsPixel"), back)
+	SUBQ(back, parameter("weights"))
+	DECQ(parameter("pixels"))
+	JNZ(LabelRef("pixel"))
+	neurons.sum(input[0])
 	VZEROUPPER()
 	RET()
 }
