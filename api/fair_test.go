@@ -172,12 +172,12 @@ func TestQueueStartsNoMoreThanMemoryAllows(t *testing.T) {
 }
 
 // In twice the load that there are workers for, who is taken does not wait for long but at its beginning, of a caller alone
-// for a quarter of a task, and the workers are not idle.
+// for a tenth of a task, and the workers are not idle.
 func TestAnOverloadDoesNotBecomeAQueue(t *testing.T) {
 	for _, c := range []struct {
 		callers, ran int
 		wait         time.Duration
-	}{{5, 1950, 40 * time.Millisecond}, {1, 1900, 5 * time.Millisecond}} {
+	}{{5, 1950, 40 * time.Millisecond}, {1, 1900, 2 * time.Millisecond}} {
 		synctest.Test(t, func(t *testing.T) { overload(t, c.callers, c.ran, c.wait) })
 	}
 }

@@ -277,14 +277,14 @@ func (q *Queue) stop(t *ticket) {
 }
 
 // overrun tells that one flow alone asks for more than the workers can do, and that none of them is free or about to be: a worker whose
-// task has but a quarter of its time left may be waited for, by one. q.mu is held.
+// task has but a tenth of its time left may be waited for, by one. q.mu is held.
 func (q *Queue) overrun(key flowKey, now time.Time) bool {
 	if len(q.working) < q.workers || len(q.flows) != 1 || q.flows[0].key != key {
 		return false
 	}
 	soon := 0
 	for _, t := range q.working {
-		if t.cost-now.Sub(t.begun) <= t.cost/4 {
+		if t.cost-now.Sub(t.begun) <= t.cost/10 {
 			soon++
 		}
 	}
