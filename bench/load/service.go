@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -41,14 +42,12 @@ func newService(target string, pictures [][]byte, timeout time.Duration) (*servi
 
 // ask sends n requests over the connections, which share them out as they come free.
 func (s *service) ask(connections, n int) (*result, error) {
-	conns := make([]*connection, min(connections, n))
-	for i := range conns {
-		c, err := s.dial()
-		if err != nil {
-			return nil, err
-		}
+	conns, err := s.open(min(connections, n))
+	for _, c := range conns {
 		defer c.Close()
-		conns[i] = c
+	}
+	if err != nil {
+		return nil, err
 	}
 	r := &result{connections: len(conns), latencies: make([]time.Duration, n), probabilities: make([]float64, min(n, len(s.requests)))}
 	var (
@@ -82,6 +81,29 @@ func (s *service) ask(connections, n int) (*result, error) {
 		}
 	}
 	return r, nil
+}
+
+// apart is how long after one connection the next is opened.
+const apart = 2 * time.Millisecond
+
+// open opens connections one after another, and has each answer a request meanwhile that does not count. A service of several processes
+// that accept from one socket may otherwise have all of them taken by the same process, which is then half as fast as it can be.
+func (s *service) open(n int) ([]*connection, error) {
+	conns := make([]*connection, 0, n)
+	failed := make([]error, n)
+	var group sync.WaitGroup
+	for i := range n {
+		c, err := s.dial()
+		if err != nil {
+			failed[i] = err
+			break
+		}
+		conns = append(conns, c)
+		group.Go(func() { _, failed[i] = c.post(s.requests[i%len(s.requests)]) })
+		time.Sleep(apart)
+	}
+	group.Wait()
+	return conns, errors.Join(failed...)
 }
 
 type connection struct {

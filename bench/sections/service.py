@@ -8,7 +8,8 @@ from harness.pairs import REST, Spread
 TITLE = "(c) Over HTTP"
 NOTE = """The whole of both services and the client of bench/load share all cores; the client is the same for both. The
 Python service has one uvicorn worker a core with uvloop and httptools, ONNX Runtime on one thread in each, and no
-access log; ours runs as it comes. Connections stay open, each has one request at a time. Throughput and latencies are
+access log; ours runs as it comes. Connections are opened one after another, so that both of the Python service's workers get some,
+and stay open; each has one request at a time. Throughput and latencies are
 medians over {rounds} rounds, taken in turn; the ratio is the throughput's, round by round, ours to theirs."""
 
 
@@ -25,7 +26,7 @@ def run(w, goals):
                     continue
                 rows = []
                 for connections in (1, 16):
-                    passes = {"originals": 4, "small": 32}[kind] if connections > 1 else {"originals": 2, "small": 16}[kind]
+                    passes = {"originals": 12, "small": 32}[kind] if connections > 1 else {"originals": 2, "small": 16}[kind]
                     requests = w.effort.tasks(passes * len(pictures))
                     found = _interleave((ours, theirs), w.load, list_, connections, requests, rounds)
                     faster = Spread.of([a["per_second"] / b["per_second"] for a, b in zip(found[ours], found[theirs], strict=True)])
