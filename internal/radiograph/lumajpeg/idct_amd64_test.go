@@ -70,6 +70,31 @@ func TestAVX2IsGeneric(t *testing.T) {
 			}
 		}
 	}
+	quiet := 0
+	beside := func(what string, b *block, by *steps) {
+		if quickBeside == nil {
+			return
+		}
+		t.Helper()
+		fainter := *b
+		for i := range fainter.coefficient {
+			fainter.coefficient[i] /= 4
+		}
+		for _, pair := range [][2]block{{*b, fainter}, {fainter, *b}} {
+			const stride = 2*8 + 3
+			var want, got [8 * stride]byte
+			left, right := pair[0], pair[1]
+			ok := quickBeside(got[:7*stride+16], stride, &left, &right, by)
+			loud := genericTransforms[1](want[:], stride, &left, by)
+			loud = genericTransforms[1](want[8:], stride, &right, by) || loud
+			if ok {
+				quiet++
+			}
+			if together := energy(&left) + energy(&right); ok != (!loud && together <= maxEnergy) || ok && !bytes.Equal(got[:], want[:]) {
+				t.Fatalf("%s: %v, %v of two blocks %v times %v, want %v", what, ok, got, pair, *by, want)
+			}
+		}
+	}
 	same := func(what string, b *block) { t.Helper(); scaled(what, b, &ones, false) }
 
 	random := rand.New(rand.NewPCG(3, 4))
@@ -144,6 +169,7 @@ func TestAVX2IsGeneric(t *testing.T) {
 			}
 		}
 		scaled("steps", b, &by, true)
+		beside("steps", b, &by)
 	}
 	for place := range 64 {
 		for _, c := range []int16{math.MinInt16, -2710, -2709, -1, 1, 2709, 2710, math.MaxInt16} {
@@ -151,8 +177,12 @@ func TestAVX2IsGeneric(t *testing.T) {
 				by, b := ones, &block{last: 63}
 				by[place], b.coefficient[place] = step, c
 				scaled("single step", b, &by, true)
+				beside("single step", b, &by)
 			}
 		}
+	}
+	if quickBeside != nil && quiet < 1000 {
+		t.Errorf("two blocks at once were transformed %d times", quiet)
 	}
 }
 
