@@ -48,6 +48,58 @@ type party struct {
 	time  account
 }
 
+// recent is who had the workers' time lately. Flows are forgotten as soon as nothing of them is left, which in an overload is often.
+type recent struct {
+	tasks []recentTask
+	next  int // which of them is the oldest, once there are recentTasks
+	had   map[flowKey]recentTask
+	total time.Duration
+}
+
+// recentTasks is how many tasks recent goes back: enough for eight callers who ask for the same to have nearly the same.
+const recentTasks = 128
+
+// recentTask is a task that ended or, in recent.had, a flow's together.
+type recentTask struct {
+	key  flowKey
+	took time.Duration
+	n    int
+}
+
+func (r *recent) add(key flowKey, took time.Duration) {
+	if r.had == nil {
+		r.had = map[flowKey]recentTask{}
+	}
+	t := recentTask{key, took, 1}
+	if len(r.tasks) < recentTasks {
+		r.tasks = append(r.tasks, t)
+	} else {
+		r.count(r.tasks[r.next], -1)
+		r.tasks[r.next] = t
+		r.next = (r.next + 1) % recentTasks
+	}
+	r.count(t, 1)
+}
+
+func (r *recent) count(t recentTask, sign int) {
+	had := r.had[t.key]
+	had.n += sign
+	had.took += time.Duration(sign) * t.took
+	r.total += time.Duration(sign) * t.took
+	if r.had[t.key] = had; had.n == 0 {
+		delete(r.had, t.key)
+	}
+}
+
+// owed tells that a flow had less than half of what it would have had if all flows had had the same.
+func (r *recent) owed(key flowKey) bool {
+	flows := len(r.had)
+	if _, there := r.had[key]; !there {
+		flows++
+	}
+	return 2*time.Duration(flows)*r.had[key].took < r.total
+}
+
 func (f *flow) push(t *ticket) {
 	f.waiting = append(f.waiting, t)
 	f.cost += t.cost

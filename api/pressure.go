@@ -58,7 +58,7 @@ const (
 // as long as more work arrives than the workers can do.
 //
 // In an overload a longer queue would only make everyone wait. So a task is refused at once if it would wait for more than
-// half the time of a task, or more than a tenth while one flow alone overruns the workers. Accepted tasks are answered
+// half the time of a task, or more than a tenth if its flow has had its share of the workers' time. Accepted tasks are answered
 // about as fast as usual. If an overload begins with at least 1.5 times the work that the workers can do, the caller's waiting
 // tasks are refused as well: they would be late, and delay those that follow.
 type pressure struct {

@@ -94,6 +94,7 @@ type Queue struct {
 	parties  map[partyKey]*party
 	estimate estimate
 	pressure pressure
+	recent   recent
 	backlog  time.Duration // cost of what waits
 	owed     time.Duration // work that batches are owed, see owe
 	apart    threads       // for an overload, and for a Wait
@@ -276,10 +277,10 @@ func (q *Queue) stop(t *ticket) {
 	t.working = false
 }
 
-// overrun tells that one flow alone asks for more than the workers can do, and that none of them is free or about to be: a worker whose
-// task has but a tenth of its time left may be waited for, by one. q.mu is held.
+// overrun tells that a flow asks for more than its share of what the workers can do, and that none of them is free or about to be: a worker
+// whose task has but a tenth of its time left may be waited for, by one. q.mu is held.
 func (q *Queue) overrun(key flowKey, now time.Time) bool {
-	if len(q.working) < q.workers || len(q.flows) != 1 || q.flows[0].key != key {
+	if len(q.working) < q.workers || q.recent.owed(key) {
 		return false
 	}
 	soon := 0
@@ -330,6 +331,7 @@ func (q *Queue) leave(t *ticket, err error) {
 		t.flow.running--
 		t.flow.reserve(-t.cost)
 		t.flow.charge(took)
+		q.recent.add(t.flow.key, took)
 		if err == nil {
 			q.estimate.learn(t.Work, took, time.Now())
 		}
