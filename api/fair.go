@@ -30,6 +30,14 @@ type partyKey struct {
 	batch  bool
 }
 
+// priority is 1 for batches and 0 for what is waited for.
+func (k partyKey) priority() int {
+	if k.batch {
+		return 1
+	}
+	return 0
+}
+
 func keyOf(t Task) flowKey {
 	return flowKey{partyKey{t.caller, t.Batch}, bits.Len64(uint64(max(t.Size, 0))) / 2}
 }

@@ -232,6 +232,53 @@ func overload(t *testing.T, callers, ran int, wait time.Duration) {
 	}
 }
 
+// In an overload by batches, callers who wait for their answers are not refused for it, and a batch still has its tenth.
+func TestAnOverloadOfBatchesRefusesNobodyElse(t *testing.T) {
+	for _, workers := range []int{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			const took = 20 * time.Millisecond
+			q := NewQueue(workers, 64)
+			var mu sync.Mutex
+			var wg sync.WaitGroup
+			answered, refused, batch := 0, 0, 0
+			end := time.Now().Add(10 * time.Second)
+			for i := range 48 { // a batch's
+				wg.Go(func() {
+					for time.Now().Before(end) {
+						task := sleeper(someone(byte(i%3)), took, 0)
+						task.Batch = true
+						if _, err := q.Do(t.Context(), task); err == nil {
+							mu.Lock()
+							batch++
+							mu.Unlock()
+						}
+						time.Sleep(took / 4)
+					}
+				})
+			}
+			time.Sleep(time.Second)
+			wg.Go(func() {
+				for time.Now().Before(end) {
+					_, err := q.Do(t.Context(), sleeper(someone(9), took, 0))
+					mu.Lock()
+					if err != nil {
+						refused++
+					} else {
+						answered++
+					}
+					mu.Unlock()
+					time.Sleep(took / 4)
+				}
+			})
+			wg.Wait()
+			time.Sleep(2 * linger)
+			if refused > answered/100 || answered < 150 || batch < 45*workers {
+				t.Errorf("%d workers: %d answered and %d refused beside %d of batches", workers, answered, refused, batch)
+			}
+		})
+	}
+}
+
 // A flow is owed work when it had less than half of an equal share of what was done lately, and only so much is remembered.
 func TestWhatAFlowIsOwed(t *testing.T) {
 	var r recent

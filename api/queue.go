@@ -94,7 +94,7 @@ type Queue struct {
 	parties  map[partyKey]*party
 	estimate estimate
 	pressure pressure
-	recent   recent
+	recent   [2]recent     // of work that is waited for, and of batches
 	backlog  time.Duration // cost of what waits
 	owed     time.Duration // work that batches are owed, see owe
 	apart    threads       // for an overload, and for a Wait
@@ -278,18 +278,28 @@ func (q *Queue) stop(t *ticket) {
 }
 
 // overrun tells that a flow asks for more than its share of what the workers can do, and that none of them is free or about to be: a worker
-// whose task has but a tenth of its time left may be waited for, by one. q.mu is held.
+// whose task has but a tenth of its time left may be waited for, by one. A flow overruns others of its priority only: it may wait for
+// a batch that runs and goes before those that wait, and batches are bounded by their own share where there is other work. q.mu is held.
 func (q *Queue) overrun(key flowKey, now time.Time) bool {
-	if len(q.working) < q.workers || q.recent.owed(key) {
+	if len(q.working) < q.workers || q.recent[key.priority()].owed(key) {
 		return false
+	}
+	waiting := 0
+	for _, f := range q.flows {
+		switch {
+		case key.batch && !f.key.batch:
+			return false
+		case f.key.batch == key.batch:
+			waiting += len(f.waiting)
+		}
 	}
 	soon := 0
 	for _, t := range q.working {
-		if t.cost-now.Sub(t.begun) <= t.cost/10 {
+		if t.cost-now.Sub(t.begun) <= t.cost/10 || t.flow.key.batch != key.batch {
 			soon++
 		}
 	}
-	return soon <= q.waiting
+	return soon <= waiting
 }
 
 // takeBack refuses what waits in a flow but for its first and for tasks that were taken with others. q.mu is held.
@@ -331,7 +341,7 @@ func (q *Queue) leave(t *ticket, err error) {
 		t.flow.running--
 		t.flow.reserve(-t.cost)
 		t.flow.charge(took)
-		q.recent.add(t.flow.key, took)
+		q.recent[t.flow.key.priority()].add(t.flow.key, took)
 		if err == nil {
 			q.estimate.learn(t.Work, took, time.Now())
 		}
