@@ -22,7 +22,7 @@ type eventRow512 func(dst, dst2 *float32, dstStride int, starts *uint32, startsR
 
 type eventFire512 func(dst, dst2 *uint8, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, zero int, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int, tail uint32, start, decay, most float32) uint64
 
-type eventTwo512 func(dst *uint8, dstRow, dstStep, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, zero int, weights *int8, weightsRow, weightsPixel, taps, upper, both, lower, weightsBack int, scale, bias *float32, pixels int, tail uint32, start, decay, most float32) uint64
+type eventTwo512 func(dst *uint8, dstRow, dstStep, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, upper, both, lower, weightsBack int, scale, bias *float32, pixels int, tail uint32, start, decay, most float32) uint64
 
 // newEvents512 is nil for layers of many channels or few taps.
 func newEvents512(c *Int8Conv, t *eventTier512, weights []int8) *events512 {
@@ -117,7 +117,7 @@ func (e *opened512) fire(dst []uint8, n Graded, start float32) (spikes uint64, d
 			_, _, more := v.under(w, y+1)
 			upper := max(0, w.SH-from) // rows of the input until those of the second
 			both := rows - upper
-			spikes += p.tier.twos[b.registers](&dst[y*row], row, all, w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0], e.zeros[0],
+			spikes += p.tier.twos[b.registers](&dst[y*row], row, all, w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0],
 				&b.weights[from*w.KW*tap], w.KW*tap, w.SW*tap, w.KW, upper, both, more-both, w.SH*w.KW*tap, &b.scale[0], &b.bias[0], w.Out.W, b.tail, float32(n.Decay*start), n.Decay, float32(n.Most))
 		}
 	}

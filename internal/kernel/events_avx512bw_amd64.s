@@ -182,33 +182,33 @@ next:
 	VZEROUPPER
 	RET
 
-// func eventFireTwoBW1(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// func eventFireTwoBW1(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
-TEXT ·eventFireTwoBW1(SB), NOSPLIT, $0-200
+TEXT ·eventFireTwoBW1(SB), NOSPLIT, $0-192
 	VPXORD       Z6, Z6, Z6
 	VPXORD       Z10, Z10, Z10
-	VBROADCASTSS start+180(FP), Z7
-	VBROADCASTSS decay+184(FP), Z8
-	VBROADCASTSS most+188(FP), Z9
+	VBROADCASTSS start+172(FP), Z7
+	VBROADCASTSS decay+176(FP), Z8
+	VBROADCASTSS most+180(FP), Z9
 	MOVL         $0x00010001, AX
 	VPBROADCASTD AX, Z11
-	MOVL         tail+176(FP), AX
+	MOVL         tail+168(FP), AX
 	KMOVW        AX, K1
 	MOVQ         places+56(FP), AX
 	MOVQ         first+64(FP), CX
 	MOVQ         second+72(FP), DX
-	MOVQ         taps+112(FP), R8
+	MOVQ         taps+104(FP), R8
 
 pixel:
 	VPXORD Z0, Z0, Z0
 	VPXORD Z1, Z1, Z1
 	VPXORD Z2, Z2, Z2
 	VPXORD Z3, Z3, Z3
-	MOVQ   weights+88(FP), R11
+	MOVQ   weights+80(FP), R11
 	MOVQ   R11, R12
-	SUBQ   weightsBack+144(FP), R12
+	SUBQ   weightsBack+136(FP), R12
 	MOVQ   starts+32(FP), DI
-	MOVQ   upper+120(FP), R9
+	MOVQ   upper+112(FP), R9
 	TESTQ  R9, R9
 	JZ     upperOver
 
@@ -235,13 +235,13 @@ upperEvent:
 
 upperNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  upperRow
 
 upperOver:
-	MOVQ  both+128(FP), R9
+	MOVQ  both+120(FP), R9
 	TESTQ R9, R9
 	JZ    bothOver
 
@@ -275,13 +275,13 @@ bothEvent:
 
 bothNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+136(FP), R9
+	MOVQ  lower+128(FP), R9
 	TESTQ R9, R9
 	JZ    lowerOver
 
@@ -308,14 +308,14 @@ lowerEvent:
 
 lowerNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  lowerRow
 
 lowerOver:
-	MOVQ      scale+152(FP), BX
-	MOVQ      bias+160(FP), SI
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
 	MOVQ      dst+0(FP), DI
 	MOVQ      DI, R9
 	ADDQ      dstStep+16(FP), R9
@@ -378,9 +378,9 @@ lowerOver:
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
 	ADDQ          BX, starts+32(FP)
-	MOVQ          weightsPixel+104(FP), BX
-	SUBQ          BX, weights+88(FP)
-	DECQ          pixels+168(FP)
+	MOVQ          weightsPixel+96(FP), BX
+	SUBQ          BX, weights+80(FP)
+	DECQ          pixels+160(FP)
 	JNZ           pixel
 	VEXTRACTI64X4 $0x01, Z10, Y4
 	VPADDD        Y4, Y10, Y10
@@ -391,7 +391,7 @@ lowerOver:
 	VPSHUFD       $0x01, X10, X4
 	VPADDD        X4, X10, X10
 	VMOVD         X10, AX
-	MOVQ          AX, spikes+192(FP)
+	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
 
@@ -626,22 +626,22 @@ next:
 	VZEROUPPER
 	RET
 
-// func eventFireTwoBW2(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// func eventFireTwoBW2(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
-TEXT ·eventFireTwoBW2(SB), NOSPLIT, $0-200
+TEXT ·eventFireTwoBW2(SB), NOSPLIT, $0-192
 	VPXORD       Z10, Z10, Z10
 	VPXORD       Z14, Z14, Z14
-	VBROADCASTSS start+180(FP), Z11
-	VBROADCASTSS decay+184(FP), Z12
-	VBROADCASTSS most+188(FP), Z13
+	VBROADCASTSS start+172(FP), Z11
+	VBROADCASTSS decay+176(FP), Z12
+	VBROADCASTSS most+180(FP), Z13
 	MOVL         $0x00010001, AX
 	VPBROADCASTD AX, Z15
-	MOVL         tail+176(FP), AX
+	MOVL         tail+168(FP), AX
 	KMOVW        AX, K1
 	MOVQ         places+56(FP), AX
 	MOVQ         first+64(FP), CX
 	MOVQ         second+72(FP), DX
-	MOVQ         taps+112(FP), R8
+	MOVQ         taps+104(FP), R8
 
 pixel:
 	VPXORD Z0, Z0, Z0
@@ -652,11 +652,11 @@ pixel:
 	VPXORD Z5, Z5, Z5
 	VPXORD Z6, Z6, Z6
 	VPXORD Z7, Z7, Z7
-	MOVQ   weights+88(FP), R11
+	MOVQ   weights+80(FP), R11
 	MOVQ   R11, R12
-	SUBQ   weightsBack+144(FP), R12
+	SUBQ   weightsBack+136(FP), R12
 	MOVQ   starts+32(FP), DI
-	MOVQ   upper+120(FP), R9
+	MOVQ   upper+112(FP), R9
 	TESTQ  R9, R9
 	JZ     upperOver
 
@@ -690,13 +690,13 @@ upperEvent:
 
 upperNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  upperRow
 
 upperOver:
-	MOVQ  both+128(FP), R9
+	MOVQ  both+120(FP), R9
 	TESTQ R9, R9
 	JZ    bothOver
 
@@ -744,13 +744,13 @@ bothEvent:
 
 bothNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+136(FP), R9
+	MOVQ  lower+128(FP), R9
 	TESTQ R9, R9
 	JZ    lowerOver
 
@@ -784,14 +784,14 @@ lowerEvent:
 
 lowerNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  lowerRow
 
 lowerOver:
-	MOVQ      scale+152(FP), BX
-	MOVQ      bias+160(FP), SI
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
 	MOVQ      dst+0(FP), DI
 	MOVQ      DI, R9
 	ADDQ      dstStep+16(FP), R9
@@ -906,9 +906,9 @@ lowerOver:
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
 	ADDQ          BX, starts+32(FP)
-	MOVQ          weightsPixel+104(FP), BX
-	SUBQ          BX, weights+88(FP)
-	DECQ          pixels+168(FP)
+	MOVQ          weightsPixel+96(FP), BX
+	SUBQ          BX, weights+80(FP)
+	DECQ          pixels+160(FP)
 	JNZ           pixel
 	VEXTRACTI64X4 $0x01, Z14, Y8
 	VPADDD        Y8, Y14, Y14
@@ -919,7 +919,7 @@ lowerOver:
 	VPSHUFD       $0x01, X14, X8
 	VPADDD        X8, X14, X14
 	VMOVD         X14, AX
-	MOVQ          AX, spikes+192(FP)
+	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
 
@@ -1207,22 +1207,22 @@ next:
 	VZEROUPPER
 	RET
 
-// func eventFireTwoBW3(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// func eventFireTwoBW3(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
-TEXT ·eventFireTwoBW3(SB), NOSPLIT, $0-200
+TEXT ·eventFireTwoBW3(SB), NOSPLIT, $0-192
 	VPXORD       Z14, Z14, Z14
 	VPXORD       Z18, Z18, Z18
-	VBROADCASTSS start+180(FP), Z15
-	VBROADCASTSS decay+184(FP), Z16
-	VBROADCASTSS most+188(FP), Z17
+	VBROADCASTSS start+172(FP), Z15
+	VBROADCASTSS decay+176(FP), Z16
+	VBROADCASTSS most+180(FP), Z17
 	MOVL         $0x00010001, AX
 	VPBROADCASTD AX, Z19
-	MOVL         tail+176(FP), AX
+	MOVL         tail+168(FP), AX
 	KMOVW        AX, K1
 	MOVQ         places+56(FP), AX
 	MOVQ         first+64(FP), CX
 	MOVQ         second+72(FP), DX
-	MOVQ         taps+112(FP), R8
+	MOVQ         taps+104(FP), R8
 
 pixel:
 	VPXORD Z0, Z0, Z0
@@ -1237,11 +1237,11 @@ pixel:
 	VPXORD Z9, Z9, Z9
 	VPXORD Z10, Z10, Z10
 	VPXORD Z11, Z11, Z11
-	MOVQ   weights+88(FP), R11
+	MOVQ   weights+80(FP), R11
 	MOVQ   R11, R12
-	SUBQ   weightsBack+144(FP), R12
+	SUBQ   weightsBack+136(FP), R12
 	MOVQ   starts+32(FP), DI
-	MOVQ   upper+120(FP), R9
+	MOVQ   upper+112(FP), R9
 	TESTQ  R9, R9
 	JZ     upperOver
 
@@ -1282,13 +1282,13 @@ upperEvent:
 
 upperNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  upperRow
 
 upperOver:
-	MOVQ  both+128(FP), R9
+	MOVQ  both+120(FP), R9
 	TESTQ R9, R9
 	JZ    bothOver
 
@@ -1350,13 +1350,13 @@ bothEvent:
 
 bothNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+136(FP), R9
+	MOVQ  lower+128(FP), R9
 	TESTQ R9, R9
 	JZ    lowerOver
 
@@ -1397,14 +1397,14 @@ lowerEvent:
 
 lowerNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  lowerRow
 
 lowerOver:
-	MOVQ      scale+152(FP), BX
-	MOVQ      bias+160(FP), SI
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
 	MOVQ      dst+0(FP), DI
 	MOVQ      DI, R9
 	ADDQ      dstStep+16(FP), R9
@@ -1571,9 +1571,9 @@ lowerOver:
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
 	ADDQ          BX, starts+32(FP)
-	MOVQ          weightsPixel+104(FP), BX
-	SUBQ          BX, weights+88(FP)
-	DECQ          pixels+168(FP)
+	MOVQ          weightsPixel+96(FP), BX
+	SUBQ          BX, weights+80(FP)
+	DECQ          pixels+160(FP)
 	JNZ           pixel
 	VEXTRACTI64X4 $0x01, Z18, Y12
 	VPADDD        Y12, Y18, Y18
@@ -1584,7 +1584,7 @@ lowerOver:
 	VPSHUFD       $0x01, X18, X12
 	VPADDD        X12, X18, X18
 	VMOVD         X18, AX
-	MOVQ          AX, spikes+192(FP)
+	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
 
@@ -1925,22 +1925,22 @@ next:
 	VZEROUPPER
 	RET
 
-// func eventFireTwoBW4(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// func eventFireTwoBW4(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
-TEXT ·eventFireTwoBW4(SB), NOSPLIT, $0-200
+TEXT ·eventFireTwoBW4(SB), NOSPLIT, $0-192
 	VPXORD       Z18, Z18, Z18
 	VPXORD       Z22, Z22, Z22
-	VBROADCASTSS start+180(FP), Z19
-	VBROADCASTSS decay+184(FP), Z20
-	VBROADCASTSS most+188(FP), Z21
+	VBROADCASTSS start+172(FP), Z19
+	VBROADCASTSS decay+176(FP), Z20
+	VBROADCASTSS most+180(FP), Z21
 	MOVL         $0x00010001, AX
 	VPBROADCASTD AX, Z23
-	MOVL         tail+176(FP), AX
+	MOVL         tail+168(FP), AX
 	KMOVW        AX, K1
 	MOVQ         places+56(FP), AX
 	MOVQ         first+64(FP), CX
 	MOVQ         second+72(FP), DX
-	MOVQ         taps+112(FP), R8
+	MOVQ         taps+104(FP), R8
 
 pixel:
 	VPXORD Z0, Z0, Z0
@@ -1959,11 +1959,11 @@ pixel:
 	VPXORD Z13, Z13, Z13
 	VPXORD Z14, Z14, Z14
 	VPXORD Z15, Z15, Z15
-	MOVQ   weights+88(FP), R11
+	MOVQ   weights+80(FP), R11
 	MOVQ   R11, R12
-	SUBQ   weightsBack+144(FP), R12
+	SUBQ   weightsBack+136(FP), R12
 	MOVQ   starts+32(FP), DI
-	MOVQ   upper+120(FP), R9
+	MOVQ   upper+112(FP), R9
 	TESTQ  R9, R9
 	JZ     upperOver
 
@@ -2011,13 +2011,13 @@ upperEvent:
 
 upperNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  upperRow
 
 upperOver:
-	MOVQ  both+128(FP), R9
+	MOVQ  both+120(FP), R9
 	TESTQ R9, R9
 	JZ    bothOver
 
@@ -2093,13 +2093,13 @@ bothEvent:
 
 bothNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+136(FP), R9
+	MOVQ  lower+128(FP), R9
 	TESTQ R9, R9
 	JZ    lowerOver
 
@@ -2147,14 +2147,14 @@ lowerEvent:
 
 lowerNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  lowerRow
 
 lowerOver:
-	MOVQ      scale+152(FP), BX
-	MOVQ      bias+160(FP), SI
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
 	MOVQ      dst+0(FP), DI
 	MOVQ      DI, R9
 	ADDQ      dstStep+16(FP), R9
@@ -2373,9 +2373,9 @@ lowerOver:
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
 	ADDQ          BX, starts+32(FP)
-	MOVQ          weightsPixel+104(FP), BX
-	SUBQ          BX, weights+88(FP)
-	DECQ          pixels+168(FP)
+	MOVQ          weightsPixel+96(FP), BX
+	SUBQ          BX, weights+80(FP)
+	DECQ          pixels+160(FP)
 	JNZ           pixel
 	VEXTRACTI64X4 $0x01, Z22, Y16
 	VPADDD        Y16, Y22, Y22
@@ -2386,7 +2386,7 @@ lowerOver:
 	VPSHUFD       $0x01, X22, X16
 	VPADDD        X16, X22, X22
 	VMOVD         X22, AX
-	MOVQ          AX, spikes+192(FP)
+	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
 
@@ -2780,22 +2780,22 @@ next:
 	VZEROUPPER
 	RET
 
-// func eventFireTwoBW5(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// func eventFireTwoBW5(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
-TEXT ·eventFireTwoBW5(SB), NOSPLIT, $0-200
+TEXT ·eventFireTwoBW5(SB), NOSPLIT, $0-192
 	VPXORD       Z22, Z22, Z22
 	VPXORD       Z26, Z26, Z26
-	VBROADCASTSS start+180(FP), Z23
-	VBROADCASTSS decay+184(FP), Z24
-	VBROADCASTSS most+188(FP), Z25
+	VBROADCASTSS start+172(FP), Z23
+	VBROADCASTSS decay+176(FP), Z24
+	VBROADCASTSS most+180(FP), Z25
 	MOVL         $0x00010001, AX
 	VPBROADCASTD AX, Z27
-	MOVL         tail+176(FP), AX
+	MOVL         tail+168(FP), AX
 	KMOVW        AX, K1
 	MOVQ         places+56(FP), AX
 	MOVQ         first+64(FP), CX
 	MOVQ         second+72(FP), DX
-	MOVQ         taps+112(FP), R8
+	MOVQ         taps+104(FP), R8
 
 pixel:
 	VPXORD Z0, Z0, Z0
@@ -2818,11 +2818,11 @@ pixel:
 	VPXORD Z17, Z17, Z17
 	VPXORD Z18, Z18, Z18
 	VPXORD Z19, Z19, Z19
-	MOVQ   weights+88(FP), R11
+	MOVQ   weights+80(FP), R11
 	MOVQ   R11, R12
-	SUBQ   weightsBack+144(FP), R12
+	SUBQ   weightsBack+136(FP), R12
 	MOVQ   starts+32(FP), DI
-	MOVQ   upper+120(FP), R9
+	MOVQ   upper+112(FP), R9
 	TESTQ  R9, R9
 	JZ     upperOver
 
@@ -2877,13 +2877,13 @@ upperEvent:
 
 upperNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  upperRow
 
 upperOver:
-	MOVQ  both+128(FP), R9
+	MOVQ  both+120(FP), R9
 	TESTQ R9, R9
 	JZ    bothOver
 
@@ -2973,13 +2973,13 @@ bothEvent:
 
 bothNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+136(FP), R9
+	MOVQ  lower+128(FP), R9
 	TESTQ R9, R9
 	JZ    lowerOver
 
@@ -3034,14 +3034,14 @@ lowerEvent:
 
 lowerNext:
 	ADDQ startsRow+40(FP), DI
-	ADDQ weightsRow+96(FP), R11
-	ADDQ weightsRow+96(FP), R12
+	ADDQ weightsRow+88(FP), R11
+	ADDQ weightsRow+88(FP), R12
 	DECQ R9
 	JNZ  lowerRow
 
 lowerOver:
-	MOVQ      scale+152(FP), BX
-	MOVQ      bias+160(FP), SI
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
 	MOVQ      dst+0(FP), DI
 	MOVQ      DI, R9
 	ADDQ      dstStep+16(FP), R9
@@ -3312,9 +3312,9 @@ lowerOver:
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
 	ADDQ          BX, starts+32(FP)
-	MOVQ          weightsPixel+104(FP), BX
-	SUBQ          BX, weights+88(FP)
-	DECQ          pixels+168(FP)
+	MOVQ          weightsPixel+96(FP), BX
+	SUBQ          BX, weights+80(FP)
+	DECQ          pixels+160(FP)
 	JNZ           pixel
 	VEXTRACTI64X4 $0x01, Z26, Y20
 	VPADDD        Y20, Y26, Y26
@@ -3325,7 +3325,7 @@ lowerOver:
 	VPSHUFD       $0x01, X26, X20
 	VPADDD        X20, X26, X26
 	VMOVD         X26, AX
-	MOVQ          AX, spikes+192(FP)
+	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
 

@@ -19,7 +19,7 @@ func eventFireVNNI1(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, star
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
-func eventFireTwoVNNI1(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+func eventFireTwoVNNI1(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
 // eventRowVNNI2 computes a row of up to 32 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
@@ -36,7 +36,7 @@ func eventFireVNNI2(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, star
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
-func eventFireTwoVNNI2(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+func eventFireTwoVNNI2(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
 // eventRowVNNI3 computes a row of up to 48 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
@@ -53,7 +53,7 @@ func eventFireVNNI3(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, star
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
-func eventFireTwoVNNI3(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+func eventFireTwoVNNI3(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
 // eventRowVNNI4 computes a row of up to 64 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
@@ -70,7 +70,7 @@ func eventFireVNNI4(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, star
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
-func eventFireTwoVNNI4(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+func eventFireTwoVNNI4(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
 // eventRowVNNI5 computes a row of up to 80 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
@@ -87,7 +87,7 @@ func eventFireVNNI5(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, star
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
-func eventFireTwoVNNI5(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+func eventFireTwoVNNI5(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
 // eventRowVNNI6 computes a row of up to 96 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.

@@ -36,14 +36,17 @@ func (k *eventTier) rows() {
 // widestTwo is up to how many registers of channels two rows of outputs fit the registers.
 const widestTwo = 5
 
-const eventsOfRow = "starts *uint32, startsRow, startsPixel int, places, first, second *uint32, zero int, weights *int8, weightsRow, weightsPixel, taps"
+const (
+	listedEvents = "starts *uint32, startsRow, startsPixel int, places, first, second *uint32, "
+	eventWeights = "weights *int8, weightsRow, weightsPixel, taps"
+)
 
 // row is a row of outputs of n registers of channels. With few registers, events may be taken two at a time into sums of their own,
 // where an addition takes longer to finish than the next one may start; the last of an odd number meets zeros.
 //
 // It leaves the currents, or, fires, the spikes of graded neurons that start the first of the two steps with the same voltage each.
 func (k *eventTier) row(n int, fires bool) {
-	const events = eventsOfRow + ", rows int, scale, bias *float32, pixels int, tail uint32"
+	const events = listedEvents + "zero int, " + eventWeights + ", rows int, scale, bias *float32, pixels int, tail uint32"
 	row, fire := fmt.Sprintf("eventRow%s%d", k.name, n), fmt.Sprintf("eventFire%s%d", k.name, n)
 	if fires {
 		TEXT(fire, NOSPLIT, "func(dst, dst2 *uint8, dstStride int, "+events+", start, decay, most float32) (spikes uint64)")
@@ -237,7 +240,7 @@ func (f *firing) sum(temp reg.VecPhysical) {
 // not, and a pixel waits for fewer of them.
 func (k *eventTier) two(n int) {
 	name := fmt.Sprintf("eventFireTwo%s%d", k.name, n)
-	TEXT(name, NOSPLIT, "func(dst *uint8, dstRow, dstStep, dstStride int, "+eventsOfRow+", upper, both, lower, weightsBack int, scale, bias *float32, pixels int, tail uint32, start, decay, most float32) (spikes uint64)")
+	TEXT(name, NOSPLIT, "func(dst *uint8, dstRow, dstStep, dstStride int, "+listedEvents+eventWeights+", upper, both, lower, weightsBack int, scale, bias *float32, pixels int, tail uint32, start, decay, most float32) (spikes uint64)")
 	Doc(fmt.Sprintf("%s is eventFire%s%d for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs", name, k.name, n),
 		"are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.")
 	Pragma("noescape")
