@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"runtime"
 	"time"
 )
@@ -17,12 +18,13 @@ const linger = 100 * time.Millisecond
 
 func newThreads() threads { return threads{make(chan func())} }
 
-// do has f called on such a thread, and returns when f has. f must not panic.
-func (t threads) do(f func()) {
+// do has f called on such a thread, and returns when f has. f must not panic. Where f asks its context whether to go on, it lets other
+// threads have their turn: a kernel that has begun a turn looks at them only when one of them wakes.
+func (t threads) do(ctx context.Context, f func(context.Context)) {
 	done := make(chan struct{})
 	task := func() {
 		defer close(done)
-		f()
+		f(yielding{ctx})
 	}
 	select {
 	case t.next <- task:
@@ -46,4 +48,12 @@ func (t threads) compute(task func()) {
 			return
 		}
 	}
+}
+
+// yielding is a context that gives up the turn of the thread that asks it for its error.
+type yielding struct{ context.Context }
+
+func (c yielding) Err() error {
+	yield()
+	return c.Context.Err()
 }

@@ -18,15 +18,14 @@ import (
 const lingerTime = 10 * time.Second
 
 // oneAnswer has a connection closed after an answer that came before its request was read to the end without an error:
-// what is left of the request must not be taken for the next one. It is the outermost handler. While the server drains
+// what is left of the request must not be taken for the next one. It is the router's outermost handler. While the server drains
 // every answer closes its connection.
 func (s *Server) oneAnswer(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		connection := wire.Of(r.Context())
 		connection.Begin()
 		body := &watchedBody{ReadCloser: r.Body, whole: r.Body == http.NoBody}
-		r = r.WithContext(r.Context()) // net/http looks at its own request's body
-		r.Body = body
+		r.Body = body // of the router's copy: net/http looks at its own request's
 		last := &lastAnswer{ResponseWriter: w, body: body, draining: &s.draining}
 		next.ServeHTTP(last, r)
 		last.decide() // net/http answers where nothing was written

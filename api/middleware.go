@@ -120,21 +120,23 @@ func (s *Server) log(ctx context.Context, x *exchange, route, method string, sta
 	case status < 400 && (route == "/healthz" || route == "/readyz" || route == "/metrics"):
 		level = slog.LevelDebug
 	}
+	if !s.config.Log.Enabled(ctx, level) {
+		return
+	}
 	var missed int64
 	// What was answered for a picture and what failed are always told. Anything else can be had in any number by asking.
-	if !(status < 400 && x.pictures > 0) && status != http.StatusInternalServerError && s.config.Log.Enabled(ctx, level) {
+	if !(status < 400 && x.pictures > 0) && status != http.StatusInternalServerError {
 		var ok bool
 		if missed, ok = s.lines.allow(strconv.Itoa(status)); !ok {
 			return
 		}
 	}
-	attrs := []slog.Attr{
+	attrs := append(make([]slog.Attr, 0, 12),
 		slog.String("request_id", x.id),
 		slog.String("method", method),
 		slog.String("route", route),
 		slog.Int("status", status),
-		slog.Float64("seconds", took.Seconds()),
-	}
+		slog.Float64("seconds", took.Seconds()))
 	attrs = append(attrs, x.traceAttrs()...)
 	if x.model != "" {
 		attrs = append(attrs, slog.String("model", x.model))

@@ -24,7 +24,7 @@ func (q *Queue) run(ctx context.Context, t *ticket) (err error) {
 	if t.refused != nil {
 		return t.refused
 	}
-	work := func() {
+	work := func(ctx context.Context) {
 		defer func() {
 			if v := recover(); v != nil {
 				err = &PanicError{Value: v, Stack: debug.Stack()}
@@ -34,10 +34,10 @@ func (q *Queue) run(ctx context.Context, t *ticket) (err error) {
 		err = t.Run(board.WithWaiting(ctx, func(wait func()) error { return q.stepAside(ctx, t, wait) }), t.begun.Sub(t.admitted))
 	}
 	if t.apart {
-		q.apart.do(work)
+		q.apart.do(ctx, work)
 		return err
 	}
-	work()
+	work(ctx)
 	return err
 }
 

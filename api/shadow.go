@@ -125,9 +125,12 @@ func samePicture(a, b *pipeline.Entry) bool {
 
 // offer has the shadow answer the picture once its request has ended, if it has room for it.
 func (c *comparison) offer(p pipeline.Prediction) {
-	if c == nil || p.Label == "" || p.Shortened {
-		return
+	if c != nil && p.Label != "" && !p.Shortened {
+		c.later(p)
 	}
+}
+
+func (c *comparison) later(p pipeline.Prediction) {
 	d := c.shadow
 	size := int64(len(c.pixels) + len(c.upload))
 	if reason := d.enter(size); reason != "" {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"runtime"
 	"testing"
 	"time"
@@ -16,7 +17,7 @@ func TestAThreadThatComputesHasALongSlice(t *testing.T) {
 	}
 	threads := newThreads()
 	var during *unix.SchedAttr
-	threads.do(func() { during, err = unix.SchedGetAttr(0, 0) })
+	threads.do(t.Context(), func(context.Context) { during, err = unix.SchedGetAttr(0, 0) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ def trial(callers, name):
         watch.end()
         after = ask(s, 1, SOME)
         unloaded = (before["p99_ms"] + after["p99_ms"]) / 2
-        offered, ratio = (sum(over["statuses"].values()) + over["lost"]) / SECONDS, over["p99_ms"] / unloaded
+        offered, ratio = (sum(over["statuses"].values()) + over["lost"]) / over["seconds"], over["p99_ms"] / unloaded
         row(f"{name}: {offered:.0f}/s for {SECONDS:.0f} s, capacity {capacity:.0f}/s", f"{over['statuses']}, {over['lost']} lost, {over['untold']} untold",
             "only 200, and 503 with Retry-After", set(over["statuses"]) <= {"200", "503"} and not over["lost"] and not over["untold"])
         row("  was that twice?", f"{offered / capacity:.2f} times", "at least 1.9 times", offered >= 1.9 * capacity)

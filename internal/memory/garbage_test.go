@@ -2,33 +2,49 @@ package memory
 
 import (
 	"runtime"
+	"runtime/debug"
 	"testing"
 	"time"
 )
 
+// forced is how many collections were asked for so far.
+func forced() uint32 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.NumForcedGC
+}
+
+var sink []byte
+
+// letGo makes garbage of n bytes.
+func letGo(n int64) {
+	sink = make([]byte, n)
+	sink = nil
+	Freed(n)
+}
+
 // TestWhatTheCollectorFoundIsNotCollectedAgain lets go of memory and has the collector run by itself: Collect has nothing to do then.
 func TestWhatTheCollectorFoundIsNotCollectedAgain(t *testing.T) {
-	cycles := func() uint32 {
-		var stats runtime.MemStats
-		runtime.ReadMemStats(&stats)
-		return stats.NumForcedGC
-	}
+	const n = 8 << 20
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	runtime.GC()
+	Freed(1) // the heap is at rest
 	Collect(0)
-	before := cycles()
-	Freed(1 << 20)
-	Collect(1 << 20)
-	if cycles() != before {
+	before := forced()
+	letGo(n)
+	Collect(n + 4<<20)
+	if forced() != before {
 		t.Error("collected what may lie about")
 	}
-	Collect(1<<20 - 1)
-	if cycles() != before+1 {
-		t.Errorf("%d collections, 1 is expected", cycles()-before)
+	Collect(n / 2)
+	if forced() != before+1 {
+		t.Errorf("%d collections, 1 is expected", forced()-before)
 	}
 	Collect(0)
-	if cycles() != before+1 {
+	if forced() != before+1 {
 		t.Error("collected although nothing was let go")
 	}
-	Freed(1 << 20)
+	letGo(n)
 	// A cycle may have begun before the memory was let go, so it takes two. Each is told of a little later.
 	for range 2 {
 		garbage.mu.Lock()
@@ -50,5 +66,29 @@ func TestWhatTheCollectorFoundIsNotCollectedAgain(t *testing.T) {
 	}
 	if n := waiting(); n > 1 {
 		t.Errorf("%d bytes are counted as waiting after two cycles", n)
+	}
+}
+
+// TestWhatIsUsedAgainIsNotCollected gives back memory that nothing becomes garbage of, as a pool's is: however often, the collector need
+// not run for it. Garbage among it is collected.
+func TestWhatIsUsedAgainIsNotCollected(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	runtime.GC()
+	Freed(1)
+	Collect(0)
+	before := forced()
+	for range 100 {
+		Freed(8 << 20)
+		Collect(8 << 20)
+	}
+	if n := forced() - before; n != 0 {
+		t.Errorf("%d collections for memory that was used again", n)
+	}
+	for range 100 {
+		letGo(8 << 20)
+		Collect(8 << 20)
+		if left := busy(); left > 16<<20 {
+			t.Fatalf("%d bytes are left", left)
+		}
 	}
 }

@@ -11,13 +11,15 @@ type pngGreys struct {
 	f       *pngFile
 	seen    seen
 	deep    deepSamples
-	table   [256]uint8 // of indices, and of grey of 8 bits or fewer
-	flags   [256]uint8
-	plain   bool // the table has no flags
+	table   *pngTable // of indices, and of grey that is not taken as it is
+	plain   bool      // the table has no flags
 	grey    *image.Gray
 	grey16  *image.Gray16
 	partial []byte // a row of an interlaced pass, in grey
 }
+
+// pngTable is the grey that a sample stands for, and what else it is.
+type pngTable struct{ grey, flags [256]uint8 }
 
 const (
 	flagColoured = 1 << iota
@@ -33,6 +35,7 @@ func newPNGGreys(f *pngFile) *pngGreys {
 	}
 	switch {
 	case f.colour == pngPalette:
+		g.table = new(pngTable)
 		// An index beyond the palette is black.
 		for i := 0; 3*i < len(f.palette); i++ {
 			alpha := uint32(255)
@@ -41,16 +44,17 @@ func newPNGGreys(f *pngFile) *pngGreys {
 			}
 			one := seen{}
 			c := f.palette[3*i:]
-			g.table[i] = one.over(uint32(c[0]), uint32(c[1]), uint32(c[2]), alpha)
+			g.table.grey[i] = one.over(uint32(c[0]), uint32(c[1]), uint32(c[2]), alpha)
 			g.flag(i, one)
 		}
-	case f.colour == pngGrey && f.depth <= 8:
+	case f.colour == pngGrey && f.depth <= 8 && (f.depth < 8 || f.keyed):
+		g.table = new(pngTable)
 		white := 1<<f.depth - 1
 		for i := range white + 1 {
-			g.table[i] = uint8(i * 255 / white)
+			g.table.grey[i] = uint8(i * 255 / white)
 		}
 		if f.keyed {
-			g.table[f.key[0]] = 0
+			g.table.grey[f.key[0]] = 0
 			g.flag(int(f.key[0]), seen{transparent: true})
 		}
 	}
@@ -59,12 +63,12 @@ func newPNGGreys(f *pngFile) *pngGreys {
 
 func (g *pngGreys) flag(i int, s seen) {
 	if s.coloured > 0 {
-		g.flags[i] |= flagColoured
+		g.table.flags[i] |= flagColoured
 	}
 	if s.transparent {
-		g.flags[i] |= flagTransparent
+		g.table.flags[i] |= flagTransparent
 	}
-	g.plain = g.plain && g.flags[i] == 0
+	g.plain = g.plain && g.table.flags[i] == 0
 }
 
 // row takes a row of a pass.
@@ -161,18 +165,19 @@ func (g *pngGreys) lookUp(out, index []byte) {
 	if g.f.colour == pngPalette {
 		g.seen.of += int64(len(out))
 	}
+	table := g.table
 	if g.plain {
 		for x, i := range index {
-			out[x] = g.table[i]
+			out[x] = table.grey[i]
 		}
 		return
 	}
 	all := uint8(0)
 	for x, i := range index {
-		flags := g.flags[i]
+		flags := table.flags[i]
 		all |= flags
 		g.seen.coloured += int64(flags & flagColoured)
-		out[x] = g.table[i]
+		out[x] = table.grey[i]
 	}
 	g.seen.transparent = g.seen.transparent || all&flagTransparent != 0
 }

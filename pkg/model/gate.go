@@ -64,7 +64,8 @@ func (m *Model) Gate(ctx context.Context, picture []uint8) (*GateResult, error) 
 	g, p := m.description.Gate, m.description.Preparation
 	if g.Width != p.Width || g.Height != p.Height {
 		whole := &image.Gray{Pix: picture, Stride: p.Width, Rect: image.Rect(0, 0, p.Width, p.Height)}
-		picture = make([]uint8, g.Width*g.Height)
+		picture = m.shown.Get()
+		defer m.shown.Put(picture)
 		if err := m.resizer.Bilinear(picture, g.Width, g.Height, whole); err != nil {
 			return nil, err
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/resample"
+	"github.com/spikeray/spikeray/internal/reuse"
 	"github.com/spikeray/spikeray/pkg/hw"
 	"github.com/spikeray/spikeray/pkg/spike"
 )
@@ -22,7 +23,8 @@ type Model struct {
 	backend     string
 	tier        kernel.Tier
 	own         *engine
-	gate        *engine // nil without one
+	gate        *engine               // nil without one
+	shown       *reuse.Stack[[]uint8] // pictures as the gate takes them
 	resizer     resample.Resizer
 	positive    int
 }
@@ -75,6 +77,7 @@ func Decode(ctx context.Context, file []byte, opt DecodeOptions) (*Model, error)
 		return nil, fmt.Errorf("model %s on %s: %w", d.Name, m.backend, err)
 	}
 	if gate != nil {
+		m.shown = reuse.NewStack(func() []uint8 { return make([]uint8, d.Gate.Width*d.Gate.Height) })
 		if m.gate, err = newEngine(ctx, gate, simulator); err != nil {
 			return nil, within("gate", formatError("layers", "%v", err))
 		}

@@ -56,6 +56,7 @@ type summary struct {
 	Statuses  map[int]int `json:"statuses"`
 	Lost      int         `json:"lost"`       // requests without an answer
 	Untold    int         `json:"untold"`     // answers 503 without a Retry-After of at least a second
+	Seconds   float64     `json:"seconds"`    // until the last answer: longer than asked for where the service was slower than the rate
 	PerSecond float64     `json:"per_second"` // answers with status 200
 	P50       float64     `json:"p50_ms"`
 	P99       float64     `json:"p99_ms"`
@@ -86,7 +87,8 @@ func (p *pace) run(connections int) summary {
 	if n := len(p.took); n > 0 {
 		p.P50, p.P99 = p.took[n/2].Seconds()*1e3, p.took[n*99/100].Seconds()*1e3
 	}
-	p.PerSecond = float64(len(p.took)) / p.length.Seconds()
+	p.Seconds = time.Since(p.began).Seconds()
+	p.PerSecond = float64(len(p.took)) / p.Seconds
 	return p.summary
 }
 
