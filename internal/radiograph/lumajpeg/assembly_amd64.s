@@ -759,34 +759,41 @@ loud:
 	MOVB AL, ok+40(FP)
 	RET
 
-// func quickBlock(reader *uint64, segment *byte, dc *uint32, ac *uint32, places *uint8, coefficient *[64]int16, mean int32) (newMean int32, next int, last int)
+// func quickBlocks(reader *uint64, segment *byte, limit int, dc *uint32, ac *uint32, places *uint8, blocks *[64]int16, n int, mean int32) (newMean int32, done int, next int, last int)
 // Requires: BMI2, SSE2
-TEXT ·quickBlock(SB), NOSPLIT, $8-80
+TEXT ·quickBlocks(SB), NOSPLIT, $8-104
 	MOVQ   reader+0(FP), AX
 	MOVQ   (AX), BX
 	MOVQ   8(AX), SI
 	MOVQ   16(AX), DI
 	MOVQ   segment+8(FP), R9
-	MOVQ   coefficient+40(FP), R10
-	MOVQ   places+32(FP), R11
-	MOVQ   R11, R8
-	LEAQ   63(R11), R12
-	PXOR   X0, X0
-	MOVOU  X0, (R10)
-	MOVOU  X0, 16(R10)
-	MOVOU  X0, 32(R10)
-	MOVOU  X0, 48(R10)
-	MOVOU  X0, 64(R10)
-	MOVOU  X0, 80(R10)
-	MOVOU  X0, 96(R10)
-	MOVOU  X0, 112(R10)
+	MOVQ   blocks+48(FP), R10
+	XORQ   AX, AX
+	MOVQ   AX, done+80(FP)
+	MOVL   mean+64(FP), AX
+	MOVL   AX, newMean+72(FP)
 	MOVQ   (R9)(DI*1), DX
 	BSWAPQ DX
 
+block:
+	MOVQ  places+40(FP), R11
+	MOVQ  R11, R8
+	LEAQ  63(R11), R12
+	MOVQ  limit+16(FP), AX
+	CMPQ  DI, AX
+	JG    out
+	PXOR  X0, X0
+	MOVOU X0, (R10)
+	MOVOU X0, 16(R10)
+	MOVOU X0, 32(R10)
+	MOVOU X0, 48(R10)
+	MOVOU X0, 64(R10)
+	MOVOU X0, 80(R10)
+	MOVOU X0, 96(R10)
+	MOVOU X0, 112(R10)
+
 	// The difference of the first coefficient.
-	MOVQ dc+16(FP), R13
-	MOVL mean+48(FP), R14
-	MOVL R14, newMean+56(FP)
+	MOVQ dc+24(FP), R13
 
 	// Refill.
 	SHRXQ  SI, DX, DX
@@ -818,24 +825,25 @@ TEXT ·quickBlock(SB), NOSPLIT, $8-80
 	SUBQ  CX, AX
 	SHLXQ CX, BX, R13
 	SHRXQ AX, BX, AX
-	MOVQ  BX, R15
-	SARQ  $0x3f, R15
-	NOTQ  R15
+	MOVQ  BX, R14
+	SARQ  $0x3f, R14
+	NOTQ  R14
 
 	// All ones above the value's bits, and a one more.
-	SHLXQ CX, R15, R15
+	SHLXQ CX, R14, R14
 	MOVQ  R13, BX
-	MOVQ  R15, CX
-	SHRQ  $0x3f, R15
-	ADDQ  R15, CX
+	MOVQ  R14, CX
+	SHRQ  $0x3f, R14
+	ADDQ  R14, CX
 	ADDQ  AX, CX
 
 dcWhole:
-	ADDL CX, R14
-	MOVL R14, newMean+56(FP)
-	MOVW R14, (R10)
+	MOVL newMean+72(FP), AX
+	ADDL CX, AX
+	MOVL AX, newMean+72(FP)
+	MOVW AX, (R10)
 	INCQ R11
-	MOVQ ac+24(FP), R13
+	MOVQ ac+32(FP), R13
 
 look:
 	// Refill.
@@ -1017,6 +1025,24 @@ acWhole:
 	JBE     look
 
 done:
+	CMPQ R11, R12
+	JBE  out
+	CMPQ R8, R12
+	JA   out
+
+	// The block is done.
+	SUBQ R12, R8
+	ADDQ $0x3f, R8
+	MOVQ R8, 128(R10)
+	ADDQ $0x00000088, R10
+	MOVQ done+80(FP), AX
+	INCQ AX
+	MOVQ AX, done+80(FP)
+	MOVQ n+56(FP), CX
+	CMPQ AX, CX
+	JL   block
+
+out:
 	MOVQ reader+0(FP), AX
 	MOVQ BX, (AX)
 	MOVQ SI, 8(AX)
@@ -1024,6 +1050,6 @@ done:
 	SUBQ $0x3f, R12
 	SUBQ R12, R11
 	SUBQ R12, R8
-	MOVQ R11, next+64(FP)
-	MOVQ R8, last+72(FP)
+	MOVQ R11, next+88(FP)
+	MOVQ R8, last+96(FP)
 	RET

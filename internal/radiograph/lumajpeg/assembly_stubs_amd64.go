@@ -19,8 +19,9 @@ func inverse4x4(dst *uint8, stride int, coefficients *[64]int16, by *[64]uint16)
 //go:noescape
 func inverse16x8(dst *uint8, stride int, left *[64]int16, right *[64]int16, by *[64]uint16) (ok bool)
 
-// quickBlock decodes a block up to its end or to a code longer than lookBits. reader is a bitReader; dc and ac are the entries of a huffman, which its pairs follow. It returns the block's first coefficient, the number of the next, which is 64 or more at the end, and that of the last.
-// Up to overrun bytes of the segment are read from the reader's place on.
+// quickBlocks decodes n blocks, up to the first with a code longer than lookBits, or which would begin beyond limit in the segment. reader is a bitReader; dc and ac are the entries of a huffman, which its pairs follow; mean is the first coefficient of the block before.
+// It returns that of the last block, how many are done, and of the one that is not, the numbers of its next coefficient and of its last. A block whose last is beyond its end is not done either.
+// Up to overrun bytes of the segment are read from limit on.
 //
 //go:noescape
-func quickBlock(reader *uint64, segment *byte, dc *uint32, ac *uint32, places *uint8, coefficient *[64]int16, mean int32) (newMean int32, next int, last int)
+func quickBlocks(reader *uint64, segment *byte, limit int, dc *uint32, ac *uint32, places *uint8, blocks *[64]int16, n int, mean int32) (newMean int32, done int, next int, last int)

@@ -4,6 +4,6 @@ package lumajpeg
 
 const hasQuickBlock = false
 
-func (k *coder) quick(*bitReader, []byte, *block) (mean int32, next, last int) {
+func (k *coder) quick(*bitReader, []byte, []block) (done, next, last int) {
 	panic("lumajpeg: there is no assembly for this processor")
 }

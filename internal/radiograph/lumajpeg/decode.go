@@ -82,6 +82,7 @@ type decoder struct {
 	progressiveDC, progressiveAC [4]*runs
 
 	parts   [4]part
+	ahead   [16]block // decoded before any is transformed, see run
 	picture Picture
 	damage  damage
 }

@@ -2,6 +2,7 @@ package lumajpeg
 
 import (
 	"math"
+	"unsafe"
 
 	"github.com/spikeray/spikeray/internal/dct"
 )
@@ -92,8 +93,9 @@ func (d *decoder) sequential(s *scan, at int) (int, error) {
 	across, down := d.file.size(s)
 	left, restarts := d.interval(), 0
 	reader := d.stream.start(d.file.data, at)
+	runs := d.quick && s.n == 1 && coders[0].component.needed && !d.file.buffered
 	for row := range down {
-		for column := range across {
+		for column := 0; column < across; column++ {
 			if left == 0 {
 				if reader, err = d.restart(reader, restarts); err != nil {
 					return 0, err
@@ -109,6 +111,13 @@ func (d *decoder) sequential(s *scan, at int) (int, error) {
 			}
 			if column&255 == 0 && d.ctx.Err() != nil {
 				return 0, d.ctx.Err()
+			}
+			if runs && column&1 == 0 {
+				if n := d.run(&coders[0], &reader, column, row, min(len(d.ahead), across-column, left+1)); n > 0 {
+					column += n - 1
+					left -= n - 1
+					continue
+				}
 			}
 			for i := range coders[:s.n] {
 				k := &coders[i]
@@ -154,6 +163,42 @@ func (d *decoder) restart(reader bitReader, n int) (bitReader, error) {
 	return d.stream.start(d.stream.data, d.stream.at), nil
 }
 
+// run decodes up to n blocks of a row from an even column x on, and transforms them. It returns how many it took: none, and it has done
+// nothing, if there is room for none or the data are damaged, which is found out block by block.
+func (d *decoder) run(k *coder, reader *bitReader, x, y, n int) (took int) {
+	segment, r, previous := d.stream.bytes, *reader, k.previous
+	for took < n {
+		done, next, last := k.quick(&r, segment, d.ahead[took:n])
+		if took += done; took == n || next == 0 {
+			break
+		}
+		if !d.rest(k, &r, &d.ahead[took], next, last) {
+			k.previous = previous
+			return 0
+		}
+		took++
+	}
+	if r.used() > d.stream.end {
+		k.previous = previous
+		return 0
+	}
+	*reader = r
+	p := k.part
+	for i := 0; i < took; i++ {
+		switch {
+		case d.beside == nil:
+			d.putOne(p, &d.ahead[i], x+i, y)
+		case i+1 < took:
+			d.putTwo(p, &d.ahead[i], &d.ahead[i+1], x+i, y)
+			i++
+		default:
+			p.blocks[0] = d.ahead[i]
+			d.put(p, x+i, y, k.inTurn)
+		}
+	}
+	return took
+}
+
 // put transforms the block that a part has for column x to where its samples go, or keeps its coefficients, which are in
 // zigzag order then. Of the first inTurn blocks of a row, those of even columns wait for their neighbours.
 func (d *decoder) put(p *part, x, y, inTurn int) {
@@ -165,19 +210,25 @@ func (d *decoder) put(p *part, x, y, inTurn int) {
 		if x&1 == 0 {
 			return
 		}
-		left, right := &p.blocks[0], &p.blocks[1]
-		means := [2]int64{p.mean(left), p.mean(right)}
-		if d.beside(d.samples(p, x-1, y), p.samples.stride, left, right, &p.steps) {
-			for _, m := range means {
-				if m*m > p.brightest {
-					d.damage.loud++
-				}
-			}
-			return
-		}
-		d.putOne(p, left, x-1, y)
+		d.putTwo(p, &p.blocks[0], &p.blocks[1], x-1, y)
+		return
 	}
 	d.putOne(p, &p.blocks[x&1], x, y)
+}
+
+// putTwo transforms blocks of columns x and x + 1.
+func (d *decoder) putTwo(p *part, left, right *block, x, y int) {
+	means := [2]int64{p.mean(left), p.mean(right)}
+	if d.beside(d.samples(p, x, y), p.samples.stride, left, right, &p.steps) {
+		for _, m := range means {
+			if m*m > p.brightest {
+				d.damage.loud++
+			}
+		}
+		return
+	}
+	d.putOne(p, left, x, y)
+	d.putOne(p, right, x+1, y)
 }
 
 func (d *decoder) putOne(p *part, b *block, x, y int) {
@@ -197,14 +248,23 @@ func (d *decoder) samples(p *part, x, y int) []byte {
 
 // block decodes a block's coefficients. At reduce 8 only the first is kept.
 func (d *decoder) block(k *coder, reader *bitReader, b *block) bool {
-	segment := d.stream.bytes
 	next, furthest := 0, 0
-	if d.quick && len(segment)-reader.at >= overrun {
-		k.previous, next, furthest = k.quick(reader, segment, b)
+	if d.quick {
+		var done int
+		if done, next, furthest = k.quick(reader, d.stream.bytes, unsafe.Slice(b, 1)); done == 1 {
+			return true
+		}
 	}
-	r, ok := *reader, true
+	return d.rest(k, reader, b, next, furthest)
+}
+
+// rest decodes what is left of a block's coefficients from the next on, of which furthest came last.
+func (d *decoder) rest(k *coder, reader *bitReader, b *block, next, furthest int) bool {
+	segment := d.stream.bytes
+	r := *reader
 	if next == 0 {
 		var difference int32
+		var ok bool
 		if difference, r, ok = k.dc.difference(r.refilled(segment)); !ok {
 			return false
 		}

@@ -18,7 +18,7 @@ const (
 )
 
 // bitReader reads the bits of a segment. The next bit is the highest of window, of
-// which bits are known to be right; the others are either right as well or 0. quickBlock
+// which bits are known to be right; the others are either right as well or 0. quickBlocks
 // knows its layout.
 type bitReader struct {
 	window uint64

@@ -10,6 +10,9 @@ import (
 const (
 	lookBits   = 12
 	valueApart = 1 << 7
+	// lastOfBlock is where a block has the number of its last coefficient, and blockBytes its size.
+	lastOfBlock = 128
+	blockBytes  = 136
 	// pairsInWord is how many pairs the 56 bits last for that a reader has at least when it is refilled: each takes lookBits at most.
 	pairsInWord = 4
 )
@@ -23,36 +26,47 @@ type entropy struct {
 	found, value           reg.GPVirtual // what a table has; free in between
 }
 
-// quickBlock is block of package lumajpeg, up to a code that is longer than a look.
-func quickBlock() {
-	TEXT("quickBlock", NOSPLIT, "func(reader *uint64, segment *byte, dc, ac *uint32, places *uint8, coefficient *[64]int16, mean int32) (newMean int32, next, last int)")
+// quickBlocks is block of package lumajpeg for some blocks, up to a code that is longer than a look.
+func quickBlocks() {
+	TEXT("quickBlocks", NOSPLIT, "func(reader *uint64, segment *byte, limit int, dc, ac *uint32, places *uint8, blocks *[64]int16, n int, mean int32) (newMean int32, done, next, last int)")
 	Pragma("noescape")
-	Doc("quickBlock decodes a block up to its end or to a code longer than lookBits. reader is a bitReader; dc and ac are the entries of a huffman, which its pairs follow. It returns the block's first coefficient, the number of the next, which is 64 or more at the end, and that of the last.",
-		"Up to overrun bytes of the segment are read from the reader's place on.")
+	Doc("quickBlocks decodes n blocks, up to the first with a code longer than lookBits, or which would begin beyond limit in the segment. reader is a bitReader; dc and ac are the entries of a huffman, which its pairs follow; mean is the first coefficient of the block before.",
+		"It returns that of the last block, how many are done, and of the one that is not, the numbers of its next coefficient and of its last. A block whose last is beyond its end is not done either.",
+		"Up to overrun bytes of the segment are read from limit on.")
 	e := entropy{found: GP64(), value: GP64(), word: GP64(), window: GP64(), bits: GP64(), at: GP64(), last: GP64()}
 	reader := Load(Param("reader"), GP64())
 	MOVQ(Mem{Base: reader}, e.window)
 	MOVQ(Mem{Base: reader, Disp: 8}, e.bits)
 	MOVQ(Mem{Base: reader, Disp: 16}, e.at)
-	e.segment, e.coefficient = Load(Param("segment"), GP64()).(reg.GPVirtual), Load(Param("coefficient"), GP64()).(reg.GPVirtual)
-	e.k = Load(Param("places"), GP64()).(reg.GPVirtual)
+	e.segment, e.coefficient = Load(Param("segment"), GP64()).(reg.GPVirtual), Load(Param("blocks"), GP64()).(reg.GPVirtual)
+	e.k, e.end = GP64(), GP64()
+	done, mean := GP64(), GP32()
+	XORQ(done, done)
+	Store(done, Return("done"))
+	Load(Param("mean"), mean)
+	Store(mean, Return("newMean"))
+	MOVQ(Mem{Base: e.segment, Index: e.at, Scale: 1}, e.word)
+	BSWAPQ(e.word)
+
+	Label("block")
+	Load(Param("places"), e.k)
 	MOVQ(e.k, e.last)
-	e.end = GP64()
 	LEAQ(Mem{Base: e.k, Disp: 63}, e.end)
+	limit := Load(Param("limit"), GP64())
+	CMPQ(e.at, limit)
+	JG(LabelRef("out"))
 	zero := XMM()
 	PXOR(zero, zero)
 	for i := range 8 {
 		MOVOU(zero, Mem{Base: e.coefficient, Disp: 16 * i})
 	}
-	MOVQ(Mem{Base: e.segment, Index: e.at, Scale: 1}, e.word)
-	BSWAPQ(e.word)
 
 	Comment("The difference of the first coefficient.")
-	table, mean := Load(Param("dc"), GP64()), GP32()
-	Load(Param("mean"), mean)
-	Store(mean, Return("newMean"))
+	table := Load(Param("dc"), GP64())
 	e.refill()
 	e.alone(table, "dc")
+	mean = GP32()
+	MOVL(returned("newMean"), mean)
 	ADDL(e.value.As32(), mean)
 	Store(mean, Return("newMean"))
 	MOVW(mean.As16(), Mem{Base: e.coefficient})
@@ -101,6 +115,24 @@ func quickBlock() {
 	JBE(LabelRef("look"))
 
 	Label("done")
+	CMPQ(e.k, e.end)
+	JBE(LabelRef("out"))
+	CMPQ(e.last, e.end)
+	JA(LabelRef("out"))
+	Comment("The block is done.")
+	SUBQ(e.end, e.last)
+	ADDQ(Imm(63), e.last)
+	MOVQ(e.last, Mem{Base: e.coefficient, Disp: lastOfBlock})
+	ADDQ(U32(blockBytes), e.coefficient)
+	done = GP64()
+	MOVQ(returned("done"), done)
+	INCQ(done)
+	Store(done, Return("done"))
+	n := Load(Param("n"), GP64())
+	CMPQ(done, n)
+	JL(LabelRef("block"))
+
+	Label("out")
 	reader = Load(Param("reader"), GP64())
 	MOVQ(e.window, Mem{Base: reader})
 	MOVQ(e.bits, Mem{Base: reader, Disp: 8})
@@ -111,6 +143,15 @@ func quickBlock() {
 	Store(e.k, Return("next"))
 	Store(e.last, Return("last"))
 	RET()
+}
+
+// returned is where a result is.
+func returned(name string) Op {
+	b, err := Return(name).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	return b.Addr
 }
 
 // refill has at least 56 bits in the window, of a word that was loaded some pairs before.

@@ -9,6 +9,6 @@ func main() {
 	inverse8x8()
 	inverse4x4()
 	inverse16x8()
-	quickBlock()
+	quickBlocks()
 	build.Generate()
 }
