@@ -27,12 +27,13 @@ const growTaps = 3
 type axis struct {
 	n, m     int
 	extent   float64
-	assembly bool // may use it
+	assembly bool // may use it for lines
 	start    []int
 	weight   []uint64
 	window   []float64
 	taps     taps
 	wide     wide
+	digits   digits
 }
 
 func (a *axis) grows() bool { return float64(a.m) > a.extent }
@@ -59,7 +60,7 @@ func (a *axis) compute(n, m int, extent float64, assembly bool) {
 		a.weight = sized(a.weight, n)
 	}
 	clear(a.weight)
-	a.taps.blocks, a.wide.blocks = 0, 0
+	a.taps.blocks = 0
 	if assembly && !a.grows() {
 		a.taps.reset(n, m, len(a.window))
 	}
@@ -100,4 +101,5 @@ func (a *axis) compute(n, m int, extent float64, assembly bool) {
 	}
 	a.start[m] = n
 	a.wide.reset(&a.taps, m, len(a.window))
+	a.digits.reset(&a.taps, m)
 }

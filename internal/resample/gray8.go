@@ -101,6 +101,10 @@ func (a *axis) row8(dst, src []uint8) {
 		a.wide.row(dst, src)
 		return
 	}
+	if a.digits.pieces > 0 {
+		a.digits.row(dst, src)
+		return
+	}
 	if a.taps.blocks > 0 {
 		a.taps.row(dst, src)
 		return

@@ -88,7 +88,7 @@ func (s *scratch) resize(r Resizer, dst []uint8, dw, dh int, rows raster, width,
 	s.assembly = hasTaps && !r.Generic
 	s.take(dw, dh)
 	s.across.compute(rows.width, dw, width, s.assembly)
-	s.down.compute(rows.height, dh, height, s.assembly)
+	s.down.compute(rows.height, dh, height, false) // no line of it is taken through taps
 	if rows.rowBytes == rows.width {
 		s.resize8(dst, dw, rows)
 	} else {

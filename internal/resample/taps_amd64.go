@@ -5,8 +5,9 @@ package resample
 import "golang.org/x/sys/cpu"
 
 var (
-	hasTaps = cpu.X86.HasAVX2
-	hasWide = hasTaps && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VBMI && cpu.X86.HasAVX512VNNI
+	hasTaps   = cpu.X86.HasAVX2
+	hasDigits = hasTaps && cpu.X86.HasAVX512F && cpu.X86.HasAVX512VNNI
+	hasWide   = hasTaps && cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VBMI && cpu.X86.HasAVX512VNNI
 )
 
 // tapsAVX2 makes 4*groups pixels of a row: pixel j is the rounded sum of src[first[j]+i]*weight[8*blocks*j+i] over
@@ -19,6 +20,11 @@ func tapsAVX2(dst, src *uint8, first, weight *int32, blocks, groups int)
 //
 //go:noescape
 func wideVBMI(dst, src *uint8, first *int32, table *uint8, blocks, groups int)
+
+// digitsVNNI makes 4*groups pixels of a row from the tables of digits.
+//
+//go:noescape
+func digitsVNNI(dst, src *uint8, first *int32, table *uint8, pieces, groups int)
 
 // addAVX2 adds to each of 8*groups sums a pixel times the weight. Both halves of a weight, of a sum and of what is added
 // to it are numbers of their own, below 2^32.

@@ -155,3 +155,87 @@ four:
 	JNZ       sixteen
 	VZEROUPPER
 	RET
+
+// Two windows beside each other in TO.
+#define BOTH(LEFT, RIGHT, HALF, TO) \
+	VMOVDQU      (LEFT), HALF; \
+	VINSERTI64X4 $1, (RIGHT), TO, TO
+
+// The digits of base 256 together, into LOW.
+#define TOGETHER(LOW, MIDDLE, HIGH) \
+	VPSLLD $8, MIDDLE, MIDDLE; \
+	VPSLLD $16, HIGH, HIGH; \
+	VPADDD MIDDLE, LOW, LOW; \
+	VPADDD HIGH, LOW, LOW
+
+// func digitsVNNI(dst, src *uint8, first *int32, table *uint8, pieces, groups int)
+TEXT ·digitsVNNI(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), DI
+	MOVQ         src+8(FP), SI
+	MOVQ         first+16(FP), R8
+	MOVQ         table+24(FP), R9
+	MOVQ         pieces+32(FP), R10
+	MOVQ         groups+40(FP), R11
+	LEAQ         (R10)(R10*2), R13
+	SHLQ         $6, R13            // bytes of a pair's tables
+	VPBROADCASTD half22<>(SB), X15
+
+group:
+	MOVLQSX (R8), AX
+	MOVLQSX 4(R8), BX
+	MOVLQSX 8(R8), DX
+	MOVLQSX 12(R8), R12
+	ADDQ    SI, AX
+	ADDQ    SI, BX
+	ADDQ    SI, DX
+	ADDQ    SI, R12
+	VPXORD  Z0, Z0, Z0
+	VPXORD  Z1, Z1, Z1
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	LEAQ    (R9)(R13*1), R14
+	MOVQ    R10, CX
+
+piece:
+	BOTH(AX, BX, Y6, Z6)
+	VPDPBUSD (R9), Z6, Z0
+	VPDPBUSD 64(R9), Z6, Z1
+	VPDPBUSD 128(R9), Z6, Z2
+	BOTH(DX, R12, Y7, Z7)
+	VPDPBUSD (R14), Z7, Z3
+	VPDPBUSD 64(R14), Z7, Z4
+	VPDPBUSD 128(R14), Z7, Z5
+	ADDQ     $32, AX
+	ADDQ     $32, BX
+	ADDQ     $32, DX
+	ADDQ     $32, R12
+	ADDQ     $192, R9
+	ADDQ     $192, R14
+	DECQ     CX
+	JNZ      piece
+
+	TOGETHER(Z0, Z1, Z2)
+	TOGETHER(Z3, Z4, Z5)
+	VEXTRACTI64X4 $1, Z0, Y1
+	VEXTRACTI64X4 $1, Z3, Y4
+
+	// Four sums of eight lanes each, into four lanes.
+	VPHADDD      Y1, Y0, Y0
+	VPHADDD      Y4, Y3, Y3
+	VPHADDD      Y3, Y0, Y0
+	VEXTRACTI128 $1, Y0, X1
+	VPADDD       X1, X0, X0
+	VPADDD       X15, X0, X0
+	VPSRLD       $22, X0, X0
+	VPACKUSDW    X0, X0, X0
+	VPACKUSWB    X0, X0, X0
+	VMOVD        X0, (DI)
+	MOVQ         R14, R9
+	ADDQ         $4, DI
+	ADDQ         $16, R8
+	DECQ         R11
+	JNZ          group
+	VZEROUPPER
+	RET

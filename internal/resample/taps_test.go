@@ -12,7 +12,7 @@ func TestTapsGiveTheGenericPixels(t *testing.T) {
 		t.Skip("no processor tier for it here")
 	}
 	rng := rand.New(rand.NewPCG(1, 2))
-	used, wideUsed := 0, 0
+	used, wideUsed, digitsUsed := 0, 0, 0
 	for range 3000 {
 		m := 4 * (1 + rng.IntN(60))
 		n := m + rng.IntN(12*m)
@@ -35,9 +35,11 @@ func TestTapsGiveTheGenericPixels(t *testing.T) {
 				t.Fatalf("%d of %v to %d: pixel %d reads %d to %d", n, extent, m, j, at, int(at)+8*fast.taps.blocks)
 			}
 		}
-		narrow := fast
-		narrow.wide.blocks = 0
-		generic := narrow
+		two := fast
+		two.wide.blocks = 0
+		eight := two
+		eight.digits.pieces = 0
+		generic := eight
 		generic.taps.blocks = 0
 		row := make([]uint8, n)
 		for i := range row {
@@ -51,21 +53,40 @@ func TestTapsGiveTheGenericPixels(t *testing.T) {
 		if !bytes.Equal(got, want) {
 			t.Fatalf("%d of %v to %d: %v, generic %v", n, extent, m, got, want)
 		}
-		if fast.wide.blocks == 0 {
-			continue
-		}
-		wideUsed++
-		for _, at := range fast.wide.first {
-			if at < 0 || int(at)+wideReach > n {
-				t.Fatalf("%d of %v to %d: reads %d to %d", n, extent, m, at, int(at)+wideReach)
-			}
-		}
-		if narrow.row8(got, row); !bytes.Equal(got, want) {
+		if eight.row8(got, row); !bytes.Equal(got, want) {
 			t.Fatalf("%d of %v to %d, eight weights at a time: %v, generic %v", n, extent, m, got, want)
 		}
+		if fast.digits.pieces > 0 {
+			digitsUsed++
+			for _, at := range fast.digits.first {
+				if at < 0 || int(at)+digitsPiece*fast.digits.pieces > n {
+					t.Fatalf("%d of %v to %d: reads %d to %d", n, extent, m, at, int(at)+digitsPiece*fast.digits.pieces)
+				}
+			}
+			if two.row8(got, row); !bytes.Equal(got, want) {
+				t.Fatalf("%d of %v to %d, two windows at a time: %v, generic %v", n, extent, m, got, want)
+			}
+		}
+		if fast.wide.blocks > 0 {
+			wideUsed++
+			for _, at := range fast.wide.first {
+				if at < 0 || int(at)+wideReach > n {
+					t.Fatalf("%d of %v to %d: reads %d to %d", n, extent, m, at, int(at)+wideReach)
+				}
+			}
+		}
 	}
-	if used < 1000 || hasWide && wideUsed < 50 {
-		t.Errorf("only %d rows were compared, %d of them sixteen pixels at a time", used, wideUsed)
+	if used < 1000 || hasDigits && digitsUsed < 500 || hasWide && wideUsed < 50 {
+		t.Errorf("only %d rows were compared, %d of them two windows at a time and %d sixteen pixels", used, digitsUsed, wideUsed)
+	}
+}
+
+func TestDigitsMakeUpTheWeight(t *testing.T) {
+	for weight := int32(0); weight <= 1<<fractionBits; weight++ {
+		d := digitsOf(weight)
+		if int32(d[0])+int32(d[1])<<8+int32(d[2])<<16 != weight {
+			t.Fatalf("%d has the digits %v", weight, d)
+		}
 	}
 }
 

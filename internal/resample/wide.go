@@ -1,7 +1,7 @@
 package resample
 
 // wide are the weights of taps for processors that make sixteen pixels at a time, where their windows lie within 64 pixels of the line.
-// A weight is three signed digits of base 256, so that four products of bytes can be added at once.
+// A weight is three digits, see digitsOf.
 type wide struct {
 	blocks int     // of four weights; 0 if the axis is not of the right kind
 	first  []int32 // of the line's pixels, by sixteen target pixels
@@ -46,10 +46,8 @@ func (w *wide) reset(t *taps, m, most int) {
 				}
 				at := w.table[(g*blocks+i/4)*wideBlock+4*lane+i%4:]
 				at[0] = uint8(place)
-				for digit := range 3 {
-					d := int8(weight)
-					at[64*(1+digit)] = uint8(d)
-					weight = (weight - int32(d)) >> 8
+				for k, digit := range digitsOf(weight) {
+					at[64*(1+k)] = uint8(digit)
 				}
 			}
 		}
