@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/spikeray/spikeray/api/v2"
 	"github.com/spikeray/spikeray/internal/pipeline"
 )
 
@@ -14,13 +15,10 @@ import (
 // and KServe's.
 const timeoutHeader = "X-Envoy-Expected-Rq-Timeout-Ms"
 
-// maxDeadline bounds a deadline that a client may state.
-const maxDeadline = time.Hour
-
 // readDeadline reads how long an answer may take.
 func readDeadline(text string) (time.Duration, bool) {
 	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 1 || n > int64(maxDeadline/time.Millisecond) {
+	if err != nil || n < 1 || n > int64(v2.MaxDeadline/time.Millisecond) {
 		return 0, false
 	}
 	return time.Duration(n) * time.Millisecond, true

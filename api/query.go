@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spikeray/spikeray/api/v2"
 	"github.com/spikeray/spikeray/internal/evidence"
 	"github.com/spikeray/spikeray/internal/pipeline"
 )
@@ -115,7 +116,7 @@ func (s *Server) ask(r *http.Request, values url.Values) (question, error) {
 	if values.Has("deadline_ms") {
 		var ok bool
 		if within, ok = readDeadline(values.Get("deadline_ms")); !ok {
-			return q, refuse(invalidParameter, "deadline_ms must be a whole number from 1 to %d", maxDeadline/time.Millisecond)
+			return q, refuse(invalidParameter, "deadline_ms must be a whole number from 1 to %d", v2.MaxDeadline/time.Millisecond)
 		}
 	}
 	q.answerWithin(r, within)

@@ -16,8 +16,8 @@ var known = []string{
 	"operating_point", "threshold", "prevalence", "steps", "bits", "deadline_ms", "timeout", "priority", "binary_data_output",
 }
 
-// maxWithin bounds a deadline that a client may state.
-const maxWithin = time.Hour
+// MaxDeadline bounds a deadline that a client may state.
+const MaxDeadline = time.Hour
 
 // readParameters reads a request's parameters into its question, and whether its outputs are to be bytes.
 func readParameters(all oip.Parameters, q *Question) (binary bool, err error) {
@@ -78,8 +78,8 @@ func (q *Question) within(all oip.Parameters, name string, unit time.Duration) e
 	if err != nil {
 		return err
 	}
-	if n < 1 || n > int64(maxWithin/unit) {
-		return fmt.Errorf("must be 1 to %d", maxWithin/unit)
+	if n < 1 || n > int64(MaxDeadline/unit) {
+		return fmt.Errorf("must be 1 to %d", MaxDeadline/unit)
 	}
 	if within := time.Duration(n) * unit; q.Within == 0 || within < q.Within {
 		q.Within = within

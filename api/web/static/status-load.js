@@ -51,13 +51,14 @@ export function queue(f) {
   return {
     element: section('queue', t('status.queue.title'), t('status.queue.note'), chart.element, table.element),
     update(h) {
-      const [depth, busy, waiting] = [names.queueDepth, names.workersBusy, names.backlog].map((n) => h.line(n));
+      const [depth, batch, busy, waiting] = [names.queueDepth, names.batchDepth, names.workersBusy, names.backlog].map((n) => h.line(n));
       drawn(f.few, h, chart, [
         [labels[0], depth],
         [labels[1], busy],
       ]);
       table.fill([
         [labels[0], f.count(depth.at(-1)), f.count(highest(depth)), f.count(h.value(names.queueCapacity))],
+        [t('status.queue.batch'), f.count(batch.at(-1)), f.count(highest(batch)), ''],
         [labels[1], f.count(busy.at(-1)), f.count(highest(busy)), f.count(h.value(names.workers))],
         [t('status.queue.backlog'), f.seconds(waiting.at(-1)), f.seconds(highest(waiting)), ''],
       ]);

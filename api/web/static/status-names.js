@@ -14,6 +14,7 @@ export const names = Object.freeze({
   calibration: 'spikeray_site_calibration_info',
 
   queueDepth: 'spikeray_queue_depth',
+  batchDepth: 'spikeray_queue_batch_depth',
   queueCapacity: 'spikeray_queue_capacity',
   backlog: 'spikeray_queue_backlog_seconds',
   workers: 'spikeray_workers',
