@@ -29,8 +29,8 @@ func (d *digits) reset(t *taps, m int) {
 		table := d.table[j/2*pieces*6*digitsPiece+j%2*digitsPiece:]
 		place := int(at) - from
 		for _, weight := range t.weight[j*room:][:room] {
-			to, digits := table[place/digitsPiece*6*digitsPiece+place%digitsPiece:], digitsOf(weight)
-			to[0], to[2*digitsPiece], to[4*digitsPiece] = uint8(digits[0]), uint8(digits[1]), uint8(digits[2])
+			to, split := table[place/digitsPiece*6*digitsPiece+place%digitsPiece:], digitsOf(weight)
+			to[0], to[2*digitsPiece], to[4*digitsPiece] = uint8(split[0]), uint8(split[1]), uint8(split[2])
 			place++
 		}
 	}
