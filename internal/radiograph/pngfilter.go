@@ -9,12 +9,20 @@ func unfilter(filter byte, line, above []byte, step int) bool {
 	switch filter {
 	case 0:
 	case 1:
+		if step == 1 {
+			subLine(line)
+			break
+		}
 		for i := step; i < len(line); i++ {
 			line[i] += line[i-step]
 		}
 	case 2:
 		addBytes(line, above)
 	case 3:
+		if step == 1 {
+			averageLine(line, above)
+			break
+		}
 		for i := range min(step, len(line)) {
 			line[i] += above[i] / 2
 		}
@@ -38,6 +46,24 @@ func unfilter(filter byte, line, above []byte, step int) bool {
 		return false
 	}
 	return true
+}
+
+// subLine is the filter Sub for pixels of a byte. Here and below a pixel waits for the one before it, which is in a register for that.
+func subLine(line []byte) {
+	left := uint8(0)
+	for i, b := range line {
+		left += b
+		line[i] = left
+	}
+}
+
+// averageLine is the filter Average for pixels of a byte.
+func averageLine(line, above []byte) {
+	left := uint(0)
+	for i, up := range above[:len(line)] {
+		left = uint(uint8((left+uint(up))/2 + uint(line[i])))
+		line[i] = uint8(left)
+	}
 }
 
 // paethLine is the Paeth filter for pixels of a byte.
