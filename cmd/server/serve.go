@@ -140,10 +140,10 @@ func (c *serveCommand) giveWay(flag string, value *size, most size, whose string
 	return nil
 }
 
-// gcPercent is how much the heap may grow between collections if GOGC is not set. Most of what comes and goes is uploads and pictures, whose
-// memory is used again, so that at sixteen connections the process holds hardly more than with Go's 100. A collection takes half of a
-// single core from the answers for some milliseconds, and with 60 the slowest hundredth of an overload's answers was a fifth slower.
-const gcPercent = 200
+// heapBytes and heapPercent are how much the heap may grow between collections if GOGC is not set: by whichever is more. A collection takes
+// half of a single core from the answers for some milliseconds, and at rest the heap is small: with 60 percent alone, the slowest
+// hundredth of an overload's answers was a fifth slower. With many large pictures it is not, and three times as much would be too much.
+const heapBytes, heapPercent = 24 << 20, 40
 
 // threads sets GOMAXPROCS to the number of workers plus half of it (at least 1, at most half the number of cores). Without
 // the extra threads, connections would be read only when a worker is done: in an overload, requests would wait in front of
@@ -157,7 +157,7 @@ func (c *serveCommand) threads() {
 // Run serves until ctx ends and all that was in flight has been answered.
 func (c *serveCommand) Run(ctx context.Context, std *streams, on model.DecodeOptions) (err error) {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
+		defer memory.Pace(heapBytes, heapPercent)()
 	}
 	c.threads()
 	build := telemetry.ReadBuild(version, revision)
