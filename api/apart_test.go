@@ -18,6 +18,9 @@ func TestWorkApartEndsWithItsRequest(t *testing.T) {
 		threads.do(ctx, func(ctx context.Context) {
 			child, stop := context.WithTimeout(ctx, time.Hour)
 			defer stop()
+			if _, ok := ctx.(yielding); !ok {
+				t.Error("it does not let other threads have their turn")
+			}
 			if err := ctx.Err(); err != nil {
 				t.Errorf("before: %v", err)
 			}

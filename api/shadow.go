@@ -130,6 +130,7 @@ func (c *comparison) offer(p pipeline.Prediction) {
 	}
 }
 
+// later is a function of its own since its argument goes to the heap, which offer's need not where there is no shadow.
 func (c *comparison) later(p pipeline.Prediction) {
 	d := c.shadow
 	size := int64(len(c.pixels) + len(c.upload))

@@ -174,6 +174,8 @@ var mutants = []mutant{
 	// What stands between the network and the service.
 	{"memory: nearly all for Go", "internal/memory/plan.go", `limit.Bytes / 100 * 65`, `limit.Bytes / 100 * 95`, in("internal/memory")},
 	{"memory: the highest limit of the groups", "internal/memory/limit.go", `ok && v < found.Bytes {`, `ok {`, in("internal/memory")},
+	{"api: who computes keeps its turn", "api/apart.go", `f(yielding{ctx})`, `f(ctx)`, in("api TestWorkApartEndsWithItsRequest")},
+	{"memory: what was looked at counts on", "internal/memory/garbage.go", `garbage.old, garbage.new = 0, left`, ``, in("internal/memory")},
 	{"memory: what is used again collected", "internal/memory/garbage.go", `if left > most {`, `if true {`, in("internal/memory")},
 	{"wire: two lengths are taken", "internal/wire/frame.go", `case f.chunked && f.length >= 0:`, `case f.chunked && f.length < -1:`, in("internal/wire TestAfterAnErrorNothingIsUsed")},
 	{"wire: connections without a bound", "internal/wire/listener.go", `len(l.open) >= l.config.MaxConnections {`, `len(l.open) < 0 {`, in("api TestAFullHouseMakesRoomOrSaysSo")},

@@ -72,12 +72,13 @@ func waiting() int64 {
 	return garbage.old + garbage.new
 }
 
-// busy is how many bytes the heap holds beyond what it held at rest: garbage, and what is in use.
+// busy is how many bytes the heap holds beyond what it held at rest: garbage, and what is in use. It is none where even that
+// was given up.
 func busy() int64 {
 	objects, _ := heap()
 	garbage.mu.Lock()
 	defer garbage.mu.Unlock()
-	return objects - garbage.rest
+	return max(0, objects-garbage.rest)
 }
 
 // heap is how many bytes objects have, garbage among them, and how many the collector's latest cycle found in use.

@@ -80,6 +80,9 @@ func TestWhatIsUsedAgainIsNotCollected(t *testing.T) {
 	for range 100 {
 		Freed(8 << 20)
 		Collect(8 << 20)
+		if n := waiting(); n > 8<<20 {
+			t.Fatalf("%d bytes still count as garbage", n)
+		}
 	}
 	if n := forced() - before; n != 0 {
 		t.Errorf("%d collections for memory that was used again", n)

@@ -10,7 +10,7 @@ import (
 // until stop is called. Go knows percents only, by which a small heap is collected often for little, or a large one grows by much.
 func Pace(bytes int64, percent int) (stop func()) {
 	p := &pacer{bytes: bytes, least: percent}
-	p.before = p.set()
+	p.set()
 	return p.stop
 }
 
@@ -23,22 +23,23 @@ type pacer struct {
 	stopped     bool
 }
 
-// set says by how many percent the heap may grow from now on, and will again after the next cycle. It returns what was said before.
-func (p *pacer) set() (before int) {
+// set says by how many percent the heap may grow from now on, and will again after the next cycle.
+func (p *pacer) set() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stopped {
-		return p.now
+		return
 	}
 	_, live := heap()
-	before = p.now
 	// Saying so stops the world for an instant. Go lets any heap grow to 4 MB at 100 percent, and to as much more at more.
 	if percent := max(p.least, int(100*p.bytes/max(live, 4<<20))); 10*max(percent-p.now, p.now-percent) > p.now {
+		before := debug.SetGCPercent(percent)
+		if p.now == 0 {
+			p.before = before
+		}
 		p.now = percent
-		before = debug.SetGCPercent(percent)
 	}
 	runtime.AddCleanup(new([16]byte), func(p *pacer) { p.set() }, p)
-	return before
 }
 
 func (p *pacer) stop() {

@@ -21,6 +21,19 @@ LOOP: \
 	DECQ      CX; \
 	JNZ       LOOP
 
+// Four sums of eight lanes each, in Y0 to Y3, to four pixels.
+#define FOURPIXELS \
+	VPHADDD      Y1, Y0, Y0; \
+	VPHADDD      Y3, Y2, Y2; \
+	VPHADDD      Y2, Y0, Y0; \
+	VEXTRACTI128 $1, Y0, X1; \
+	VPADDD       X1, X0, X0; \
+	VPADDD       X15, X0, X0; \
+	VPSRLD       $22, X0, X0; \
+	VPACKUSDW    X0, X0, X0; \
+	VPACKUSWB    X0, X0, X0; \
+	VMOVD        X0, (DI)
+
 // func tapsAVX2(dst, src *uint8, first, weight *int32, blocks, groups int)
 TEXT ·tapsAVX2(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
@@ -37,17 +50,7 @@ group:
 	TAPS(8, Y2, taps2)
 	TAPS(12, Y3, taps3)
 
-	// Four sums of eight lanes each, into four lanes.
-	VPHADDD      Y1, Y0, Y0
-	VPHADDD      Y3, Y2, Y2
-	VPHADDD      Y2, Y0, Y0
-	VEXTRACTI128 $1, Y0, X1
-	VPADDD       X1, X0, X0
-	VPADDD       X15, X0, X0
-	VPSRLD       $22, X0, X0
-	VPACKUSDW    X0, X0, X0
-	VPACKUSWB    X0, X0, X0
-	VMOVD        X0, (DI)
+	FOURPIXELS
 	ADDQ         $4, DI
 	ADDQ         $16, R8
 	DECQ         R11
@@ -190,23 +193,23 @@ group:
 	ADDQ    SI, DX
 	ADDQ    SI, R12
 	VPXORD  Z0, Z0, Z0
-	VPXORD  Z1, Z1, Z1
-	VPXORD  Z2, Z2, Z2
-	VPXORD  Z3, Z3, Z3
 	VPXORD  Z4, Z4, Z4
 	VPXORD  Z5, Z5, Z5
+	VPXORD  Z2, Z2, Z2
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
 	LEAQ    (R9)(R13*1), R14
 	MOVQ    R10, CX
 
 piece:
-	BOTH(AX, BX, Y6, Z6)
-	VPDPBUSD (R9), Z6, Z0
-	VPDPBUSD 64(R9), Z6, Z1
-	VPDPBUSD 128(R9), Z6, Z2
-	BOTH(DX, R12, Y7, Z7)
-	VPDPBUSD (R14), Z7, Z3
-	VPDPBUSD 64(R14), Z7, Z4
-	VPDPBUSD 128(R14), Z7, Z5
+	BOTH(AX, BX, Y8, Z8)
+	VPDPBUSD (R9), Z8, Z0
+	VPDPBUSD 64(R9), Z8, Z4
+	VPDPBUSD 128(R9), Z8, Z5
+	BOTH(DX, R12, Y9, Z9)
+	VPDPBUSD (R14), Z9, Z2
+	VPDPBUSD 64(R14), Z9, Z6
+	VPDPBUSD 128(R14), Z9, Z7
 	ADDQ     $32, AX
 	ADDQ     $32, BX
 	ADDQ     $32, DX
@@ -216,22 +219,11 @@ piece:
 	DECQ     CX
 	JNZ      piece
 
-	TOGETHER(Z0, Z1, Z2)
-	TOGETHER(Z3, Z4, Z5)
+	TOGETHER(Z0, Z4, Z5)
+	TOGETHER(Z2, Z6, Z7)
 	VEXTRACTI64X4 $1, Z0, Y1
-	VEXTRACTI64X4 $1, Z3, Y4
-
-	// Four sums of eight lanes each, into four lanes.
-	VPHADDD      Y1, Y0, Y0
-	VPHADDD      Y4, Y3, Y3
-	VPHADDD      Y3, Y0, Y0
-	VEXTRACTI128 $1, Y0, X1
-	VPADDD       X1, X0, X0
-	VPADDD       X15, X0, X0
-	VPSRLD       $22, X0, X0
-	VPACKUSDW    X0, X0, X0
-	VPACKUSWB    X0, X0, X0
-	VMOVD        X0, (DI)
+	VEXTRACTI64X4 $1, Z2, Y3
+	FOURPIXELS
 	MOVQ         R14, R9
 	ADDQ         $4, DI
 	ADDQ         $16, R8

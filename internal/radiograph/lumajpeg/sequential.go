@@ -93,7 +93,7 @@ func (d *decoder) sequential(s *scan, at int) (int, error) {
 	across, down := d.file.size(s)
 	left, restarts := d.interval(), 0
 	reader := d.stream.start(d.file.data, at)
-	runs := d.quick && s.n == 1 && coders[0].component.needed && !d.file.buffered
+	inRuns := d.quick && s.n == 1 && coders[0].component.needed && !d.file.buffered
 	for row := range down {
 		for column := 0; column < across; column++ {
 			if left == 0 {
@@ -112,7 +112,7 @@ func (d *decoder) sequential(s *scan, at int) (int, error) {
 			if column&255 == 0 && d.ctx.Err() != nil {
 				return 0, d.ctx.Err()
 			}
-			if runs && column&1 == 0 {
+			if inRuns && column&1 == 0 {
 				if n := d.run(&coders[0], &reader, column, row, min(len(d.ahead), across-column, left+1)); n > 0 {
 					column += n - 1
 					left -= n - 1
