@@ -50,7 +50,8 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 				c.Row(dst, src, y, &ws)
 			}
 			l.silence(r, 500)
-			c.WithoutSilent(guardedCopy(t, l.src), &ws)
+			loud, few := c.WithoutSilent(guardedCopy(t, l.src), &ws)
+			l.rows(loud, few, &ws)
 
 			maps := guarded[uint8](t, 2*w.In.Len())
 			for i := range maps {

@@ -57,8 +57,9 @@ func (c *Int8Conv) Row(dst []float32, src []uint8, y int, ws *Workspace) {
 }
 
 // WithoutSilent gives, for a whole input src, the same convolution without the input channels that are zero in all of
-// src, and src without them: the same bits for less work, and the less the fewer neurons spike. Where a tier cannot do so, or it
-// would not pay, they are c and src themselves. Otherwise they lie in the workspace until its next WithoutSilent.
+// src, and src without them; some outputs may also be computed without channels that are zero under their windows. They have the same bits
+// for less work, and the less the fewer neurons spike. Where a tier cannot do so, or it would not pay, they are c and src themselves.
+// Otherwise they lie in the workspace until its next WithoutSilent, and belong together: rows of any other input would be wrong.
 func (c *Int8Conv) WithoutSilent(src []uint8, ws *Workspace) (*Int8Conv, []uint8) {
 	if s, ok := c.rows.(int8Sparse); ok {
 		return s.withoutSilent(src[:c.window.In.Len()], ws)

@@ -80,6 +80,12 @@ func (p *packed512[T, W]) row(dst []float32, src []T, rowStride, channels, n int
 		src := src[:l.extent(rowStride, n)]
 		p.spans.wide[b.registers](&dst[b.first], 4*channels, &src[0], size*l.pixelStride, size*rowStride, &b.weights[0], &b.scale[0], &b.bias[0], l.rows, l.groups, n, b.tail)
 	}
+	p.rowNarrow(dst, src, rowStride, channels, n)
+}
+
+// rowNarrow computes the last channels, if they are narrow.
+func (p *packed512[T, W]) rowNarrow(dst []float32, src []T, rowStride, channels, n int) {
+	size := int(unsafe.Sizeof(*new(T)))
 	if b, l := &p.narrow, &p.around; b.registers > 0 {
 		src := src[:l.extent(rowStride, n)]
 		p.spans.narrow[b.registers](&dst[b.first], 4*channels, &src[0], size*l.pixelStride, size*rowStride, &b.weights[0], &b.scale[0], &b.bias[0], l.rows, l.groups, n, b.tail)

@@ -4,13 +4,15 @@
 
 #include "textflag.h"
 
-// func loudChannelsAVX512(channels *uint64, src *uint8, c int, pixels int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·loudChannelsAVX512(SB), NOSPLIT, $0-32
-	MOVQ channels+0(FP), AX
-	MOVQ src+8(FP), CX
-	MOVQ c+16(FP), DX
-	MOVQ c+16(FP), BX
+// func activeChannelsAVX512(active *uint16, src *uint8, c int, pixels int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, CMOV
+TEXT ·activeChannelsAVX512(SB), NOSPLIT, $0-32
+	MOVQ         active+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         c+16(FP), DX
+	MOVQ         c+16(FP), BX
+	MOVL         $0x00000001, SI
+	VPBROADCASTB SI, Z2
 
 chunk:
 	MOVQ  $-1, SI
@@ -20,93 +22,168 @@ chunk:
 
 whole:
 	KMOVQ  SI, K1
-	VPXORD Z2, Z2, Z2
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
 	MOVQ   pixels+24(FP), DI
 	MOVQ   CX, SI
 
-pixels:
-	CMPQ       DI, $0x02
+	// As many pixels at a time as a byte can count.
+run:
+	MOVQ    $0x000000fe, R8
+	CMPQ    DI, R8
+	CMOVQLT DI, R8
+	SUBQ    R8, DI
+	VPXORD  Z3, Z3, Z3
+
+two:
+	CMPQ       R8, $0x02
 	JL         last
 	VMOVDQU8.Z (SI), K1, Z0
 	VMOVDQU8.Z (SI)(DX*1), K1, Z1
-
-	// any |= one | the other
-	VPTERNLOGQ $0xfe, Z0, Z1, Z2
+	VPMINUB    Z2, Z0, Z0
+	VPADDB     Z0, Z3, Z3
+	VPMINUB    Z2, Z1, Z1
+	VPADDB     Z1, Z3, Z3
 	LEAQ       (SI)(DX*2), SI
-	SUBQ       $0x02, DI
-	JMP        pixels
+	SUBQ       $0x02, R8
+	JMP        two
 
 last:
-	TESTQ      DI, DI
-	JZ         done
+	TESTQ      R8, R8
+	JZ         add
 	VMOVDQU8.Z (SI), K1, Z0
-	VPORQ      Z0, Z2, Z2
+	VPMINUB    Z2, Z0, Z0
+	VPADDB     Z0, Z3, Z3
+	ADDQ       DX, SI
 
-done:
-	VPTESTMB Z2, Z2, K1
-	KMOVQ    K1, (AX)
-	ADDQ     $0x08, AX
-	ADDQ     $0x40, CX
-	SUBQ     $0x40, BX
-	JG       chunk
+add:
+	VPMOVZXBW     Y3, Z0
+	VPADDUSW      Z0, Z4, Z4
+	VEXTRACTI64X4 $0x01, Z3, Y3
+	VPMOVZXBW     Y3, Z0
+	VPADDUSW      Z0, Z5, Z5
+	TESTQ         DI, DI
+	JNZ           run
+	VMOVDQU64     Z4, (AX)
+	VMOVDQU64     Z5, 64(AX)
+	ADDQ          $0x40, CX
+	SUBQ          $-128, AX
+	SUBQ          $0x40, BX
+	JG            chunk
 	VZEROUPPER
 	RET
 
-DATA bytesInOrder<>+0(SB)/8, $0x0706050403020100
-DATA bytesInOrder<>+8(SB)/8, $0x0f0e0d0c0b0a0908
-DATA bytesInOrder<>+16(SB)/8, $0x1716151413121110
-DATA bytesInOrder<>+24(SB)/8, $0x1f1e1d1c1b1a1918
-DATA bytesInOrder<>+32(SB)/8, $0x2726252423222120
-DATA bytesInOrder<>+40(SB)/8, $0x2f2e2d2c2b2a2928
-DATA bytesInOrder<>+48(SB)/8, $0x3736353433323130
-DATA bytesInOrder<>+56(SB)/8, $0x3f3e3d3c3b3a3938
-GLOBL bytesInOrder<>(SB), RODATA|NOPTR, $64
-
-// func keepChannelsAVX512(dst *uint8, src *uint8, channels *uint64, order *uint8, c int, pixels int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, AVX512VBMI2, POPCNT
-TEXT ·keepChannelsAVX512(SB), NOSPLIT, $0-48
+// func arrangeChannelsAVX512(dst *uint8, src *uint8, masks *uint16, places *uint8, bounds *uint64, pieces int, maskStride int, kept int, c int, pixels int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI
+TEXT ·arrangeChannelsAVX512(SB), NOSPLIT, $0-80
 	MOVQ dst+0(FP), AX
 	MOVQ src+8(FP), CX
-	MOVQ c+32(FP), DX
-	MOVQ pixels+40(FP), BX
-
-	// The places of those that are kept, which is quicker than compressing every pixel.
-	VMOVDQU64 bytesInOrder<>+0(SB), Z0
-	MOVQ      channels+16(FP), DI
-	MOVQ      order+24(FP), R8
-	MOVQ      DX, R10
-
-order:
-	KMOVQ         (DI), K1
-	VPCOMPRESSB.Z Z0, K1, Z1
-	VMOVDQU64     Z1, (R8)
-	ADDQ          $0x08, DI
-	ADDQ          $0x40, R8
-	SUBQ          $0x40, R10
-	JG            order
+	MOVQ masks+16(FP), DX
+	MOVQ pixels+72(FP), BX
 
 pixel:
-	MOVQ CX, R9
-	MOVQ channels+16(FP), DI
-	MOVQ order+24(FP), R8
-	MOVQ DX, R10
+	MOVQ pieces+40(FP), SI
+	MOVQ places+24(FP), DI
+	MOVQ bounds+32(FP), R8
+	MOVQ DX, R9
 
-chunk:
-	KMOVQ      (DI), K1
-	VMOVDQU8.Z (R9), K1, Z0
-	VMOVDQU64  (R8), Z1
-	VPERMB     Z0, Z1, Z0
-	VMOVDQU64  Z0, (AX)
-	POPCNTQ    (DI), SI
-	ADDQ       SI, AX
-	ADDQ       $0x40, R9
-	ADDQ       $0x08, DI
-	ADDQ       $0x40, R8
-	SUBQ       $0x40, R10
-	JG         chunk
-	ADDQ       DX, CX
+piece:
+	KMOVQ      (R8), K1
+	KMOVQ      8(R8), K2
+	KMOVQ      16(R8), K3
+	MOVQ       24(R8), R10
+	MOVQ       32(R8), R11
+	VMOVDQU8.Z (CX)(R10*1), K1, Z0
+	VMOVDQU8.Z 64(CX)(R10*1), K2, Z1
+	VMOVDQU64  (DI), Z2
+	VPERMI2B   Z1, Z0, Z2
+	VMOVDQU64  Z2, (AX)(R11*1)
+	VPTESTMD   Z2, Z2, K3, K4
+	KMOVW      K4, R10
+	MOVW       R10, (R9)
+	ADDQ       $0x40, DI
+	ADDQ       $0x28, R8
+	ADDQ       maskStride+48(FP), R9
+	DECQ       SI
+	JNZ        piece
+	ADDQ       kept+56(FP), AX
+	ADDQ       c+64(FP), CX
+	ADDQ       $0x02, DX
 	DECQ       BX
 	JNZ        pixel
+	VZEROUPPER
+	RET
+
+// func listGroupsAVX512(lists *uint16, masks *uint16, inputs *uint16, pieces int, maskStride int, kw int, tiles int, listStride int, tileStep int, columns int, width int)
+// Requires: AVX, AVX512F, AVX512VBMI2, POPCNT
+TEXT ·listGroupsAVX512(SB), NOSPLIT, $0-88
+	MOVQ masks+8(FP), AX
+	MOVQ pieces+24(FP), CX
+
+	// Each mask becomes what it and those of the columns behind it have together.
+spread:
+	MOVQ AX, DX
+	MOVQ width+80(FP), BX
+	LEAQ (AX)(BX*2), BX
+
+block:
+	VMOVDQU64 (DX), Z0
+	MOVQ      columns+72(FP), DI
+	LEAQ      2(DX), SI
+	DECQ      DI
+	JZ        spreaded
+
+column:
+	VPORQ (SI), Z0, Z0
+	ADDQ  $0x02, SI
+	DECQ  DI
+	JNZ   column
+
+spreaded:
+	VMOVDQU64 Z0, (DX)
+	ADDQ      $0x40, DX
+	CMPQ      DX, BX
+	JL        block
+	ADDQ      maskStride+32(FP), AX
+	DECQ      CX
+	JNZ       spread
+	MOVQ      lists+0(FP), BX
+	MOVQ      tiles+48(FP), SI
+	MOVQ      masks+8(FP), AX
+
+tile:
+	MOVQ inputs+16(FP), DI
+	LEAQ 2(BX), R8
+	MOVQ pieces+24(FP), CX
+	MOVQ AX, R9
+
+piece:
+	MOVQ R9, DX
+	MOVQ kw+40(FP), R10
+
+input:
+	MOVWLZX       (DX), R11
+	KMOVW         R11, K1
+	VMOVDQU       (DI), Y0
+	VPCOMPRESSW.Z Y0, K1, Y0
+	VMOVDQU       Y0, (R8)
+	POPCNTL       R11, R11
+	LEAQ          (R8)(R11*2), R8
+	ADDQ          $0x02, DX
+	ADDQ          $0x20, DI
+	DECQ          R10
+	JNZ           input
+	ADDQ          maskStride+32(FP), R9
+	DECQ          CX
+	JNZ           piece
+	SUBQ          BX, R8
+	SHRQ          $0x01, R8
+	DECQ          R8
+	MOVW          R8, (BX)
+	ADDQ          listStride+56(FP), BX
+	ADDQ          tileStep+64(FP), AX
+	DECQ          SI
+	JNZ           tile
 	VZEROUPPER
 	RET
 

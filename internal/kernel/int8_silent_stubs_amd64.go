@@ -4,15 +4,20 @@
 
 package kernel
 
-// loudChannelsAVX512 sets a bit for each of c channels that is not zero in all of the pixels, at least one.
+// activeChannelsAVX512 counts for each of c channels the pixels, at least one, at which it is not zero, up to 65535, and overwrites up to 63 counts more.
 //
 //go:noescape
-func loudChannelsAVX512(channels *uint64, src *uint8, c int, pixels int)
+func activeChannelsAVX512(active *uint16, src *uint8, c int, pixels int)
 
-// keepChannelsAVX512 copies those of c channels whose bit is set, pixel after pixel, and overwrites up to 64 bytes more. It needs an order of 64 bytes for every 64 channels.
+// arrangeChannelsAVX512 puts kept of c channels in another order, pixel after pixel, and overwrites up to 64 bytes more. A piece of up to 64 channels takes them from 128, by places, as its bounds have it: which of the first and of the last 64 of these there are, a mask each, which groups of four channels it has, and where the 128 and the piece begin. masks get the groups that are not zero; those of pieces are maskStride bytes apart.
 //
 //go:noescape
-func keepChannelsAVX512(dst *uint8, src *uint8, channels *uint64, order *uint8, c int, pixels int)
+func arrangeChannelsAVX512(dst *uint8, src *uint8, masks *uint16, places *uint8, bounds *uint64, pieces int, maskStride int, kept int, c int, pixels int)
+
+// listGroupsAVX512 lists for each tile of a row the inputs whose group is not zero under any of its windows, their number first, and overwrites up to 32 bytes after a list. A tile has so many columns under one column of its windows; tileStep, in bytes of masks, is from one to the next. inputs are [piece][kw][16]. Masks are read and overwritten up to width, a multiple of 32, and read up to columns more.
+//
+//go:noescape
+func listGroupsAVX512(lists *uint16, masks *uint16, inputs *uint16, pieces int, maskStride int, kw int, tiles int, listStride int, tileStep int, columns int, width int)
 
 // keepInputsAVX512 lays out a kernel row's weights, [group][register][16][4], of four times so many groups of inputs.
 //

@@ -99,7 +99,14 @@ func (t *tile) int8(k *int8Tier, n, p int) {
 		}
 	})
 
+	t.currents(size, sum, weight)
+	t.advance(p)
+}
+
+// currents stores what the sums of the tile's pixels come to, float32(sum)*scale + bias; it needs a register for each of channels.
+func (t *tile) currents(size int, sum [][]reg.VecPhysical, weight []reg.VecPhysical) {
 	Comment("Sums to currents: float32(sum)*scale + bias.")
+	n := len(weight)
 	scale, bias := Load(Param("scale"), GP64()), Load(Param("bias"), GP64())
 	for j := range weight {
 		VMOVUPS(Mem{Base: scale, Disp: size * j}, weight[j])
@@ -117,7 +124,6 @@ func (t *tile) int8(k *int8Tier, n, p int) {
 		}
 		ADDQ(t.dstStride, t.dst)
 	}
-	t.advance(p)
 }
 
 // copyVector takes a register of whole numbers from memory.

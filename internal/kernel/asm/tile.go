@@ -37,6 +37,8 @@ type tile struct {
 	dst, dstStride reg.Register
 	src, pixel     reg.Register
 	pixel3         reg.Register // 3*pixel
+	lists          reg.Register // of a listed tile
+	rows           Mem          // likewise: those that are left
 }
 
 func newTile() *tile {
