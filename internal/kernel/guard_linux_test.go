@@ -36,7 +36,7 @@ func guardedCopy[T float32 | uint8](t *testing.T, from []T) []T {
 func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 	onEveryTier(t, func(t *testing.T, tier Tier) {
 		r := rand.New(rand.NewPCG(15, 16))
-		opened := 0
+		opened, drove := 0, 0
 		for range 40 {
 			l := newLayer(r, randomWindow(r))
 			w := l.window
@@ -52,6 +52,22 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 			l.silence(r, 500)
 			loud, few := c.WithoutSilent(guardedCopy(t, l.src), &ws)
 			l.rows(loud, few, &ws)
+
+			f1 := newFirstLayer(r)
+			first, err := tier.NewInt8Conv(f1.window, f1.weights, f1.scale, f1.bias)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out := f1.window.Out
+			if pool, ok := NewWindow(out, 2, 2, 2, 2, false, out.C); ok {
+				if d := first.Driver(1, make([]float32, out.W*out.C), pool); d != nil {
+					drove++
+					src, pooled := guardedCopy(t, f1.src), guarded[uint8](t, pool.Out.W*out.C)
+					for y := 0; y < out.H; y += 2 {
+						d.Row(pooled, src, y, &ws)
+					}
+				}
+			}
 
 			maps := guarded[uint8](t, 2*w.In.Len())
 			for i := range maps {
@@ -93,6 +109,9 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 		}
 		if tier.Name() != "generic" && opened < 20 {
 			t.Errorf("only %d layers were computed from events", opened)
+		}
+		if tier.Name() == "avx512vnni" && hasDriver && drove < 10 {
+			t.Errorf("only %d layers drove neurons", drove)
 		}
 	})
 }

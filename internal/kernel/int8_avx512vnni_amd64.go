@@ -6,7 +6,8 @@ package kernel
 type vnniInt8 struct {
 	*Int8Conv
 	packed512[uint8, int8]
-	events *events512 // nil where that is not done
+	events *events512  // nil where that is not done
+	drives *vnniDriver // likewise
 }
 
 var vnniSpans = int8Spans[uint8, int8]{
@@ -26,6 +27,7 @@ func packInt8VNNI(c *Int8Conv, weights []int8) int8Rows {
 	if p.layout.gathered {
 		if p.layout.gatherer = newGatherer(&c.window); p.layout.gatherer != nil {
 			p.layout.pixelStride = gatherStride
+			p.drives = newVNNIDriver(c, &p.layout, weights)
 		}
 	}
 	return p

@@ -69,7 +69,7 @@ func (l *int8Layout) open(w *Window, src []uint8, y int, ws *Workspace) int8View
 	span := ((w.Out.W-1)*w.SW + w.KW) * w.In.C // bytes of a row under all windows
 	gather := 0
 	if l.gathered {
-		gather = w.Out.W*l.pixelStride + gatherStep
+		gather = (w.Out.W+drivenPixels-1)*l.pixelStride + gatherStep
 	}
 
 	v := int8View{rowStride: line}

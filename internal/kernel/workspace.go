@@ -13,6 +13,7 @@ type Workspace struct {
 	floats  []float32 // inputs
 	outputs []float32
 	kept    any // a tier's memory for Int8Conv.WithoutSilent
+	driving any // likewise for Driver
 }
 
 // scratch is n elements of one of the workspace's slices, with any content.

@@ -149,6 +149,8 @@ type rows struct {
 	room  *analogRoom
 	bytes []uint8
 	whole []float32
+
+	driver *kernel.Driver // what drives the neurons without their currents, or nil
 }
 
 // load readies the rows; again says that they are asked for more than once.
@@ -161,6 +163,33 @@ func (c *rows) load(bytes []uint8, again bool) {
 
 // Rows is Row: the picture is the same at each step.
 func (c *rows) Rows(y int) []float32 { return c.Row(y) }
+
+// Drives is for [spike.Driver].
+func (c *rows) Drives() bool { return c.driver != nil && c.whole == nil }
+
+// Drive is for [spike.Driver].
+func (c *rows) Drive(pooled []uint8, y int) (spikes uint64) {
+	return c.driver.Row(pooled, c.bytes, y, &c.room.workspace)
+}
+
+// driver is what drives neurons along rows without their currents, or nil where the chain is more than a convolution, or the kernel
+// knows no such way.
+func (a *analog) driver(n *spike.Neurons, pools []*spike.MaxPool2D) *kernel.Driver {
+	if n.Dynamics != spike.SpikingReLU || len(a.ops) != 1 || len(pools) == 0 {
+		return nil
+	}
+	o := &a.ops[0]
+	if o.int8 == nil || o.relu || o.pool != nil {
+		return nil
+	}
+	start := make([]float32, a.out.W*a.out.C)
+	n.Start.Fill(start)
+	pool, ok := kernel.NewWindow(a.out, pools[0].Pool[0], pools[0].Pool[1], pools[0].Stride[0], pools[0].Stride[1], false, a.out.C)
+	if !ok {
+		return nil
+	}
+	return o.int8.Driver(n.DT, start, pool)
+}
 
 // Row gives the currents of row y, [W][C].
 func (c *rows) Row(y int) []float32 {

@@ -15,6 +15,7 @@ type network struct {
 	scale   float32    // a pixel is divided by it
 	front   *analog
 	encoder *spike.Population // nil without neurons: then the front is the whole network but the softmax
+	driver  *kernel.Driver    // of the encoder, or nil
 	body    *spike.Network
 	last    *spike.Neurons // whose spikes the read-out takes
 	bodyOut spike.Shape
@@ -194,6 +195,9 @@ func (b *builder) spikes(n *network, p parts) error {
 	}
 	if n.encoder, err = (spike.Simulator{Kernel: b.tier.Name()}).Population(n.body.Source, spike.Shape(n.front.out), n.axis, pools...); err != nil {
 		return formatError("layers", "%v", err)
+	}
+	if n.axis == spike.Rows {
+		n.driver = n.front.driver(n.body.Source, pools)
 	}
 	if _, err := n.body.Shapes(); err != nil {
 		return formatError("layers", "%v", err)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/cpu"
+
 	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/internal/resample"
 	"github.com/spikeray/spikeray/models"
@@ -37,6 +39,10 @@ func TestKernelIsHeededThroughout(t *testing.T) {
 			if s.tiers < 2 || s.layers < 2 || s.resizers == 0 {
 				t.Errorf("%s: only %d tiers, %d layers and %d resizers were found", s.what, s.tiers, s.layers, s.resizers)
 			}
+			drives := name == "snnxray-int8" && want.Name() == "avx512vnni" && cpu.X86.HasAVX512VBMI && cpu.X86.HasAVX512VBMI2
+			if (s.drivers > 0) != drives {
+				t.Errorf("%s: its first layer drives the neurons: %v", s.what, !drives)
+			}
 		}
 	}
 }
@@ -48,6 +54,7 @@ type search struct {
 	want                    kernel.Tier
 	seen                    map[any]bool
 	tiers, layers, resizers int
+	drivers                 int
 }
 
 func (s *search) walk(v reflect.Value) {
@@ -64,6 +71,8 @@ func (s *search) walk(v reflect.Value) {
 			s.t.Errorf("%s: pictures are resized in plain Go: %v", s.what, generic)
 		}
 		return
+	case reflect.TypeFor[kernel.Driver]():
+		s.drivers++
 	case reflect.TypeFor[kernel.Int8Conv](), reflect.TypeFor[kernel.Float32Conv]():
 		s.layers++
 		if packed := v.FieldByName("rows").Elem().Type().String(); s.want == kernel.Generic() && !strings.HasPrefix(packed, "kernel.generic") {

@@ -82,7 +82,17 @@ func (p *Population) Reset(s *State) {
 // Currents returns the input current of row y, [W][C]. The callee may use the slice until the next call.
 type Currents interface{ Row(y int) []float32 }
 
-// Step runs the population on one map, a whole picture along Rows or one step along Steps, and writes the pooled spikes to
+// Driver is Currents that may step the neurons along Rows themselves, from the voltages that [Population.Reset] sets, and pool their spikes.
+type Driver interface {
+	Currents
+	// Drives says whether it does. A population with a first pooling of two by two then asks for nothing else.
+	Drives() bool
+	// Drive takes the neurons through rows y and y+1, or through the last alone, for y = 0, 2 and so on, writes their pooled counts, which a last row alone
+	// does not have, and returns their spikes. No neuron is clipped.
+	Drive(pooled []uint8, y int) (spikes uint64)
+}
+
+// Step runs the population on one map, a whole picture along Rows, after a Reset, or one step along Steps, and writes the pooled spikes to
 // dst. synapticOps are the operations behind the currents; they are added to the stats and the record.
 func (p *Population) Step(dst []uint8, s *State, current Currents, synapticOperations uint64, rec *Recorder) Stats {
 	stats := Stats{SynapticOperations: synapticOperations}
@@ -172,6 +182,11 @@ func (p *Population) stepFused(dst []uint8, s *State, current Currents, stats *S
 	if len(p.pools) > 1 {
 		to = s.room(1, w.Out.Len())
 	}
+	if d, ok := current.(Driver); ok && p.axis == Rows && d.Drives() {
+		p.drive(to, d, stats)
+		p.pool(dst, to, s, 1)
+		return
+	}
 	row := p.in.W * p.in.C
 	band := p.band()
 	for y := range p.in.H {
@@ -183,6 +198,19 @@ func (p *Population) stepFused(dst []uint8, s *State, current Currents, stats *S
 		}
 	}
 	p.pool(dst, to, s, 1)
+}
+
+// drive has a Driver do all but the poolings after the first.
+func (p *Population) drive(to []uint8, d Driver, stats *Stats) {
+	row := p.pools[0].Out.W * p.pools[0].Out.C
+	for y := 0; y < p.in.H; y += 2 {
+		var pooled []uint8
+		if y+1 < p.in.H {
+			pooled = to[y/2*row:][:row]
+		}
+		stats.Spikes += d.Drive(pooled, y)
+	}
+	stats.NeuronSteps += uint64(p.in.Len())
 }
 
 func (p *Population) stepWhole(dst []uint8, s *State, current Currents, stats *Stats, rec *Recorder) {

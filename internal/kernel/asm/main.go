@@ -21,6 +21,7 @@ var parts = map[string]func(){
 	"int8_silent":            int8Silent,
 	"int8_avx512vnni":        int8VNNI.spans,
 	"int8_listed_avx512vnni": int8Listed,
+	"int8_drive_avx512vnni":  int8Drive,
 	"int8_narrow_avx512vnni": int8VNNI.narrow,
 	"int8_avx512bw":          int8BW.spans,
 	"int8_narrow_avx512bw":   int8BW.narrow,
