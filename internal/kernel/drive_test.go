@@ -114,6 +114,124 @@ func TestADriverIsExact(t *testing.T) {
 	})
 }
 
+// shown is the layer's neurons by their currents, which are the same at each step, and their pooled spikes at each.
+func (l layer) shown(tier Tier, c *Int8Conv, n LIF, start float32, steps int, pool Window) (pooled []uint8, spikes uint64) {
+	v, counts := make([]float32, l.window.Out.Len()), make([]uint8, l.window.Out.Len())
+	for i := range v {
+		v[i] = start
+	}
+	currents := l.rows(c, l.src, new(Workspace))
+	for range steps {
+		spikes += tier.LIF(n, counts, v, currents)
+		to := make([]uint8, pool.Out.Len())
+		tier.MaxPool(to, counts, &pool)
+		pooled = append(pooled, to...)
+	}
+	return pooled, spikes
+}
+
+func TestAShowerIsExact(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
+		r := rand.New(rand.NewPCG(47, 48))
+		var ws Workspace
+		tried, showed, fired := 0, 0, uint64(0)
+		for range rounds(300) {
+			l := newFirstLayer(r)
+			out := l.window.Out
+			pool, ok := NewWindow(out, 2, 2, 2, 2, false, out.C)
+			if !ok {
+				continue
+			}
+			c, err := tier.NewInt8Conv(l.window, l.weights, l.scale, l.bias)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n := LIF{Decay: 1, Threshold: .1 + r.Float32(), ResetToZero: r.IntN(2) == 0}
+			if r.IntN(2) == 0 {
+				n.Decay = r.Float32()
+			}
+			start, most := n.Threshold*(r.Float32()-.3), 1+r.IntN(30)
+			tried++
+			s := c.Shower(n, start, most, pool)
+			if s == nil {
+				continue
+			}
+			showed++
+			if s.For(most + 1) {
+				t.Fatal("it is for more steps than it was made for")
+			}
+			for _, steps := range []int{most, 1 + r.IntN(most)} {
+				want, wantSpikes := l.shown(tier, c, n, start, steps, pool)
+				got, spikes := make([]uint8, len(want)), uint64(0)
+				for y := 0; y < out.H; y += 2 {
+					spikes += s.Rows(got, l.src, y, steps, &ws)
+				}
+				if spikes != wantSpikes || string(got) != string(want) {
+					t.Fatalf("%+v, %d of %d steps, %+v: %d spikes, want %d, or other maps", l.window, steps, most, n, spikes, wantSpikes)
+				}
+				fired += spikes
+			}
+		}
+		if tier.Name() == "avx512vnni" && hasDriver && (showed < tried/2 || fired < 1000) {
+			t.Errorf("%d of %d layers were shown, with %d spikes", showed, tried, fired)
+		}
+	})
+}
+
+// TestSilentIsTheHighestCurrentWithoutASpike looks at it and at the next number.
+func TestSilentIsTheHighestCurrentWithoutASpike(t *testing.T) {
+	onEveryTier(t, func(t *testing.T, tier Tier) {
+		w, _ := NewWindow(Shape{6, 14, 1}, 5, 5, 1, 1, false, 40)
+		pool, _ := NewWindow(w.Out, 2, 2, 2, 2, false, w.Out.C)
+		r := rand.New(rand.NewPCG(49, 50))
+		fires := func(n LIF, start, current float32, steps int) bool {
+			v, counts, spikes := []float32{start}, make([]uint8, 1), uint64(0)
+			for range steps {
+				spikes += tier.LIF(n, counts, v, []float32{current})
+			}
+			return spikes > 0
+		}
+		for range rounds(60) {
+			n, steps := LIF{Decay: 1, Threshold: .1 + r.Float32()}, 1+r.IntN(20)
+			if r.IntN(2) == 0 {
+				n.Decay = r.Float32()
+			}
+			start := n.Threshold * (r.Float32() - .5)
+			var edge float32 // by halving
+			for low, high := float32(-10), float32(10); ; {
+				if edge = low + (high-low)/2; edge == low || edge == high {
+					edge = low
+					break
+				}
+				if fires(n, start, edge, steps) {
+					high = edge
+				} else {
+					low = edge
+				}
+			}
+			for _, current := range []float32{edge, math.Nextafter32(edge, 10)} {
+				l := newLayer(r, w)
+				for o := range l.bias { // whatever the input, which is even: the bounds meet it
+					l.scale[o], l.bias[o] = 0, current
+				}
+				c, err := tier.NewInt8Conv(w, l.weights, l.scale, l.bias)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := c.Shower(n, start, steps, pool)
+				if s == nil {
+					t.Skip("this tier shows neurons nothing")
+				}
+				want, wantSpikes := l.shown(tier, c, n, start, steps, pool)
+				got := make([]uint8, len(want))
+				if spikes := s.Rows(got, l.src, 0, steps, new(Workspace)); spikes != wantSpikes || string(got) != string(want) {
+					t.Fatalf("%+v from %v in %v for %d steps: %d spikes, want %d", n, start, current, steps, spikes, wantSpikes)
+				}
+			}
+		}
+	})
+}
+
 // TestADriverWakesForTheLeastCurrent goes along pictures of one grey, whose sums the bounds meet exactly, at the last without a current and the
 // first with one.
 func TestADriverWakesForTheLeastCurrent(t *testing.T) {

@@ -67,6 +67,12 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 						d.Row(pooled, src, y, &ws)
 					}
 				}
+				if s := first.Shower(LIF{1, .5, false}, 0, 9, pool); s != nil {
+					src, maps := guardedCopy(t, f1.src), guarded[uint8](t, 9*pool.Out.Len())
+					for y := 0; y < out.H; y += 2 {
+						s.Rows(maps, src, y, 9, &ws)
+					}
+				}
 			}
 
 			maps := guarded[uint8](t, 2*w.In.Len())

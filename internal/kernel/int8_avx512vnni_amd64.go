@@ -2,12 +2,14 @@
 
 package kernel
 
+import "slices"
+
 // vnniInt8 is for VPDPBUSD, which adds four products of bytes to each of 16 channels.
 type vnniInt8 struct {
 	*Int8Conv
 	packed512[uint8, int8]
-	events *events512  // nil where that is not done
-	drives *vnniDriver // likewise
+	events *events512 // nil where that is not done
+	first  []int8     // the weights as they came, of a layer that may drive neurons
 }
 
 var vnniSpans = int8Spans[uint8, int8]{
@@ -27,7 +29,7 @@ func packInt8VNNI(c *Int8Conv, weights []int8) int8Rows {
 	if p.layout.gathered {
 		if p.layout.gatherer = newGatherer(&c.window); p.layout.gatherer != nil {
 			p.layout.pixelStride = gatherStride
-			p.drives = newVNNIDriver(c, &p.layout, weights)
+			p.first = slices.Clone(weights)
 		}
 	}
 	return p

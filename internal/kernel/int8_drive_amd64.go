@@ -5,6 +5,7 @@ package kernel
 import (
 	"cmp"
 	"math"
+	"math/bits"
 	"slices"
 	"sort"
 )
@@ -12,16 +13,17 @@ import (
 // vnniDriver is a first layer that drives spiking neurons.
 //
 // Most of a picture is nearly even, and there most channels have no current: the lowest and the highest input of a tile bound what comes
-// of it. So channels lie in the order of the contrast that they need, and in each tile the last pairs of registers, in which no neuron can have a
-// current, are left out. A neuron without one keeps its voltage and is silent.
+// of it. So channels lie in the order of the contrast that they need, and in each tile the last pairs of registers, in which no neuron can have
+// a current that makes it fire, are left out.
 type vnniDriver struct {
+	conv      *vnniInt8
 	pairs     int       // of registers of 16 channels
 	order     []uint8   // [maxDriven]: where a channel lies
 	weights   []int8    // [pair][group][2][16][4]
 	scaleBias []float32 // [pair][2][2][16]
 	bounds    []float32 // [register][3][16], see driveChannel
 	inputs    uint64    // of two pixels, a bit each
-	current   float32   // the most that an output can be
+	most      float32   // that a current can be
 }
 
 // maxDriven is how many channels can be put in order at once.
@@ -30,8 +32,11 @@ const maxDriven = 128
 // drivenPixels is how many pixels a tile has.
 const drivenPixels = 8
 
-// driveChannel is one of a driver's channels, of which a current is above 0 only if ofHighest times the highest and ofLowest times the lowest
-// input of a window are together above enough.
+// noCurrent is the bias of channels that there are not: their neurons stay below any threshold.
+const noCurrent = -1e30
+
+// driveChannel is one of a driver's channels. Its currents are above the silent ones only if ofHighest times the highest and ofLowest times the
+// lowest input under a window are together above enough.
 type driveChannel struct {
 	from                int
 	ofHighest, ofLowest int
@@ -42,8 +47,8 @@ type driveChannel struct {
 
 const middling = 100
 
-// newDriveChannel is for the weights of channel o, or says that they cannot be bounded exactly.
-func newDriveChannel(c *Int8Conv, weights []int8, o int) (d driveChannel, ok bool) {
+// newDriveChannel is for the weights of channel o and currents that are silent up to some, or says that they cannot be bounded exactly.
+func newDriveChannel(c *Int8Conv, weights []int8, o int, silent float32) (d driveChannel, ok bool) {
 	d.from = o
 	scale, bias := c.scale[o], c.bias[o]
 	sign := 1
@@ -61,7 +66,7 @@ func newDriveChannel(c *Int8Conv, weights []int8, o int) (d driveChannel, ok boo
 	if last-first >= 1<<24 || d.most-d.most != 0 || current(first)-current(first) != 0 {
 		return d, false
 	}
-	d.enough = first - 1 + sort.Search(last-first+1, func(i int) bool { return current(first+i) > 0 })
+	d.enough = first - 1 + sort.Search(last-first+1, func(i int) bool { return current(first+i) > silent })
 	d.contrast = math.Inf(1)
 	if need := float64(d.enough - (d.ofHighest+d.ofLowest)*middling); d.ofHighest > 0 {
 		d.contrast = need / float64(d.ofHighest)
@@ -71,42 +76,71 @@ func newDriveChannel(c *Int8Conv, weights []int8, o int) (d driveChannel, ok boo
 	return d, true
 }
 
-// newVNNIDriver is nil for all but first layers, which have nearly all of the neurons.
-func newVNNIDriver(c *Int8Conv, l *int8Layout, weights []int8) *vnniDriver {
+// newDriver is nil for all but first layers, which have nearly all of the neurons, and where it would not be exact.
+func (p *vnniInt8) newDriver(silent float32) *vnniDriver {
+	c, l, weights := p.Int8Conv, &p.layout, p.first
 	out := c.window.Out.C
-	if l.gatherer == nil || out > maxDriven {
+	if weights == nil || out > maxDriven {
 		return nil
 	}
-	d := &vnniDriver{pairs: (out + 31) / 32, order: make([]uint8, maxDriven), inputs: (1<<l.run - 1) * (1 + 1<<gatherStride)}
+	d := &vnniDriver{conv: p, pairs: (out + 31) / 32, order: make([]uint8, maxDriven), inputs: (1<<l.run - 1) * (1 + 1<<gatherStride)}
 	channels := make([]driveChannel, out)
 	for o := range channels {
 		var ok bool
-		if channels[o], ok = newDriveChannel(c, weights, o); !ok {
+		if channels[o], ok = newDriveChannel(c, weights, o, silent); !ok {
 			return nil
 		}
-		d.current = max(d.current, channels[o].most)
+		d.most = max(d.most, channels[o].most)
 	}
 	slices.SortStableFunc(channels, func(a, b driveChannel) int { return cmp.Compare(a.contrast, b.contrast) })
 	n := 32 * d.pairs
 	d.weights, d.scaleBias, d.bounds = aligned[int8](n*l.groups*4), aligned[float32](2*n), aligned[float32](3*n)
-	for at, channel := range channels {
-		o, pair, register, lane := channel.from, at/32, at/16, at%16
+	for at := range n {
+		pair, register, lane := at/32, at/16, at%16
+		scale, bounds := d.scaleBias[64*pair+16*(register%2)+lane:], d.bounds[48*register+lane:]
+		if at >= out {
+			scale[32] = noCurrent
+			continue
+		}
+		channel := &channels[at]
+		o := channel.from
 		d.order[o] = uint8(at)
 		for i := range l.run {
 			d.weights[((pair*l.groups+i/4)*2+register%2)*64+4*lane+i%4] = weights[i*out+o]
 		}
-		scale := d.scaleBias[64*pair+16*(register%2)+lane:]
 		scale[0], scale[32] = c.scale[o], c.bias[o]
-		bounds := d.bounds[48*register+lane:]
 		bounds[0], bounds[16], bounds[32] = float32(channel.ofHighest), float32(channel.ofLowest), float32(channel.enough)
 	}
 	return d
 }
 
-// vnniDriven is a vnniDriver for neurons with a start.
+// tiles of a row.
+func (d *vnniDriver) tiles() int { return (d.conv.window.Out.W + drivenPixels - 1) / drivenPixels }
+
+// stride is how many neurons a pixel has.
+func (d *vnniDriver) stride() int { return 32 * d.pairs }
+
+// row is how many neurons a row has, with those of pixels that fill its last tile.
+func (d *vnniDriver) row() int { return d.tiles() * drivenPixels * d.stride() }
+
+// awake gathers the inputs of row y, and finds for each tile how many pairs may fire.
+func (d *vnniDriver) awake(pairs []uint8, src []uint8, y int, ws *Workspace) (from []uint8) {
+	from = d.conv.layout.open(&d.conv.window, src, y, ws).src
+	_ = from[d.tiles()*drivenPixels*gatherStride-1]
+	tilesAwakeAVX512(&pairs[0], &from[0], d.inputs, d.tiles(), &d.bounds[0], d.pairs)
+	return from
+}
+
+// beyond calls f for what the pixels beyond the row in its last tile have, whose inputs are what there was in memory.
+func (d *vnniDriver) beyond(row []uint8, pairs uint8, f func(neurons []uint8)) {
+	for x := d.conv.window.Out.W; x < d.tiles()*drivenPixels; x++ {
+		f(row[x*d.stride():][:32*int(pairs)])
+	}
+}
+
+// vnniDriven is for neurons along rows.
 type vnniDriven struct {
 	*vnniDriver
-	conv  *vnniInt8
 	dt    float32
 	start []float32 // [W][pair][2][16]
 }
@@ -120,24 +154,26 @@ type drivenRoom struct {
 }
 
 func (p *vnniInt8) driver(dt float32, start []float32) driven {
-	d, c, width := p.drives, p.window.Out.C, p.window.Out.W
-	if d == nil || !(dt > 0) || !(float32(d.current*dt) < MaxCount-1) || len(start) > maxNeurons {
+	if !(dt > 0) || len(start) > maxNeurons {
 		return nil
 	}
-	n := 32 * d.pairs
-	s := &vnniDriven{d, p, dt, aligned[float32]((width + drivenPixels - 1) / drivenPixels * drivenPixels * n)}
+	d, c := p.newDriver(0), p.window.Out.C
+	if d == nil || !(float32(d.most*dt) < MaxCount-1) {
+		return nil
+	}
+	s := &vnniDriven{d, dt, aligned[float32](d.row())}
 	for i, v := range start {
 		if !(v >= 0 && v < 1) {
 			return nil
 		}
-		s.start[i/c*n+int(d.order[i%c])] = v
+		s.start[i/c*d.stride()+int(d.order[i%c])] = v
 	}
 	return s
 }
 
+// drive keeps the voltages of neurons without a current: they are silent.
 func (d *vnniDriven) drive(dst []uint8, src []uint8, y, rows int, ws *Workspace) (spikes uint64) {
-	w, l := &d.conv.window, &d.conv.layout
-	tiles, stride, size := (w.Out.W+drivenPixels-1)/drivenPixels, 32*d.pairs, len(d.start)
+	w, tiles, stride, size := &d.conv.window, d.tiles(), d.stride(), d.row()
 	r, ok := ws.driving.(*drivenRoom)
 	if !ok || len(r.v) != size || len(r.awake) != 2*tiles {
 		r = &drivenRoom{aligned[float32](size), aligned[uint8](2 * size), make([]uint8, 2*tiles), aligned[int32](32 * drivenPixels)}
@@ -147,20 +183,104 @@ func (d *vnniDriven) drive(dst []uint8, src []uint8, y, rows int, ws *Workspace)
 		copy(r.v, d.start)
 	}
 	for i := range rows {
-		awake, counts, from := r.awake[i*tiles:], r.counts[i*size:], l.open(w, src, y+i, ws).src
-		_ = from[tiles*drivenPixels*gatherStride-1]
-		tilesAwakeAVX512(&awake[0], &from[0], d.inputs, tiles, &d.bounds[0], d.pairs)
-		spikes += uint64(driveTilesVNNI(&counts[0], &r.v[0], &awake[0], &from[0], &d.weights[0], &d.scaleBias[0], &r.sums[0], 4*stride, stride, l.groups, tiles, d.dt))
-		// A last tile's pixels beyond the row have what there was in memory for inputs.
-		for x := w.Out.W; x < tiles*drivenPixels; x++ {
-			for _, n := range counts[x*stride:][:32*int(awake[tiles-1])] {
+		awake, counts := r.awake[i*tiles:][:tiles], r.counts[i*size:][:size]
+		from := d.awake(awake, src, y+i, ws)
+		spikes += uint64(driveTilesVNNI(&counts[0], &r.v[0], &awake[0], &from[0], &d.weights[0], &d.scaleBias[0], &r.sums[0], 4*stride, stride, d.conv.layout.groups, tiles, d.dt))
+		d.beyond(counts, awake[tiles-1], func(neurons []uint8) {
+			for _, n := range neurons {
 				spikes -= uint64(n)
 			}
-		}
+		})
 	}
 	if pooled := w.Out.W / 2; rows == 2 && pooled > 0 {
 		_ = dst[pooled*w.Out.C-1]
 		poolCountsAVX512(&dst[0], &r.counts[0], &r.awake[0], &d.order[0], w.Out.C, stride, size, tiles, pooled)
+	}
+	return spikes
+}
+
+// vnniShown is for neurons that are shown the same currents for some steps.
+type vnniShown struct {
+	*vnniDriver
+	n     LIF
+	start float32
+}
+
+// shownRoom is the memory of a run.
+type shownRoom struct {
+	bits   []uint8 // [plane][2 rows][W][pair][2][16]: 8 steps' spikes
+	awake  []uint8 // by row and tile: pairs
+	steps  int
+	silent float32 // up to which current no neuron fires in so many steps
+	of     *vnniShown
+}
+
+func (p *vnniInt8) shower(n LIF, start float32, steps int) shown {
+	if !(n.Decay > 0 && n.Decay <= 1) || !(start < n.Threshold) || steps < 1 || steps*p.window.Out.W*p.window.Out.C > maxNeurons {
+		return nil
+	}
+	d := p.newDriver(n.silent(start, steps))
+	if d == nil {
+		return nil
+	}
+	return &vnniShown{d, n, start}
+}
+
+// silent is the highest current in which a neuron does not fire in so many steps.
+func (n LIF) silent(start float32, steps int) float32 {
+	fires := func(current float32) bool {
+		u := start
+		for range steps {
+			if u = float32(n.Decay*u) + current; u >= n.Threshold {
+				return true
+			}
+		}
+		return false
+	}
+	// In the order of finite numbers, of which those below zero come first.
+	number := func(i int) float32 {
+		if i -= 1<<31 - 1<<23; i < 0 {
+			return -math.Float32frombits(uint32(-i))
+		}
+		return math.Float32frombits(uint32(i))
+	}
+	return number(sort.Search(1<<32-2<<23, func(i int) bool { return fires(number(i)) }) - 1)
+}
+
+func (d *vnniShown) show(dst []uint8, src []uint8, y, rows, steps int, ws *Workspace) (spikes uint64) {
+	w, tiles, stride, size := &d.conv.window, d.tiles(), d.stride(), d.row()
+	planes := (steps + 7) / 8
+	r, ok := ws.driving.(*shownRoom)
+	if !ok || len(r.bits) < 2*planes*size || len(r.awake) != 2*tiles {
+		r = &shownRoom{bits: aligned[uint8](2 * planes * size), awake: make([]uint8, 2*tiles)}
+		ws.driving = r
+	}
+	if r.of != d || r.steps != steps {
+		r.of, r.steps, r.silent = d, steps, d.n.silent(d.start, steps)
+	}
+	run := driveStepsSubtractVNNI
+	if d.n.ResetToZero {
+		run = driveStepsZeroVNNI
+	}
+	for i := range rows {
+		awake := r.awake[i*tiles:][:tiles]
+		from := d.awake(awake, src, y+i, ws)
+		spikes += uint64(run(&r.bits[i*size], &awake[0], &from[0], &d.weights[0], &d.scaleBias[0], stride, 2*size, d.conv.layout.groups, tiles, steps, d.n.Decay, d.n.Threshold, d.start, r.silent))
+		for plane := range planes {
+			d.beyond(r.bits[(2*plane+i)*size:][:size], awake[tiles-1], func(neurons []uint8) {
+				for _, fired := range neurons {
+					spikes -= uint64(bits.OnesCount8(fired))
+				}
+			})
+		}
+	}
+	if pooled := w.Out.W / 2; rows == 2 && pooled > 0 {
+		whole := w.Out.H / 2 * pooled * w.Out.C
+		at := y / 2 * pooled * w.Out.C
+		_ = dst[steps*whole-1]
+		for plane := range planes {
+			poolStepsAVX512(&dst[8*plane*whole+at], &r.bits[2*plane*size], &r.awake[0], &d.order[0], w.Out.C, stride, size, tiles, pooled, min(8, steps-8*plane), whole)
+		}
 	}
 	return spikes
 }

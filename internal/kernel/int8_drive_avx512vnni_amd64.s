@@ -356,6 +356,576 @@ done:
 	VZEROUPPER
 	RET
 
+// func driveStepsSubtractVNNI(bits *uint8, awake *uint8, src *uint8, weights *int8, scaleBias *float32, stride int, plane int, groups int, tiles int, steps int, decay float32, threshold float32, start float32, silent float32) (spikes uint32)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI, CMOV
+TEXT ·driveStepsSubtractVNNI(SB), NOSPLIT, $0-100
+	MOVQ         src+16(FP), AX
+	MOVQ         bits+0(FP), CX
+	VBROADCASTSS decay+80(FP), Z24
+	VBROADCASTSS threshold+84(FP), Z25
+	VBROADCASTSS silent+92(FP), Z31
+	MOVL         $0x00000001, DX
+	VPBROADCASTD DX, Z26
+	VPXORD       Z28, Z28, Z28
+
+tile:
+	MOVQ    awake+8(FP), DX
+	MOVBQZX (DX), R8
+	INCQ    awake+8(FP)
+	ADDQ    R8, R8
+	JZ      nextTile
+	MOVQ    weights+24(FP), BX
+	MOVQ    scaleBias+32(FP), DI
+
+channels:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   AX, DX
+	MOVQ   groups+56(FP), SI
+
+group:
+	VMOVDQU32    (BX), Z29
+	VPBROADCASTD (DX), Z30
+	VPDPBUSD     Z29, Z30, Z0
+	VPBROADCASTD 32(DX), Z30
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD 64(DX), Z30
+	VPDPBUSD     Z29, Z30, Z2
+	VPBROADCASTD 96(DX), Z30
+	VPDPBUSD     Z29, Z30, Z3
+	VPBROADCASTD 128(DX), Z30
+	VPDPBUSD     Z29, Z30, Z4
+	VPBROADCASTD 160(DX), Z30
+	VPDPBUSD     Z29, Z30, Z5
+	VPBROADCASTD 192(DX), Z30
+	VPDPBUSD     Z29, Z30, Z6
+	VPBROADCASTD 224(DX), Z30
+	VPDPBUSD     Z29, Z30, Z7
+	ADDQ         $0x04, DX
+	SUBQ         $-128, BX
+	DECQ         SI
+	JNZ          group
+
+	// Sums to currents: float32(sum)*scale + bias.
+	VMOVAPS      (DI), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VADDPS       128(DI), Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VADDPS       128(DI), Z1, Z1
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z29, Z2, Z2
+	VADDPS       128(DI), Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VADDPS       128(DI), Z3, Z3
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z29, Z4, Z4
+	VADDPS       128(DI), Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z29, Z5, Z5
+	VADDPS       128(DI), Z5, Z5
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z29, Z6, Z6
+	VADDPS       128(DI), Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z29, Z7, Z7
+	VADDPS       128(DI), Z7, Z7
+	VMAXPS       Z0, Z1, Z8
+	VMAXPS       Z2, Z8, Z8
+	VMAXPS       Z3, Z8, Z8
+	VMAXPS       Z4, Z8, Z8
+	VMAXPS       Z5, Z8, Z8
+	VMAXPS       Z6, Z8, Z8
+	VMAXPS       Z7, Z8, Z8
+	VBROADCASTSS start+88(FP), Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z9, Z11
+	VMOVAPS      Z9, Z12
+	VMOVAPS      Z9, Z13
+	VMOVAPS      Z9, Z14
+	VMOVAPS      Z9, Z15
+
+	// silent < the highest
+	VCMPPS   $0x11, Z8, Z31, K2
+	VMOVAPS  Z9, Z8
+	MOVQ     steps+72(FP), R9
+	MOVQ     CX, DX
+	KORTESTW K2, K2
+	VPXORD   Z16, Z16, Z16
+	VPXORD   Z17, Z17, Z17
+	VPXORD   Z18, Z18, Z18
+	VPXORD   Z19, Z19, Z19
+	VPXORD   Z20, Z20, Z20
+	VPXORD   Z21, Z21, Z21
+	VPXORD   Z22, Z22, Z22
+	VPXORD   Z23, Z23, Z23
+	JZ       quiet
+
+plane:
+	MOVQ      $0x00000008, SI
+	CMPQ      R9, SI
+	CMOVQLT   R9, SI
+	SUBQ      SI, R9
+	VMOVDQA64 Z26, Z27
+	VPXORD    Z16, Z16, Z16
+	VPXORD    Z17, Z17, Z17
+	VPXORD    Z18, Z18, Z18
+	VPXORD    Z19, Z19, Z19
+	VPXORD    Z20, Z20, Z20
+	VPXORD    Z21, Z21, Z21
+	VPXORD    Z22, Z22, Z22
+	VPXORD    Z23, Z23, Z23
+
+step:
+	VMULPS Z24, Z8, Z8
+	VMULPS Z24, Z9, Z9
+	VMULPS Z24, Z10, Z10
+	VMULPS Z24, Z11, Z11
+	VMULPS Z24, Z12, Z12
+	VMULPS Z24, Z13, Z13
+	VMULPS Z24, Z14, Z14
+	VMULPS Z24, Z15, Z15
+	VADDPS Z0, Z8, Z8
+	VADDPS Z1, Z9, Z9
+	VADDPS Z2, Z10, Z10
+	VADDPS Z3, Z11, Z11
+	VADDPS Z4, Z12, Z12
+	VADDPS Z5, Z13, Z13
+	VADDPS Z6, Z14, Z14
+	VADDPS Z7, Z15, Z15
+
+	// threshold <= u
+	VCMPPS $0x12, Z8, Z25, K2
+	VSUBPS Z25, Z8, K2, Z8
+	VPORD  Z27, Z16, K2, Z16
+	VPADDD Z26, Z28, K2, Z28
+
+	// threshold <= u
+	VCMPPS $0x12, Z9, Z25, K2
+	VSUBPS Z25, Z9, K2, Z9
+	VPORD  Z27, Z17, K2, Z17
+	VPADDD Z26, Z28, K2, Z28
+
+	// threshold <= u
+	VCMPPS $0x12, Z10, Z25, K2
+	VSUBPS Z25, Z10, K2, Z10
+	VPORD  Z27, Z18, K2, Z18
+	VPADDD Z26, Z28, K2, Z28
+
+	// threshold <= u
+	VCMPPS $0x12, Z11, Z25, K2
+	VSUBPS Z25, Z11, K2, Z11
+	VPORD  Z27, Z19, K2, Z19
+	VPADDD Z26, Z28, K2, Z28
+
+	// threshold <= u
+	VCMPPS $0x12, Z12, Z25, K2
+	VSUBPS Z25, Z12, K2, Z12
+	VPORD  Z27, Z20, K2, Z20
+	VPADDD Z26, Z28, K2, Z28
+
+	// threshold <= u
+	VCMPPS $0x12, Z13, Z25, K2
+	VSUBPS Z25, Z13, K2, Z13
+	VPORD  Z27, Z21, K2, Z21
+	VPADDD Z26, Z28, K2, Z28
+
+	// threshold <= u
+	VCMPPS $0x12, Z14, Z25, K2
+	VSUBPS Z25, Z14, K2, Z14
+	VPORD  Z27, Z22, K2, Z22
+	VPADDD Z26, Z28, K2, Z28
+
+	// threshold <= u
+	VCMPPS  $0x12, Z15, Z25, K2
+	VSUBPS  Z25, Z15, K2, Z15
+	VPORD   Z27, Z23, K2, Z23
+	VPADDD  Z26, Z28, K2, Z28
+	VPSLLD  $0x01, Z27, Z27
+	DECQ    SI
+	JNZ     step
+	MOVQ    DX, SI
+	VPMOVDB Z16, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z17, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z18, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z19, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z20, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z21, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z22, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z23, (SI)
+	ADDQ    plane+48(FP), DX
+	TESTQ   R9, R9
+	JNZ     plane
+	JMP     nextChannels
+
+quiet:
+	MOVQ    DX, SI
+	VPMOVDB Z16, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z17, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z18, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z19, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z20, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z21, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z22, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z23, (SI)
+	ADDQ    plane+48(FP), DX
+	SUBQ    $0x08, R9
+	JG      quiet
+
+	// The next register of the pair, or the first of the next pair.
+nextChannels:
+	ADDQ  $0x10, CX
+	MOVQ  groups+56(FP), SI
+	SHLQ  $0x07, SI
+	SUBQ  SI, BX
+	ADDQ  $0x40, BX
+	ADDQ  $0x40, DI
+	DECQ  R8
+	JZ    nextTile
+	TESTQ $0x00000001, R8
+	JNZ   channels
+	ADDQ  SI, BX
+	ADDQ  $-128, BX
+	ADDQ  $0x40, DI
+	ADDQ  $0x40, DI
+	JMP   channels
+
+nextTile:
+	MOVQ          awake+8(FP), DX
+	MOVBQZX       -1(DX), R8
+	SHLQ          $0x05, R8
+	SUBQ          R8, CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          $0x00000100, AX
+	DECQ          tiles+64(FP)
+	JNZ           tile
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPADDD        Y29, Y28, Y28
+	VEXTRACTI32X4 $0x01, Y28, X29
+	VPADDD        X29, X28, X28
+	VPSHUFD       $0x0e, X28, X29
+	VPADDD        X29, X28, X28
+	VPSHUFD       $0x01, X28, X29
+	VPADDD        X29, X28, X28
+	VMOVD         X28, DX
+	MOVL          DX, spikes+96(FP)
+	VZEROUPPER
+	RET
+
+// func driveStepsZeroVNNI(bits *uint8, awake *uint8, src *uint8, weights *int8, scaleBias *float32, stride int, plane int, groups int, tiles int, steps int, decay float32, threshold float32, start float32, silent float32) (spikes uint32)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI, CMOV
+TEXT ·driveStepsZeroVNNI(SB), NOSPLIT, $0-100
+	MOVQ         src+16(FP), AX
+	MOVQ         bits+0(FP), CX
+	VBROADCASTSS decay+80(FP), Z24
+	VBROADCASTSS threshold+84(FP), Z25
+	VBROADCASTSS silent+92(FP), Z31
+	MOVL         $0x00000001, DX
+	VPBROADCASTD DX, Z26
+	VPXORD       Z28, Z28, Z28
+
+tile:
+	MOVQ    awake+8(FP), DX
+	MOVBQZX (DX), R8
+	INCQ    awake+8(FP)
+	ADDQ    R8, R8
+	JZ      nextTile
+	MOVQ    weights+24(FP), BX
+	MOVQ    scaleBias+32(FP), DI
+
+channels:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   AX, DX
+	MOVQ   groups+56(FP), SI
+
+group:
+	VMOVDQU32    (BX), Z29
+	VPBROADCASTD (DX), Z30
+	VPDPBUSD     Z29, Z30, Z0
+	VPBROADCASTD 32(DX), Z30
+	VPDPBUSD     Z29, Z30, Z1
+	VPBROADCASTD 64(DX), Z30
+	VPDPBUSD     Z29, Z30, Z2
+	VPBROADCASTD 96(DX), Z30
+	VPDPBUSD     Z29, Z30, Z3
+	VPBROADCASTD 128(DX), Z30
+	VPDPBUSD     Z29, Z30, Z4
+	VPBROADCASTD 160(DX), Z30
+	VPDPBUSD     Z29, Z30, Z5
+	VPBROADCASTD 192(DX), Z30
+	VPDPBUSD     Z29, Z30, Z6
+	VPBROADCASTD 224(DX), Z30
+	VPDPBUSD     Z29, Z30, Z7
+	ADDQ         $0x04, DX
+	SUBQ         $-128, BX
+	DECQ         SI
+	JNZ          group
+
+	// Sums to currents: float32(sum)*scale + bias.
+	VMOVAPS      (DI), Z29
+	VCVTDQ2PS    Z0, Z0
+	VMULPS       Z29, Z0, Z0
+	VADDPS       128(DI), Z0, Z0
+	VCVTDQ2PS    Z1, Z1
+	VMULPS       Z29, Z1, Z1
+	VADDPS       128(DI), Z1, Z1
+	VCVTDQ2PS    Z2, Z2
+	VMULPS       Z29, Z2, Z2
+	VADDPS       128(DI), Z2, Z2
+	VCVTDQ2PS    Z3, Z3
+	VMULPS       Z29, Z3, Z3
+	VADDPS       128(DI), Z3, Z3
+	VCVTDQ2PS    Z4, Z4
+	VMULPS       Z29, Z4, Z4
+	VADDPS       128(DI), Z4, Z4
+	VCVTDQ2PS    Z5, Z5
+	VMULPS       Z29, Z5, Z5
+	VADDPS       128(DI), Z5, Z5
+	VCVTDQ2PS    Z6, Z6
+	VMULPS       Z29, Z6, Z6
+	VADDPS       128(DI), Z6, Z6
+	VCVTDQ2PS    Z7, Z7
+	VMULPS       Z29, Z7, Z7
+	VADDPS       128(DI), Z7, Z7
+	VMAXPS       Z0, Z1, Z8
+	VMAXPS       Z2, Z8, Z8
+	VMAXPS       Z3, Z8, Z8
+	VMAXPS       Z4, Z8, Z8
+	VMAXPS       Z5, Z8, Z8
+	VMAXPS       Z6, Z8, Z8
+	VMAXPS       Z7, Z8, Z8
+	VBROADCASTSS start+88(FP), Z9
+	VMOVAPS      Z9, Z10
+	VMOVAPS      Z9, Z11
+	VMOVAPS      Z9, Z12
+	VMOVAPS      Z9, Z13
+	VMOVAPS      Z9, Z14
+	VMOVAPS      Z9, Z15
+
+	// silent < the highest
+	VCMPPS   $0x11, Z8, Z31, K2
+	VMOVAPS  Z9, Z8
+	MOVQ     steps+72(FP), R9
+	MOVQ     CX, DX
+	KORTESTW K2, K2
+	VPXORD   Z16, Z16, Z16
+	VPXORD   Z17, Z17, Z17
+	VPXORD   Z18, Z18, Z18
+	VPXORD   Z19, Z19, Z19
+	VPXORD   Z20, Z20, Z20
+	VPXORD   Z21, Z21, Z21
+	VPXORD   Z22, Z22, Z22
+	VPXORD   Z23, Z23, Z23
+	JZ       quiet
+
+plane:
+	MOVQ      $0x00000008, SI
+	CMPQ      R9, SI
+	CMOVQLT   R9, SI
+	SUBQ      SI, R9
+	VMOVDQA64 Z26, Z27
+	VPXORD    Z16, Z16, Z16
+	VPXORD    Z17, Z17, Z17
+	VPXORD    Z18, Z18, Z18
+	VPXORD    Z19, Z19, Z19
+	VPXORD    Z20, Z20, Z20
+	VPXORD    Z21, Z21, Z21
+	VPXORD    Z22, Z22, Z22
+	VPXORD    Z23, Z23, Z23
+
+step:
+	VMULPS Z24, Z8, Z8
+	VMULPS Z24, Z9, Z9
+	VMULPS Z24, Z10, Z10
+	VMULPS Z24, Z11, Z11
+	VMULPS Z24, Z12, Z12
+	VMULPS Z24, Z13, Z13
+	VMULPS Z24, Z14, Z14
+	VMULPS Z24, Z15, Z15
+	VADDPS Z0, Z8, Z8
+	VADDPS Z1, Z9, Z9
+	VADDPS Z2, Z10, Z10
+	VADDPS Z3, Z11, Z11
+	VADDPS Z4, Z12, Z12
+	VADDPS Z5, Z13, Z13
+	VADDPS Z6, Z14, Z14
+	VADDPS Z7, Z15, Z15
+
+	// threshold <= u
+	VCMPPS $0x12, Z8, Z25, K2
+	VPXORD Z8, Z8, K2, Z8
+	VPORD  Z27, Z16, K2, Z16
+	VPADDD Z26, Z28, K2, Z28
+
+	// threshold <= u
+	VCMPPS $0x12, Z9, Z25, K2
+	VPXORD Z9, Z9, K2, Z9
+	VPORD  Z27, Z17, K2, Z17
+	VPADDD Z26, Z28, K2, Z28
+
+	// threshold <= u
+	VCMPPS $0x12, Z10, Z25, K2
+	VPXORD Z10, Z10, K2, Z10
+	VPORD  Z27, Z18, K2, Z18
+	VPADDD Z26, Z28, K2, Z28
+
+	// threshold <= u
+	VCMPPS $0x12, Z11, Z25, K2
+	VPXORD Z11, Z11, K2, Z11
+	VPORD  Z27, Z19, K2, Z19
+	VPADDD Z26, Z28, K2, Z28
+
+	// threshold <= u
+	VCMPPS $0x12, Z12, Z25, K2
+	VPXORD Z12, Z12, K2, Z12
+	VPORD  Z27, Z20, K2, Z20
+	VPADDD Z26, Z28, K2, Z28
+
+	// threshold <= u
+	VCMPPS $0x12, Z13, Z25, K2
+	VPXORD Z13, Z13, K2, Z13
+	VPORD  Z27, Z21, K2, Z21
+	VPADDD Z26, Z28, K2, Z28
+
+	// threshold <= u
+	VCMPPS $0x12, Z14, Z25, K2
+	VPXORD Z14, Z14, K2, Z14
+	VPORD  Z27, Z22, K2, Z22
+	VPADDD Z26, Z28, K2, Z28
+
+	// threshold <= u
+	VCMPPS  $0x12, Z15, Z25, K2
+	VPXORD  Z15, Z15, K2, Z15
+	VPORD   Z27, Z23, K2, Z23
+	VPADDD  Z26, Z28, K2, Z28
+	VPSLLD  $0x01, Z27, Z27
+	DECQ    SI
+	JNZ     step
+	MOVQ    DX, SI
+	VPMOVDB Z16, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z17, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z18, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z19, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z20, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z21, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z22, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z23, (SI)
+	ADDQ    plane+48(FP), DX
+	TESTQ   R9, R9
+	JNZ     plane
+	JMP     nextChannels
+
+quiet:
+	MOVQ    DX, SI
+	VPMOVDB Z16, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z17, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z18, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z19, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z20, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z21, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z22, (SI)
+	ADDQ    stride+40(FP), SI
+	VPMOVDB Z23, (SI)
+	ADDQ    plane+48(FP), DX
+	SUBQ    $0x08, R9
+	JG      quiet
+
+	// The next register of the pair, or the first of the next pair.
+nextChannels:
+	ADDQ  $0x10, CX
+	MOVQ  groups+56(FP), SI
+	SHLQ  $0x07, SI
+	SUBQ  SI, BX
+	ADDQ  $0x40, BX
+	ADDQ  $0x40, DI
+	DECQ  R8
+	JZ    nextTile
+	TESTQ $0x00000001, R8
+	JNZ   channels
+	ADDQ  SI, BX
+	ADDQ  $-128, BX
+	ADDQ  $0x40, DI
+	ADDQ  $0x40, DI
+	JMP   channels
+
+nextTile:
+	MOVQ          awake+8(FP), DX
+	MOVBQZX       -1(DX), R8
+	SHLQ          $0x05, R8
+	SUBQ          R8, CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          stride+40(FP), CX
+	ADDQ          $0x00000100, AX
+	DECQ          tiles+64(FP)
+	JNZ           tile
+	VEXTRACTI64X4 $0x01, Z28, Y29
+	VPADDD        Y29, Y28, Y28
+	VEXTRACTI32X4 $0x01, Y28, X29
+	VPADDD        X29, X28, X28
+	VPSHUFD       $0x0e, X28, X29
+	VPADDD        X29, X28, X28
+	VPSHUFD       $0x01, X28, X29
+	VPADDD        X29, X28, X28
+	VMOVD         X28, DX
+	MOVL          DX, spikes+96(FP)
+	VZEROUPPER
+	RET
+
 // func poolCountsAVX512(dst *uint8, src *uint8, awake *uint8, order *uint8, c int, stride int, row int, awakeRow int, pixels int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV
 TEXT ·poolCountsAVX512(SB), NOSPLIT, $0-72
@@ -368,13 +938,13 @@ TEXT ·poolCountsAVX512(SB), NOSPLIT, $0-72
 	MOVQ      pixels+64(FP), R8
 	VMOVDQU64 (BX), Z0
 	VMOVDQU64 64(BX), Z1
-	XORQ      R10, R10
 	MOVQ      $-1, BX
 	BZHIQ     SI, BX, BX
 	KMOVQ     BX, K1
 	MOVQ      SI, R9
+	MOVQ      $0x00000000, BX
 	SUBQ      $0x40, R9
-	CMOVQLT   R10, R9
+	CMOVQLT   BX, R9
 	MOVQ      $-1, BX
 	BZHIQ     R9, BX, BX
 	KMOVQ     BX, K2
@@ -385,8 +955,9 @@ tile:
 	MOVQ    $-1, BX
 	BZHIQ   R9, BX, BX
 	KMOVQ   BX, K3
+	MOVQ    $0x00000000, BX
 	SUBQ    $0x40, R9
-	CMOVQLT R10, R9
+	CMOVQLT BX, R9
 	MOVQ    $-1, BX
 	BZHIQ   R9, BX, BX
 	KMOVQ   BX, K4
@@ -396,8 +967,9 @@ tile:
 	MOVQ    $-1, BX
 	BZHIQ   R9, BX, BX
 	KMOVQ   BX, K5
+	MOVQ    $0x00000000, BX
 	SUBQ    $0x40, R9
-	CMOVQLT R10, R9
+	CMOVQLT BX, R9
 	MOVQ    $-1, BX
 	BZHIQ   R9, BX, BX
 	KMOVQ   BX, K6
@@ -430,5 +1002,129 @@ pixel:
 	JNZ        pixel
 	TESTQ      R8, R8
 	JNZ        tile
+	VZEROUPPER
+	RET
+
+DATA bitsOfBytes<>+0(SB)/4, $0x01010101
+DATA bitsOfBytes<>+4(SB)/4, $0x02020202
+DATA bitsOfBytes<>+8(SB)/4, $0x04040404
+DATA bitsOfBytes<>+12(SB)/4, $0x08080808
+DATA bitsOfBytes<>+16(SB)/4, $0x10101010
+DATA bitsOfBytes<>+20(SB)/4, $0x20202020
+DATA bitsOfBytes<>+24(SB)/4, $0x40404040
+DATA bitsOfBytes<>+28(SB)/4, $0x80808080
+GLOBL bitsOfBytes<>(SB), RODATA|NOPTR, $32
+
+// func poolStepsAVX512(dst *uint8, src *uint8, awake *uint8, order *uint8, c int, stride int, row int, awakeRow int, pixels int, steps int, size int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, CMOV
+TEXT ·poolStepsAVX512(SB), NOSPLIT, $0-88
+	MOVQ         dst+0(FP), AX
+	MOVL         $0x00000001, CX
+	VPBROADCASTB CX, Z8
+	LEAQ         bitsOfBytes<>+0(SB), SI
+	MOVQ         src+8(FP), DI
+	MOVQ         awake+16(FP), R8
+	MOVQ         order+24(FP), CX
+	MOVQ         c+32(FP), R9
+	MOVQ         stride+40(FP), R10
+	MOVQ         pixels+64(FP), R11
+	VMOVDQU64    (CX), Z0
+	VMOVDQU64    64(CX), Z1
+	MOVQ         $-1, CX
+	BZHIQ        R9, CX, CX
+	KMOVQ        CX, K1
+	MOVQ         R9, DX
+	MOVQ         $0x00000000, CX
+	SUBQ         $0x40, DX
+	CMOVQLT      CX, DX
+	MOVQ         $-1, CX
+	BZHIQ        DX, CX, CX
+	KMOVQ        CX, K2
+
+tile:
+	MOVBQZX (R8), R12
+	SHLQ    $0x05, R12
+	MOVQ    $-1, CX
+	BZHIQ   R12, CX, CX
+	KMOVQ   CX, K3
+	MOVQ    R12, DX
+	MOVQ    $0x00000000, CX
+	SUBQ    $0x40, DX
+	CMOVQLT CX, DX
+	MOVQ    $-1, CX
+	BZHIQ   DX, CX, CX
+	KMOVQ   CX, K4
+	MOVQ    awakeRow+56(FP), CX
+	MOVBQZX (R8)(CX*1), R12
+	SHLQ    $0x05, R12
+	MOVQ    $-1, CX
+	BZHIQ   R12, CX, CX
+	KMOVQ   CX, K5
+	MOVQ    R12, DX
+	MOVQ    $0x00000000, CX
+	SUBQ    $0x40, DX
+	CMOVQLT CX, DX
+	MOVQ    $-1, CX
+	BZHIQ   DX, CX, CX
+	KMOVQ   CX, K6
+	INCQ    R8
+	MOVQ    $0x00000004, R12
+	CMPQ    R11, R12
+	CMOVQLT R11, R12
+	SUBQ    R12, R11
+
+pixel:
+	MOVQ       DI, CX
+	ADDQ       row+48(FP), CX
+	VMOVDQU8.Z (DI), K3, Z2
+	VMOVDQU8.Z (DI)(R10*1), K3, Z4
+	VPORQ      Z4, Z2, Z2
+	VMOVDQU8.Z (CX), K5, Z4
+	VPORQ      Z4, Z2, Z2
+	VMOVDQU8.Z (CX)(R10*1), K5, Z4
+	VPORQ      Z4, Z2, Z2
+	VMOVDQU8.Z 64(DI), K4, Z3
+	VMOVDQU8.Z 64(DI)(R10*1), K4, Z4
+	VPORQ      Z4, Z3, Z3
+	VMOVDQU8.Z 64(CX), K6, Z4
+	VPORQ      Z4, Z3, Z3
+	VMOVDQU8.Z 64(CX)(R10*1), K6, Z4
+	VPORQ      Z4, Z3, Z3
+	VMOVDQA64  Z0, Z4
+	VPERMI2B   Z3, Z2, Z4
+	LEAQ       (AX), CX
+	MOVQ       SI, DX
+	MOVQ       steps+72(FP), BX
+
+step0:
+	VPBROADCASTD (DX), Z9
+	VPTESTMB     Z9, Z4, K7
+	VMOVDQU8.Z   Z8, K7, Z9
+	VMOVDQU8     Z9, K1, (CX)
+	ADDQ         $0x04, DX
+	ADDQ         size+80(FP), CX
+	DECQ         BX
+	JNZ          step0
+	VMOVDQA64    Z1, Z4
+	VPERMI2B     Z3, Z2, Z4
+	LEAQ         64(AX), CX
+	MOVQ         SI, DX
+	MOVQ         steps+72(FP), BX
+
+step1:
+	VPBROADCASTD (DX), Z9
+	VPTESTMB     Z9, Z4, K7
+	VMOVDQU8.Z   Z8, K7, Z9
+	VMOVDQU8     Z9, K2, (CX)
+	ADDQ         $0x04, DX
+	ADDQ         size+80(FP), CX
+	DECQ         BX
+	JNZ          step1
+	ADDQ         R9, AX
+	LEAQ         (DI)(R10*2), DI
+	DECQ         R12
+	JNZ          pixel
+	TESTQ        R11, R11
+	JNZ          tile
 	VZEROUPPER
 	RET

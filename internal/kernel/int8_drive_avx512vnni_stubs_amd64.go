@@ -14,7 +14,22 @@ func tilesAwakeAVX512(awake *uint8, src *uint8, inputs uint64, tiles int, bounds
 //go:noescape
 func driveTilesVNNI(counts *uint8, v *float32, awake *uint8, src *uint8, weights *int8, scaleBias *float32, sums *int32, stride int, countStride int, groups int, tiles int, dt float32) (spikes uint32)
 
+// driveStepsSubtractVNNI takes the neurons of tiles of 8 pixels through all steps, those of the pairs of registers of 16 channels that are awake, and returns their spikes. One that fires loses the threshold; none does in a current up to silent. A neuron's first 8 steps are the bits of a byte, and the others those of planes behind it, plane bytes apart; stride is from a pixel to the next. Weights are [pair][group][2][16][4], scales and biases [pair][2][2][16].
+//
+//go:noescape
+func driveStepsSubtractVNNI(bits *uint8, awake *uint8, src *uint8, weights *int8, scaleBias *float32, stride int, plane int, groups int, tiles int, steps int, decay float32, threshold float32, start float32, silent float32) (spikes uint32)
+
+// driveStepsZeroVNNI takes the neurons of tiles of 8 pixels through all steps, those of the pairs of registers of 16 channels that are awake, and returns their spikes. One that fires is reset to zero; none does in a current up to silent. A neuron's first 8 steps are the bits of a byte, and the others those of planes behind it, plane bytes apart; stride is from a pixel to the next. Weights are [pair][group][2][16][4], scales and biases [pair][2][2][16].
+//
+//go:noescape
+func driveStepsZeroVNNI(bits *uint8, awake *uint8, src *uint8, weights *int8, scaleBias *float32, stride int, plane int, groups int, tiles int, steps int, decay float32, threshold float32, start float32, silent float32) (spikes uint32)
+
 // poolCountsAVX512 writes the largest of each two by two pixels' c counts, at most 128, in the order wanted. src has stride bytes a pixel and row bytes to the second row; those that are not awake in their tile of 8 pixels are 0, awakeRow further for the second row.
 //
 //go:noescape
 func poolCountsAVX512(dst *uint8, src *uint8, awake *uint8, order *uint8, c int, stride int, row int, awakeRow int, pixels int)
+
+// poolStepsAVX512 is poolCountsAVX512 for bits, each a step's, and writes a map of 0 and 1 for each of up to 8 steps, size bytes apart.
+//
+//go:noescape
+func poolStepsAVX512(dst *uint8, src *uint8, awake *uint8, order *uint8, c int, stride int, row int, awakeRow int, pixels int, steps int, size int)

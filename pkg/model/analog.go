@@ -150,7 +150,8 @@ type rows struct {
 	bytes []uint8
 	whole []float32
 
-	driver *kernel.Driver // what drives the neurons without their currents, or nil
+	driver *kernel.Driver // what drives the neurons without their currents, along rows or over steps, or nil
+	shower *kernel.Shower
 }
 
 // load readies the rows; again says that they are asked for more than once.
@@ -172,23 +173,38 @@ func (c *rows) Drive(pooled []uint8, y int) (spikes uint64) {
 	return c.driver.Row(pooled, c.bytes, y, &c.room.workspace)
 }
 
-// driver is what drives neurons along rows without their currents, or nil where the chain is more than a convolution, or the kernel
-// knows no such way.
-func (a *analog) driver(n *spike.Neurons, pools []*spike.MaxPool2D) *kernel.Driver {
-	if n.Dynamics != spike.SpikingReLU || len(a.ops) != 1 || len(pools) == 0 {
-		return nil
+// Shows is for [spike.Shower].
+func (c *rows) Shows(steps int) bool { return c.shower.For(steps) && c.whole == nil }
+
+// Show is for [spike.Shower].
+func (c *rows) Show(dst []uint8, y, steps int) (spikes uint64) {
+	return c.shower.Rows(dst, c.bytes, y, steps, &c.room.workspace)
+}
+
+// drive finds what drives neurons without their currents, along rows or over steps. There is none where the chain is more than a convolution,
+// or the kernel knows no such way.
+func (a *analog) drive(n *spike.Neurons, axis spike.Axis, steps int, pools []*spike.MaxPool2D) (driver *kernel.Driver, shower *kernel.Shower) {
+	if len(a.ops) != 1 || len(pools) == 0 {
+		return nil, nil
 	}
-	o := &a.ops[0]
-	if o.int8 == nil || o.relu || o.pool != nil {
-		return nil
+	o, p := &a.ops[0], pools[0]
+	pool, ok := kernel.NewWindow(a.out, p.Pool[0], p.Pool[1], p.Stride[0], p.Stride[1], false, a.out.C)
+	if !ok || o.int8 == nil || o.relu || o.pool != nil {
+		return nil, nil
 	}
-	start := make([]float32, a.out.W*a.out.C)
-	n.Start.Fill(start)
-	pool, ok := kernel.NewWindow(a.out, pools[0].Pool[0], pools[0].Pool[1], pools[0].Stride[0], pools[0].Stride[1], false, a.out.C)
-	if !ok {
-		return nil
+	switch {
+	case axis == spike.Rows && n.Dynamics == spike.SpikingReLU:
+		start := make([]float32, a.out.W*a.out.C)
+		n.Start.Fill(start)
+		driver = o.int8.Driver(n.DT, start, pool)
+	case axis == spike.Steps && len(pools) == 1 && n.Dynamics != spike.SpikingReLU && n.Most < 2 && n.Start.Kind == spike.StartConstant:
+		lif := kernel.LIF{Decay: 1, Threshold: n.Threshold, ResetToZero: n.Reset == spike.ResetToZero}
+		if n.Dynamics == spike.LeakyIntegrateAndFire {
+			lif.Decay = n.Decay
+		}
+		shower = o.int8.Shower(lif, n.Start.Value, steps, pool)
 	}
-	return o.int8.Driver(n.DT, start, pool)
+	return driver, shower
 }
 
 // Row gives the currents of row y, [W][C].

@@ -16,6 +16,7 @@ type network struct {
 	front   *analog
 	encoder *spike.Population // nil without neurons: then the front is the whole network but the softmax
 	driver  *kernel.Driver    // of the encoder, or nil
+	shower  *kernel.Shower    // likewise
 	body    *spike.Network
 	last    *spike.Neurons // whose spikes the read-out takes
 	bodyOut spike.Shape
@@ -196,9 +197,7 @@ func (b *builder) spikes(n *network, p parts) error {
 	if n.encoder, err = (spike.Simulator{Kernel: b.tier.Name()}).Population(n.body.Source, spike.Shape(n.front.out), n.axis, pools...); err != nil {
 		return formatError("layers", "%v", err)
 	}
-	if n.axis == spike.Rows {
-		n.driver = n.front.driver(n.body.Source, pools)
-	}
+	n.driver, n.shower = n.front.drive(n.body.Source, n.axis, n.steps, pools)
 	if _, err := n.body.Shapes(); err != nil {
 		return formatError("layers", "%v", err)
 	}

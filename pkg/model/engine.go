@@ -60,7 +60,7 @@ func (e *engine) newRoom() *room {
 		return r
 	}
 	steps := max(1, n.steps)
-	r.current = rows{chain: n.front, room: r.front, driver: n.driver}
+	r.current = rows{chain: n.front, room: r.front, driver: n.driver, shower: n.shower}
 	r.encoder = n.encoder.NewState()
 	r.in = make([]uint8, steps*n.body.Input.Len())
 	r.out = make([]uint8, steps*n.bodyOut.Len())

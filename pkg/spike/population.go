@@ -111,6 +111,16 @@ func (p *Population) Streams() bool { return len(p.pools) == 0 || p.fused && len
 // The callee may use the slice until the next call.
 type StepCurrents interface{ Rows(y int) []float32 }
 
+// Shower is StepCurrents that may show the neurons themselves the currents of all steps, from their start, and pool their spikes.
+type Shower interface {
+	StepCurrents
+	// Shows says whether it does for so many steps. A population with one pooling of two by two then asks for nothing else.
+	Shows(steps int) bool
+	// Show takes the neurons of rows y and y+1, or of the last alone, through all steps, for y = 0, 2 and so on, writes their pooled counts to their
+	// row of the maps dst, [T][H][W][C], which a last row alone does not have, and returns their spikes.
+	Show(dst []uint8, y, steps int) (spikes uint64)
+}
+
 // Show runs a population from its start for several steps of the axis Steps, as Reset followed by as many calls of Step
 // would, and writes each step's pooled spikes to dst, [T][H][W][C]. It asks for each row of currents once, and the neurons of a row
 // take all their steps before those of the next, so that neither currents nor voltages leave the cache between steps.
@@ -126,6 +136,13 @@ func (p *Population) Show(dst []uint8, s *State, current StepCurrents, steps int
 		if spikes, done := quick.Fire(dst, neurons, p.still[0]); done {
 			return Stats{Spikes: spikes, NeuronSteps: uint64(steps * p.in.Len())}
 		}
+	}
+	if d, ok := current.(Shower); ok && d.Shows(steps) {
+		for y := 0; y < p.in.H; y += 2 {
+			stats.Spikes += d.Show(dst, y, steps)
+		}
+		stats.NeuronSteps = uint64(steps * p.in.Len())
+		return stats
 	}
 	for y := range p.in.H {
 		copy(v, p.startOf(y))

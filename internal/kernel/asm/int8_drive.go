@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -13,7 +15,10 @@ const drivePixels, drivePixel = 8, 32
 func int8Drive() {
 	tilesAwake()
 	newDriver().write()
+	driveSteps("driveStepsSubtractVNNI", "loses the threshold", func(threshold, u reg.Register) { VSUBPS(threshold, u, reg.K2, u) })
+	driveSteps("driveStepsZeroVNNI", "is reset to zero", func(_, u reg.Register) { VPXORD(u, u, reg.K2, u) })
 	poolCounts()
+	poolSteps()
 }
 
 func tilesAwake() {
@@ -256,32 +261,231 @@ func (d *driver) step() (list []func()) {
 	return append(list, func() { SUBQ(I32(-128), d.sums) }, func() { ADDQ(d.stride, d.voltage) }, func() { ADDQ(d.countStride, d.count) })
 }
 
+// driveSteps writes the steps of leaky neurons in a current that stays: of a register of channels of all pixels of a tile at once, whose
+// voltages do not leave the processor.
+func driveSteps(name, fired string, reset func(threshold, u reg.Register)) {
+	TEXT(name, NOSPLIT, "func(bits, awake, src *uint8, weights *int8, scaleBias *float32, stride, plane, groups, tiles, steps int, decay, threshold, start, silent float32) (spikes uint32)")
+	Pragma("noescape")
+	Doc(name + " takes the neurons of tiles of 8 pixels through all steps, those of the pairs of registers of 16 channels that are awake, and returns their spikes. One that fires " + fired + "; none does in a current up to silent. A neuron's first 8 steps are the bits of a byte, and the others those of planes behind it, plane bytes apart; stride is from a pixel to the next. Weights are [pair][group][2][16][4], scales and biases [pair][2][2][16].")
+	src, bits := Load(Param("src"), GP64()), Load(Param("bits"), GP64())
+	at, weights, group, scaleBias := GP64(), GP64(), GP64(), GP64()
+	pairs, awake, to := GP64(), GP64(), GP64()
+	free := zmms
+	x, u, fires := free.take(drivePixels), free.take(drivePixels), free.take(drivePixels)
+	r := free.take(8)
+	decay, threshold, one, bit, spikes, weight, input, silent := r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7]
+	VBROADCASTSS(parameter("decay"), decay)
+	VBROADCASTSS(parameter("threshold"), threshold)
+	VBROADCASTSS(parameter("silent"), silent)
+	unit := GP32()
+	MOVL(U32(1), unit)
+	VPBROADCASTD(unit, one)
+	VPXORD(spikes, spikes, spikes)
+	each := func(op func(i int)) {
+		for i := range drivePixels {
+			op(i)
+		}
+	}
+	Label("tile")
+	MOVQ(parameter("awake"), awake)
+	MOVBQZX(Mem{Base: awake}, pairs)
+	INCQ(parameter("awake"))
+	ADDQ(pairs, pairs)
+	JZ(LabelRef("nextTile"))
+	Load(Param("weights"), weights)
+	Load(Param("scaleBias"), scaleBias)
+
+	Label("channels")
+	each(func(i int) { VPXORD(x[i], x[i], x[i]) })
+	MOVQ(src, at)
+	Load(Param("groups"), group)
+	Label("group")
+	copyVector(Mem{Base: weights}, weight)
+	each(func(i int) {
+		VPBROADCASTD(Mem{Base: at, Disp: drivePixel * i}, input)
+		vpdpbusd(weight, input, x[i])
+	})
+	ADDQ(Imm(4), at)
+	SUBQ(I32(-128), weights)
+	DECQ(group)
+	JNZ(LabelRef("group"))
+	Comment("Sums to currents: float32(sum)*scale + bias.")
+	VMOVAPS(Mem{Base: scaleBias}, weight)
+	each(func(i int) {
+		VCVTDQ2PS(x[i], x[i])
+		VMULPS(weight, x[i], x[i])
+		VADDPS(Mem{Base: scaleBias, Disp: 128}, x[i], x[i])
+	})
+	VMAXPS(x[0], x[1], u[0])
+	for i := 2; i < drivePixels; i++ {
+		VMAXPS(x[i], u[0], u[0])
+	}
+	VBROADCASTSS(parameter("start"), u[1])
+	for i := 2; i < drivePixels; i++ {
+		VMOVAPS(u[1], u[i])
+	}
+	Comment("silent < the highest")
+	VCMPPS(Imm(0x11), u[0], silent, reg.K2)
+	VMOVAPS(u[1], u[0])
+	steps, some := GP64(), GP64()
+	Load(Param("steps"), steps)
+	MOVQ(bits, at)
+	KORTESTW(reg.K2, reg.K2)
+	each(func(i int) { VPXORD(fires[i], fires[i], fires[i]) })
+	JZ(LabelRef("quiet"))
+
+	Label("plane")
+	MOVQ(U32(8), some)
+	CMPQ(steps, some)
+	CMOVQLT(steps, some)
+	SUBQ(some, steps)
+	VMOVDQA64(one, bit)
+	each(func(i int) { VPXORD(fires[i], fires[i], fires[i]) })
+	Label("step")
+	each(func(i int) { VMULPS(decay, u[i], u[i]) })
+	each(func(i int) { VADDPS(x[i], u[i], u[i]) })
+	each(func(i int) {
+		Comment("threshold <= u")
+		VCMPPS(Imm(0x12), u[i], threshold, reg.K2)
+		reset(threshold, u[i])
+		VPORD(bit, fires[i], reg.K2, fires[i])
+		VPADDD(one, spikes, reg.K2, spikes)
+	})
+	VPSLLD(Imm(1), bit, bit)
+	DECQ(some)
+	JNZ(LabelRef("step"))
+	store := func() {
+		MOVQ(at, to)
+		each(func(i int) {
+			VPMOVDB(fires[i], Mem{Base: to})
+			if i < drivePixels-1 {
+				ADDQ(parameter("stride"), to)
+			}
+		})
+		ADDQ(parameter("plane"), at)
+	}
+	store()
+	TESTQ(steps, steps)
+	JNZ(LabelRef("plane"))
+	JMP(LabelRef("nextChannels"))
+	Label("quiet")
+	store()
+	SUBQ(Imm(8), steps)
+	JG(LabelRef("quiet"))
+
+	Comment("The next register of the pair, or the first of the next pair.")
+	Label("nextChannels")
+	ADDQ(Imm(16), bits)
+	Load(Param("groups"), group)
+	SHLQ(Imm(7), group)
+	SUBQ(group, weights)
+	ADDQ(Imm(64), weights)
+	ADDQ(Imm(64), scaleBias)
+	DECQ(pairs)
+	JZ(LabelRef("nextTile"))
+	TESTQ(U32(1), pairs)
+	JNZ(LabelRef("channels"))
+	ADDQ(group, weights)
+	ADDQ(I32(-128), weights)
+	ADDQ(Imm(64), scaleBias)
+	ADDQ(Imm(64), scaleBias)
+	JMP(LabelRef("channels"))
+
+	Label("nextTile")
+	MOVQ(parameter("awake"), awake)
+	MOVBQZX(Mem{Base: awake, Disp: -1}, pairs)
+	SHLQ(Imm(5), pairs)
+	SUBQ(pairs, bits)
+	for range drivePixels {
+		ADDQ(parameter("stride"), bits)
+	}
+	ADDQ(U32(drivePixels*drivePixel), src)
+	DECQ(parameter("tiles"))
+	JNZ(LabelRef("tile"))
+	fold512(spikes, weight, func(a, b reg.Register) { VPADDD(a, b, b) })
+	VMOVD(spikes.AsX(), unit)
+	Store(unit, Return("spikes"))
+	VZEROUPPER()
+	RET()
+}
+
 func poolCounts() {
 	TEXT("poolCountsAVX512", NOSPLIT, "func(dst, src, awake, order *uint8, c, stride, row, awakeRow, pixels int)")
 	Pragma("noescape")
 	Doc("poolCountsAVX512 writes the largest of each two by two pixels' c counts, at most 128, in the order wanted. src has stride bytes a pixel and row bytes to the second row; those that are not awake in their tile of 8 pixels are 0, awakeRow further for the second row.")
-	dst, src, awake := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("awake"), GP64())
+	dst := Load(Param("dst"), GP64())
+	pool(func(first Mem, others []Mem, masks []reg.Register, to, _ reg.Register) {
+		VMOVDQU8_Z(first, masks[0], to)
+		for i, other := range others {
+			VPMAXUB(other, to, masks[1+i], to)
+		}
+	}, func(i int, pooled, c reg.Register) {
+		VMOVDQU8(pooled, c, Mem{Base: dst, Disp: 64 * i})
+	}, func(c reg.Register) { ADDQ(c, dst) })
+}
+
+func poolSteps() {
+	bits := GLOBL("bitsOfBytes", RODATA|NOPTR)
+	for i := range 8 {
+		DATA(4*i, U32(0x01010101<<i))
+	}
+	TEXT("poolStepsAVX512", NOSPLIT, "func(dst, src, awake, order *uint8, c, stride, row, awakeRow, pixels, steps, size int)")
+	Pragma("noescape")
+	Doc("poolStepsAVX512 is poolCountsAVX512 for bits, each a step's, and writes a map of 0 and 1 for each of up to 8 steps, size bytes apart.")
+	dst, to, at, left := Load(Param("dst"), GP64()), GP64(), GP64(), GP64()
+	one, table := reg.Z8, GP64()
+	unit := GP32()
+	MOVL(U32(1), unit)
+	VPBROADCASTB(unit, one)
+	LEAQ(bits, table)
+	pool(func(first Mem, others []Mem, masks []reg.Register, to, temp reg.Register) {
+		VMOVDQU8_Z(first, masks[0], to)
+		for i, other := range others {
+			VMOVDQU8_Z(other, masks[1+i], temp)
+			VPORQ(temp, to, to)
+		}
+	}, func(i int, pooled, c reg.Register) {
+		label := fmt.Sprintf("step%d", i)
+		LEAQ(Mem{Base: dst, Disp: 64 * i}, to)
+		MOVQ(table, at)
+		Load(Param("steps"), left)
+		Label(label)
+		VPBROADCASTD(Mem{Base: at}, reg.Z9)
+		VPTESTMB(reg.Z9, pooled, reg.K7)
+		VMOVDQU8_Z(one, reg.K7, reg.Z9)
+		VMOVDQU8(reg.Z9, c, Mem{Base: to})
+		ADDQ(Imm(4), at)
+		ADDQ(parameter("size"), to)
+		DECQ(left)
+		JNZ(LabelRef(label))
+	}, func(c reg.Register) { ADDQ(c, dst) })
+}
+
+// pool writes a loop over two by two pixels: combine takes up to 64 channels of them together, and write stores those, by the mask of the
+// last ones, once they are in the order wanted; next goes to the next pixel.
+func pool(combine func(first Mem, others []Mem, masks []reg.Register, to, temp reg.Register), write func(i int, pooled, c reg.Register), next func(c reg.Register)) {
+	src, awake := Load(Param("src"), GP64()), Load(Param("awake"), GP64())
 	order, c, stride, pixels := Load(Param("order"), GP64()), Load(Param("c"), GP64()), Load(Param("stride"), GP64()), Load(Param("pixels"), GP64())
 	first, second := reg.Z0, reg.Z1
 	VMOVDQU64(Mem{Base: order}, first)
 	VMOVDQU64(Mem{Base: order, Disp: 64}, second)
-	bits, rest, zero := GP64(), GP64(), GP64()
-	XORQ(zero, zero)
+	bits, rest, at := order, GP64(), GP64()
 	// masks has the lowest n bits of 128 in two.
 	masks := func(n reg.Register, low, high reg.Register) {
 		MOVQ(I32(-1), bits)
 		BZHIQ(n, bits, bits)
 		KMOVQ(bits, low)
 		MOVQ(n, rest)
+		MOVQ(U32(0), bits)
 		SUBQ(Imm(64), rest)
-		CMOVQLT(zero, rest)
+		CMOVQLT(bits, rest)
 		MOVQ(I32(-1), bits)
 		BZHIQ(rest, bits, bits)
 		KMOVQ(bits, high)
 	}
 	masks(c, reg.K1, reg.K2)
 	Label("tile")
-	n, at := GP64(), GP64()
+	n := GP64()
 	MOVBQZX(Mem{Base: awake}, n)
 	SHLQ(Imm(5), n)
 	masks(n, reg.K3, reg.K4)
@@ -301,17 +505,15 @@ func poolCounts() {
 	ADDQ(parameter("row"), at)
 	for i, v := range half {
 		upper, lower := []reg.Register{reg.K3, reg.K4}[i], []reg.Register{reg.K5, reg.K6}[i]
-		VMOVDQU8_Z(Mem{Base: src, Disp: 64 * i}, upper, v)
-		VPMAXUB(Mem{Base: src, Index: stride, Scale: 1, Disp: 64 * i}, v, upper, v)
-		VPMAXUB(Mem{Base: at, Disp: 64 * i}, v, lower, v)
-		VPMAXUB(Mem{Base: at, Index: stride, Scale: 1, Disp: 64 * i}, v, lower, v)
+		combine(Mem{Base: src, Disp: 64 * i}, []Mem{{Base: src, Index: stride, Scale: 1, Disp: 64 * i}, {Base: at, Disp: 64 * i}, {Base: at, Index: stride, Scale: 1, Disp: 64 * i}},
+			[]reg.Register{upper, upper, lower, lower}, v, out)
 	}
 	for i, from := range []reg.Register{first, second} {
 		VMOVDQA64(from, out)
 		VPERMI2B(half[1], half[0], out)
-		VMOVDQU8(out, []reg.Register{reg.K1, reg.K2}[i], Mem{Base: dst, Disp: 64 * i})
+		write(i, out, []reg.Register{reg.K1, reg.K2}[i])
 	}
-	ADDQ(c, dst)
+	next(c)
 	LEAQ(Mem{Base: src, Index: stride, Scale: 2}, src)
 	DECQ(left)
 	JNZ(LabelRef("pixel"))
