@@ -16,6 +16,7 @@ type eventMemory struct {
 	pairs []eventPair
 	spare []float32 // where the second of a pair goes that is one step alone
 	tier  any
+	lists any // a tier's too
 }
 
 // eventPair is the events of two steps: the groups of four inputs that have a count at either. The starts of the pixels are [In.H][row],
@@ -38,7 +39,7 @@ type int8Events interface {
 	listen(src []uint8, steps int, memory *eventMemory) (e events, messages uint64)
 }
 
-// denseWorth is up to which share of the groups with an event it is quicker to take events than all inputs.
+// denseWorth is up to which share of the groups with an event it is quicker to take events than all inputs. A tier may know a third way.
 const denseWorth = 0.5
 
 // startsRow is how many starts a row of a map has.

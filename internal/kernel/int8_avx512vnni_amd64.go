@@ -10,6 +10,8 @@ type vnniInt8 struct {
 	packed512[uint8, int8]
 	events *events512 // nil where that is not done
 	first  []int8     // the weights as they came, of a layer that may drive neurons
+
+	listing listing
 }
 
 var vnniSpans = int8Spans[uint8, int8]{
@@ -33,10 +35,6 @@ func packInt8VNNI(c *Int8Conv, weights []int8) int8Rows {
 		}
 	}
 	return p
-}
-
-func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) (events, uint64) {
-	return p.events.listen(src, steps, memory)
 }
 
 func (p *vnniInt8) row(dst []float32, src []uint8, y int, ws *Workspace) {

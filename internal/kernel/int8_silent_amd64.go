@@ -11,19 +11,27 @@ import (
 // hasBytes says that bytes can be moved freely within a register.
 var hasBytes = cpu.X86.HasAVX512VBMI && cpu.X86.HasAVX512VBMI2
 
-// vnniKept is a vnniInt8 over those of its input channels that are not silent, made anew for every input. The channels that are active
-// at most pixels come first. So a group of four has channels that are alike in this, and those that are active at few pixels are silent
-// together nearly everywhere: there the group is left out as well.
+// vnniKept is a vnniInt8 over those of its input channels that are not silent, made anew for every input, which is one map or those of
+// several steps. The channels that are active at most pixels come first. So a group of four has channels that are alike in this, and those that
+// are active at few pixels are silent together nearly everywhere: there the group is left out as well.
 type vnniKept struct {
 	conv    Int8Conv
 	dense   vnniInt8 // takes all that is kept
 	active  []uint16 // by channel: the pixels at which it is not zero
 	kept    []int32  // channels as they lie in counts, -1 for one that is always zero
 	pieces  keptPieces
-	inputs  []int32 // of a kernel row, those that are kept
-	weights []int8  // of all blocks
-	counts  []uint8
-	lists   groupLists
+	inputs  []int32  // of a kernel row, those that are kept
+	weights []int8   // of all blocks
+	groups  []uint16 // [piece][KW][16]: where the groups of a kernel row begin
+	masks   []uint16 // of a row, [piece][columns]
+	maps    []keptMap
+}
+
+// keptMap is what is kept of a map, and the lists of its groups, where they leave enough out.
+type keptMap struct {
+	counts []uint8
+	lists  groupLists
+	listed bool
 }
 
 // What may be left out must be so much, or leaving it out takes longer.
@@ -34,32 +42,35 @@ const (
 )
 
 func (p *vnniInt8) withoutSilent(src []uint8, ws *Workspace) (*Int8Conv, []uint8) {
-	w := &p.window
-	// Many windows must read what is left out, too.
-	if !hasBytes || p.layout.gathered || w.KH*w.KW < 4 || w.Out.H*w.Out.W < 64 {
+	if !p.lists() {
 		return p.Int8Conv, src
 	}
+	w := &p.window
 	k, ok := ws.kept.(*vnniKept)
 	if !ok {
 		k = new(vnniKept)
 		ws.kept = k
 	}
-	if !k.choose(w, src) {
+	if !k.choose(w, src, 1) {
 		return p.Int8Conv, src
 	}
-	n := len(k.kept)
-	counts := scratch(&k.counts, w.In.H*w.In.W*n+64)
-	listed := k.arrange(w, counts, src)
-	k.take(p, n)
-	if listed {
+	k.arrange(w, 0, src)
+	k.take(p)
+	if k.maps[0].listed {
 		k.conv.rows = k
 	}
-	return &k.conv, counts[:w.In.H*w.In.W*n]
+	return &k.conv, k.maps[0].counts
 }
 
-// choose finds the channels that are kept, and reports whether it pays.
-func (k *vnniKept) choose(w *Window, src []uint8) bool {
-	c, pixels := w.In.C, w.In.H*w.In.W
+// lists says whether something may be left out: many windows must read it, or leaving it out takes longer.
+func (p *vnniInt8) lists() bool {
+	w := &p.window
+	return hasBytes && !p.layout.gathered && w.KH*w.KW >= 4 && w.Out.H*w.Out.W >= 64
+}
+
+// choose finds the channels that are kept of some maps, and reports whether it pays.
+func (k *vnniKept) choose(w *Window, src []uint8, maps int) bool {
+	c, pixels := w.In.C, w.In.H*w.In.W*maps
 	k.active = scratch(&k.active, (c+63)/64*64)
 	activeChannelsAVX512(&k.active[0], &src[0], c, pixels)
 	k.kept, k.pieces = k.kept[:0], keptPieces{places: k.pieces.places[:0], bounds: k.pieces.bounds[:0]}
@@ -115,7 +126,7 @@ const sectionChannels = 128
 // keptPieces are how arrangeChannelsAVX512 gets the channels that are kept, up to 64 at a time.
 type keptPieces struct {
 	places []uint8  // [piece][64]
-	bounds []uint64 // [piece][5]
+	bounds []uint64 // [piece][6]
 }
 
 func (p *keptPieces) n() int { return len(p.places) / 64 }
@@ -138,7 +149,7 @@ func (p *keptPieces) add(kept []int32, section []uint16, first, start int) {
 			}
 			p.places = append(p.places, uint8(place))
 		}
-		p.bounds = append(p.bounds, mask(len(section)), mask(len(section)-64), mask(n/4), uint64(first), uint64(start+at))
+		p.bounds = append(p.bounds, mask(len(section)), mask(len(section)-64), mask(n/4), uint64(first), uint64(start+at), mask(n))
 	}
 }
 
@@ -147,8 +158,6 @@ func (p *keptPieces) add(kept []int32, section []uint16, first, start int) {
 type groupLists struct {
 	tiles, stride int // of a row; elements of a list
 	lists         []uint16
-	inputs        []uint16 // [piece][KW][16]: where the groups begin
-	masks         []uint16 // of a row, [piece][columns]
 }
 
 const pixelsListed = 6
@@ -156,9 +165,14 @@ const pixelsListed = 6
 // row is the lists of row y of inputs.
 func (l *groupLists) row(y int) []uint16 { return l.lists[y*l.tiles*l.stride:][:l.tiles*l.stride] }
 
-// arrange copies the channels that are kept, lists their groups, and reports whether the lists leave enough out.
-func (k *vnniKept) arrange(w *Window, dst, src []uint8) bool {
-	l, n := &k.lists, len(k.kept)
+// arrange copies the channels that are kept of the t-th map, lists their groups, and returns how many the lists have.
+func (k *vnniKept) arrange(w *Window, t int, src []uint8) (found int) {
+	for len(k.maps) <= t {
+		k.maps = append(k.maps, keptMap{})
+	}
+	m, n := &k.maps[t], len(k.kept)
+	l, dst := &m.lists, scratch(&m.counts, w.In.H*w.In.W*n)
+	m.counts = dst
 	pieces, groups := k.pieces.n(), w.KW*n/4
 	rows, columns := (w.Out.H-1)*w.SH+w.KH, (pixelsListed-1)*w.SW+1
 	l.tiles = (w.Out.W + pixelsListed - 1) / pixelsListed
@@ -166,28 +180,28 @@ func (k *vnniKept) arrange(w *Window, dst, src []uint8) bool {
 	l.lists = scratch(&l.lists, rows*l.tiles*l.stride)
 	width := ((l.tiles-1)*pixelsListed*w.SW + w.KW + 31) / 32 * 32
 	stride := max(width+columns+31, w.PadLeft+w.In.W)
-	l.masks = scratch(&l.masks, pieces*stride)
-	clear(l.masks)
+	k.masks = scratch(&k.masks, pieces*stride)
+	clear(k.masks)
 	fits := w.KW*n <= 1<<16
-	l.inputs = l.inputs[:0]
+	k.groups = k.groups[:0]
 	for i := range pieces {
 		for x := range w.KW {
 			for g := range 16 {
-				l.inputs = append(l.inputs, uint16(x*n+int(k.pieces.bounds[5*i+4])+4*g))
+				k.groups = append(k.groups, uint16(x*n+int(k.pieces.bounds[6*i+4])+4*g))
 			}
 		}
 	}
 
-	found, all := 0, 0
+	all := 0
 	for y := range w.In.H {
-		arrangeChannelsAVX512(&dst[y*w.In.W*n], &src[y*w.In.W*w.In.C], &l.masks[w.PadLeft], &k.pieces.places[0], &k.pieces.bounds[0], pieces, 2*stride, n, w.In.C, w.In.W)
+		arrangeChannelsAVX512(&dst[y*w.In.W*n], &src[y*w.In.W*w.In.C], &k.masks[w.PadLeft], &k.pieces.places[0], &k.pieces.bounds[0], pieces, 2*stride, n, w.In.C, w.In.W)
 		if y+w.PadTop >= rows || !fits {
 			continue
 		}
 		lists := l.row(y + w.PadTop)
-		listGroupsAVX512(&lists[0], &l.masks[0], &l.inputs[0], pieces, 2*stride, w.KW, l.tiles, 2*l.stride, 2*pixelsListed*w.SW, columns, width)
+		listGroupsAVX512(&lists[0], &k.masks[0], &k.groups[0], pieces, 2*stride, w.KW, l.tiles, 2*l.stride, 2*pixelsListed*w.SW, columns, width)
 		for i := range pieces {
-			clear(l.masks[i*stride:][:w.PadLeft])
+			clear(k.masks[i*stride:][:w.PadLeft])
 		}
 		for i := range l.tiles {
 			found += int(lists[i*l.stride])
@@ -201,20 +215,23 @@ func (k *vnniKept) arrange(w *Window, dst, src []uint8) bool {
 			}
 		}
 	}
-	return fits && float64(all-found) >= unlistedWorth*float64(all)
+	m.listed = fits && float64(all-found) >= unlistedWorth*float64(all)
+	return found
 }
 
-// take makes the convolution over the n channels that are kept. Scales and biases are p's.
-func (k *vnniKept) take(p *vnniInt8, n int) {
+// take makes the convolution over the channels that are kept. Scales and biases are p's.
+func (k *vnniKept) take(p *vnniInt8) {
+	n := len(k.kept)
 	k.conv = *p.Int8Conv
 	w := &k.conv.window
 	w.In.C = n
 	k.conv.rows = &k.dense
 	rows := &k.dense
-	*rows = vnniInt8{Int8Conv: &k.conv, packed512: packed512[uint8, int8]{
+	rows.Int8Conv = &k.conv
+	rows.packed512 = packed512[uint8, int8]{
 		layout: newInt8Layout(w, 4), around: newInt8Layout(w, 64),
 		blocks: append(rows.blocks[:0], p.blocks...), narrow: p.narrow, spans: p.spans,
-	}}
+	}
 	k.inputs = k.inputs[:0]
 	for first := 0; first < w.KW*p.window.In.C; first += p.window.In.C {
 		for _, channel := range k.kept {
@@ -269,14 +286,20 @@ type listedSpan func(dst *float32, dstStride int, src *uint8, pixelStride, rowSt
 
 var vnniListed = [...]listedSpan{1: int8ListedVNNI1, 2: int8ListedVNNI2, 3: int8ListedVNNI3, 4: int8ListedVNNI4}
 
+// row is of the first map.
 func (k *vnniKept) row(dst []float32, src []uint8, y int, ws *Workspace) {
+	k.listed(dst, src, &k.maps[0].lists, y, ws)
+}
+
+// listed computes row y of the outputs from the groups that are listed.
+func (k *vnniKept) listed(dst []float32, src []uint8, groups *groupLists, y int, ws *Workspace) {
 	w, l := &k.conv.window, &k.dense.layout
 	v := l.open(w, src, y, ws)
-	from, lists := v.src[:l.extent(v.rowStride, w.Out.W)], k.lists.row(y*w.SH)
+	from, lists := v.src[:l.extent(v.rowStride, w.Out.W)], groups.row(y*w.SH)
 	for i := range k.dense.blocks {
 		b := &k.dense.blocks[i]
 		vnniListed[b.registers](&dst[b.first], 4*w.Out.C, &from[0], l.pixelStride, v.rowStride, &b.weights[0], l.groups*64*b.registers, &b.scale[0], &b.bias[0],
-			w.KH, &lists[0], 2*len(lists), 2*k.lists.stride, w.Out.W, b.tail)
+			w.KH, &lists[0], 2*len(lists), 2*groups.stride, w.Out.W, b.tail)
 	}
 	k.dense.rowNarrow(dst, v.src, v.rowStride, w.Out.C, w.Out.W)
 }

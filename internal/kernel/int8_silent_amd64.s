@@ -76,41 +76,45 @@ add:
 // func arrangeChannelsAVX512(dst *uint8, src *uint8, masks *uint16, places *uint8, bounds *uint64, pieces int, maskStride int, kept int, c int, pixels int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI
 TEXT ·arrangeChannelsAVX512(SB), NOSPLIT, $0-80
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), CX
-	MOVQ masks+16(FP), DX
-	MOVQ pixels+72(FP), BX
-
-pixel:
-	MOVQ pieces+40(FP), SI
-	MOVQ places+24(FP), DI
-	MOVQ bounds+32(FP), R8
-	MOVQ DX, R9
+	MOVQ pieces+40(FP), AX
+	MOVQ places+24(FP), CX
+	MOVQ bounds+32(FP), DX
+	MOVQ masks+16(FP), BX
+	MOVQ kept+56(FP), SI
+	MOVQ c+64(FP), DI
 
 piece:
-	KMOVQ      (R8), K1
-	KMOVQ      8(R8), K2
-	KMOVQ      16(R8), K3
-	MOVQ       24(R8), R10
-	MOVQ       32(R8), R11
-	VMOVDQU8.Z (CX)(R10*1), K1, Z0
-	VMOVDQU8.Z 64(CX)(R10*1), K2, Z1
-	VMOVDQU64  (DI), Z2
-	VPERMI2B   Z1, Z0, Z2
-	VMOVDQU64  Z2, (AX)(R11*1)
-	VPTESTMD   Z2, Z2, K3, K4
-	KMOVW      K4, R10
-	MOVW       R10, (R9)
-	ADDQ       $0x40, DI
-	ADDQ       $0x28, R8
-	ADDQ       maskStride+48(FP), R9
-	DECQ       SI
-	JNZ        piece
-	ADDQ       kept+56(FP), AX
-	ADDQ       c+64(FP), CX
-	ADDQ       $0x02, DX
-	DECQ       BX
+	KMOVQ     (DX), K1
+	KMOVQ     8(DX), K2
+	KMOVQ     16(DX), K3
+	MOVQ      src+8(FP), R8
+	MOVQ      dst+0(FP), R9
+	MOVQ      pixels+72(FP), R11
+	ADDQ      24(DX), R8
+	ADDQ      32(DX), R9
+	KMOVQ     40(DX), K5
+	VMOVDQU64 (CX), Z2
+	MOVQ      BX, R10
+
+pixel:
+	VMOVDQU8.Z (R8), K1, Z0
+	VMOVDQU8.Z 64(R8), K2, Z1
+	VMOVDQA64  Z2, Z3
+	VPERMI2B   Z1, Z0, Z3
+	VMOVDQU8   Z3, K5, (R9)
+	VPTESTMD   Z3, Z3, K3, K4
+	KMOVW      K4, R12
+	MOVW       R12, (R10)
+	ADDQ       DI, R8
+	ADDQ       SI, R9
+	ADDQ       $0x02, R10
+	DECQ       R11
 	JNZ        pixel
+	ADDQ       $0x40, CX
+	ADDQ       $0x30, DX
+	ADDQ       maskStride+48(FP), BX
+	DECQ       AX
+	JNZ        piece
 	VZEROUPPER
 	RET
 

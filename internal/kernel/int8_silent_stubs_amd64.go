@@ -9,7 +9,7 @@ package kernel
 //go:noescape
 func activeChannelsAVX512(active *uint16, src *uint8, c int, pixels int)
 
-// arrangeChannelsAVX512 puts kept of c channels in another order, pixel after pixel, and overwrites up to 64 bytes more. A piece of up to 64 channels takes them from 128, by places, as its bounds have it: which of the first and of the last 64 of these there are, a mask each, which groups of four channels it has, and where the 128 and the piece begin. masks get the groups that are not zero; those of pieces are maskStride bytes apart.
+// arrangeChannelsAVX512 puts kept of c channels in another order, pixel after pixel. A piece of up to 64 channels takes them from 128, by places, as its bounds have it: which of the first and of the last 64 of these there are, a mask each, which groups of four channels it has, where the 128 and the piece begin, and which channels it has. masks get the groups that are not zero; those of pieces are maskStride bytes apart.
 //
 //go:noescape
 func arrangeChannelsAVX512(dst *uint8, src *uint8, masks *uint16, places *uint8, bounds *uint64, pieces int, maskStride int, kept int, c int, pixels int)

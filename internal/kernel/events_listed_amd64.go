@@ -1,0 +1,111 @@
+//go:build !purego
+
+package kernel
+
+import "sync/atomic"
+
+// listedSteps are the maps of several steps by the lists of a vnniKept, each map with its own.
+type listedSteps struct {
+	kept      vnniKept
+	steps     int
+	workspace Workspace
+}
+
+// list lists the maps of all steps, or gives nil where that would not pay. The work is about how many multiplications rows then does.
+func (p *vnniInt8) list(src []uint8, steps int, memory *eventMemory) (e *listedSteps, work int) {
+	w := &p.window
+	e, ok := memory.lists.(*listedSteps)
+	if !ok {
+		e = new(listedSteps)
+		memory.lists = e
+	}
+	if e.steps = steps; !e.kept.choose(w, src, steps) {
+		return nil, 0
+	}
+	for t := range steps {
+		work += e.kept.arrange(w, t, src[t*w.In.Len():][:w.In.Len()])
+	}
+	e.kept.take(p)
+	registers := 0
+	for _, b := range p.blocks {
+		registers += b.registers
+	}
+	return e, work * w.KH / w.SH * pixelsListed * registers
+}
+
+func (e *listedSteps) rows(dst []float32, y int) {
+	k := &e.kept
+	w := &k.conv.window
+	n := w.Out.W * w.Out.C
+	for t := range e.steps {
+		m, row := &k.maps[t], dst[t*n:][:n]
+		if m.listed {
+			k.listed(row, m.counts, &m.lists, y, &e.workspace)
+		} else {
+			k.dense.row(row, m.counts, y, &e.workspace)
+		}
+	}
+}
+
+func (e *listedSteps) fire([]uint8, Graded, float32) (uint64, bool) { return 0, false }
+
+// listing is whether a layer's steps are better taken by lists than by events: the channels of one that was trained for it lie so that
+// groups are silent together, and then events are fewer; otherwise lists are, which order the channels first. It is looked at for one
+// picture and then for one in many.
+type listing struct {
+	pictures atomic.Uint32
+	better   atomic.Bool
+}
+
+// trialEvery is after how many pictures both ways are compared again.
+const trialEvery = 256
+
+func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) (events, uint64) {
+	if p.events == nil || !p.lists() {
+		return p.events.listen(src, steps, memory)
+	}
+	trial := p.listing.pictures.Add(1)%trialEvery == 1
+	if !trial && p.listing.better.Load() {
+		if e, _ := p.list(src, steps, memory); e != nil {
+			return e, p.messages(src, steps)
+		}
+	}
+	found, messages := p.events.listen(src, steps, memory)
+	if found != nil && !trial {
+		return found, messages
+	}
+	listed, work := p.list(src, steps, memory)
+	if found == nil {
+		if listed == nil {
+			return nil, 0
+		}
+		return listed, p.messages(src, steps)
+	}
+	p.listing.better.Store(listed != nil && work < found.(*opened512).work())
+	if p.listing.better.Load() {
+		return listed, messages
+	}
+	return found, messages
+}
+
+// work is about how many multiplications rows does.
+func (e *opened512) work() (n int) {
+	w := &e.p.conv.window
+	for _, events := range e.zeros {
+		n += events
+	}
+	return n * w.KH * w.KW / (w.SH * w.SW) * 2 * e.p.all.registers
+}
+
+// messages are those of maps of several steps, as Open has them.
+func (p *vnniInt8) messages(src []uint8, steps int) (sum uint64) {
+	w := &p.window
+	row := w.In.W * w.In.C
+	for range steps {
+		for _, fan := range p.cover.rows {
+			sum += messagesOf(nonzero512, src[:row], w.In.C, p.cover.columns) * uint64(fan)
+			src = src[row:]
+		}
+	}
+	return sum
+}
