@@ -72,8 +72,9 @@ func (c *Int8Conv) Shower(n LIF, start float32, steps int, pool Window) *Shower 
 // For says whether it is for so many steps; a nil Shower is for none.
 func (s *Shower) For(steps int) bool { return s != nil && steps <= s.most }
 
-// Rows takes the neurons of rows y and y+1, or of a last row alone, through so many steps for the whole input src. It writes their pooled counts to
-// row y/2 of the maps dst [steps][Out.H/2][Out.W/2][Out.C], a last row's nowhere, and returns their spikes.
+// Rows takes the neurons of rows y and y+1, or of a last row alone, through so many steps for the whole input src. It writes for each step which
+// of their poolings have a spike, 0 or 1, to row y/2 of the maps dst [steps][Out.H/2][Out.W/2][Out.C], a last row's nowhere, and returns the
+// spikes. The workspace is for nothing else that drives neurons meanwhile.
 func (s *Shower) Rows(dst []uint8, src []uint8, y, steps int, ws *Workspace) (spikes uint64) {
 	w := &s.conv.window
 	return s.rows.show(dst, src[:w.In.Len()], y, min(2, w.Out.H-y), steps, ws)

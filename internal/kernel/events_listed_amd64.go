@@ -11,6 +11,9 @@ type listedSteps struct {
 	workspace Workspace
 }
 
+// maxListed bounds what is kept of the maps of all steps, and their lists, in bytes.
+const maxListed = 4 << 20
+
 // list lists the maps of all steps, or gives nil where that would not pay. The work is about how many multiplications rows then does.
 func (p *vnniInt8) list(src []uint8, steps int, memory *eventMemory) (e *listedSteps, work int) {
 	w := &p.window
@@ -22,6 +25,11 @@ func (p *vnniInt8) list(src []uint8, steps int, memory *eventMemory) (e *listedS
 	if e.steps = steps; !e.kept.choose(w, src, steps) {
 		return nil, 0
 	}
+	var lists groupLists
+	rows, n := (w.Out.H-1)*w.SH+w.KH, len(e.kept.kept)
+	if !lists.fit(w, n) || steps*(w.In.H*w.In.W*n+2*rows*lists.tiles*lists.stride) > maxListed {
+		return nil, 0
+	}
 	for t := range steps {
 		work += e.kept.arrange(w, t, src[t*w.In.Len():][:w.In.Len()])
 	}
@@ -30,7 +38,9 @@ func (p *vnniInt8) list(src []uint8, steps int, memory *eventMemory) (e *listedS
 	for _, b := range p.blocks {
 		registers += b.registers
 	}
-	return e, work * w.KH / w.SH * pixelsListed * registers
+	// The narrow channels take all inputs, a register of them at a time.
+	narrow := steps * w.Out.H * w.Out.W * e.kept.dense.around.rows * e.kept.dense.around.groups * p.narrow.registers
+	return e, work*w.KH/w.SH*pixelsListed*registers + narrow
 }
 
 func (e *listedSteps) rows(dst []float32, y int) {
@@ -40,7 +50,7 @@ func (e *listedSteps) rows(dst []float32, y int) {
 	for t := range e.steps {
 		m, row := &k.maps[t], dst[t*n:][:n]
 		if m.listed {
-			k.listed(row, m.counts, &m.lists, y, &e.workspace)
+			k.byLists(row, m.counts, &m.lists, y, &e.workspace)
 		} else {
 			k.dense.row(row, m.counts, y, &e.workspace)
 		}
@@ -49,42 +59,38 @@ func (e *listedSteps) rows(dst []float32, y int) {
 
 func (e *listedSteps) fire([]uint8, Graded, float32) (uint64, bool) { return 0, false }
 
-// listing is whether a layer's steps are better taken by lists than by events: the channels of one that was trained for it lie so that
-// groups are silent together, and then events are fewer; otherwise lists are, which order the channels first. It is looked at for one
-// picture and then for one in many.
-type listing struct {
+// ways are how a layer's steps are taken: by events, by lists, which order the channels first, or step by step. The channels of a network
+// that was trained for it lie so that groups are silent together, and then events are fewer; otherwise lists are. That is looked at for one
+// picture, and then for one in many.
+type ways struct {
 	pictures atomic.Uint32
-	better   atomic.Bool
+	lists    atomic.Bool
 }
 
-// trialEvery is after how many pictures both ways are compared again.
-const trialEvery = 256
+// trialEvery is after how many pictures the ways are compared again.
+const trialEvery = 64
 
 func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) (events, uint64) {
 	if p.events == nil || !p.lists() {
 		return p.events.listen(src, steps, memory)
 	}
-	trial := p.listing.pictures.Add(1)%trialEvery == 1
-	if !trial && p.listing.better.Load() {
+	if trial := p.ways.pictures.Add(1)%trialEvery == 1; !trial {
+		if !p.ways.lists.Load() {
+			return p.events.listen(src, steps, memory)
+		}
 		if e, _ := p.list(src, steps, memory); e != nil {
 			return e, p.messages(src, steps)
 		}
+		return nil, 0
 	}
 	found, messages := p.events.listen(src, steps, memory)
-	if found != nil && !trial {
-		return found, messages
-	}
 	listed, work := p.list(src, steps, memory)
-	if found == nil {
-		if listed == nil {
-			return nil, 0
-		}
+	better := listed != nil && (found == nil || work < found.(*opened512).work())
+	p.ways.lists.Store(better)
+	if better {
 		return listed, p.messages(src, steps)
 	}
-	p.listing.better.Store(listed != nil && work < found.(*opened512).work())
-	if p.listing.better.Load() {
-		return listed, messages
-	}
+	memory.lists = nil
 	return found, messages
 }
 

@@ -27,6 +27,9 @@ func TestStepsByListsAreThoseByMaps(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 4 {
+			if r.IntN(6) == 0 {
+				c.rows.(*vnniInt8).ways.pictures.Store(0) // a trial again
+			}
 			steps := 1 + r.IntN(5)
 			var maps []uint8
 			var want uint64
@@ -82,3 +85,43 @@ func TestStepsByListsAreThoseByMaps(t *testing.T) {
 
 // hasLists says that the processor has a tier that lists groups.
 func (t Tier) hasLists() bool { return t.name == avx512vnni.name && hasBytes }
+
+// TestListsStaySmall is of windows that make many more lists than there are inputs.
+func TestListsStaySmall(t *testing.T) {
+	if !Preferred().hasLists() {
+		t.Skip("this processor has no lists of groups")
+	}
+	for _, l := range []struct {
+		in           Shape
+		kh, kw, size int
+	}{{Shape{1, 1024, 64}, 31, 31, 64}, {Shape{1, 1024, 16}, 31, 3, 64}, {Shape{40, 40, 64}, 3, 3, 40}, {Shape{48, 48, 100}, 3, 3, 8}} {
+		w, _ := NewWindow(l.in, l.kh, l.kw, 1, 1, true, 1)
+		c, err := Tier{&avx512vnni}.NewInt8Conv(w, make([]int8, l.kh*l.kw*l.in.C), []float32{1}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps, r := make([]uint8, l.size*l.in.Len()), rand.New(rand.NewPCG(53, 54))
+		for i := range maps {
+			if r.IntN(10) == 0 {
+				maps[i] = 1
+			}
+		}
+		var memory eventMemory
+		p := c.rows.(*vnniInt8)
+		p.list(maps, l.size, &memory)
+		size := 0
+		for _, m := range memory.lists.(*listedSteps).kept.maps {
+			size += cap(m.counts) + 2*cap(m.lists.lists)
+		}
+		if size > maxListed {
+			t.Errorf("%v, %d steps: %d bytes", l.in, l.size, size)
+		}
+		var ws Workspace
+		p.withoutSilent(maps[:l.in.Len()], &ws)
+		for _, m := range ws.kept.(*vnniKept).maps {
+			if lists := 2 * cap(m.lists.lists); lists > 2*l.in.Len()+4096 {
+				t.Errorf("%v: %d bytes of lists of one map", l.in, lists)
+			}
+		}
+	}
+}

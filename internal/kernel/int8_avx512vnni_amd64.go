@@ -11,7 +11,7 @@ type vnniInt8 struct {
 	events *events512 // nil where that is not done
 	first  []int8     // the weights as they came, of a layer that may drive neurons
 
-	listing listing
+	ways ways
 }
 
 var vnniSpans = int8Spans[uint8, int8]{

@@ -22,7 +22,7 @@ type vnniKept struct {
 	pieces  keptPieces
 	inputs  []int32  // of a kernel row, those that are kept
 	weights []int8   // of all blocks
-	groups  []uint16 // [piece][KW][16]: where the groups of a kernel row begin
+	begins  []uint16 // [piece][KW][16]: where the groups of a kernel row begin
 	masks   []uint16 // of a row, [piece][columns]
 	maps    []keptMap
 }
@@ -91,13 +91,14 @@ func (k *vnniKept) choose(w *Window, src []uint8, maps int) bool {
 	if len(k.kept) > (c+3)/4*4 {
 		return false
 	}
-	return float64(c-loud) >= silentWorth*float64(c) || float64(c*pixels-sum) >= zeroWorth*float64(c*pixels)
+	all := c * min(pixels, maxActive)
+	return float64(c-loud) >= silentWorth*float64(c) || float64(all-sum) >= zeroWorth*float64(all)
 }
 
 // byActivity appends the channels of a section from the first on that are active at any of the pixels: roughly in order, those that are at most first.
 func byActivity(kept []int32, active []uint16, first int32, pixels int) []int32 {
 	const classes = 64
-	shift := max(0, bits.Len(uint(min(pixels, 1<<16-1)))-bits.Len(classes-1))
+	shift := max(0, bits.Len(uint(min(pixels, maxActive)))-bits.Len(classes-1))
 	var at [classes + 1]int
 	for _, n := range active {
 		if n > 0 {
@@ -119,6 +120,9 @@ func byActivity(kept []int32, active []uint16, first int32, pixels int) []int32 
 	}
 	return kept
 }
+
+// maxActive is up to how many pixels a channel's activity is counted.
+const maxActive = 1<<16 - 1
 
 // sectionChannels is how many channels are put in order together: as many as an instruction can choose from.
 const sectionChannels = 128
@@ -162,10 +166,19 @@ type groupLists struct {
 
 const pixelsListed = 6
 
+// fit lays out the lists of a window over n channels, unless they would take more than twice the input, and a little.
+func (l *groupLists) fit(w *Window, n int) bool {
+	rows := (w.Out.H-1)*w.SH + w.KH
+	l.tiles = (w.Out.W + pixelsListed - 1) / pixelsListed
+	l.stride = 1 + w.KW*n/4 + 16
+	return w.KW*n <= 1<<16 && 2*rows*l.tiles*l.stride <= 2*w.In.H*w.In.W*n+4096
+}
+
 // row is the lists of row y of inputs.
 func (l *groupLists) row(y int) []uint16 { return l.lists[y*l.tiles*l.stride:][:l.tiles*l.stride] }
 
-// arrange copies the channels that are kept of the t-th map, lists their groups, and returns how many the lists have.
+// arrange copies the channels that are kept of the t-th map, lists their groups, and returns how many there are to multiply with, once for
+// each row of a kernel and tile.
 func (k *vnniKept) arrange(w *Window, t int, src []uint8) (found int) {
 	for len(k.maps) <= t {
 		k.maps = append(k.maps, keptMap{})
@@ -175,19 +188,19 @@ func (k *vnniKept) arrange(w *Window, t int, src []uint8) (found int) {
 	m.counts = dst
 	pieces, groups := k.pieces.n(), w.KW*n/4
 	rows, columns := (w.Out.H-1)*w.SH+w.KH, (pixelsListed-1)*w.SW+1
-	l.tiles = (w.Out.W + pixelsListed - 1) / pixelsListed
-	l.stride = 1 + groups + 16
-	l.lists = scratch(&l.lists, rows*l.tiles*l.stride)
+	fits := l.fit(w, n)
+	if fits {
+		l.lists = scratch(&l.lists, rows*l.tiles*l.stride)
+	}
 	width := ((l.tiles-1)*pixelsListed*w.SW + w.KW + 31) / 32 * 32
 	stride := max(width+columns+31, w.PadLeft+w.In.W)
 	k.masks = scratch(&k.masks, pieces*stride)
 	clear(k.masks)
-	fits := w.KW*n <= 1<<16
-	k.groups = k.groups[:0]
+	k.begins = k.begins[:0]
 	for i := range pieces {
 		for x := range w.KW {
 			for g := range 16 {
-				k.groups = append(k.groups, uint16(x*n+int(k.pieces.bounds[6*i+4])+4*g))
+				k.begins = append(k.begins, uint16(x*n+int(k.pieces.bounds[6*i+4])+4*g))
 			}
 		}
 	}
@@ -199,7 +212,7 @@ func (k *vnniKept) arrange(w *Window, t int, src []uint8) (found int) {
 			continue
 		}
 		lists := l.row(y + w.PadTop)
-		listGroupsAVX512(&lists[0], &k.masks[0], &k.groups[0], pieces, 2*stride, w.KW, l.tiles, 2*l.stride, 2*pixelsListed*w.SW, columns, width)
+		listGroupsAVX512(&lists[0], &k.masks[0], &k.begins[0], pieces, 2*stride, w.KW, l.tiles, 2*l.stride, 2*pixelsListed*w.SW, columns, width)
 		for i := range pieces {
 			clear(k.masks[i*stride:][:w.PadLeft])
 		}
@@ -208,6 +221,9 @@ func (k *vnniKept) arrange(w *Window, t int, src []uint8) (found int) {
 		}
 		all += l.tiles * groups
 	}
+	if m.listed = fits && float64(all-found) >= unlistedWorth*float64(all); !m.listed {
+		return rows * l.tiles * groups
+	}
 	for y := range rows {
 		if inside := y >= w.PadTop && y < w.PadTop+w.In.H; !inside {
 			for lists := l.row(y); len(lists) > 0; lists = lists[l.stride:] {
@@ -215,7 +231,6 @@ func (k *vnniKept) arrange(w *Window, t int, src []uint8) (found int) {
 			}
 		}
 	}
-	m.listed = fits && float64(all-found) >= unlistedWorth*float64(all)
 	return found
 }
 
@@ -288,11 +303,11 @@ var vnniListed = [...]listedSpan{1: int8ListedVNNI1, 2: int8ListedVNNI2, 3: int8
 
 // row is of the first map.
 func (k *vnniKept) row(dst []float32, src []uint8, y int, ws *Workspace) {
-	k.listed(dst, src, &k.maps[0].lists, y, ws)
+	k.byLists(dst, src, &k.maps[0].lists, y, ws)
 }
 
-// listed computes row y of the outputs from the groups that are listed.
-func (k *vnniKept) listed(dst []float32, src []uint8, groups *groupLists, y int, ws *Workspace) {
+// byLists computes row y of the outputs from the groups that are listed.
+func (k *vnniKept) byLists(dst []float32, src []uint8, groups *groupLists, y int, ws *Workspace) {
 	w, l := &k.conv.window, &k.dense.layout
 	v := l.open(w, src, y, ws)
 	from, lists := v.src[:l.extent(v.rowStride, w.Out.W)], groups.row(y*w.SH)

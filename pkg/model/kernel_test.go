@@ -71,7 +71,7 @@ func (s *search) walk(v reflect.Value) {
 			s.t.Errorf("%s: pictures are resized in plain Go: %v", s.what, generic)
 		}
 		return
-	case reflect.TypeFor[kernel.Driver]():
+	case reflect.TypeFor[kernel.Driver](), reflect.TypeFor[kernel.Shower]():
 		s.drivers++
 	case reflect.TypeFor[kernel.Int8Conv](), reflect.TypeFor[kernel.Float32Conv]():
 		s.layers++

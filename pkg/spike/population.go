@@ -58,6 +58,7 @@ func (p *Population) Neurons() int { return p.neurons.StateLen(p.in, p.axis) }
 // State holds a population's voltages and working memory. It serves one run at a time.
 type State struct {
 	v    []float32
+	set  bool       // v is to be what Reset sets before it is used
 	maps [2][]uint8 // spikes before and between the poolings
 	band []uint8    // the rows of spikes that a fused pooling waits for
 }
@@ -72,11 +73,18 @@ func (p *Population) NewState() *State {
 }
 
 // Reset sets the starting voltages.
-func (p *Population) Reset(s *State) {
+func (p *Population) Reset(s *State) { s.set = true }
+
+// ready has the voltages set, if they are to be.
+func (p *Population) ready(s *State) {
+	if !s.set {
+		return
+	}
 	if n := p.Neurons(); len(s.v) < n {
 		s.v = make([]float32, n)
 	}
 	copy(s.v, p.start())
+	s.set = false
 }
 
 // Currents returns the input current of row y, [W][C]. The callee may use the slice until the next call.
@@ -85,7 +93,7 @@ type Currents interface{ Row(y int) []float32 }
 // Driver is Currents that may step the neurons along Rows themselves, from the voltages that [Population.Reset] sets, and pool their spikes.
 type Driver interface {
 	Currents
-	// Drives says whether it does. A population with a first pooling of two by two then asks for nothing else.
+	// Drives says whether it does. A population whose first pooling is two by two, without overlap, then asks for nothing else.
 	Drives() bool
 	// Drive takes the neurons through rows y and y+1, or through the last alone, for y = 0, 2 and so on, writes their pooled counts, which a last row alone
 	// does not have, and returns their spikes. No neuron is clipped.
@@ -114,7 +122,7 @@ type StepCurrents interface{ Rows(y int) []float32 }
 // Shower is StepCurrents that may show the neurons themselves the currents of all steps, from their start, and pool their spikes.
 type Shower interface {
 	StepCurrents
-	// Shows says whether it does for so many steps. A population with one pooling of two by two then asks for nothing else.
+	// Shows says whether it does for so many steps. A population with one pooling, of two by two without overlap, then asks for nothing else.
 	Shows(steps int) bool
 	// Show takes the neurons of rows y and y+1, or of the last alone, through all steps, for y = 0, 2 and so on, writes their pooled counts to their
 	// row of the maps dst, [T][H][W][C], which a last row alone does not have, and returns their spikes.
@@ -126,6 +134,13 @@ type Shower interface {
 // take all their steps before those of the next, so that neither currents nor voltages leave the cache between steps.
 func (p *Population) Show(dst []uint8, s *State, current StepCurrents, steps int) Stats {
 	var stats Stats
+	if d, ok := current.(Shower); ok && len(p.pools) == 1 && p.halves() && d.Shows(steps) {
+		for y := 0; y < p.in.H; y += 2 {
+			stats.Spikes += d.Show(dst, y, steps)
+		}
+		stats.NeuronSteps = uint64(steps * p.in.Len())
+		return stats
+	}
 	row := p.in.W * p.in.C
 	v := s.v[:row] // one row's after another
 	pool := p.band()
@@ -136,13 +151,6 @@ func (p *Population) Show(dst []uint8, s *State, current StepCurrents, steps int
 		if spikes, done := quick.Fire(dst, neurons, p.still[0]); done {
 			return Stats{Spikes: spikes, NeuronSteps: uint64(steps * p.in.Len())}
 		}
-	}
-	if d, ok := current.(Shower); ok && d.Shows(steps) {
-		for y := 0; y < p.in.H; y += 2 {
-			stats.Spikes += d.Show(dst, y, steps)
-		}
-		stats.NeuronSteps = uint64(steps * p.in.Len())
-		return stats
 	}
 	for y := range p.in.H {
 		copy(v, p.startOf(y))
@@ -199,11 +207,12 @@ func (p *Population) stepFused(dst []uint8, s *State, current Currents, stats *S
 	if len(p.pools) > 1 {
 		to = s.room(1, w.Out.Len())
 	}
-	if d, ok := current.(Driver); ok && p.axis == Rows && d.Drives() {
+	if d, ok := current.(Driver); ok && p.axis == Rows && p.halves() && d.Drives() {
 		p.drive(to, d, stats)
 		p.pool(dst, to, s, 1)
 		return
 	}
+	p.ready(s)
 	row := p.in.W * p.in.C
 	band := p.band()
 	for y := range p.in.H {
@@ -215,6 +224,12 @@ func (p *Population) stepFused(dst []uint8, s *State, current Currents, stats *S
 		}
 	}
 	p.pool(dst, to, s, 1)
+}
+
+// halves says that the first pooling is two by two without overlap.
+func (p *Population) halves() bool {
+	w := &p.pools[0]
+	return w.KH == 2 && w.KW == 2 && w.SH == 2 && w.SW == 2
 }
 
 // drive has a Driver do all but the poolings after the first.
@@ -235,6 +250,7 @@ func (p *Population) stepWhole(dst []uint8, s *State, current Currents, stats *S
 	if len(p.pools) > 0 {
 		counts = s.room(0, p.in.Len())
 	}
+	p.ready(s)
 	row := p.in.W * p.in.C
 	for y := range p.in.H {
 		p.fire(counts[y*row:][:row], p.voltages(s, y), current.Row(y), stats)
