@@ -59,29 +59,47 @@ func Measure(picture []uint8, width, height int) Look {
 	defer halves.Put(pooled)
 	sums := slices.Grow((*pooled)[:0], (width/2)*(height/2))[:(width/2)*(height/2)]
 	*pooled = sums
-	deviation, width, height := halve(sums, picture, width, height)
-	look.Detail[0] = detail(deviation, width*height, 0)
+	squares -= squaresOutside(picture, width, height)
+	above, width, height := halve(sums, picture, width, height)
+	look.Detail[0] = detail(4*squares-above, width*height, 0)
 	for k := 1; k < len(look.Detail); k++ {
-		deviation, width, height = halve(sums, sums, width, height)
-		look.Detail[k] = detail(deviation, width*height, k)
+		squares = above - squaresOutside(sums, width, height)
+		above, width, height = halve(sums, sums, width, height)
+		look.Detail[k] = detail(4*squares-above, width*height, k)
 	}
 	return look
 }
 
-// halve adds up squares of two by two. Its first result is four times the sum of the squared deviations from their
-// means; what does not fill a square is left out. to may be from.
-func halve[T uint8 | int32](to []int32, from []T, width, height int) (deviation int64, w, h int) {
+// halve adds up squares of two by two, and gives the sum of the squares of these sums; what does not fill a square is left out. Four times the
+// sum of the squared elements less that is four times the sum of their squared deviations from the means of the squares. to may be from.
+func halve[T uint8 | int32](to []int32, from []T, width, height int) (squares int64, w, h int) {
 	w, h = width/2, height/2
 	for y := range h {
-		upper, lower := from[2*y*width:][:width], from[(2*y+1)*width:][:width]
+		upper, lower := from[2*y*width:][:2*w], from[(2*y+1)*width:][:2*w]
 		row := to[y*w:][:w]
 		for x := range row {
-			a, b, c, d := int64(upper[2*x]), int64(upper[2*x+1]), int64(lower[2*x]), int64(lower[2*x+1])
-			deviation += 2*((a-b)*(a-b)+(c-d)*(c-d)) + (a+b-c-d)*(a+b-c-d)
-			row[x] = int32(a + b + c + d)
+			sum := int32(upper[2*x]) + int32(upper[2*x+1]) + int32(lower[2*x]) + int32(lower[2*x+1])
+			squares += int64(sum) * int64(sum)
+			row[x] = sum
 		}
 	}
-	return deviation, w, h
+	return squares, w, h
+}
+
+// squaresOutside is the sum of the squared elements that halve leaves out.
+func squaresOutside[T uint8 | int32](from []T, width, height int) (squares int64) {
+	if width%2 == 1 {
+		for y := range height {
+			last := int64(from[y*width+width-1])
+			squares += last * last
+		}
+	}
+	if height%2 == 1 {
+		for _, v := range from[(height-1)*width:][:width/2*2] {
+			squares += int64(v) * int64(v)
+		}
+	}
+	return squares
 }
 
 // detail is the measure of sums over squares of 2^k pixels to a side, so many squares of two by two of them.
