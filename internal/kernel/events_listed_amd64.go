@@ -60,21 +60,27 @@ func (e *listedSteps) rows(dst []float32, y int) {
 func (e *listedSteps) fire([]uint8, Graded, float32) (uint64, bool) { return 0, false }
 
 // ways are how a layer's steps are taken: by events, by lists, which order the channels first, or step by step. The channels of a network
-// that was trained for it lie so that groups are silent together, and then events are fewer; otherwise lists are. That is looked at for one
-// picture, and then for one in many.
+// that was trained for it lie so that groups are silent together, and then events are fewer; otherwise lists are. A picture is now and then
+// tried both ways: the first, the second, the fourth and so on, and later one in many.
 type ways struct {
 	pictures atomic.Uint32
 	lists    atomic.Bool
 }
 
-// trialEvery is after how many pictures the ways are compared again.
-const trialEvery = 64
+// trialEvery is after how many pictures the ways are compared again at the latest. A trial costs about an answer.
+const trialEvery = 1024
+
+// trial says whether to try both ways for the next picture.
+func (w *ways) trial() bool {
+	n := w.pictures.Add(1)
+	return n&(n-1) == 0 || n%trialEvery == 0
+}
 
 func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) (events, uint64) {
 	if p.events == nil || !p.lists() {
 		return p.events.listen(src, steps, memory)
 	}
-	if trial := p.ways.pictures.Add(1)%trialEvery == 1; !trial {
+	if !p.ways.trial() {
 		if !p.ways.lists.Load() {
 			return p.events.listen(src, steps, memory)
 		}
@@ -83,9 +89,14 @@ func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) (events, 
 		}
 		return nil, 0
 	}
+	w := &p.window
 	found, messages := p.events.listen(src, steps, memory)
 	listed, work := p.list(src, steps, memory)
-	better := listed != nil && (found == nil || work < found.(*opened512).work())
+	events := int(denseWorth * float64((steps+1)/2*w.In.H*w.In.W*((w.In.C+3)/4))) // at least, where they are too many
+	if found != nil {
+		events = found.(*opened512).events()
+	}
+	better := listed != nil && work < p.events.work(events)
 	p.ways.lists.Store(better)
 	if better {
 		return listed, p.messages(src, steps)
@@ -94,13 +105,18 @@ func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) (events, 
 	return found, messages
 }
 
-// work is about how many multiplications rows does.
-func (e *opened512) work() (n int) {
-	w := &e.p.conv.window
+// events are those of all pairs of steps.
+func (e *opened512) events() (n int) {
 	for _, events := range e.zeros {
 		n += events
 	}
-	return n * w.KH * w.KW / (w.SH * w.SW) * 2 * e.p.all.registers
+	return n
+}
+
+// work is about how many multiplications so many events are.
+func (p *events512) work(events int) int {
+	w := &p.conv.window
+	return events * w.KH * w.KW / (w.SH * w.SW) * 2 * p.all.registers
 }
 
 // messages are those of maps of several steps, as Open has them.
