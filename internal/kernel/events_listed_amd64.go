@@ -2,7 +2,10 @@
 
 package kernel
 
-import "sync/atomic"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // listedSteps are the maps of several steps by the lists of a vnniKept, each map with its own.
 type listedSteps struct {
@@ -14,21 +17,16 @@ type listedSteps struct {
 // maxListed bounds what is kept of the maps of all steps, and their lists, in bytes.
 const maxListed = 4 << 20
 
-// list lists the maps of all steps, or gives nil where that would not pay. The work is about how many multiplications rows then does.
-func (p *vnniInt8) list(src []uint8, steps int, memory *eventMemory) (e *listedSteps, work int) {
+// open lists the maps of all steps, or says that this would not pay. The work is about how many multiplications rows then does.
+func (e *listedSteps) open(p *vnniInt8, src []uint8, steps int) (work int, pays bool) {
 	w := &p.window
-	e, ok := memory.lists.(*listedSteps)
-	if !ok {
-		e = new(listedSteps)
-		memory.lists = e
-	}
 	if e.steps = steps; !e.kept.choose(w, src, steps) {
-		return nil, 0
+		return 0, false
 	}
 	var lists groupLists
 	rows, n := (w.Out.H-1)*w.SH+w.KH, len(e.kept.kept)
 	if !lists.fit(w, n) || steps*(w.In.H*w.In.W*n+2*rows*lists.tiles*lists.stride) > maxListed {
-		return nil, 0
+		return 0, false
 	}
 	for t := range steps {
 		work += e.kept.arrange(w, t, src[t*w.In.Len():][:w.In.Len()])
@@ -40,7 +38,7 @@ func (p *vnniInt8) list(src []uint8, steps int, memory *eventMemory) (e *listedS
 	}
 	// The narrow channels take all inputs, a register of them at a time.
 	narrow := steps * w.Out.H * w.Out.W * e.kept.dense.around.rows * e.kept.dense.around.groups * p.narrow.registers
-	return e, work*w.KH/w.SH*pixelsListed*registers + narrow
+	return work*w.KH/w.SH*pixelsListed*registers + narrow, true
 }
 
 func (e *listedSteps) rows(dst []float32, y int) {
@@ -76,6 +74,9 @@ func (w *ways) trial() bool {
 	return n&(n-1) == 0 || n%trialEvery == 0
 }
 
+// listings are for trials: what loses one need not be kept beside every memory.
+var listings = sync.Pool{New: func() any { return new(listedSteps) }}
+
 func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) (events, uint64) {
 	if p.events == nil || !p.lists() {
 		return p.events.listen(src, steps, memory)
@@ -84,24 +85,36 @@ func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) (events, 
 		if !p.ways.lists.Load() {
 			return p.events.listen(src, steps, memory)
 		}
-		if e, _ := p.list(src, steps, memory); e != nil {
-			return e, p.messages(src, steps)
+		lists, ok := memory.lists.(*listedSteps)
+		if !ok {
+			lists = new(listedSteps)
+			memory.lists = lists
+		}
+		if _, pays := lists.open(p, src, steps); pays {
+			return lists, p.messages(src, steps)
 		}
 		return nil, 0
 	}
 	w := &p.window
 	found, messages := p.events.listen(src, steps, memory)
-	listed, work := p.list(src, steps, memory)
-	events := int(denseWorth * float64((steps+1)/2*w.In.H*w.In.W*((w.In.C+3)/4))) // at least, where they are too many
-	if found != nil {
-		events = found.(*opened512).events()
+	lists, kept := memory.lists.(*listedSteps)
+	if !kept {
+		lists = listings.Get().(*listedSteps)
 	}
-	better := listed != nil && work < p.events.work(events)
+	work, pays := lists.open(p, src, steps)
+	least := int(denseWorth * float64((steps+1)/2*w.In.H*w.In.W*((w.In.C+3)/4))) // events, where they are too many
+	if found != nil {
+		least = found.(*opened512).events()
+	}
+	better := pays && work < p.events.work(least)
 	p.ways.lists.Store(better)
 	if better {
-		return listed, p.messages(src, steps)
+		memory.lists = lists
+		return lists, p.messages(src, steps)
 	}
-	memory.lists = nil
+	if !kept {
+		listings.Put(lists)
+	}
 	return found, messages
 }
 

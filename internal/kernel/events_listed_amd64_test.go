@@ -106,11 +106,11 @@ func TestListsStaySmall(t *testing.T) {
 				maps[i] = 1
 			}
 		}
-		var memory eventMemory
+		var lists listedSteps
 		p := c.rows.(*vnniInt8)
-		p.list(maps, l.size, &memory)
+		lists.open(p, maps, l.size)
 		size := 0
-		for _, m := range memory.lists.(*listedSteps).kept.maps {
+		for _, m := range lists.kept.maps {
 			size += cap(m.counts) + 2*cap(m.lists.lists)
 		}
 		if size > maxListed {
