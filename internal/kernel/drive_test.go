@@ -45,7 +45,7 @@ func newFirstLayer(r *rand.Rand) layer {
 	}
 }
 
-// hasDriver says that the tier avx512vnni drives neurons on this processor.
+// hasDriver says that the tier avx512vnni can move bytes freely on this processor: then it drives neurons and leaves groups out.
 var hasDriver = cpu.X86.HasAVX512VBMI && cpu.X86.HasAVX512VBMI2
 
 // maxDrivenAnywhere is more channels than any tier drives.

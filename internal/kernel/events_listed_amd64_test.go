@@ -125,3 +125,40 @@ func TestListsStaySmall(t *testing.T) {
 		}
 	}
 }
+
+// TestTheWayOfFewerMultiplicationsIsTaken has groups that fire together at single pixels, which make few events and many lists, and channels of
+// which one in eight fires at most pixels, which make many events and few lists.
+func TestTheWayOfFewerMultiplicationsIsTaken(t *testing.T) {
+	if !Preferred().hasLists() {
+		t.Skip("this processor has no lists of groups")
+	}
+	w, _ := NewWindow(Shape{16, 24, 64}, 3, 3, 1, 1, true, 64)
+	r := rand.New(rand.NewPCG(55, 56))
+	together, apart := make([]uint8, 2*w.In.Len()), make([]uint8, 2*w.In.Len())
+	for i := range together {
+		if i%4 > 0 && together[i-1] > 0 || i%4 == 0 && r.IntN(10) == 0 {
+			together[i] = 1
+		}
+		if i%8 == 0 && r.IntN(10) < 8 {
+			apart[i] = 1
+		}
+	}
+	for _, try := range []struct {
+		maps  []uint8
+		lists bool
+	}{{together, false}, {apart, true}} {
+		c, err := Tier{&avx512vnni}.NewInt8Conv(w, make([]int8, 9*64*64), make([]float32, 64), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s Int8Steps
+		for range 3 { // two trials, and what comes of them
+			if _, few := s.Open(c, try.maps, 2); !few {
+				t.Fatal("step by step")
+			}
+			if _, lists := s.events.(*listedSteps); lists != try.lists {
+				t.Errorf("lists: %v, want %v", lists, try.lists)
+			}
+		}
+	}
+}

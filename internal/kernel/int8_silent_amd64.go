@@ -34,7 +34,7 @@ type keptMap struct {
 	listed bool
 }
 
-// What may be left out must be so much, or leaving it out takes longer.
+// So much must be left out, as an estimate, for leaving it out to pay.
 const (
 	silentWorth   = 1. / 8 // of the channels, or else:
 	zeroWorth     = 2. / 3 // of the inputs

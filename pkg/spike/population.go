@@ -65,7 +65,7 @@ type State struct {
 
 // NewState makes the memory of a run.
 func (p *Population) NewState() *State {
-	s := &State{v: make([]float32, p.in.W*p.in.C)} // of a row; Reset makes room for all
+	s := &State{v: make([]float32, p.in.W*p.in.C)} // of a row; there is room for all when they are needed
 	if p.fused {
 		s.band = make([]uint8, p.pools[0].KH*p.in.W*p.in.C)
 	}
@@ -124,8 +124,8 @@ type Shower interface {
 	StepCurrents
 	// Shows says whether it does for so many steps. A population with one pooling, of two by two without overlap, then asks for nothing else.
 	Shows(steps int) bool
-	// Show takes the neurons of rows y and y+1, or of the last alone, through all steps, for y = 0, 2 and so on, writes their pooled counts to their
-	// row of the maps dst, [T][H][W][C], which a last row alone does not have, and returns their spikes.
+	// Show takes the neurons of rows y and y+1, or of the last alone, through all steps, for y = 0, 2 and so on, writes their pooled spikes at each step to
+	// their row of the maps dst, [T][H][W][C], which a last row alone does not have, and returns their spikes.
 	Show(dst []uint8, y, steps int) (spikes uint64)
 }
 
