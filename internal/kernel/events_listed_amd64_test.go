@@ -77,7 +77,7 @@ func TestStepsByListsAreThoseByMaps(t *testing.T) {
 			}
 		}
 	}
-	if ways["lists"] < rounds(50) || ways["events"] < rounds(20) {
+	if ways["lists"] < rounds(50) || ways["events"] < rounds(8) {
 		t.Errorf("ways that were taken: %v", ways)
 	}
 	t.Log(ways)
