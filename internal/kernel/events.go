@@ -14,7 +14,6 @@ type Int8Steps struct {
 // eventMemory is what a tier keeps from one Open to the next.
 type eventMemory struct {
 	pairs []eventPair
-	spare []float32 // where the second of a pair goes that is one step alone
 	tier  any
 	lists any // a tier's too
 }
@@ -52,7 +51,6 @@ func (m *eventMemory) find(w *Window, fan []int, src []uint8, steps int, list fu
 	for len(m.pairs) < (steps+1)/2 {
 		m.pairs = append(m.pairs, eventPair{})
 	}
-	scratch(&m.spare, w.Out.W*w.Out.C)
 	row, line, groups := startsRow(w), w.In.W*w.In.C, (w.In.C+3)/4
 	found, all := 0, w.In.H*w.In.W*groups
 	most := int(denseWorth * float64(all*((steps+1)/2)))

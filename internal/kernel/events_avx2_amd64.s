@@ -74,6 +74,67 @@ next:
 	VZEROUPPER
 	RET
 
+// func eventRowOnceAVX2x1(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
+// Requires: AVX, AVX2
+TEXT ·eventRowOnceAVX2x1(SB), NOSPLIT, $0-136
+	MOVQ     places+48(FP), R9
+	MOVQ     first+56(FP), R10
+	MOVQ     second+64(FP), AX
+	MOVQ     taps+96(FP), SI
+	VPCMPEQW Y1, Y1, Y1
+	VPSRLW   $0x0f, Y1, Y1
+
+pixel:
+	VPXOR Y0, Y0, Y0
+	MOVQ  weights+72(FP), BX
+	MOVQ  starts+24(FP), DX
+	MOVQ  rows+104(FP), DI
+
+row:
+	MOVL (DX), AX
+	MOVL (DX)(SI*4), CX
+	CMPQ AX, CX
+	JGE  next
+
+event:
+	MOVLQSX      (R9)(AX*4), R8
+	IMUL3Q       $0x00000020, R8, R8
+	VPBROADCASTD (R10)(AX*4), Y3
+	VMOVDQU      (BX)(R8*1), Y4
+	VPMADDUBSW   Y4, Y3, Y2
+	VPMADDWD     Y1, Y2, Y2
+	VPADDD       Y2, Y0, Y0
+	INCQ         AX
+	CMPQ         AX, CX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), DX
+	ADDQ weightsRow+80(FP), BX
+	DECQ DI
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+112(FP), AX
+	MOVQ      bias+120(FP), CX
+	MOVQ      dst+0(FP), DX
+	MOVQ      dst2+8(FP), BX
+	VCVTDQ2PS Y0, Y0
+	VMULPS    (AX), Y0, Y0
+	VADDPS    (CX), Y0, Y0
+	VMOVUPS   Y0, (DX)
+	MOVQ      dstStride+16(FP), AX
+	ADDQ      AX, dst+0(FP)
+	ADDQ      AX, dst2+8(FP)
+	MOVQ      startsPixel+40(FP), AX
+	ADDQ      AX, starts+24(FP)
+	MOVQ      weightsPixel+88(FP), AX
+	SUBQ      AX, weights+72(FP)
+	DECQ      pixels+128(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
 // func eventRowAVX2x2(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
 // Requires: AVX, AVX2
 TEXT ·eventRowAVX2x2(SB), NOSPLIT, $0-136
@@ -149,6 +210,76 @@ next:
 	VMULPS    32(AX), Y3, Y3
 	VADDPS    32(CX), Y3, Y3
 	VMOVUPS   Y3, 32(BX)
+	MOVQ      dstStride+16(FP), AX
+	ADDQ      AX, dst+0(FP)
+	ADDQ      AX, dst2+8(FP)
+	MOVQ      startsPixel+40(FP), AX
+	ADDQ      AX, starts+24(FP)
+	MOVQ      weightsPixel+88(FP), AX
+	SUBQ      AX, weights+72(FP)
+	DECQ      pixels+128(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventRowOnceAVX2x2(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
+// Requires: AVX, AVX2
+TEXT ·eventRowOnceAVX2x2(SB), NOSPLIT, $0-136
+	MOVQ     places+48(FP), R9
+	MOVQ     first+56(FP), R10
+	MOVQ     second+64(FP), AX
+	MOVQ     taps+96(FP), SI
+	VPCMPEQW Y2, Y2, Y2
+	VPSRLW   $0x0f, Y2, Y2
+
+pixel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	MOVQ  weights+72(FP), BX
+	MOVQ  starts+24(FP), DX
+	MOVQ  rows+104(FP), DI
+
+row:
+	MOVL (DX), AX
+	MOVL (DX)(SI*4), CX
+	CMPQ AX, CX
+	JGE  next
+
+event:
+	MOVLQSX      (R9)(AX*4), R8
+	IMUL3Q       $0x00000040, R8, R8
+	VPBROADCASTD (R10)(AX*4), Y4
+	VMOVDQU      (BX)(R8*1), Y5
+	VPMADDUBSW   Y5, Y4, Y3
+	VPMADDWD     Y2, Y3, Y3
+	VPADDD       Y3, Y0, Y0
+	VMOVDQU      32(BX)(R8*1), Y5
+	VPMADDUBSW   Y5, Y4, Y3
+	VPMADDWD     Y2, Y3, Y3
+	VPADDD       Y3, Y1, Y1
+	INCQ         AX
+	CMPQ         AX, CX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), DX
+	ADDQ weightsRow+80(FP), BX
+	DECQ DI
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+112(FP), AX
+	MOVQ      bias+120(FP), CX
+	MOVQ      dst+0(FP), DX
+	MOVQ      dst2+8(FP), BX
+	VCVTDQ2PS Y0, Y0
+	VMULPS    (AX), Y0, Y0
+	VADDPS    (CX), Y0, Y0
+	VMOVUPS   Y0, (DX)
+	VCVTDQ2PS Y1, Y1
+	VMULPS    32(AX), Y1, Y1
+	VADDPS    32(CX), Y1, Y1
+	VMOVUPS   Y1, 32(DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
 	ADDQ      AX, dst2+8(FP)
@@ -253,6 +384,85 @@ next:
 	VMULPS    64(AX), Y5, Y5
 	VADDPS    64(CX), Y5, Y5
 	VMOVUPS   Y5, 64(BX)
+	MOVQ      dstStride+16(FP), AX
+	ADDQ      AX, dst+0(FP)
+	ADDQ      AX, dst2+8(FP)
+	MOVQ      startsPixel+40(FP), AX
+	ADDQ      AX, starts+24(FP)
+	MOVQ      weightsPixel+88(FP), AX
+	SUBQ      AX, weights+72(FP)
+	DECQ      pixels+128(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventRowOnceAVX2x3(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
+// Requires: AVX, AVX2
+TEXT ·eventRowOnceAVX2x3(SB), NOSPLIT, $0-136
+	MOVQ     places+48(FP), R9
+	MOVQ     first+56(FP), R10
+	MOVQ     second+64(FP), AX
+	MOVQ     taps+96(FP), SI
+	VPCMPEQW Y3, Y3, Y3
+	VPSRLW   $0x0f, Y3, Y3
+
+pixel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	MOVQ  weights+72(FP), BX
+	MOVQ  starts+24(FP), DX
+	MOVQ  rows+104(FP), DI
+
+row:
+	MOVL (DX), AX
+	MOVL (DX)(SI*4), CX
+	CMPQ AX, CX
+	JGE  next
+
+event:
+	MOVLQSX      (R9)(AX*4), R8
+	IMUL3Q       $0x00000060, R8, R8
+	VPBROADCASTD (R10)(AX*4), Y5
+	VMOVDQU      (BX)(R8*1), Y6
+	VPMADDUBSW   Y6, Y5, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPADDD       Y4, Y0, Y0
+	VMOVDQU      32(BX)(R8*1), Y6
+	VPMADDUBSW   Y6, Y5, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPADDD       Y4, Y1, Y1
+	VMOVDQU      64(BX)(R8*1), Y6
+	VPMADDUBSW   Y6, Y5, Y4
+	VPMADDWD     Y3, Y4, Y4
+	VPADDD       Y4, Y2, Y2
+	INCQ         AX
+	CMPQ         AX, CX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), DX
+	ADDQ weightsRow+80(FP), BX
+	DECQ DI
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+112(FP), AX
+	MOVQ      bias+120(FP), CX
+	MOVQ      dst+0(FP), DX
+	MOVQ      dst2+8(FP), BX
+	VCVTDQ2PS Y0, Y0
+	VMULPS    (AX), Y0, Y0
+	VADDPS    (CX), Y0, Y0
+	VMOVUPS   Y0, (DX)
+	VCVTDQ2PS Y1, Y1
+	VMULPS    32(AX), Y1, Y1
+	VADDPS    32(CX), Y1, Y1
+	VMOVUPS   Y1, 32(DX)
+	VCVTDQ2PS Y2, Y2
+	VMULPS    64(AX), Y2, Y2
+	VADDPS    64(CX), Y2, Y2
+	VMOVUPS   Y2, 64(DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
 	ADDQ      AX, dst2+8(FP)
@@ -374,6 +584,94 @@ next:
 	VMULPS    96(AX), Y7, Y7
 	VADDPS    96(CX), Y7, Y7
 	VMOVUPS   Y7, 96(BX)
+	MOVQ      dstStride+16(FP), AX
+	ADDQ      AX, dst+0(FP)
+	ADDQ      AX, dst2+8(FP)
+	MOVQ      startsPixel+40(FP), AX
+	ADDQ      AX, starts+24(FP)
+	MOVQ      weightsPixel+88(FP), AX
+	SUBQ      AX, weights+72(FP)
+	DECQ      pixels+128(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventRowOnceAVX2x4(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
+// Requires: AVX, AVX2
+TEXT ·eventRowOnceAVX2x4(SB), NOSPLIT, $0-136
+	MOVQ     places+48(FP), R9
+	MOVQ     first+56(FP), R10
+	MOVQ     second+64(FP), AX
+	MOVQ     taps+96(FP), SI
+	VPCMPEQW Y4, Y4, Y4
+	VPSRLW   $0x0f, Y4, Y4
+
+pixel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	MOVQ  weights+72(FP), BX
+	MOVQ  starts+24(FP), DX
+	MOVQ  rows+104(FP), DI
+
+row:
+	MOVL (DX), AX
+	MOVL (DX)(SI*4), CX
+	CMPQ AX, CX
+	JGE  next
+
+event:
+	MOVLQSX      (R9)(AX*4), R8
+	IMUL3Q       $0x00000080, R8, R8
+	VPBROADCASTD (R10)(AX*4), Y6
+	VMOVDQU      (BX)(R8*1), Y7
+	VPMADDUBSW   Y7, Y6, Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y0, Y0
+	VMOVDQU      32(BX)(R8*1), Y7
+	VPMADDUBSW   Y7, Y6, Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y1, Y1
+	VMOVDQU      64(BX)(R8*1), Y7
+	VPMADDUBSW   Y7, Y6, Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y2, Y2
+	VMOVDQU      96(BX)(R8*1), Y7
+	VPMADDUBSW   Y7, Y6, Y5
+	VPMADDWD     Y4, Y5, Y5
+	VPADDD       Y5, Y3, Y3
+	INCQ         AX
+	CMPQ         AX, CX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), DX
+	ADDQ weightsRow+80(FP), BX
+	DECQ DI
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+112(FP), AX
+	MOVQ      bias+120(FP), CX
+	MOVQ      dst+0(FP), DX
+	MOVQ      dst2+8(FP), BX
+	VCVTDQ2PS Y0, Y0
+	VMULPS    (AX), Y0, Y0
+	VADDPS    (CX), Y0, Y0
+	VMOVUPS   Y0, (DX)
+	VCVTDQ2PS Y1, Y1
+	VMULPS    32(AX), Y1, Y1
+	VADDPS    32(CX), Y1, Y1
+	VMOVUPS   Y1, 32(DX)
+	VCVTDQ2PS Y2, Y2
+	VMULPS    64(AX), Y2, Y2
+	VADDPS    64(CX), Y2, Y2
+	VMOVUPS   Y2, 64(DX)
+	VCVTDQ2PS Y3, Y3
+	VMULPS    96(AX), Y3, Y3
+	VADDPS    96(CX), Y3, Y3
+	VMOVUPS   Y3, 96(DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
 	ADDQ      AX, dst2+8(FP)
@@ -524,6 +822,103 @@ next:
 	VZEROUPPER
 	RET
 
+// func eventRowOnceAVX2x5(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
+// Requires: AVX, AVX2
+TEXT ·eventRowOnceAVX2x5(SB), NOSPLIT, $0-136
+	MOVQ     places+48(FP), R9
+	MOVQ     first+56(FP), R10
+	MOVQ     second+64(FP), AX
+	MOVQ     taps+96(FP), SI
+	VPCMPEQW Y5, Y5, Y5
+	VPSRLW   $0x0f, Y5, Y5
+
+pixel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	MOVQ  weights+72(FP), BX
+	MOVQ  starts+24(FP), DX
+	MOVQ  rows+104(FP), DI
+
+row:
+	MOVL (DX), AX
+	MOVL (DX)(SI*4), CX
+	CMPQ AX, CX
+	JGE  next
+
+event:
+	MOVLQSX      (R9)(AX*4), R8
+	IMUL3Q       $0x000000a0, R8, R8
+	VPBROADCASTD (R10)(AX*4), Y7
+	VMOVDQU      (BX)(R8*1), Y8
+	VPMADDUBSW   Y8, Y7, Y6
+	VPMADDWD     Y5, Y6, Y6
+	VPADDD       Y6, Y0, Y0
+	VMOVDQU      32(BX)(R8*1), Y8
+	VPMADDUBSW   Y8, Y7, Y6
+	VPMADDWD     Y5, Y6, Y6
+	VPADDD       Y6, Y1, Y1
+	VMOVDQU      64(BX)(R8*1), Y8
+	VPMADDUBSW   Y8, Y7, Y6
+	VPMADDWD     Y5, Y6, Y6
+	VPADDD       Y6, Y2, Y2
+	VMOVDQU      96(BX)(R8*1), Y8
+	VPMADDUBSW   Y8, Y7, Y6
+	VPMADDWD     Y5, Y6, Y6
+	VPADDD       Y6, Y3, Y3
+	VMOVDQU      128(BX)(R8*1), Y8
+	VPMADDUBSW   Y8, Y7, Y6
+	VPMADDWD     Y5, Y6, Y6
+	VPADDD       Y6, Y4, Y4
+	INCQ         AX
+	CMPQ         AX, CX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), DX
+	ADDQ weightsRow+80(FP), BX
+	DECQ DI
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+112(FP), AX
+	MOVQ      bias+120(FP), CX
+	MOVQ      dst+0(FP), DX
+	MOVQ      dst2+8(FP), BX
+	VCVTDQ2PS Y0, Y0
+	VMULPS    (AX), Y0, Y0
+	VADDPS    (CX), Y0, Y0
+	VMOVUPS   Y0, (DX)
+	VCVTDQ2PS Y1, Y1
+	VMULPS    32(AX), Y1, Y1
+	VADDPS    32(CX), Y1, Y1
+	VMOVUPS   Y1, 32(DX)
+	VCVTDQ2PS Y2, Y2
+	VMULPS    64(AX), Y2, Y2
+	VADDPS    64(CX), Y2, Y2
+	VMOVUPS   Y2, 64(DX)
+	VCVTDQ2PS Y3, Y3
+	VMULPS    96(AX), Y3, Y3
+	VADDPS    96(CX), Y3, Y3
+	VMOVUPS   Y3, 96(DX)
+	VCVTDQ2PS Y4, Y4
+	VMULPS    128(AX), Y4, Y4
+	VADDPS    128(CX), Y4, Y4
+	VMOVUPS   Y4, 128(DX)
+	MOVQ      dstStride+16(FP), AX
+	ADDQ      AX, dst+0(FP)
+	ADDQ      AX, dst2+8(FP)
+	MOVQ      startsPixel+40(FP), AX
+	ADDQ      AX, starts+24(FP)
+	MOVQ      weightsPixel+88(FP), AX
+	SUBQ      AX, weights+72(FP)
+	DECQ      pixels+128(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
 // func eventRowAVX2x6(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
 // Requires: AVX, AVX2
 TEXT ·eventRowAVX2x6(SB), NOSPLIT, $0-136
@@ -661,6 +1056,112 @@ next:
 	VMULPS    160(AX), Y11, Y11
 	VADDPS    160(CX), Y11, Y11
 	VMOVUPS   Y11, 160(BX)
+	MOVQ      dstStride+16(FP), AX
+	ADDQ      AX, dst+0(FP)
+	ADDQ      AX, dst2+8(FP)
+	MOVQ      startsPixel+40(FP), AX
+	ADDQ      AX, starts+24(FP)
+	MOVQ      weightsPixel+88(FP), AX
+	SUBQ      AX, weights+72(FP)
+	DECQ      pixels+128(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventRowOnceAVX2x6(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
+// Requires: AVX, AVX2
+TEXT ·eventRowOnceAVX2x6(SB), NOSPLIT, $0-136
+	MOVQ     places+48(FP), R9
+	MOVQ     first+56(FP), R10
+	MOVQ     second+64(FP), AX
+	MOVQ     taps+96(FP), SI
+	VPCMPEQW Y6, Y6, Y6
+	VPSRLW   $0x0f, Y6, Y6
+
+pixel:
+	VPXOR Y0, Y0, Y0
+	VPXOR Y1, Y1, Y1
+	VPXOR Y2, Y2, Y2
+	VPXOR Y3, Y3, Y3
+	VPXOR Y4, Y4, Y4
+	VPXOR Y5, Y5, Y5
+	MOVQ  weights+72(FP), BX
+	MOVQ  starts+24(FP), DX
+	MOVQ  rows+104(FP), DI
+
+row:
+	MOVL (DX), AX
+	MOVL (DX)(SI*4), CX
+	CMPQ AX, CX
+	JGE  next
+
+event:
+	MOVLQSX      (R9)(AX*4), R8
+	IMUL3Q       $0x000000c0, R8, R8
+	VPBROADCASTD (R10)(AX*4), Y8
+	VMOVDQU      (BX)(R8*1), Y9
+	VPMADDUBSW   Y9, Y8, Y7
+	VPMADDWD     Y6, Y7, Y7
+	VPADDD       Y7, Y0, Y0
+	VMOVDQU      32(BX)(R8*1), Y9
+	VPMADDUBSW   Y9, Y8, Y7
+	VPMADDWD     Y6, Y7, Y7
+	VPADDD       Y7, Y1, Y1
+	VMOVDQU      64(BX)(R8*1), Y9
+	VPMADDUBSW   Y9, Y8, Y7
+	VPMADDWD     Y6, Y7, Y7
+	VPADDD       Y7, Y2, Y2
+	VMOVDQU      96(BX)(R8*1), Y9
+	VPMADDUBSW   Y9, Y8, Y7
+	VPMADDWD     Y6, Y7, Y7
+	VPADDD       Y7, Y3, Y3
+	VMOVDQU      128(BX)(R8*1), Y9
+	VPMADDUBSW   Y9, Y8, Y7
+	VPMADDWD     Y6, Y7, Y7
+	VPADDD       Y7, Y4, Y4
+	VMOVDQU      160(BX)(R8*1), Y9
+	VPMADDUBSW   Y9, Y8, Y7
+	VPMADDWD     Y6, Y7, Y7
+	VPADDD       Y7, Y5, Y5
+	INCQ         AX
+	CMPQ         AX, CX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), DX
+	ADDQ weightsRow+80(FP), BX
+	DECQ DI
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+112(FP), AX
+	MOVQ      bias+120(FP), CX
+	MOVQ      dst+0(FP), DX
+	MOVQ      dst2+8(FP), BX
+	VCVTDQ2PS Y0, Y0
+	VMULPS    (AX), Y0, Y0
+	VADDPS    (CX), Y0, Y0
+	VMOVUPS   Y0, (DX)
+	VCVTDQ2PS Y1, Y1
+	VMULPS    32(AX), Y1, Y1
+	VADDPS    32(CX), Y1, Y1
+	VMOVUPS   Y1, 32(DX)
+	VCVTDQ2PS Y2, Y2
+	VMULPS    64(AX), Y2, Y2
+	VADDPS    64(CX), Y2, Y2
+	VMOVUPS   Y2, 64(DX)
+	VCVTDQ2PS Y3, Y3
+	VMULPS    96(AX), Y3, Y3
+	VADDPS    96(CX), Y3, Y3
+	VMOVUPS   Y3, 96(DX)
+	VCVTDQ2PS Y4, Y4
+	VMULPS    128(AX), Y4, Y4
+	VADDPS    128(CX), Y4, Y4
+	VMOVUPS   Y4, 128(DX)
+	VCVTDQ2PS Y5, Y5
+	VMULPS    160(AX), Y5, Y5
+	VADDPS    160(CX), Y5, Y5
+	VMOVUPS   Y5, 160(DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
 	ADDQ      AX, dst2+8(FP)

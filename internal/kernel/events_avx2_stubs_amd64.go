@@ -10,11 +10,21 @@ package kernel
 //go:noescape
 func eventRowAVX2x1(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
 
+// eventRowOnceAVX2x1 is eventRowAVX2x1 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceAVX2x1(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
+
 // eventRowAVX2x2 computes a row of 16 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place, in groups of inputs,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes. Counts are below 128.
 //
 //go:noescape
 func eventRowAVX2x2(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
+
+// eventRowOnceAVX2x2 is eventRowAVX2x2 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceAVX2x2(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
 
 // eventRowAVX2x3 computes a row of 24 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place, in groups of inputs,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes. Counts are below 128.
@@ -22,11 +32,21 @@ func eventRowAVX2x2(dst *float32, dst2 *float32, dstStride int, starts *uint32, 
 //go:noescape
 func eventRowAVX2x3(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
 
+// eventRowOnceAVX2x3 is eventRowAVX2x3 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceAVX2x3(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
+
 // eventRowAVX2x4 computes a row of 32 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place, in groups of inputs,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes. Counts are below 128.
 //
 //go:noescape
 func eventRowAVX2x4(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
+
+// eventRowOnceAVX2x4 is eventRowAVX2x4 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceAVX2x4(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
 
 // eventRowAVX2x5 computes a row of 40 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place, in groups of inputs,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes. Counts are below 128.
@@ -34,8 +54,18 @@ func eventRowAVX2x4(dst *float32, dst2 *float32, dstStride int, starts *uint32, 
 //go:noescape
 func eventRowAVX2x5(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
 
+// eventRowOnceAVX2x5 is eventRowAVX2x5 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceAVX2x5(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
+
 // eventRowAVX2x6 computes a row of 48 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place, in groups of inputs,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes. Counts are below 128.
 //
 //go:noescape
 func eventRowAVX2x6(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)
+
+// eventRowOnceAVX2x6 is eventRowAVX2x6 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceAVX2x6(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int)

@@ -12,10 +12,10 @@ type events512 struct {
 
 // eventTier512 is what tells one tier's events from another's.
 type eventTier512 struct {
-	large bool // counts above 127 are taken
-	rows  [9]eventRow512
-	fires [9]eventFire512
-	twos  [6]eventTwo512
+	large bool               // counts above 127 are taken
+	rows  [2][9]eventRow512  // of one step, and of two
+	fires [2][9]eventFire512 // likewise
+	twos  [2][9]eventTwo512  // likewise, where two rows fit the registers
 }
 
 type eventRow512 func(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, zero int, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int, tail uint32)
@@ -28,7 +28,7 @@ type eventTwo512 func(dst *uint8, dstRow, dstStep, dstStride int, starts *uint32
 func newEvents512(c *Int8Conv, t *eventTier512, weights []int8) *events512 {
 	w := &c.window
 	registers := (w.Out.C + 15) / 16
-	if registers >= len(t.rows) || w.KH*w.KW < 4 {
+	if registers >= len(t.rows[1]) || w.KH*w.KW < 4 {
 		return nil
 	}
 	layout := int8Layout{rows: w.KH * w.KW, groups: (w.In.C + 3) / 4, group: 4, run: w.In.C}
@@ -89,41 +89,39 @@ func (e *opened512) rows(dst []float32, y int) {
 	n := w.Out.W * w.Out.C
 	_, tap := p.tap()
 	for i, zero := range e.zeros {
-		v := &e.memory.pairs[i]
-		first, second := dst[2*i*n:][:n], e.memory.spare[:n]
-		if 2*i+1 < e.steps {
-			second = dst[(2*i+1)*n:][:n]
-		}
+		v, last := &e.memory.pairs[i], min(2*i+1, e.steps-1)
+		first, second := dst[2*i*n:][:n], dst[last*n:][:n]
 		starts, from, rows := v.under(w, y)
-		p.tier.rows[b.registers](&first[0], &second[0], 4*w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0], zero,
+		p.tier.rows[last-2*i][b.registers](&first[0], &second[0], 4*w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0], zero,
 			&b.weights[from*w.KW*tap], w.KW*tap, w.SW*tap, w.KW, rows, &b.scale[0], &b.bias[0], w.Out.W, b.tail)
 	}
 }
 
-// fire does two steps, whose voltages never leave the registers.
+// fire does one step or two, whose voltages never leave the registers.
 func (e *opened512) fire(dst []uint8, n Graded, start float32) (spikes uint64, done bool) {
-	if e.steps != 2 {
+	if e.steps > 2 {
 		return 0, false
 	}
 	p, b, v := e.p, &e.p.all, &e.memory.pairs[0]
 	w := &p.conv.window
 	row, all := w.Out.W*w.Out.C, w.Out.Len()
-	_ = dst[2*all-1]
+	last := (e.steps - 1) * all // where the last step's counts begin
+	_ = dst[last+all-1]
 	_, tap := p.tap()
 	y := 0
-	if b.registers < len(p.tier.twos) && w.SH < w.KH {
+	if two := p.tier.twos[e.steps-1][b.registers]; two != nil && w.SH < w.KH {
 		for ; y+1 < w.Out.H; y += 2 {
 			starts, from, rows := v.under(w, y)
 			_, _, more := v.under(w, y+1)
 			upper := max(0, w.SH-from) // rows of the input until those of the second
 			both := rows - upper
-			spikes += p.tier.twos[b.registers](&dst[y*row], row, all, w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0],
+			spikes += two(&dst[y*row], row, all, w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0],
 				&b.weights[from*w.KW*tap], w.KW*tap, w.SW*tap, w.KW, upper, both, more-both, w.SH*w.KW*tap, &b.scale[0], &b.bias[0], w.Out.W, b.tail, float32(n.Decay*start), n.Decay, float32(n.Most))
 		}
 	}
 	for ; y < w.Out.H; y++ {
 		starts, from, rows := v.under(w, y)
-		spikes += p.tier.fires[b.registers](&dst[y*row], &dst[all+y*row], w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0], e.zeros[0],
+		spikes += p.tier.fires[e.steps-1][b.registers](&dst[y*row], &dst[last+y*row], w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0], e.zeros[0],
 			&b.weights[from*w.KW*tap], w.KW*tap, w.SW*tap, w.KW, rows, &b.scale[0], &b.bias[0], w.Out.W, b.tail, float32(n.Decay*start), n.Decay, float32(n.Most))
 	}
 	return spikes, true

@@ -169,14 +169,14 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z15, Y2
-	VPADDD        Y2, Y15, Y15
-	VEXTRACTI32X4 $0x01, Y15, X2
-	VPADDD        X2, X15, X15
-	VPSHUFD       $0x0e, X15, X2
-	VPADDD        X2, X15, X15
-	VPSHUFD       $0x01, X15, X2
-	VPADDD        X2, X15, X15
+	VEXTRACTI64X4 $0x01, Z15, Y4
+	VPADDD        Y4, Y15, Y15
+	VEXTRACTI32X4 $0x01, Y15, X4
+	VPADDD        X4, X15, X15
+	VPSHUFD       $0x0e, X15, X4
+	VPADDD        X4, X15, X15
+	VPSHUFD       $0x01, X15, X4
+	VPADDD        X4, X15, X15
 	VMOVD         X15, AX
 	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
@@ -382,15 +382,325 @@ lowerOver:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+160(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z10, Y4
-	VPADDD        Y4, Y10, Y10
-	VEXTRACTI32X4 $0x01, Y10, X4
-	VPADDD        X4, X10, X10
-	VPSHUFD       $0x0e, X10, X4
-	VPADDD        X4, X10, X10
-	VPSHUFD       $0x01, X10, X4
-	VPADDD        X4, X10, X10
+	VEXTRACTI64X4 $0x01, Z10, Y14
+	VPADDD        Y14, Y10, Y10
+	VEXTRACTI32X4 $0x01, Y10, X14
+	VPADDD        X14, X10, X10
+	VPSHUFD       $0x0e, X10, X14
+	VPADDD        X14, X10, X10
+	VPSHUFD       $0x01, X10, X14
+	VPADDD        X14, X10, X10
 	VMOVD         X10, AX
+	MOVQ          AX, spikes+184(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceBW1(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·eventRowOnceBW1(SB), NOSPLIT, $0-148
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z6
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z1
+	VMOVDQU32    (DI)(R10*1), Z2
+	VPMADDUBSW   Z2, Z1, Z7
+	VPMADDWD     Z6, Z7, Z7
+	VPADDD       Z7, Z0, Z0
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z2
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z2, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, K1, (SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceBW1(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireOnceBW1(SB), NOSPLIT, $0-168
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z6
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z9, Z9, Z9
+	VPXORD       Z13, Z13, Z13
+	VBROADCASTSS start+148(FP), Z10
+	VBROADCASTSS decay+152(FP), Z11
+	VBROADCASTSS most+156(FP), Z12
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z1
+	VMOVDQU32    (DI)(R10*1), Z2
+	VPMADDUBSW   Z2, Z1, Z7
+	VPMADDWD     Z6, Z7, Z7
+	VPADDD       Z7, Z0, Z0
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z2
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z2, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z10, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z9, Z0, Z4
+	VMINPS        Z12, Z4, Z4
+	VCVTTPS2DQ    Z4, Z3
+	VPADDD        Z3, Z13, K1, Z13
+	VPMOVDB       Z3, K1, (SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z13, Y2
+	VPADDD        Y2, Y13, Y13
+	VEXTRACTI32X4 $0x01, Y13, X2
+	VPADDD        X2, X13, X13
+	VPSHUFD       $0x0e, X13, X2
+	VPADDD        X2, X13, X13
+	VPSHUFD       $0x01, X13, X2
+	VPADDD        X2, X13, X13
+	VMOVD         X13, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceBW1(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireTwoOnceBW1(SB), NOSPLIT, $0-192
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z7, Z7, Z7
+	VBROADCASTSS start+172(FP), Z4
+	VBROADCASTSS decay+176(FP), Z5
+	VBROADCASTSS most+180(FP), Z6
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z8
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z2
+	VMOVDQU32    (R10)(R9*1), Z11
+	VPMADDUBSW   Z11, Z2, Z10
+	VPMADDWD     Z8, Z10, Z10
+	VPADDD       Z10, Z0, Z0
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z2
+	VMOVDQU32    (R10)(R9*1), Z11
+	VPMADDUBSW   Z11, Z2, Z10
+	VPMADDWD     Z8, Z10, Z10
+	VPADDD       Z10, Z0, Z0
+	VMOVDQU32    (R11)(R9*1), Z12
+	VPMADDUBSW   Z12, Z2, Z9
+	VPMADDWD     Z8, Z9, Z9
+	VPADDD       Z9, Z1, Z1
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z2
+	VMOVDQU32    (R11)(R9*1), Z11
+	VPMADDUBSW   Z11, Z2, Z10
+	VPMADDWD     Z8, Z10, Z10
+	VPADDD       Z10, Z1, Z1
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z11
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z11, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z4, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z3, Z0, Z12
+	VMINPS     Z6, Z12, Z12
+	VCVTTPS2DQ Z12, Z11
+	VPADDD     Z11, Z7, K1, Z7
+	VPMOVDB    Z11, K1, (SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z11
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z11, Z1, Z1
+	VADDPS     (BX), Z1, Z1
+	VADDPS     Z1, Z4, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z3, Z1, Z12
+	VMINPS        Z6, Z12, Z12
+	VCVTTPS2DQ    Z12, Z11
+	VPADDD        Z11, Z7, K1, Z7
+	VPMOVDB       Z11, K1, (SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z7, Y11
+	VPADDD        Y11, Y7, Y7
+	VEXTRACTI32X4 $0x01, Y7, X11
+	VPADDD        X11, X7, X7
+	VPSHUFD       $0x0e, X7, X11
+	VPADDD        X11, X7, X7
+	VPSHUFD       $0x01, X7, X11
+	VPADDD        X11, X7, X7
+	VMOVD         X7, AX
 	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
@@ -613,14 +923,14 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z17, Y4
-	VPADDD        Y4, Y17, Y17
-	VEXTRACTI32X4 $0x01, Y17, X4
-	VPADDD        X4, X17, X17
-	VPSHUFD       $0x0e, X17, X4
-	VPADDD        X4, X17, X17
-	VPSHUFD       $0x01, X17, X4
-	VPADDD        X4, X17, X17
+	VEXTRACTI64X4 $0x01, Z17, Y6
+	VPADDD        Y6, Y17, Y17
+	VEXTRACTI32X4 $0x01, Y17, X6
+	VPADDD        X6, X17, X17
+	VPSHUFD       $0x0e, X17, X6
+	VPADDD        X6, X17, X17
+	VPSHUFD       $0x01, X17, X6
+	VPADDD        X6, X17, X17
 	VMOVD         X17, AX
 	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
@@ -910,15 +1220,394 @@ lowerOver:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+160(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z14, Y8
-	VPADDD        Y8, Y14, Y14
-	VEXTRACTI32X4 $0x01, Y14, X8
-	VPADDD        X8, X14, X14
-	VPSHUFD       $0x0e, X14, X8
-	VPADDD        X8, X14, X14
-	VPSHUFD       $0x01, X14, X8
-	VPADDD        X8, X14, X14
+	VEXTRACTI64X4 $0x01, Z14, Y18
+	VPADDD        Y18, Y14, Y14
+	VEXTRACTI32X4 $0x01, Y14, X18
+	VPADDD        X18, X14, X14
+	VPSHUFD       $0x0e, X14, X18
+	VPADDD        X18, X14, X14
+	VPSHUFD       $0x01, X14, X18
+	VPADDD        X18, X14, X14
 	VMOVD         X14, AX
+	MOVQ          AX, spikes+184(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceBW2(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·eventRowOnceBW2(SB), NOSPLIT, $0-148
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z7
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z2
+	VMOVDQU32    (DI)(R10*1), Z3
+	VPMADDUBSW   Z3, Z2, Z8
+	VPMADDWD     Z7, Z8, Z8
+	VPADDD       Z8, Z0, Z0
+	VMOVDQU32    64(DI)(R10*1), Z4
+	VPMADDUBSW   Z4, Z2, Z9
+	VPMADDWD     Z7, Z9, Z9
+	VPADDD       Z9, Z1, Z1
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z3
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z3, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   64(DX), Z3
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z3, Z1, Z1
+	VADDPS    64(BX), Z1, Z1
+	VMOVUPS   Z1, K1, 64(SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceBW2(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireOnceBW2(SB), NOSPLIT, $0-168
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z7
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z10, Z10, Z10
+	VPXORD       Z14, Z14, Z14
+	VBROADCASTSS start+148(FP), Z11
+	VBROADCASTSS decay+152(FP), Z12
+	VBROADCASTSS most+156(FP), Z13
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z2
+	VMOVDQU32    (DI)(R10*1), Z3
+	VPMADDUBSW   Z3, Z2, Z8
+	VPMADDWD     Z7, Z8, Z8
+	VPADDD       Z8, Z0, Z0
+	VMOVDQU32    64(DI)(R10*1), Z4
+	VPMADDUBSW   Z4, Z2, Z9
+	VPMADDWD     Z7, Z9, Z9
+	VPADDD       Z9, Z1, Z1
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z3
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z3, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z11, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z0, Z5
+	VMINPS     Z13, Z5, Z5
+	VCVTTPS2DQ Z5, Z4
+	VPADDD     Z4, Z14, Z14
+	VPMOVDB    Z4, (SI)
+	VMOVUPS    64(DX), Z3
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z3, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z11, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z10, Z1, Z5
+	VMINPS        Z13, Z5, Z5
+	VCVTTPS2DQ    Z5, Z4
+	VPADDD        Z4, Z14, K1, Z14
+	VPMOVDB       Z4, K1, 16(SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z14, Y3
+	VPADDD        Y3, Y14, Y14
+	VEXTRACTI32X4 $0x01, Y14, X3
+	VPADDD        X3, X14, X14
+	VPSHUFD       $0x0e, X14, X3
+	VPADDD        X3, X14, X14
+	VPSHUFD       $0x01, X14, X3
+	VPADDD        X3, X14, X14
+	VMOVD         X14, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceBW2(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireTwoOnceBW2(SB), NOSPLIT, $0-192
+	VPXORD       Z5, Z5, Z5
+	VPXORD       Z9, Z9, Z9
+	VBROADCASTSS start+172(FP), Z6
+	VBROADCASTSS decay+176(FP), Z7
+	VBROADCASTSS most+180(FP), Z8
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z10
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z4
+	VMOVDQU32    (R10)(R9*1), Z13
+	VPMADDUBSW   Z13, Z4, Z12
+	VPMADDWD     Z10, Z12, Z12
+	VPADDD       Z12, Z0, Z0
+	VMOVDQU32    64(R10)(R9*1), Z14
+	VPMADDUBSW   Z14, Z4, Z11
+	VPMADDWD     Z10, Z11, Z11
+	VPADDD       Z11, Z1, Z1
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z4
+	VMOVDQU32    (R10)(R9*1), Z13
+	VPMADDUBSW   Z13, Z4, Z12
+	VPMADDWD     Z10, Z12, Z12
+	VPADDD       Z12, Z0, Z0
+	VMOVDQU32    (R11)(R9*1), Z14
+	VPMADDUBSW   Z14, Z4, Z11
+	VPMADDWD     Z10, Z11, Z11
+	VPADDD       Z11, Z2, Z2
+	VMOVDQU32    64(R10)(R9*1), Z15
+	VPMADDUBSW   Z15, Z4, Z12
+	VPMADDWD     Z10, Z12, Z12
+	VPADDD       Z12, Z1, Z1
+	VMOVDQU32    64(R11)(R9*1), Z16
+	VPMADDUBSW   Z16, Z4, Z11
+	VPMADDWD     Z10, Z11, Z11
+	VPADDD       Z11, Z3, Z3
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z4
+	VMOVDQU32    (R11)(R9*1), Z13
+	VPMADDUBSW   Z13, Z4, Z12
+	VPMADDWD     Z10, Z12, Z12
+	VPADDD       Z12, Z2, Z2
+	VMOVDQU32    64(R11)(R9*1), Z14
+	VPMADDUBSW   Z14, Z4, Z11
+	VPMADDWD     Z10, Z11, Z11
+	VPADDD       Z11, Z3, Z3
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z13
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z6, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z5, Z0, Z14
+	VMINPS     Z8, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VPADDD     Z13, Z9, Z9
+	VPMOVDB    Z13, (SI)
+	VMOVUPS    64(DX), Z13
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z13, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z6, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z5, Z1, Z14
+	VMINPS     Z8, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VPADDD     Z13, Z9, K1, Z9
+	VPMOVDB    Z13, K1, 16(SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z13
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z13, Z2, Z2
+	VADDPS     (BX), Z2, Z2
+	VADDPS     Z2, Z6, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z5, Z2, Z14
+	VMINPS     Z8, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VPADDD     Z13, Z9, Z9
+	VPMOVDB    Z13, (SI)
+	VMOVUPS    64(DX), Z13
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z13, Z3, Z3
+	VADDPS     64(BX), Z3, Z3
+	VADDPS     Z3, Z6, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z5, Z3, Z14
+	VMINPS        Z8, Z14, Z14
+	VCVTTPS2DQ    Z14, Z13
+	VPADDD        Z13, Z9, K1, Z9
+	VPMOVDB       Z13, K1, 16(SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z9, Y13
+	VPADDD        Y13, Y9, Y9
+	VEXTRACTI32X4 $0x01, Y9, X13
+	VPADDD        X13, X9, X9
+	VPSHUFD       $0x0e, X9, X13
+	VPADDD        X13, X9, X9
+	VPSHUFD       $0x01, X9, X13
+	VPADDD        X13, X9, X9
+	VMOVD         X9, AX
 	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
@@ -1194,14 +1883,14 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z19, Y6
-	VPADDD        Y6, Y19, Y19
-	VEXTRACTI32X4 $0x01, Y19, X6
-	VPADDD        X6, X19, X19
-	VPSHUFD       $0x0e, X19, X6
-	VPADDD        X6, X19, X19
-	VPSHUFD       $0x01, X19, X6
-	VPADDD        X6, X19, X19
+	VEXTRACTI64X4 $0x01, Z19, Y8
+	VPADDD        Y8, Y19, Y19
+	VEXTRACTI32X4 $0x01, Y19, X8
+	VPADDD        X8, X19, X19
+	VPSHUFD       $0x0e, X19, X8
+	VPADDD        X8, X19, X19
+	VPSHUFD       $0x01, X19, X8
+	VPADDD        X8, X19, X19
 	VMOVD         X19, AX
 	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
@@ -1575,15 +2264,463 @@ lowerOver:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+160(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z18, Y12
-	VPADDD        Y12, Y18, Y18
-	VEXTRACTI32X4 $0x01, Y18, X12
-	VPADDD        X12, X18, X18
-	VPSHUFD       $0x0e, X18, X12
-	VPADDD        X12, X18, X18
-	VPSHUFD       $0x01, X18, X12
-	VPADDD        X12, X18, X18
+	VEXTRACTI64X4 $0x01, Z18, Y22
+	VPADDD        Y22, Y18, Y18
+	VEXTRACTI32X4 $0x01, Y18, X22
+	VPADDD        X22, X18, X18
+	VPSHUFD       $0x0e, X18, X22
+	VPADDD        X22, X18, X18
+	VPSHUFD       $0x01, X18, X22
+	VPADDD        X22, X18, X18
 	VMOVD         X18, AX
+	MOVQ          AX, spikes+184(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceBW3(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·eventRowOnceBW3(SB), NOSPLIT, $0-148
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z8
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z3
+	VMOVDQU32    (DI)(R10*1), Z4
+	VPMADDUBSW   Z4, Z3, Z9
+	VPMADDWD     Z8, Z9, Z9
+	VPADDD       Z9, Z0, Z0
+	VMOVDQU32    64(DI)(R10*1), Z5
+	VPMADDUBSW   Z5, Z3, Z10
+	VPMADDWD     Z8, Z10, Z10
+	VPADDD       Z10, Z1, Z1
+	VMOVDQU32    128(DI)(R10*1), Z6
+	VPMADDUBSW   Z6, Z3, Z9
+	VPMADDWD     Z8, Z9, Z9
+	VPADDD       Z9, Z2, Z2
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z4
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z4, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   64(DX), Z4
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z4, Z1, Z1
+	VADDPS    64(BX), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VMOVUPS   128(DX), Z4
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z4, Z2, Z2
+	VADDPS    128(BX), Z2, Z2
+	VMOVUPS   Z2, K1, 128(SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceBW3(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireOnceBW3(SB), NOSPLIT, $0-168
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z8
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z11, Z11, Z11
+	VPXORD       Z15, Z15, Z15
+	VBROADCASTSS start+148(FP), Z12
+	VBROADCASTSS decay+152(FP), Z13
+	VBROADCASTSS most+156(FP), Z14
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z3
+	VMOVDQU32    (DI)(R10*1), Z4
+	VPMADDUBSW   Z4, Z3, Z9
+	VPMADDWD     Z8, Z9, Z9
+	VPADDD       Z9, Z0, Z0
+	VMOVDQU32    64(DI)(R10*1), Z5
+	VPMADDUBSW   Z5, Z3, Z10
+	VPMADDWD     Z8, Z10, Z10
+	VPADDD       Z10, Z1, Z1
+	VMOVDQU32    128(DI)(R10*1), Z6
+	VPMADDUBSW   Z6, Z3, Z9
+	VPMADDWD     Z8, Z9, Z9
+	VPADDD       Z9, Z2, Z2
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z4
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z4, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z12, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z0, Z6
+	VMINPS     Z14, Z6, Z6
+	VCVTTPS2DQ Z6, Z5
+	VPADDD     Z5, Z15, Z15
+	VPMOVDB    Z5, (SI)
+	VMOVUPS    64(DX), Z4
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z4, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z12, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z1, Z6
+	VMINPS     Z14, Z6, Z6
+	VCVTTPS2DQ Z6, Z5
+	VPADDD     Z5, Z15, Z15
+	VPMOVDB    Z5, 16(SI)
+	VMOVUPS    128(DX), Z4
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z4, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z12, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z11, Z2, Z6
+	VMINPS        Z14, Z6, Z6
+	VCVTTPS2DQ    Z6, Z5
+	VPADDD        Z5, Z15, K1, Z15
+	VPMOVDB       Z5, K1, 32(SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z15, Y4
+	VPADDD        Y4, Y15, Y15
+	VEXTRACTI32X4 $0x01, Y15, X4
+	VPADDD        X4, X15, X15
+	VPSHUFD       $0x0e, X15, X4
+	VPADDD        X4, X15, X15
+	VPSHUFD       $0x01, X15, X4
+	VPADDD        X4, X15, X15
+	VMOVD         X15, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceBW3(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireTwoOnceBW3(SB), NOSPLIT, $0-192
+	VPXORD       Z7, Z7, Z7
+	VPXORD       Z11, Z11, Z11
+	VBROADCASTSS start+172(FP), Z8
+	VBROADCASTSS decay+176(FP), Z9
+	VBROADCASTSS most+180(FP), Z10
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z12
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z6
+	VMOVDQU32    (R10)(R9*1), Z15
+	VPMADDUBSW   Z15, Z6, Z14
+	VPMADDWD     Z12, Z14, Z14
+	VPADDD       Z14, Z0, Z0
+	VMOVDQU32    64(R10)(R9*1), Z16
+	VPMADDUBSW   Z16, Z6, Z13
+	VPMADDWD     Z12, Z13, Z13
+	VPADDD       Z13, Z1, Z1
+	VMOVDQU32    128(R10)(R9*1), Z17
+	VPMADDUBSW   Z17, Z6, Z14
+	VPMADDWD     Z12, Z14, Z14
+	VPADDD       Z14, Z2, Z2
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z6
+	VMOVDQU32    (R10)(R9*1), Z15
+	VPMADDUBSW   Z15, Z6, Z14
+	VPMADDWD     Z12, Z14, Z14
+	VPADDD       Z14, Z0, Z0
+	VMOVDQU32    (R11)(R9*1), Z16
+	VPMADDUBSW   Z16, Z6, Z13
+	VPMADDWD     Z12, Z13, Z13
+	VPADDD       Z13, Z3, Z3
+	VMOVDQU32    64(R10)(R9*1), Z17
+	VPMADDUBSW   Z17, Z6, Z14
+	VPMADDWD     Z12, Z14, Z14
+	VPADDD       Z14, Z1, Z1
+	VMOVDQU32    64(R11)(R9*1), Z18
+	VPMADDUBSW   Z18, Z6, Z13
+	VPMADDWD     Z12, Z13, Z13
+	VPADDD       Z13, Z4, Z4
+	VMOVDQU32    128(R10)(R9*1), Z15
+	VPMADDUBSW   Z15, Z6, Z14
+	VPMADDWD     Z12, Z14, Z14
+	VPADDD       Z14, Z2, Z2
+	VMOVDQU32    128(R11)(R9*1), Z16
+	VPMADDUBSW   Z16, Z6, Z13
+	VPMADDWD     Z12, Z13, Z13
+	VPADDD       Z13, Z5, Z5
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z6
+	VMOVDQU32    (R11)(R9*1), Z15
+	VPMADDUBSW   Z15, Z6, Z14
+	VPMADDWD     Z12, Z14, Z14
+	VPADDD       Z14, Z3, Z3
+	VMOVDQU32    64(R11)(R9*1), Z16
+	VPMADDUBSW   Z16, Z6, Z13
+	VPMADDWD     Z12, Z13, Z13
+	VPADDD       Z13, Z4, Z4
+	VMOVDQU32    128(R11)(R9*1), Z17
+	VPMADDUBSW   Z17, Z6, Z14
+	VPMADDWD     Z12, Z14, Z14
+	VPADDD       Z14, Z5, Z5
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z15
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z15, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z8, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z0, Z16
+	VMINPS     Z10, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z11, Z11
+	VPMOVDB    Z15, (SI)
+	VMOVUPS    64(DX), Z15
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z15, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z8, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z1, Z16
+	VMINPS     Z10, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z11, Z11
+	VPMOVDB    Z15, 16(SI)
+	VMOVUPS    128(DX), Z15
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z15, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z8, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z2, Z16
+	VMINPS     Z10, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z11, K1, Z11
+	VPMOVDB    Z15, K1, 32(SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z15
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z15, Z3, Z3
+	VADDPS     (BX), Z3, Z3
+	VADDPS     Z3, Z8, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z3, Z16
+	VMINPS     Z10, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z11, Z11
+	VPMOVDB    Z15, (SI)
+	VMOVUPS    64(DX), Z15
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z15, Z4, Z4
+	VADDPS     64(BX), Z4, Z4
+	VADDPS     Z4, Z8, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z4, Z16
+	VMINPS     Z10, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z11, Z11
+	VPMOVDB    Z15, 16(SI)
+	VMOVUPS    128(DX), Z15
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z15, Z5, Z5
+	VADDPS     128(BX), Z5, Z5
+	VADDPS     Z5, Z8, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z7, Z5, Z16
+	VMINPS        Z10, Z16, Z16
+	VCVTTPS2DQ    Z16, Z15
+	VPADDD        Z15, Z11, K1, Z11
+	VPMOVDB       Z15, K1, 32(SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z11, Y15
+	VPADDD        Y15, Y11, Y11
+	VEXTRACTI32X4 $0x01, Y11, X15
+	VPADDD        X15, X11, X11
+	VPSHUFD       $0x0e, X11, X15
+	VPADDD        X15, X11, X11
+	VPSHUFD       $0x01, X11, X15
+	VPADDD        X15, X11, X11
+	VMOVD         X11, AX
 	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
@@ -1912,14 +3049,14 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z21, Y8
-	VPADDD        Y8, Y21, Y21
-	VEXTRACTI32X4 $0x01, Y21, X8
-	VPADDD        X8, X21, X21
-	VPSHUFD       $0x0e, X21, X8
-	VPADDD        X8, X21, X21
-	VPSHUFD       $0x01, X21, X8
-	VPADDD        X8, X21, X21
+	VEXTRACTI64X4 $0x01, Z21, Y10
+	VPADDD        Y10, Y21, Y21
+	VEXTRACTI32X4 $0x01, Y21, X10
+	VPADDD        X10, X21, X21
+	VPSHUFD       $0x0e, X21, X10
+	VPADDD        X10, X21, X21
+	VPSHUFD       $0x01, X21, X10
+	VPADDD        X10, X21, X21
 	VMOVD         X21, AX
 	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
@@ -2377,15 +3514,532 @@ lowerOver:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+160(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z22, Y16
-	VPADDD        Y16, Y22, Y22
-	VEXTRACTI32X4 $0x01, Y22, X16
-	VPADDD        X16, X22, X22
-	VPSHUFD       $0x0e, X22, X16
-	VPADDD        X16, X22, X22
-	VPSHUFD       $0x01, X22, X16
-	VPADDD        X16, X22, X22
+	VEXTRACTI64X4 $0x01, Z22, Y26
+	VPADDD        Y26, Y22, Y22
+	VEXTRACTI32X4 $0x01, Y22, X26
+	VPADDD        X26, X22, X22
+	VPSHUFD       $0x0e, X22, X26
+	VPADDD        X26, X22, X22
+	VPSHUFD       $0x01, X22, X26
+	VPADDD        X26, X22, X22
 	VMOVD         X22, AX
+	MOVQ          AX, spikes+184(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceBW4(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·eventRowOnceBW4(SB), NOSPLIT, $0-148
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z9
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z4
+	VMOVDQU32    (DI)(R10*1), Z5
+	VPMADDUBSW   Z5, Z4, Z10
+	VPMADDWD     Z9, Z10, Z10
+	VPADDD       Z10, Z0, Z0
+	VMOVDQU32    64(DI)(R10*1), Z6
+	VPMADDUBSW   Z6, Z4, Z11
+	VPMADDWD     Z9, Z11, Z11
+	VPADDD       Z11, Z1, Z1
+	VMOVDQU32    128(DI)(R10*1), Z7
+	VPMADDUBSW   Z7, Z4, Z10
+	VPMADDWD     Z9, Z10, Z10
+	VPADDD       Z10, Z2, Z2
+	VMOVDQU32    192(DI)(R10*1), Z8
+	VPMADDUBSW   Z8, Z4, Z11
+	VPMADDWD     Z9, Z11, Z11
+	VPADDD       Z11, Z3, Z3
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z5
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z5, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   64(DX), Z5
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z5, Z1, Z1
+	VADDPS    64(BX), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VMOVUPS   128(DX), Z5
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z5, Z2, Z2
+	VADDPS    128(BX), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VMOVUPS   192(DX), Z5
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z5, Z3, Z3
+	VADDPS    192(BX), Z3, Z3
+	VMOVUPS   Z3, K1, 192(SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceBW4(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireOnceBW4(SB), NOSPLIT, $0-168
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z9
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z12, Z12, Z12
+	VPXORD       Z16, Z16, Z16
+	VBROADCASTSS start+148(FP), Z13
+	VBROADCASTSS decay+152(FP), Z14
+	VBROADCASTSS most+156(FP), Z15
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z4
+	VMOVDQU32    (DI)(R10*1), Z5
+	VPMADDUBSW   Z5, Z4, Z10
+	VPMADDWD     Z9, Z10, Z10
+	VPADDD       Z10, Z0, Z0
+	VMOVDQU32    64(DI)(R10*1), Z6
+	VPMADDUBSW   Z6, Z4, Z11
+	VPMADDWD     Z9, Z11, Z11
+	VPADDD       Z11, Z1, Z1
+	VMOVDQU32    128(DI)(R10*1), Z7
+	VPMADDUBSW   Z7, Z4, Z10
+	VPMADDWD     Z9, Z10, Z10
+	VPADDD       Z10, Z2, Z2
+	VMOVDQU32    192(DI)(R10*1), Z8
+	VPMADDUBSW   Z8, Z4, Z11
+	VPMADDWD     Z9, Z11, Z11
+	VPADDD       Z11, Z3, Z3
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z5
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z5, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z13, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z12, Z0, Z7
+	VMINPS     Z15, Z7, Z7
+	VCVTTPS2DQ Z7, Z6
+	VPADDD     Z6, Z16, Z16
+	VPMOVDB    Z6, (SI)
+	VMOVUPS    64(DX), Z5
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z5, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z13, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z12, Z1, Z7
+	VMINPS     Z15, Z7, Z7
+	VCVTTPS2DQ Z7, Z6
+	VPADDD     Z6, Z16, Z16
+	VPMOVDB    Z6, 16(SI)
+	VMOVUPS    128(DX), Z5
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z5, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z13, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z12, Z2, Z7
+	VMINPS     Z15, Z7, Z7
+	VCVTTPS2DQ Z7, Z6
+	VPADDD     Z6, Z16, Z16
+	VPMOVDB    Z6, 32(SI)
+	VMOVUPS    192(DX), Z5
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z5, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z13, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z12, Z3, Z7
+	VMINPS        Z15, Z7, Z7
+	VCVTTPS2DQ    Z7, Z6
+	VPADDD        Z6, Z16, K1, Z16
+	VPMOVDB       Z6, K1, 48(SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z16, Y5
+	VPADDD        Y5, Y16, Y16
+	VEXTRACTI32X4 $0x01, Y16, X5
+	VPADDD        X5, X16, X16
+	VPSHUFD       $0x0e, X16, X5
+	VPADDD        X5, X16, X16
+	VPSHUFD       $0x01, X16, X5
+	VPADDD        X5, X16, X16
+	VMOVD         X16, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceBW4(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireTwoOnceBW4(SB), NOSPLIT, $0-192
+	VPXORD       Z9, Z9, Z9
+	VPXORD       Z13, Z13, Z13
+	VBROADCASTSS start+172(FP), Z10
+	VBROADCASTSS decay+176(FP), Z11
+	VBROADCASTSS most+180(FP), Z12
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z14
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z8
+	VMOVDQU32    (R10)(R9*1), Z17
+	VPMADDUBSW   Z17, Z8, Z16
+	VPMADDWD     Z14, Z16, Z16
+	VPADDD       Z16, Z0, Z0
+	VMOVDQU32    64(R10)(R9*1), Z18
+	VPMADDUBSW   Z18, Z8, Z15
+	VPMADDWD     Z14, Z15, Z15
+	VPADDD       Z15, Z1, Z1
+	VMOVDQU32    128(R10)(R9*1), Z19
+	VPMADDUBSW   Z19, Z8, Z16
+	VPMADDWD     Z14, Z16, Z16
+	VPADDD       Z16, Z2, Z2
+	VMOVDQU32    192(R10)(R9*1), Z20
+	VPMADDUBSW   Z20, Z8, Z15
+	VPMADDWD     Z14, Z15, Z15
+	VPADDD       Z15, Z3, Z3
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z8
+	VMOVDQU32    (R10)(R9*1), Z17
+	VPMADDUBSW   Z17, Z8, Z16
+	VPMADDWD     Z14, Z16, Z16
+	VPADDD       Z16, Z0, Z0
+	VMOVDQU32    (R11)(R9*1), Z18
+	VPMADDUBSW   Z18, Z8, Z15
+	VPMADDWD     Z14, Z15, Z15
+	VPADDD       Z15, Z4, Z4
+	VMOVDQU32    64(R10)(R9*1), Z19
+	VPMADDUBSW   Z19, Z8, Z16
+	VPMADDWD     Z14, Z16, Z16
+	VPADDD       Z16, Z1, Z1
+	VMOVDQU32    64(R11)(R9*1), Z20
+	VPMADDUBSW   Z20, Z8, Z15
+	VPMADDWD     Z14, Z15, Z15
+	VPADDD       Z15, Z5, Z5
+	VMOVDQU32    128(R10)(R9*1), Z17
+	VPMADDUBSW   Z17, Z8, Z16
+	VPMADDWD     Z14, Z16, Z16
+	VPADDD       Z16, Z2, Z2
+	VMOVDQU32    128(R11)(R9*1), Z18
+	VPMADDUBSW   Z18, Z8, Z15
+	VPMADDWD     Z14, Z15, Z15
+	VPADDD       Z15, Z6, Z6
+	VMOVDQU32    192(R10)(R9*1), Z19
+	VPMADDUBSW   Z19, Z8, Z16
+	VPMADDWD     Z14, Z16, Z16
+	VPADDD       Z16, Z3, Z3
+	VMOVDQU32    192(R11)(R9*1), Z20
+	VPMADDUBSW   Z20, Z8, Z15
+	VPMADDWD     Z14, Z15, Z15
+	VPADDD       Z15, Z7, Z7
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z8
+	VMOVDQU32    (R11)(R9*1), Z17
+	VPMADDUBSW   Z17, Z8, Z16
+	VPMADDWD     Z14, Z16, Z16
+	VPADDD       Z16, Z4, Z4
+	VMOVDQU32    64(R11)(R9*1), Z18
+	VPMADDUBSW   Z18, Z8, Z15
+	VPMADDWD     Z14, Z15, Z15
+	VPADDD       Z15, Z5, Z5
+	VMOVDQU32    128(R11)(R9*1), Z19
+	VPMADDUBSW   Z19, Z8, Z16
+	VPMADDWD     Z14, Z16, Z16
+	VPADDD       Z16, Z6, Z6
+	VMOVDQU32    192(R11)(R9*1), Z20
+	VPMADDUBSW   Z20, Z8, Z15
+	VPMADDWD     Z14, Z15, Z15
+	VPADDD       Z15, Z7, Z7
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z17
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z17, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z10, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z0, Z18
+	VMINPS     Z12, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z13, Z13
+	VPMOVDB    Z17, (SI)
+	VMOVUPS    64(DX), Z17
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z17, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z10, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z1, Z18
+	VMINPS     Z12, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z13, Z13
+	VPMOVDB    Z17, 16(SI)
+	VMOVUPS    128(DX), Z17
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z17, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z10, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z2, Z18
+	VMINPS     Z12, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z13, Z13
+	VPMOVDB    Z17, 32(SI)
+	VMOVUPS    192(DX), Z17
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z17, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z10, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z3, Z18
+	VMINPS     Z12, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z13, K1, Z13
+	VPMOVDB    Z17, K1, 48(SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z17
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z17, Z4, Z4
+	VADDPS     (BX), Z4, Z4
+	VADDPS     Z4, Z10, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z4, Z18
+	VMINPS     Z12, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z13, Z13
+	VPMOVDB    Z17, (SI)
+	VMOVUPS    64(DX), Z17
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z17, Z5, Z5
+	VADDPS     64(BX), Z5, Z5
+	VADDPS     Z5, Z10, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z5, Z18
+	VMINPS     Z12, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z13, Z13
+	VPMOVDB    Z17, 16(SI)
+	VMOVUPS    128(DX), Z17
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z17, Z6, Z6
+	VADDPS     128(BX), Z6, Z6
+	VADDPS     Z6, Z10, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z6, Z18
+	VMINPS     Z12, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z13, Z13
+	VPMOVDB    Z17, 32(SI)
+	VMOVUPS    192(DX), Z17
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z17, Z7, Z7
+	VADDPS     192(BX), Z7, Z7
+	VADDPS     Z7, Z10, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z9, Z7, Z18
+	VMINPS        Z12, Z18, Z18
+	VCVTTPS2DQ    Z18, Z17
+	VPADDD        Z17, Z13, K1, Z13
+	VPMOVDB       Z17, K1, 48(SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z13, Y17
+	VPADDD        Y17, Y13, Y13
+	VEXTRACTI32X4 $0x01, Y13, X17
+	VPADDD        X17, X13, X13
+	VPSHUFD       $0x0e, X13, X17
+	VPADDD        X17, X13, X13
+	VPSHUFD       $0x01, X13, X17
+	VPADDD        X17, X13, X13
+	VMOVD         X13, AX
 	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
@@ -2767,14 +4421,14 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z23, Y10
-	VPADDD        Y10, Y23, Y23
-	VEXTRACTI32X4 $0x01, Y23, X10
-	VPADDD        X10, X23, X23
-	VPSHUFD       $0x0e, X23, X10
-	VPADDD        X10, X23, X23
-	VPSHUFD       $0x01, X23, X10
-	VPADDD        X10, X23, X23
+	VEXTRACTI64X4 $0x01, Z23, Y12
+	VPADDD        Y12, Y23, Y23
+	VEXTRACTI32X4 $0x01, Y23, X12
+	VPADDD        X12, X23, X23
+	VPSHUFD       $0x0e, X23, X12
+	VPADDD        X12, X23, X23
+	VPSHUFD       $0x01, X23, X12
+	VPADDD        X12, X23, X23
 	VMOVD         X23, AX
 	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
@@ -3316,15 +4970,601 @@ lowerOver:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+160(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z26, Y20
-	VPADDD        Y20, Y26, Y26
-	VEXTRACTI32X4 $0x01, Y26, X20
-	VPADDD        X20, X26, X26
-	VPSHUFD       $0x0e, X26, X20
-	VPADDD        X20, X26, X26
-	VPSHUFD       $0x01, X26, X20
-	VPADDD        X20, X26, X26
+	VEXTRACTI64X4 $0x01, Z26, Y30
+	VPADDD        Y30, Y26, Y26
+	VEXTRACTI32X4 $0x01, Y26, X30
+	VPADDD        X30, X26, X26
+	VPSHUFD       $0x0e, X26, X30
+	VPADDD        X30, X26, X26
+	VPSHUFD       $0x01, X26, X30
+	VPADDD        X30, X26, X26
 	VMOVD         X26, AX
+	MOVQ          AX, spikes+184(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceBW5(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·eventRowOnceBW5(SB), NOSPLIT, $0-148
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z10
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z5
+	VMOVDQU32    (DI)(R10*1), Z6
+	VPMADDUBSW   Z6, Z5, Z11
+	VPMADDWD     Z10, Z11, Z11
+	VPADDD       Z11, Z0, Z0
+	VMOVDQU32    64(DI)(R10*1), Z7
+	VPMADDUBSW   Z7, Z5, Z12
+	VPMADDWD     Z10, Z12, Z12
+	VPADDD       Z12, Z1, Z1
+	VMOVDQU32    128(DI)(R10*1), Z8
+	VPMADDUBSW   Z8, Z5, Z11
+	VPMADDWD     Z10, Z11, Z11
+	VPADDD       Z11, Z2, Z2
+	VMOVDQU32    192(DI)(R10*1), Z9
+	VPMADDUBSW   Z9, Z5, Z12
+	VPMADDWD     Z10, Z12, Z12
+	VPADDD       Z12, Z3, Z3
+	VMOVDQU32    256(DI)(R10*1), Z6
+	VPMADDUBSW   Z6, Z5, Z11
+	VPMADDWD     Z10, Z11, Z11
+	VPADDD       Z11, Z4, Z4
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z6
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z6, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   64(DX), Z6
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z6, Z1, Z1
+	VADDPS    64(BX), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VMOVUPS   128(DX), Z6
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z6, Z2, Z2
+	VADDPS    128(BX), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VMOVUPS   192(DX), Z6
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z6, Z3, Z3
+	VADDPS    192(BX), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VMOVUPS   256(DX), Z6
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z6, Z4, Z4
+	VADDPS    256(BX), Z4, Z4
+	VMOVUPS   Z4, K1, 256(SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceBW5(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireOnceBW5(SB), NOSPLIT, $0-168
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z10
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z13, Z13, Z13
+	VPXORD       Z17, Z17, Z17
+	VBROADCASTSS start+148(FP), Z14
+	VBROADCASTSS decay+152(FP), Z15
+	VBROADCASTSS most+156(FP), Z16
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z5
+	VMOVDQU32    (DI)(R10*1), Z6
+	VPMADDUBSW   Z6, Z5, Z11
+	VPMADDWD     Z10, Z11, Z11
+	VPADDD       Z11, Z0, Z0
+	VMOVDQU32    64(DI)(R10*1), Z7
+	VPMADDUBSW   Z7, Z5, Z12
+	VPMADDWD     Z10, Z12, Z12
+	VPADDD       Z12, Z1, Z1
+	VMOVDQU32    128(DI)(R10*1), Z8
+	VPMADDUBSW   Z8, Z5, Z11
+	VPMADDWD     Z10, Z11, Z11
+	VPADDD       Z11, Z2, Z2
+	VMOVDQU32    192(DI)(R10*1), Z9
+	VPMADDUBSW   Z9, Z5, Z12
+	VPMADDWD     Z10, Z12, Z12
+	VPADDD       Z12, Z3, Z3
+	VMOVDQU32    256(DI)(R10*1), Z6
+	VPMADDUBSW   Z6, Z5, Z11
+	VPMADDWD     Z10, Z11, Z11
+	VPADDD       Z11, Z4, Z4
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z6
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z6, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z14, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z0, Z8
+	VMINPS     Z16, Z8, Z8
+	VCVTTPS2DQ Z8, Z7
+	VPADDD     Z7, Z17, Z17
+	VPMOVDB    Z7, (SI)
+	VMOVUPS    64(DX), Z6
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z6, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z14, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z1, Z8
+	VMINPS     Z16, Z8, Z8
+	VCVTTPS2DQ Z8, Z7
+	VPADDD     Z7, Z17, Z17
+	VPMOVDB    Z7, 16(SI)
+	VMOVUPS    128(DX), Z6
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z6, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z14, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z2, Z8
+	VMINPS     Z16, Z8, Z8
+	VCVTTPS2DQ Z8, Z7
+	VPADDD     Z7, Z17, Z17
+	VPMOVDB    Z7, 32(SI)
+	VMOVUPS    192(DX), Z6
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z6, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z14, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z3, Z8
+	VMINPS     Z16, Z8, Z8
+	VCVTTPS2DQ Z8, Z7
+	VPADDD     Z7, Z17, Z17
+	VPMOVDB    Z7, 48(SI)
+	VMOVUPS    256(DX), Z6
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z6, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z14, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z13, Z4, Z8
+	VMINPS        Z16, Z8, Z8
+	VCVTTPS2DQ    Z8, Z7
+	VPADDD        Z7, Z17, K1, Z17
+	VPMOVDB       Z7, K1, 64(SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z17, Y6
+	VPADDD        Y6, Y17, Y17
+	VEXTRACTI32X4 $0x01, Y17, X6
+	VPADDD        X6, X17, X17
+	VPSHUFD       $0x0e, X17, X6
+	VPADDD        X6, X17, X17
+	VPSHUFD       $0x01, X17, X6
+	VPADDD        X6, X17, X17
+	VMOVD         X17, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceBW5(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireTwoOnceBW5(SB), NOSPLIT, $0-192
+	VPXORD       Z11, Z11, Z11
+	VPXORD       Z15, Z15, Z15
+	VBROADCASTSS start+172(FP), Z12
+	VBROADCASTSS decay+176(FP), Z13
+	VBROADCASTSS most+180(FP), Z14
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z16
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z10
+	VMOVDQU32    (R10)(R9*1), Z19
+	VPMADDUBSW   Z19, Z10, Z18
+	VPMADDWD     Z16, Z18, Z18
+	VPADDD       Z18, Z0, Z0
+	VMOVDQU32    64(R10)(R9*1), Z20
+	VPMADDUBSW   Z20, Z10, Z17
+	VPMADDWD     Z16, Z17, Z17
+	VPADDD       Z17, Z1, Z1
+	VMOVDQU32    128(R10)(R9*1), Z21
+	VPMADDUBSW   Z21, Z10, Z18
+	VPMADDWD     Z16, Z18, Z18
+	VPADDD       Z18, Z2, Z2
+	VMOVDQU32    192(R10)(R9*1), Z22
+	VPMADDUBSW   Z22, Z10, Z17
+	VPMADDWD     Z16, Z17, Z17
+	VPADDD       Z17, Z3, Z3
+	VMOVDQU32    256(R10)(R9*1), Z19
+	VPMADDUBSW   Z19, Z10, Z18
+	VPMADDWD     Z16, Z18, Z18
+	VPADDD       Z18, Z4, Z4
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z10
+	VMOVDQU32    (R10)(R9*1), Z19
+	VPMADDUBSW   Z19, Z10, Z18
+	VPMADDWD     Z16, Z18, Z18
+	VPADDD       Z18, Z0, Z0
+	VMOVDQU32    (R11)(R9*1), Z20
+	VPMADDUBSW   Z20, Z10, Z17
+	VPMADDWD     Z16, Z17, Z17
+	VPADDD       Z17, Z5, Z5
+	VMOVDQU32    64(R10)(R9*1), Z21
+	VPMADDUBSW   Z21, Z10, Z18
+	VPMADDWD     Z16, Z18, Z18
+	VPADDD       Z18, Z1, Z1
+	VMOVDQU32    64(R11)(R9*1), Z22
+	VPMADDUBSW   Z22, Z10, Z17
+	VPMADDWD     Z16, Z17, Z17
+	VPADDD       Z17, Z6, Z6
+	VMOVDQU32    128(R10)(R9*1), Z19
+	VPMADDUBSW   Z19, Z10, Z18
+	VPMADDWD     Z16, Z18, Z18
+	VPADDD       Z18, Z2, Z2
+	VMOVDQU32    128(R11)(R9*1), Z20
+	VPMADDUBSW   Z20, Z10, Z17
+	VPMADDWD     Z16, Z17, Z17
+	VPADDD       Z17, Z7, Z7
+	VMOVDQU32    192(R10)(R9*1), Z21
+	VPMADDUBSW   Z21, Z10, Z18
+	VPMADDWD     Z16, Z18, Z18
+	VPADDD       Z18, Z3, Z3
+	VMOVDQU32    192(R11)(R9*1), Z22
+	VPMADDUBSW   Z22, Z10, Z17
+	VPMADDWD     Z16, Z17, Z17
+	VPADDD       Z17, Z8, Z8
+	VMOVDQU32    256(R10)(R9*1), Z19
+	VPMADDUBSW   Z19, Z10, Z18
+	VPMADDWD     Z16, Z18, Z18
+	VPADDD       Z18, Z4, Z4
+	VMOVDQU32    256(R11)(R9*1), Z20
+	VPMADDUBSW   Z20, Z10, Z17
+	VPMADDWD     Z16, Z17, Z17
+	VPADDD       Z17, Z9, Z9
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z10
+	VMOVDQU32    (R11)(R9*1), Z19
+	VPMADDUBSW   Z19, Z10, Z18
+	VPMADDWD     Z16, Z18, Z18
+	VPADDD       Z18, Z5, Z5
+	VMOVDQU32    64(R11)(R9*1), Z20
+	VPMADDUBSW   Z20, Z10, Z17
+	VPMADDWD     Z16, Z17, Z17
+	VPADDD       Z17, Z6, Z6
+	VMOVDQU32    128(R11)(R9*1), Z21
+	VPMADDUBSW   Z21, Z10, Z18
+	VPMADDWD     Z16, Z18, Z18
+	VPADDD       Z18, Z7, Z7
+	VMOVDQU32    192(R11)(R9*1), Z22
+	VPMADDUBSW   Z22, Z10, Z17
+	VPMADDWD     Z16, Z17, Z17
+	VPADDD       Z17, Z8, Z8
+	VMOVDQU32    256(R11)(R9*1), Z19
+	VPMADDUBSW   Z19, Z10, Z18
+	VPMADDWD     Z16, Z18, Z18
+	VPADDD       Z18, Z9, Z9
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z19
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z19, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z12, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z0, Z20
+	VMINPS     Z14, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z15, Z15
+	VPMOVDB    Z19, (SI)
+	VMOVUPS    64(DX), Z19
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z19, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z12, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z1, Z20
+	VMINPS     Z14, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z15, Z15
+	VPMOVDB    Z19, 16(SI)
+	VMOVUPS    128(DX), Z19
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z19, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z12, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z2, Z20
+	VMINPS     Z14, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z15, Z15
+	VPMOVDB    Z19, 32(SI)
+	VMOVUPS    192(DX), Z19
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z19, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z12, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z3, Z20
+	VMINPS     Z14, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z15, Z15
+	VPMOVDB    Z19, 48(SI)
+	VMOVUPS    256(DX), Z19
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z19, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z12, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z4, Z20
+	VMINPS     Z14, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z15, K1, Z15
+	VPMOVDB    Z19, K1, 64(SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z19
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z19, Z5, Z5
+	VADDPS     (BX), Z5, Z5
+	VADDPS     Z5, Z12, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z5, Z20
+	VMINPS     Z14, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z15, Z15
+	VPMOVDB    Z19, (SI)
+	VMOVUPS    64(DX), Z19
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z19, Z6, Z6
+	VADDPS     64(BX), Z6, Z6
+	VADDPS     Z6, Z12, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z6, Z20
+	VMINPS     Z14, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z15, Z15
+	VPMOVDB    Z19, 16(SI)
+	VMOVUPS    128(DX), Z19
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z19, Z7, Z7
+	VADDPS     128(BX), Z7, Z7
+	VADDPS     Z7, Z12, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z7, Z20
+	VMINPS     Z14, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z15, Z15
+	VPMOVDB    Z19, 32(SI)
+	VMOVUPS    192(DX), Z19
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z19, Z8, Z8
+	VADDPS     192(BX), Z8, Z8
+	VADDPS     Z8, Z12, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z8, Z20
+	VMINPS     Z14, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z15, Z15
+	VPMOVDB    Z19, 48(SI)
+	VMOVUPS    256(DX), Z19
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z19, Z9, Z9
+	VADDPS     256(BX), Z9, Z9
+	VADDPS     Z9, Z12, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z11, Z9, Z20
+	VMINPS        Z14, Z20, Z20
+	VCVTTPS2DQ    Z20, Z19
+	VPADDD        Z19, Z15, K1, Z15
+	VPMOVDB       Z19, K1, 64(SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z15, Y19
+	VPADDD        Y19, Y15, Y15
+	VEXTRACTI32X4 $0x01, Y15, X19
+	VPADDD        X19, X15, X15
+	VPSHUFD       $0x0e, X15, X19
+	VPADDD        X19, X15, X15
+	VPSHUFD       $0x01, X15, X19
+	VPADDD        X19, X15, X15
+	VMOVD         X15, AX
 	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
@@ -3759,16 +5999,671 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z25, Y12
-	VPADDD        Y12, Y25, Y25
-	VEXTRACTI32X4 $0x01, Y25, X12
-	VPADDD        X12, X25, X25
-	VPSHUFD       $0x0e, X25, X12
-	VPADDD        X12, X25, X25
-	VPSHUFD       $0x01, X25, X12
-	VPADDD        X12, X25, X25
+	VEXTRACTI64X4 $0x01, Z25, Y14
+	VPADDD        Y14, Y25, Y25
+	VEXTRACTI32X4 $0x01, Y25, X14
+	VPADDD        X14, X25, X25
+	VPSHUFD       $0x0e, X25, X14
+	VPADDD        X14, X25, X25
+	VPSHUFD       $0x01, X25, X14
+	VPADDD        X14, X25, X25
 	VMOVD         X25, AX
 	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceBW6(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·eventRowOnceBW6(SB), NOSPLIT, $0-148
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z11
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z6
+	VMOVDQU32    (DI)(R10*1), Z7
+	VPMADDUBSW   Z7, Z6, Z12
+	VPMADDWD     Z11, Z12, Z12
+	VPADDD       Z12, Z0, Z0
+	VMOVDQU32    64(DI)(R10*1), Z8
+	VPMADDUBSW   Z8, Z6, Z13
+	VPMADDWD     Z11, Z13, Z13
+	VPADDD       Z13, Z1, Z1
+	VMOVDQU32    128(DI)(R10*1), Z9
+	VPMADDUBSW   Z9, Z6, Z12
+	VPMADDWD     Z11, Z12, Z12
+	VPADDD       Z12, Z2, Z2
+	VMOVDQU32    192(DI)(R10*1), Z10
+	VPMADDUBSW   Z10, Z6, Z13
+	VPMADDWD     Z11, Z13, Z13
+	VPADDD       Z13, Z3, Z3
+	VMOVDQU32    256(DI)(R10*1), Z7
+	VPMADDUBSW   Z7, Z6, Z12
+	VPMADDWD     Z11, Z12, Z12
+	VPADDD       Z12, Z4, Z4
+	VMOVDQU32    320(DI)(R10*1), Z8
+	VPMADDUBSW   Z8, Z6, Z13
+	VPMADDWD     Z11, Z13, Z13
+	VPADDD       Z13, Z5, Z5
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z7
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z7, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   64(DX), Z7
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z7, Z1, Z1
+	VADDPS    64(BX), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VMOVUPS   128(DX), Z7
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z7, Z2, Z2
+	VADDPS    128(BX), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VMOVUPS   192(DX), Z7
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z7, Z3, Z3
+	VADDPS    192(BX), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VMOVUPS   256(DX), Z7
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z7, Z4, Z4
+	VADDPS    256(BX), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VMOVUPS   320(DX), Z7
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z7, Z5, Z5
+	VADDPS    320(BX), Z5, Z5
+	VMOVUPS   Z5, K1, 320(SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceBW6(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireOnceBW6(SB), NOSPLIT, $0-168
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z11
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z14, Z14, Z14
+	VPXORD       Z18, Z18, Z18
+	VBROADCASTSS start+148(FP), Z15
+	VBROADCASTSS decay+152(FP), Z16
+	VBROADCASTSS most+156(FP), Z17
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z6
+	VMOVDQU32    (DI)(R10*1), Z7
+	VPMADDUBSW   Z7, Z6, Z12
+	VPMADDWD     Z11, Z12, Z12
+	VPADDD       Z12, Z0, Z0
+	VMOVDQU32    64(DI)(R10*1), Z8
+	VPMADDUBSW   Z8, Z6, Z13
+	VPMADDWD     Z11, Z13, Z13
+	VPADDD       Z13, Z1, Z1
+	VMOVDQU32    128(DI)(R10*1), Z9
+	VPMADDUBSW   Z9, Z6, Z12
+	VPMADDWD     Z11, Z12, Z12
+	VPADDD       Z12, Z2, Z2
+	VMOVDQU32    192(DI)(R10*1), Z10
+	VPMADDUBSW   Z10, Z6, Z13
+	VPMADDWD     Z11, Z13, Z13
+	VPADDD       Z13, Z3, Z3
+	VMOVDQU32    256(DI)(R10*1), Z7
+	VPMADDUBSW   Z7, Z6, Z12
+	VPMADDWD     Z11, Z12, Z12
+	VPADDD       Z12, Z4, Z4
+	VMOVDQU32    320(DI)(R10*1), Z8
+	VPMADDUBSW   Z8, Z6, Z13
+	VPMADDWD     Z11, Z13, Z13
+	VPADDD       Z13, Z5, Z5
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z7
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z7, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z15, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z0, Z9
+	VMINPS     Z17, Z9, Z9
+	VCVTTPS2DQ Z9, Z8
+	VPADDD     Z8, Z18, Z18
+	VPMOVDB    Z8, (SI)
+	VMOVUPS    64(DX), Z7
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z7, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z15, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z1, Z9
+	VMINPS     Z17, Z9, Z9
+	VCVTTPS2DQ Z9, Z8
+	VPADDD     Z8, Z18, Z18
+	VPMOVDB    Z8, 16(SI)
+	VMOVUPS    128(DX), Z7
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z7, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z15, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z2, Z9
+	VMINPS     Z17, Z9, Z9
+	VCVTTPS2DQ Z9, Z8
+	VPADDD     Z8, Z18, Z18
+	VPMOVDB    Z8, 32(SI)
+	VMOVUPS    192(DX), Z7
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z7, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z15, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z3, Z9
+	VMINPS     Z17, Z9, Z9
+	VCVTTPS2DQ Z9, Z8
+	VPADDD     Z8, Z18, Z18
+	VPMOVDB    Z8, 48(SI)
+	VMOVUPS    256(DX), Z7
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z7, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z15, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z4, Z9
+	VMINPS     Z17, Z9, Z9
+	VCVTTPS2DQ Z9, Z8
+	VPADDD     Z8, Z18, Z18
+	VPMOVDB    Z8, 64(SI)
+	VMOVUPS    320(DX), Z7
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z7, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z15, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z14, Z5, Z9
+	VMINPS        Z17, Z9, Z9
+	VCVTTPS2DQ    Z9, Z8
+	VPADDD        Z8, Z18, K1, Z18
+	VPMOVDB       Z8, K1, 80(SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z18, Y7
+	VPADDD        Y7, Y18, Y18
+	VEXTRACTI32X4 $0x01, Y18, X7
+	VPADDD        X7, X18, X18
+	VPSHUFD       $0x0e, X18, X7
+	VPADDD        X7, X18, X18
+	VPSHUFD       $0x01, X18, X7
+	VPADDD        X7, X18, X18
+	VMOVD         X18, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceBW6(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireTwoOnceBW6(SB), NOSPLIT, $0-192
+	VPXORD       Z13, Z13, Z13
+	VPXORD       Z17, Z17, Z17
+	VBROADCASTSS start+172(FP), Z14
+	VBROADCASTSS decay+176(FP), Z15
+	VBROADCASTSS most+180(FP), Z16
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z18
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z12
+	VMOVDQU32    (R10)(R9*1), Z21
+	VPMADDUBSW   Z21, Z12, Z20
+	VPMADDWD     Z18, Z20, Z20
+	VPADDD       Z20, Z0, Z0
+	VMOVDQU32    64(R10)(R9*1), Z22
+	VPMADDUBSW   Z22, Z12, Z19
+	VPMADDWD     Z18, Z19, Z19
+	VPADDD       Z19, Z1, Z1
+	VMOVDQU32    128(R10)(R9*1), Z23
+	VPMADDUBSW   Z23, Z12, Z20
+	VPMADDWD     Z18, Z20, Z20
+	VPADDD       Z20, Z2, Z2
+	VMOVDQU32    192(R10)(R9*1), Z24
+	VPMADDUBSW   Z24, Z12, Z19
+	VPMADDWD     Z18, Z19, Z19
+	VPADDD       Z19, Z3, Z3
+	VMOVDQU32    256(R10)(R9*1), Z21
+	VPMADDUBSW   Z21, Z12, Z20
+	VPMADDWD     Z18, Z20, Z20
+	VPADDD       Z20, Z4, Z4
+	VMOVDQU32    320(R10)(R9*1), Z22
+	VPMADDUBSW   Z22, Z12, Z19
+	VPMADDWD     Z18, Z19, Z19
+	VPADDD       Z19, Z5, Z5
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z12
+	VMOVDQU32    (R10)(R9*1), Z21
+	VPMADDUBSW   Z21, Z12, Z20
+	VPMADDWD     Z18, Z20, Z20
+	VPADDD       Z20, Z0, Z0
+	VMOVDQU32    (R11)(R9*1), Z22
+	VPMADDUBSW   Z22, Z12, Z19
+	VPMADDWD     Z18, Z19, Z19
+	VPADDD       Z19, Z6, Z6
+	VMOVDQU32    64(R10)(R9*1), Z23
+	VPMADDUBSW   Z23, Z12, Z20
+	VPMADDWD     Z18, Z20, Z20
+	VPADDD       Z20, Z1, Z1
+	VMOVDQU32    64(R11)(R9*1), Z24
+	VPMADDUBSW   Z24, Z12, Z19
+	VPMADDWD     Z18, Z19, Z19
+	VPADDD       Z19, Z7, Z7
+	VMOVDQU32    128(R10)(R9*1), Z21
+	VPMADDUBSW   Z21, Z12, Z20
+	VPMADDWD     Z18, Z20, Z20
+	VPADDD       Z20, Z2, Z2
+	VMOVDQU32    128(R11)(R9*1), Z22
+	VPMADDUBSW   Z22, Z12, Z19
+	VPMADDWD     Z18, Z19, Z19
+	VPADDD       Z19, Z8, Z8
+	VMOVDQU32    192(R10)(R9*1), Z23
+	VPMADDUBSW   Z23, Z12, Z20
+	VPMADDWD     Z18, Z20, Z20
+	VPADDD       Z20, Z3, Z3
+	VMOVDQU32    192(R11)(R9*1), Z24
+	VPMADDUBSW   Z24, Z12, Z19
+	VPMADDWD     Z18, Z19, Z19
+	VPADDD       Z19, Z9, Z9
+	VMOVDQU32    256(R10)(R9*1), Z21
+	VPMADDUBSW   Z21, Z12, Z20
+	VPMADDWD     Z18, Z20, Z20
+	VPADDD       Z20, Z4, Z4
+	VMOVDQU32    256(R11)(R9*1), Z22
+	VPMADDUBSW   Z22, Z12, Z19
+	VPMADDWD     Z18, Z19, Z19
+	VPADDD       Z19, Z10, Z10
+	VMOVDQU32    320(R10)(R9*1), Z23
+	VPMADDUBSW   Z23, Z12, Z20
+	VPMADDWD     Z18, Z20, Z20
+	VPADDD       Z20, Z5, Z5
+	VMOVDQU32    320(R11)(R9*1), Z24
+	VPMADDUBSW   Z24, Z12, Z19
+	VPMADDWD     Z18, Z19, Z19
+	VPADDD       Z19, Z11, Z11
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z12
+	VMOVDQU32    (R11)(R9*1), Z21
+	VPMADDUBSW   Z21, Z12, Z20
+	VPMADDWD     Z18, Z20, Z20
+	VPADDD       Z20, Z6, Z6
+	VMOVDQU32    64(R11)(R9*1), Z22
+	VPMADDUBSW   Z22, Z12, Z19
+	VPMADDWD     Z18, Z19, Z19
+	VPADDD       Z19, Z7, Z7
+	VMOVDQU32    128(R11)(R9*1), Z23
+	VPMADDUBSW   Z23, Z12, Z20
+	VPMADDWD     Z18, Z20, Z20
+	VPADDD       Z20, Z8, Z8
+	VMOVDQU32    192(R11)(R9*1), Z24
+	VPMADDUBSW   Z24, Z12, Z19
+	VPMADDWD     Z18, Z19, Z19
+	VPADDD       Z19, Z9, Z9
+	VMOVDQU32    256(R11)(R9*1), Z21
+	VPMADDUBSW   Z21, Z12, Z20
+	VPMADDWD     Z18, Z20, Z20
+	VPADDD       Z20, Z10, Z10
+	VMOVDQU32    320(R11)(R9*1), Z22
+	VPMADDUBSW   Z22, Z12, Z19
+	VPMADDWD     Z18, Z19, Z19
+	VPADDD       Z19, Z11, Z11
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z21
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z21, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z14, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z0, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, (SI)
+	VMOVUPS    64(DX), Z21
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z21, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z14, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z1, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, 16(SI)
+	VMOVUPS    128(DX), Z21
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z21, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z14, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z2, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, 32(SI)
+	VMOVUPS    192(DX), Z21
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z21, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z14, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z3, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, 48(SI)
+	VMOVUPS    256(DX), Z21
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z21, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z14, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z4, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, 64(SI)
+	VMOVUPS    320(DX), Z21
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z21, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z14, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z5, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, K1, Z17
+	VPMOVDB    Z21, K1, 80(SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z21
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z21, Z6, Z6
+	VADDPS     (BX), Z6, Z6
+	VADDPS     Z6, Z14, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z6, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, (SI)
+	VMOVUPS    64(DX), Z21
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z21, Z7, Z7
+	VADDPS     64(BX), Z7, Z7
+	VADDPS     Z7, Z14, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z7, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, 16(SI)
+	VMOVUPS    128(DX), Z21
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z21, Z8, Z8
+	VADDPS     128(BX), Z8, Z8
+	VADDPS     Z8, Z14, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z8, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, 32(SI)
+	VMOVUPS    192(DX), Z21
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z21, Z9, Z9
+	VADDPS     192(BX), Z9, Z9
+	VADDPS     Z9, Z14, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z9, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, 48(SI)
+	VMOVUPS    256(DX), Z21
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z21, Z10, Z10
+	VADDPS     256(BX), Z10, Z10
+	VADDPS     Z10, Z14, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z10, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, 64(SI)
+	VMOVUPS    320(DX), Z21
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z21, Z11, Z11
+	VADDPS     320(BX), Z11, Z11
+	VADDPS     Z11, Z14, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z13, Z11, Z22
+	VMINPS        Z16, Z22, Z22
+	VCVTTPS2DQ    Z22, Z21
+	VPADDD        Z21, Z17, K1, Z17
+	VPMOVDB       Z21, K1, 80(SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z17, Y21
+	VPADDD        Y21, Y17, Y17
+	VEXTRACTI32X4 $0x01, Y17, X21
+	VPADDD        X21, X17, X17
+	VPSHUFD       $0x0e, X17, X21
+	VPADDD        X21, X17, X17
+	VPSHUFD       $0x01, X17, X21
+	VPADDD        X21, X17, X17
+	VMOVD         X17, AX
+	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
 
@@ -4255,16 +7150,740 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z27, Y14
-	VPADDD        Y14, Y27, Y27
-	VEXTRACTI32X4 $0x01, Y27, X14
-	VPADDD        X14, X27, X27
-	VPSHUFD       $0x0e, X27, X14
-	VPADDD        X14, X27, X27
-	VPSHUFD       $0x01, X27, X14
-	VPADDD        X14, X27, X27
+	VEXTRACTI64X4 $0x01, Z27, Y16
+	VPADDD        Y16, Y27, Y27
+	VEXTRACTI32X4 $0x01, Y27, X16
+	VPADDD        X16, X27, X27
+	VPSHUFD       $0x0e, X27, X16
+	VPADDD        X16, X27, X27
+	VPSHUFD       $0x01, X27, X16
+	VPADDD        X16, X27, X27
 	VMOVD         X27, AX
 	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceBW7(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·eventRowOnceBW7(SB), NOSPLIT, $0-148
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z12
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z7
+	VMOVDQU32    (DI)(R10*1), Z8
+	VPMADDUBSW   Z8, Z7, Z13
+	VPMADDWD     Z12, Z13, Z13
+	VPADDD       Z13, Z0, Z0
+	VMOVDQU32    64(DI)(R10*1), Z9
+	VPMADDUBSW   Z9, Z7, Z14
+	VPMADDWD     Z12, Z14, Z14
+	VPADDD       Z14, Z1, Z1
+	VMOVDQU32    128(DI)(R10*1), Z10
+	VPMADDUBSW   Z10, Z7, Z13
+	VPMADDWD     Z12, Z13, Z13
+	VPADDD       Z13, Z2, Z2
+	VMOVDQU32    192(DI)(R10*1), Z11
+	VPMADDUBSW   Z11, Z7, Z14
+	VPMADDWD     Z12, Z14, Z14
+	VPADDD       Z14, Z3, Z3
+	VMOVDQU32    256(DI)(R10*1), Z8
+	VPMADDUBSW   Z8, Z7, Z13
+	VPMADDWD     Z12, Z13, Z13
+	VPADDD       Z13, Z4, Z4
+	VMOVDQU32    320(DI)(R10*1), Z9
+	VPMADDUBSW   Z9, Z7, Z14
+	VPMADDWD     Z12, Z14, Z14
+	VPADDD       Z14, Z5, Z5
+	VMOVDQU32    384(DI)(R10*1), Z10
+	VPMADDUBSW   Z10, Z7, Z13
+	VPMADDWD     Z12, Z13, Z13
+	VPADDD       Z13, Z6, Z6
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z8
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   64(DX), Z8
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z8, Z1, Z1
+	VADDPS    64(BX), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VMOVUPS   128(DX), Z8
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z8, Z2, Z2
+	VADDPS    128(BX), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VMOVUPS   192(DX), Z8
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z8, Z3, Z3
+	VADDPS    192(BX), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VMOVUPS   256(DX), Z8
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z8, Z4, Z4
+	VADDPS    256(BX), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VMOVUPS   320(DX), Z8
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z8, Z5, Z5
+	VADDPS    320(BX), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VMOVUPS   384(DX), Z8
+	VCVTDQ2PS Z6, Z6
+	VMULPS    Z8, Z6, Z6
+	VADDPS    384(BX), Z6, Z6
+	VMOVUPS   Z6, K1, 384(SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceBW7(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireOnceBW7(SB), NOSPLIT, $0-168
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z12
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z15, Z15, Z15
+	VPXORD       Z19, Z19, Z19
+	VBROADCASTSS start+148(FP), Z16
+	VBROADCASTSS decay+152(FP), Z17
+	VBROADCASTSS most+156(FP), Z18
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z7
+	VMOVDQU32    (DI)(R10*1), Z8
+	VPMADDUBSW   Z8, Z7, Z13
+	VPMADDWD     Z12, Z13, Z13
+	VPADDD       Z13, Z0, Z0
+	VMOVDQU32    64(DI)(R10*1), Z9
+	VPMADDUBSW   Z9, Z7, Z14
+	VPMADDWD     Z12, Z14, Z14
+	VPADDD       Z14, Z1, Z1
+	VMOVDQU32    128(DI)(R10*1), Z10
+	VPMADDUBSW   Z10, Z7, Z13
+	VPMADDWD     Z12, Z13, Z13
+	VPADDD       Z13, Z2, Z2
+	VMOVDQU32    192(DI)(R10*1), Z11
+	VPMADDUBSW   Z11, Z7, Z14
+	VPMADDWD     Z12, Z14, Z14
+	VPADDD       Z14, Z3, Z3
+	VMOVDQU32    256(DI)(R10*1), Z8
+	VPMADDUBSW   Z8, Z7, Z13
+	VPMADDWD     Z12, Z13, Z13
+	VPADDD       Z13, Z4, Z4
+	VMOVDQU32    320(DI)(R10*1), Z9
+	VPMADDUBSW   Z9, Z7, Z14
+	VPMADDWD     Z12, Z14, Z14
+	VPADDD       Z14, Z5, Z5
+	VMOVDQU32    384(DI)(R10*1), Z10
+	VPMADDUBSW   Z10, Z7, Z13
+	VPMADDWD     Z12, Z13, Z13
+	VPADDD       Z13, Z6, Z6
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z8
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z16, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z0, Z10
+	VMINPS     Z18, Z10, Z10
+	VCVTTPS2DQ Z10, Z9
+	VPADDD     Z9, Z19, Z19
+	VPMOVDB    Z9, (SI)
+	VMOVUPS    64(DX), Z8
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z8, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z16, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z1, Z10
+	VMINPS     Z18, Z10, Z10
+	VCVTTPS2DQ Z10, Z9
+	VPADDD     Z9, Z19, Z19
+	VPMOVDB    Z9, 16(SI)
+	VMOVUPS    128(DX), Z8
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z8, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z16, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z2, Z10
+	VMINPS     Z18, Z10, Z10
+	VCVTTPS2DQ Z10, Z9
+	VPADDD     Z9, Z19, Z19
+	VPMOVDB    Z9, 32(SI)
+	VMOVUPS    192(DX), Z8
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z8, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z16, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z3, Z10
+	VMINPS     Z18, Z10, Z10
+	VCVTTPS2DQ Z10, Z9
+	VPADDD     Z9, Z19, Z19
+	VPMOVDB    Z9, 48(SI)
+	VMOVUPS    256(DX), Z8
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z8, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z16, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z4, Z10
+	VMINPS     Z18, Z10, Z10
+	VCVTTPS2DQ Z10, Z9
+	VPADDD     Z9, Z19, Z19
+	VPMOVDB    Z9, 64(SI)
+	VMOVUPS    320(DX), Z8
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z8, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z16, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z5, Z10
+	VMINPS     Z18, Z10, Z10
+	VCVTTPS2DQ Z10, Z9
+	VPADDD     Z9, Z19, Z19
+	VPMOVDB    Z9, 80(SI)
+	VMOVUPS    384(DX), Z8
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z8, Z6, Z6
+	VADDPS     384(BX), Z6, Z6
+	VADDPS     Z6, Z16, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z15, Z6, Z10
+	VMINPS        Z18, Z10, Z10
+	VCVTTPS2DQ    Z10, Z9
+	VPADDD        Z9, Z19, K1, Z19
+	VPMOVDB       Z9, K1, 96(SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z19, Y8
+	VPADDD        Y8, Y19, Y19
+	VEXTRACTI32X4 $0x01, Y19, X8
+	VPADDD        X8, X19, X19
+	VPSHUFD       $0x0e, X19, X8
+	VPADDD        X8, X19, X19
+	VPSHUFD       $0x01, X19, X8
+	VPADDD        X8, X19, X19
+	VMOVD         X19, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceBW7(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireTwoOnceBW7(SB), NOSPLIT, $0-192
+	VPXORD       Z15, Z15, Z15
+	VPXORD       Z19, Z19, Z19
+	VBROADCASTSS start+172(FP), Z16
+	VBROADCASTSS decay+176(FP), Z17
+	VBROADCASTSS most+180(FP), Z18
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z20
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z14
+	VMOVDQU32    (R10)(R9*1), Z23
+	VPMADDUBSW   Z23, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z0, Z0
+	VMOVDQU32    64(R10)(R9*1), Z24
+	VPMADDUBSW   Z24, Z14, Z21
+	VPMADDWD     Z20, Z21, Z21
+	VPADDD       Z21, Z1, Z1
+	VMOVDQU32    128(R10)(R9*1), Z25
+	VPMADDUBSW   Z25, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z2, Z2
+	VMOVDQU32    192(R10)(R9*1), Z26
+	VPMADDUBSW   Z26, Z14, Z21
+	VPMADDWD     Z20, Z21, Z21
+	VPADDD       Z21, Z3, Z3
+	VMOVDQU32    256(R10)(R9*1), Z23
+	VPMADDUBSW   Z23, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z4, Z4
+	VMOVDQU32    320(R10)(R9*1), Z24
+	VPMADDUBSW   Z24, Z14, Z21
+	VPMADDWD     Z20, Z21, Z21
+	VPADDD       Z21, Z5, Z5
+	VMOVDQU32    384(R10)(R9*1), Z25
+	VPMADDUBSW   Z25, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z6, Z6
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z14
+	VMOVDQU32    (R10)(R9*1), Z23
+	VPMADDUBSW   Z23, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z0, Z0
+	VMOVDQU32    (R11)(R9*1), Z24
+	VPMADDUBSW   Z24, Z14, Z21
+	VPMADDWD     Z20, Z21, Z21
+	VPADDD       Z21, Z7, Z7
+	VMOVDQU32    64(R10)(R9*1), Z25
+	VPMADDUBSW   Z25, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z1, Z1
+	VMOVDQU32    64(R11)(R9*1), Z26
+	VPMADDUBSW   Z26, Z14, Z21
+	VPMADDWD     Z20, Z21, Z21
+	VPADDD       Z21, Z8, Z8
+	VMOVDQU32    128(R10)(R9*1), Z23
+	VPMADDUBSW   Z23, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z2, Z2
+	VMOVDQU32    128(R11)(R9*1), Z24
+	VPMADDUBSW   Z24, Z14, Z21
+	VPMADDWD     Z20, Z21, Z21
+	VPADDD       Z21, Z9, Z9
+	VMOVDQU32    192(R10)(R9*1), Z25
+	VPMADDUBSW   Z25, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z3, Z3
+	VMOVDQU32    192(R11)(R9*1), Z26
+	VPMADDUBSW   Z26, Z14, Z21
+	VPMADDWD     Z20, Z21, Z21
+	VPADDD       Z21, Z10, Z10
+	VMOVDQU32    256(R10)(R9*1), Z23
+	VPMADDUBSW   Z23, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z4, Z4
+	VMOVDQU32    256(R11)(R9*1), Z24
+	VPMADDUBSW   Z24, Z14, Z21
+	VPMADDWD     Z20, Z21, Z21
+	VPADDD       Z21, Z11, Z11
+	VMOVDQU32    320(R10)(R9*1), Z25
+	VPMADDUBSW   Z25, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z5, Z5
+	VMOVDQU32    320(R11)(R9*1), Z26
+	VPMADDUBSW   Z26, Z14, Z21
+	VPMADDWD     Z20, Z21, Z21
+	VPADDD       Z21, Z12, Z12
+	VMOVDQU32    384(R10)(R9*1), Z23
+	VPMADDUBSW   Z23, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z6, Z6
+	VMOVDQU32    384(R11)(R9*1), Z24
+	VPMADDUBSW   Z24, Z14, Z21
+	VPMADDWD     Z20, Z21, Z21
+	VPADDD       Z21, Z13, Z13
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z14
+	VMOVDQU32    (R11)(R9*1), Z23
+	VPMADDUBSW   Z23, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z7, Z7
+	VMOVDQU32    64(R11)(R9*1), Z24
+	VPMADDUBSW   Z24, Z14, Z21
+	VPMADDWD     Z20, Z21, Z21
+	VPADDD       Z21, Z8, Z8
+	VMOVDQU32    128(R11)(R9*1), Z25
+	VPMADDUBSW   Z25, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z9, Z9
+	VMOVDQU32    192(R11)(R9*1), Z26
+	VPMADDUBSW   Z26, Z14, Z21
+	VPMADDWD     Z20, Z21, Z21
+	VPADDD       Z21, Z10, Z10
+	VMOVDQU32    256(R11)(R9*1), Z23
+	VPMADDUBSW   Z23, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z11, Z11
+	VMOVDQU32    320(R11)(R9*1), Z24
+	VPMADDUBSW   Z24, Z14, Z21
+	VPMADDWD     Z20, Z21, Z21
+	VPADDD       Z21, Z12, Z12
+	VMOVDQU32    384(R11)(R9*1), Z25
+	VPMADDUBSW   Z25, Z14, Z22
+	VPMADDWD     Z20, Z22, Z22
+	VPADDD       Z22, Z13, Z13
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z23
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z23, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z16, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z0, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, (SI)
+	VMOVUPS    64(DX), Z23
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z23, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z16, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z1, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 16(SI)
+	VMOVUPS    128(DX), Z23
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z23, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z16, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z2, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 32(SI)
+	VMOVUPS    192(DX), Z23
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z23, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z16, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z3, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 48(SI)
+	VMOVUPS    256(DX), Z23
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z23, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z16, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z4, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 64(SI)
+	VMOVUPS    320(DX), Z23
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z23, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z16, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z5, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 80(SI)
+	VMOVUPS    384(DX), Z23
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z23, Z6, Z6
+	VADDPS     384(BX), Z6, Z6
+	VADDPS     Z6, Z16, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z6, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, K1, Z19
+	VPMOVDB    Z23, K1, 96(SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z23
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z23, Z7, Z7
+	VADDPS     (BX), Z7, Z7
+	VADDPS     Z7, Z16, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z7, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, (SI)
+	VMOVUPS    64(DX), Z23
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z23, Z8, Z8
+	VADDPS     64(BX), Z8, Z8
+	VADDPS     Z8, Z16, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z8, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 16(SI)
+	VMOVUPS    128(DX), Z23
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z23, Z9, Z9
+	VADDPS     128(BX), Z9, Z9
+	VADDPS     Z9, Z16, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z9, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 32(SI)
+	VMOVUPS    192(DX), Z23
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z23, Z10, Z10
+	VADDPS     192(BX), Z10, Z10
+	VADDPS     Z10, Z16, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z10, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 48(SI)
+	VMOVUPS    256(DX), Z23
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z23, Z11, Z11
+	VADDPS     256(BX), Z11, Z11
+	VADDPS     Z11, Z16, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z11, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 64(SI)
+	VMOVUPS    320(DX), Z23
+	VCVTDQ2PS  Z12, Z12
+	VMULPS     Z23, Z12, Z12
+	VADDPS     320(BX), Z12, Z12
+	VADDPS     Z12, Z16, Z12
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z12, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 80(SI)
+	VMOVUPS    384(DX), Z23
+	VCVTDQ2PS  Z13, Z13
+	VMULPS     Z23, Z13, Z13
+	VADDPS     384(BX), Z13, Z13
+	VADDPS     Z13, Z16, Z13
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z15, Z13, Z24
+	VMINPS        Z18, Z24, Z24
+	VCVTTPS2DQ    Z24, Z23
+	VPADDD        Z23, Z19, K1, Z19
+	VPMOVDB       Z23, K1, 96(SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z19, Y23
+	VPADDD        Y23, Y19, Y19
+	VEXTRACTI32X4 $0x01, Y19, X23
+	VPADDD        X23, X19, X19
+	VPSHUFD       $0x0e, X19, X23
+	VPADDD        X23, X19, X19
+	VPSHUFD       $0x01, X19, X23
+	VPADDD        X23, X19, X19
+	VMOVD         X19, AX
+	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
 
@@ -4804,15 +8423,808 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z29, Y16
-	VPADDD        Y16, Y29, Y29
-	VEXTRACTI32X4 $0x01, Y29, X16
-	VPADDD        X16, X29, X29
-	VPSHUFD       $0x0e, X29, X16
-	VPADDD        X16, X29, X29
-	VPSHUFD       $0x01, X29, X16
-	VPADDD        X16, X29, X29
+	VEXTRACTI64X4 $0x01, Z29, Y18
+	VPADDD        Y18, Y29, Y29
+	VEXTRACTI32X4 $0x01, Y29, X18
+	VPADDD        X18, X29, X29
+	VPSHUFD       $0x0e, X29, X18
+	VPADDD        X18, X29, X29
+	VPSHUFD       $0x01, X29, X18
+	VPADDD        X18, X29, X29
 	VMOVD         X29, AX
 	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceBW8(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·eventRowOnceBW8(SB), NOSPLIT, $0-148
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z13
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z8
+	VMOVDQU32    (DI)(R10*1), Z9
+	VPMADDUBSW   Z9, Z8, Z14
+	VPMADDWD     Z13, Z14, Z14
+	VPADDD       Z14, Z0, Z0
+	VMOVDQU32    64(DI)(R10*1), Z10
+	VPMADDUBSW   Z10, Z8, Z15
+	VPMADDWD     Z13, Z15, Z15
+	VPADDD       Z15, Z1, Z1
+	VMOVDQU32    128(DI)(R10*1), Z11
+	VPMADDUBSW   Z11, Z8, Z14
+	VPMADDWD     Z13, Z14, Z14
+	VPADDD       Z14, Z2, Z2
+	VMOVDQU32    192(DI)(R10*1), Z12
+	VPMADDUBSW   Z12, Z8, Z15
+	VPMADDWD     Z13, Z15, Z15
+	VPADDD       Z15, Z3, Z3
+	VMOVDQU32    256(DI)(R10*1), Z9
+	VPMADDUBSW   Z9, Z8, Z14
+	VPMADDWD     Z13, Z14, Z14
+	VPADDD       Z14, Z4, Z4
+	VMOVDQU32    320(DI)(R10*1), Z10
+	VPMADDUBSW   Z10, Z8, Z15
+	VPMADDWD     Z13, Z15, Z15
+	VPADDD       Z15, Z5, Z5
+	VMOVDQU32    384(DI)(R10*1), Z11
+	VPMADDUBSW   Z11, Z8, Z14
+	VPMADDWD     Z13, Z14, Z14
+	VPADDD       Z14, Z6, Z6
+	VMOVDQU32    448(DI)(R10*1), Z12
+	VPMADDUBSW   Z12, Z8, Z15
+	VPMADDWD     Z13, Z15, Z15
+	VPADDD       Z15, Z7, Z7
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z9
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z9, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VMOVUPS   64(DX), Z9
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z9, Z1, Z1
+	VADDPS    64(BX), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VMOVUPS   128(DX), Z9
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z9, Z2, Z2
+	VADDPS    128(BX), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VMOVUPS   192(DX), Z9
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z9, Z3, Z3
+	VADDPS    192(BX), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VMOVUPS   256(DX), Z9
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z9, Z4, Z4
+	VADDPS    256(BX), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VMOVUPS   320(DX), Z9
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z9, Z5, Z5
+	VADDPS    320(BX), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VMOVUPS   384(DX), Z9
+	VCVTDQ2PS Z6, Z6
+	VMULPS    Z9, Z6, Z6
+	VADDPS    384(BX), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VMOVUPS   448(DX), Z9
+	VCVTDQ2PS Z7, Z7
+	VMULPS    Z9, Z7, Z7
+	VADDPS    448(BX), Z7, Z7
+	VMOVUPS   Z7, K1, 448(SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceBW8(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireOnceBW8(SB), NOSPLIT, $0-168
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z13
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z16, Z16, Z16
+	VPXORD       Z20, Z20, Z20
+	VBROADCASTSS start+148(FP), Z17
+	VBROADCASTSS decay+152(FP), Z18
+	VBROADCASTSS most+156(FP), Z19
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), DX
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	VPBROADCASTD (CX)(DX*4), Z8
+	VMOVDQU32    (DI)(R10*1), Z9
+	VPMADDUBSW   Z9, Z8, Z14
+	VPMADDWD     Z13, Z14, Z14
+	VPADDD       Z14, Z0, Z0
+	VMOVDQU32    64(DI)(R10*1), Z10
+	VPMADDUBSW   Z10, Z8, Z15
+	VPMADDWD     Z13, Z15, Z15
+	VPADDD       Z15, Z1, Z1
+	VMOVDQU32    128(DI)(R10*1), Z11
+	VPMADDUBSW   Z11, Z8, Z14
+	VPMADDWD     Z13, Z14, Z14
+	VPADDD       Z14, Z2, Z2
+	VMOVDQU32    192(DI)(R10*1), Z12
+	VPMADDUBSW   Z12, Z8, Z15
+	VPMADDWD     Z13, Z15, Z15
+	VPADDD       Z15, Z3, Z3
+	VMOVDQU32    256(DI)(R10*1), Z9
+	VPMADDUBSW   Z9, Z8, Z14
+	VPMADDWD     Z13, Z14, Z14
+	VPADDD       Z14, Z4, Z4
+	VMOVDQU32    320(DI)(R10*1), Z10
+	VPMADDUBSW   Z10, Z8, Z15
+	VPMADDWD     Z13, Z15, Z15
+	VPADDD       Z15, Z5, Z5
+	VMOVDQU32    384(DI)(R10*1), Z11
+	VPMADDUBSW   Z11, Z8, Z14
+	VPMADDWD     Z13, Z14, Z14
+	VPADDD       Z14, Z6, Z6
+	VMOVDQU32    448(DI)(R10*1), Z12
+	VPMADDUBSW   Z12, Z8, Z15
+	VPMADDWD     Z13, Z15, Z15
+	VPADDD       Z15, Z7, Z7
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z9
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z9, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z17, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z0, Z11
+	VMINPS     Z19, Z11, Z11
+	VCVTTPS2DQ Z11, Z10
+	VPADDD     Z10, Z20, Z20
+	VPMOVDB    Z10, (SI)
+	VMOVUPS    64(DX), Z9
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z9, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z17, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z1, Z11
+	VMINPS     Z19, Z11, Z11
+	VCVTTPS2DQ Z11, Z10
+	VPADDD     Z10, Z20, Z20
+	VPMOVDB    Z10, 16(SI)
+	VMOVUPS    128(DX), Z9
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z9, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z17, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z2, Z11
+	VMINPS     Z19, Z11, Z11
+	VCVTTPS2DQ Z11, Z10
+	VPADDD     Z10, Z20, Z20
+	VPMOVDB    Z10, 32(SI)
+	VMOVUPS    192(DX), Z9
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z9, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z17, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z3, Z11
+	VMINPS     Z19, Z11, Z11
+	VCVTTPS2DQ Z11, Z10
+	VPADDD     Z10, Z20, Z20
+	VPMOVDB    Z10, 48(SI)
+	VMOVUPS    256(DX), Z9
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z9, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z17, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z4, Z11
+	VMINPS     Z19, Z11, Z11
+	VCVTTPS2DQ Z11, Z10
+	VPADDD     Z10, Z20, Z20
+	VPMOVDB    Z10, 64(SI)
+	VMOVUPS    320(DX), Z9
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z9, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z17, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z5, Z11
+	VMINPS     Z19, Z11, Z11
+	VCVTTPS2DQ Z11, Z10
+	VPADDD     Z10, Z20, Z20
+	VPMOVDB    Z10, 80(SI)
+	VMOVUPS    384(DX), Z9
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z9, Z6, Z6
+	VADDPS     384(BX), Z6, Z6
+	VADDPS     Z6, Z17, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z6, Z11
+	VMINPS     Z19, Z11, Z11
+	VCVTTPS2DQ Z11, Z10
+	VPADDD     Z10, Z20, Z20
+	VPMOVDB    Z10, 96(SI)
+	VMOVUPS    448(DX), Z9
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z9, Z7, Z7
+	VADDPS     448(BX), Z7, Z7
+	VADDPS     Z7, Z17, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z16, Z7, Z11
+	VMINPS        Z19, Z11, Z11
+	VCVTTPS2DQ    Z11, Z10
+	VPADDD        Z10, Z20, K1, Z20
+	VPMOVDB       Z10, K1, 112(SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z20, Y9
+	VPADDD        Y9, Y20, Y20
+	VEXTRACTI32X4 $0x01, Y20, X9
+	VPADDD        X9, X20, X20
+	VPSHUFD       $0x0e, X20, X9
+	VPADDD        X9, X20, X20
+	VPSHUFD       $0x01, X20, X9
+	VPADDD        X9, X20, X20
+	VMOVD         X20, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceBW8(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL
+TEXT ·eventFireTwoOnceBW8(SB), NOSPLIT, $0-192
+	VPXORD       Z17, Z17, Z17
+	VPXORD       Z21, Z21, Z21
+	VBROADCASTSS start+172(FP), Z18
+	VBROADCASTSS decay+176(FP), Z19
+	VBROADCASTSS most+180(FP), Z20
+	MOVL         $0x00010001, AX
+	VPBROADCASTD AX, Z22
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z16
+	VMOVDQU32    (R10)(R9*1), Z25
+	VPMADDUBSW   Z25, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z0, Z0
+	VMOVDQU32    64(R10)(R9*1), Z26
+	VPMADDUBSW   Z26, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z1, Z1
+	VMOVDQU32    128(R10)(R9*1), Z27
+	VPMADDUBSW   Z27, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z2, Z2
+	VMOVDQU32    192(R10)(R9*1), Z28
+	VPMADDUBSW   Z28, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z3, Z3
+	VMOVDQU32    256(R10)(R9*1), Z25
+	VPMADDUBSW   Z25, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z4, Z4
+	VMOVDQU32    320(R10)(R9*1), Z26
+	VPMADDUBSW   Z26, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z5, Z5
+	VMOVDQU32    384(R10)(R9*1), Z27
+	VPMADDUBSW   Z27, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z6, Z6
+	VMOVDQU32    448(R10)(R9*1), Z28
+	VPMADDUBSW   Z28, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z7, Z7
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z16
+	VMOVDQU32    (R10)(R9*1), Z25
+	VPMADDUBSW   Z25, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z0, Z0
+	VMOVDQU32    (R11)(R9*1), Z26
+	VPMADDUBSW   Z26, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z8, Z8
+	VMOVDQU32    64(R10)(R9*1), Z27
+	VPMADDUBSW   Z27, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z1, Z1
+	VMOVDQU32    64(R11)(R9*1), Z28
+	VPMADDUBSW   Z28, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z9, Z9
+	VMOVDQU32    128(R10)(R9*1), Z25
+	VPMADDUBSW   Z25, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z2, Z2
+	VMOVDQU32    128(R11)(R9*1), Z26
+	VPMADDUBSW   Z26, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z10, Z10
+	VMOVDQU32    192(R10)(R9*1), Z27
+	VPMADDUBSW   Z27, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z3, Z3
+	VMOVDQU32    192(R11)(R9*1), Z28
+	VPMADDUBSW   Z28, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z11, Z11
+	VMOVDQU32    256(R10)(R9*1), Z25
+	VPMADDUBSW   Z25, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z4, Z4
+	VMOVDQU32    256(R11)(R9*1), Z26
+	VPMADDUBSW   Z26, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z12, Z12
+	VMOVDQU32    320(R10)(R9*1), Z27
+	VPMADDUBSW   Z27, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z5, Z5
+	VMOVDQU32    320(R11)(R9*1), Z28
+	VPMADDUBSW   Z28, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z13, Z13
+	VMOVDQU32    384(R10)(R9*1), Z25
+	VPMADDUBSW   Z25, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z6, Z6
+	VMOVDQU32    384(R11)(R9*1), Z26
+	VPMADDUBSW   Z26, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z14, Z14
+	VMOVDQU32    448(R10)(R9*1), Z27
+	VPMADDUBSW   Z27, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z7, Z7
+	VMOVDQU32    448(R11)(R9*1), Z28
+	VPMADDUBSW   Z28, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z15, Z15
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z16
+	VMOVDQU32    (R11)(R9*1), Z25
+	VPMADDUBSW   Z25, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z8, Z8
+	VMOVDQU32    64(R11)(R9*1), Z26
+	VPMADDUBSW   Z26, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z9, Z9
+	VMOVDQU32    128(R11)(R9*1), Z27
+	VPMADDUBSW   Z27, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z10, Z10
+	VMOVDQU32    192(R11)(R9*1), Z28
+	VPMADDUBSW   Z28, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z11, Z11
+	VMOVDQU32    256(R11)(R9*1), Z25
+	VPMADDUBSW   Z25, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z12, Z12
+	VMOVDQU32    320(R11)(R9*1), Z26
+	VPMADDUBSW   Z26, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z13, Z13
+	VMOVDQU32    384(R11)(R9*1), Z27
+	VPMADDUBSW   Z27, Z16, Z24
+	VPMADDWD     Z22, Z24, Z24
+	VPADDD       Z24, Z14, Z14
+	VMOVDQU32    448(R11)(R9*1), Z28
+	VPMADDUBSW   Z28, Z16, Z23
+	VPMADDWD     Z22, Z23, Z23
+	VPADDD       Z23, Z15, Z15
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z25
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z25, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z18, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z0, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, (SI)
+	VMOVUPS    64(DX), Z25
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z25, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z18, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z1, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 16(SI)
+	VMOVUPS    128(DX), Z25
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z25, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z18, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z2, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 32(SI)
+	VMOVUPS    192(DX), Z25
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z25, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z18, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z3, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 48(SI)
+	VMOVUPS    256(DX), Z25
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z25, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z18, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z4, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 64(SI)
+	VMOVUPS    320(DX), Z25
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z25, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z18, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z5, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 80(SI)
+	VMOVUPS    384(DX), Z25
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z25, Z6, Z6
+	VADDPS     384(BX), Z6, Z6
+	VADDPS     Z6, Z18, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z6, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 96(SI)
+	VMOVUPS    448(DX), Z25
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z25, Z7, Z7
+	VADDPS     448(BX), Z7, Z7
+	VADDPS     Z7, Z18, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z7, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, K1, Z21
+	VPMOVDB    Z25, K1, 112(SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z25
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z25, Z8, Z8
+	VADDPS     (BX), Z8, Z8
+	VADDPS     Z8, Z18, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z8, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, (SI)
+	VMOVUPS    64(DX), Z25
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z25, Z9, Z9
+	VADDPS     64(BX), Z9, Z9
+	VADDPS     Z9, Z18, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z9, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 16(SI)
+	VMOVUPS    128(DX), Z25
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z25, Z10, Z10
+	VADDPS     128(BX), Z10, Z10
+	VADDPS     Z10, Z18, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z10, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 32(SI)
+	VMOVUPS    192(DX), Z25
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z25, Z11, Z11
+	VADDPS     192(BX), Z11, Z11
+	VADDPS     Z11, Z18, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z11, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 48(SI)
+	VMOVUPS    256(DX), Z25
+	VCVTDQ2PS  Z12, Z12
+	VMULPS     Z25, Z12, Z12
+	VADDPS     256(BX), Z12, Z12
+	VADDPS     Z12, Z18, Z12
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z12, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 64(SI)
+	VMOVUPS    320(DX), Z25
+	VCVTDQ2PS  Z13, Z13
+	VMULPS     Z25, Z13, Z13
+	VADDPS     320(BX), Z13, Z13
+	VADDPS     Z13, Z18, Z13
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z13, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 80(SI)
+	VMOVUPS    384(DX), Z25
+	VCVTDQ2PS  Z14, Z14
+	VMULPS     Z25, Z14, Z14
+	VADDPS     384(BX), Z14, Z14
+	VADDPS     Z14, Z18, Z14
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z14, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 96(SI)
+	VMOVUPS    448(DX), Z25
+	VCVTDQ2PS  Z15, Z15
+	VMULPS     Z25, Z15, Z15
+	VADDPS     448(BX), Z15, Z15
+	VADDPS     Z15, Z18, Z15
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z17, Z15, Z26
+	VMINPS        Z20, Z26, Z26
+	VCVTTPS2DQ    Z26, Z25
+	VPADDD        Z25, Z21, K1, Z21
+	VPMOVDB       Z25, K1, 112(SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z21, Y25
+	VPADDD        Y25, Y21, Y21
+	VEXTRACTI32X4 $0x01, Y21, X25
+	VPADDD        X25, X21, X21
+	VPSHUFD       $0x0e, X21, X25
+	VPADDD        X25, X21, X21
+	VPSHUFD       $0x01, X21, X25
+	VPADDD        X25, X21, X21
+	VMOVD         X21, AX
+	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET

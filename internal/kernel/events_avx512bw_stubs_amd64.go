@@ -21,6 +21,22 @@ func eventFireBW1(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, starts
 //go:noescape
 func eventFireTwoBW1(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
+// eventRowOnceBW1 is eventRowBW1 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceBW1(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceBW1 is eventFireBW1 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceBW1(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceBW1 is eventFireOnceBW1 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceBW1(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
 // eventRowBW2 computes a row of up to 32 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels. Counts are below 128.
 //
@@ -37,6 +53,22 @@ func eventFireBW2(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, starts
 //
 //go:noescape
 func eventFireTwoBW2(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventRowOnceBW2 is eventRowBW2 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceBW2(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceBW2 is eventFireBW2 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceBW2(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceBW2 is eventFireOnceBW2 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceBW2(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
 // eventRowBW3 computes a row of up to 48 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels. Counts are below 128.
@@ -55,6 +87,22 @@ func eventFireBW3(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, starts
 //go:noescape
 func eventFireTwoBW3(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
+// eventRowOnceBW3 is eventRowBW3 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceBW3(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceBW3 is eventFireBW3 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceBW3(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceBW3 is eventFireOnceBW3 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceBW3(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
 // eventRowBW4 computes a row of up to 64 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels. Counts are below 128.
 //
@@ -71,6 +119,22 @@ func eventFireBW4(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, starts
 //
 //go:noescape
 func eventFireTwoBW4(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventRowOnceBW4 is eventRowBW4 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceBW4(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceBW4 is eventFireBW4 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceBW4(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceBW4 is eventFireOnceBW4 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceBW4(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
 // eventRowBW5 computes a row of up to 80 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels. Counts are below 128.
@@ -89,6 +153,22 @@ func eventFireBW5(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, starts
 //go:noescape
 func eventFireTwoBW5(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
+// eventRowOnceBW5 is eventRowBW5 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceBW5(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceBW5 is eventFireBW5 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceBW5(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceBW5 is eventFireOnceBW5 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceBW5(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
 // eventRowBW6 computes a row of up to 96 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels. Counts are below 128.
 //
@@ -99,6 +179,22 @@ func eventRowBW6(dst *float32, dst2 *float32, dstStride int, starts *uint32, sta
 //
 //go:noescape
 func eventFireBW6(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventRowOnceBW6 is eventRowBW6 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceBW6(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceBW6 is eventFireBW6 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceBW6(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceBW6 is eventFireOnceBW6 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceBW6(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
 // eventRowBW7 computes a row of up to 112 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels. Counts are below 128.
@@ -111,6 +207,22 @@ func eventRowBW7(dst *float32, dst2 *float32, dstStride int, starts *uint32, sta
 //go:noescape
 func eventFireBW7(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
+// eventRowOnceBW7 is eventRowBW7 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceBW7(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceBW7 is eventFireBW7 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceBW7(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceBW7 is eventFireOnceBW7 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceBW7(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
 // eventRowBW8 computes a row of up to 128 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels. Counts are below 128.
 //
@@ -121,3 +233,19 @@ func eventRowBW8(dst *float32, dst2 *float32, dstStride int, starts *uint32, sta
 //
 //go:noescape
 func eventFireBW8(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventRowOnceBW8 is eventRowBW8 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceBW8(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceBW8 is eventFireBW8 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceBW8(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceBW8 is eventFireOnceBW8 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceBW8(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)

@@ -185,14 +185,14 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z16, Y4
-	VPADDD        Y4, Y16, Y16
-	VEXTRACTI32X4 $0x01, Y16, X4
-	VPADDD        X4, X16, X16
-	VPSHUFD       $0x0e, X16, X4
-	VPADDD        X4, X16, X16
-	VPSHUFD       $0x01, X16, X4
-	VPADDD        X4, X16, X16
+	VEXTRACTI64X4 $0x01, Z16, Y8
+	VPADDD        Y8, Y16, Y16
+	VEXTRACTI32X4 $0x01, Y16, X8
+	VPADDD        X8, X16, X16
+	VPSHUFD       $0x0e, X16, X8
+	VPADDD        X8, X16, X16
+	VPSHUFD       $0x01, X16, X8
+	VPADDD        X8, X16, X16
 	VMOVD         X16, AX
 	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
@@ -380,15 +380,327 @@ lowerOver:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+160(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z10, Y4
-	VPADDD        Y4, Y10, Y10
-	VEXTRACTI32X4 $0x01, Y10, X4
-	VPADDD        X4, X10, X10
-	VPSHUFD       $0x0e, X10, X4
-	VPADDD        X4, X10, X10
-	VPSHUFD       $0x01, X10, X4
-	VPADDD        X4, X10, X10
+	VEXTRACTI64X4 $0x01, Z10, Y11
+	VPADDD        Y11, Y10, Y10
+	VEXTRACTI32X4 $0x01, Y10, X11
+	VPADDD        X11, X10, X10
+	VPSHUFD       $0x0e, X10, X11
+	VPADDD        X11, X10, X10
+	VPSHUFD       $0x01, X10, X11
+	VPADDD        X11, X10, X10
 	VMOVD         X10, AX
+	MOVQ          AX, spikes+184(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceVNNI1(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512F, AVX512VNNI, CMOV
+TEXT ·eventRowOnceVNNI1(SB), NOSPLIT, $0-148
+	MOVL  tail+144(FP), AX
+	KMOVW AX, K1
+	MOVQ  places+48(FP), AX
+	MOVQ  first+56(FP), CX
+	MOVQ  second+64(FP), DX
+	MOVQ  taps+104(FP), R8
+	MOVQ  zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z2
+	VMOVDQU32    (DI)(R10*1), Z4
+	VPDPBUSD     Z4, Z2, Z0
+	VPBROADCASTD (CX)(R12*4), Z3
+	VMOVDQU32    (DI)(R11*1), Z4
+	VPDPBUSD     Z4, Z3, Z1
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z1, Z0, Z0
+	VMOVUPS   (DX), Z4
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z4, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, K1, (SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceVNNI1(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI, CMOV
+TEXT ·eventFireOnceVNNI1(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z8, Z8, Z8
+	VPXORD       Z12, Z12, Z12
+	VBROADCASTSS start+148(FP), Z9
+	VBROADCASTSS decay+152(FP), Z10
+	VBROADCASTSS most+156(FP), Z11
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z2
+	VMOVDQU32    (DI)(R10*1), Z4
+	VPDPBUSD     Z4, Z2, Z0
+	VPBROADCASTD (CX)(R12*4), Z3
+	VMOVDQU32    (DI)(R11*1), Z4
+	VPDPBUSD     Z4, Z3, Z1
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z1, Z0, Z0
+	VMOVUPS   (DX), Z4
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z4, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z9, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z8, Z0, Z6
+	VMINPS        Z11, Z6, Z6
+	VCVTTPS2DQ    Z6, Z5
+	VPADDD        Z5, Z12, K1, Z12
+	VPMOVDB       Z5, K1, (SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z12, Y4
+	VPADDD        Y4, Y12, Y12
+	VEXTRACTI32X4 $0x01, Y12, X4
+	VPADDD        X4, X12, X12
+	VPSHUFD       $0x0e, X12, X4
+	VPADDD        X4, X12, X12
+	VPSHUFD       $0x01, X12, X4
+	VPADDD        X4, X12, X12
+	VMOVD         X12, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceVNNI1(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·eventFireTwoOnceVNNI1(SB), NOSPLIT, $0-192
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z7, Z7, Z7
+	VBROADCASTSS start+172(FP), Z4
+	VBROADCASTSS decay+176(FP), Z5
+	VBROADCASTSS most+180(FP), Z6
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z2
+	VMOVDQU32    (R10)(R9*1), Z8
+	VPDPBUSD     Z8, Z2, Z0
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z2
+	VMOVDQU32    (R10)(R9*1), Z8
+	VPDPBUSD     Z8, Z2, Z0
+	VMOVDQU32    (R11)(R9*1), Z9
+	VPDPBUSD     Z9, Z2, Z1
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z2
+	VMOVDQU32    (R11)(R9*1), Z8
+	VPDPBUSD     Z8, Z2, Z1
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z8
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z4, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z3, Z0, Z9
+	VMINPS     Z6, Z9, Z9
+	VCVTTPS2DQ Z9, Z8
+	VPADDD     Z8, Z7, K1, Z7
+	VPMOVDB    Z8, K1, (SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z8
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z8, Z1, Z1
+	VADDPS     (BX), Z1, Z1
+	VADDPS     Z1, Z4, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z3, Z1, Z9
+	VMINPS        Z6, Z9, Z9
+	VCVTTPS2DQ    Z9, Z8
+	VPADDD        Z8, Z7, K1, Z7
+	VPMOVDB       Z8, K1, (SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z7, Y8
+	VPADDD        Y8, Y7, Y7
+	VEXTRACTI32X4 $0x01, Y7, X8
+	VPADDD        X8, X7, X7
+	VPSHUFD       $0x0e, X7, X8
+	VPADDD        X8, X7, X7
+	VPSHUFD       $0x01, X7, X8
+	VPADDD        X8, X7, X7
+	VMOVD         X7, AX
 	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
@@ -633,14 +945,14 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z20, Y8
-	VPADDD        Y8, Y20, Y20
-	VEXTRACTI32X4 $0x01, Y20, X8
-	VPADDD        X8, X20, X20
-	VPSHUFD       $0x0e, X20, X8
-	VPADDD        X8, X20, X20
-	VPSHUFD       $0x01, X20, X8
-	VPADDD        X8, X20, X20
+	VEXTRACTI64X4 $0x01, Z20, Y12
+	VPADDD        Y12, Y20, Y20
+	VEXTRACTI32X4 $0x01, Y20, X12
+	VPADDD        X12, X20, X20
+	VPSHUFD       $0x0e, X20, X12
+	VPADDD        X12, X20, X20
+	VPSHUFD       $0x01, X20, X12
+	VPADDD        X12, X20, X20
 	VMOVD         X20, AX
 	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
@@ -896,15 +1208,392 @@ lowerOver:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+160(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z14, Y8
-	VPADDD        Y8, Y14, Y14
-	VEXTRACTI32X4 $0x01, Y14, X8
-	VPADDD        X8, X14, X14
-	VPSHUFD       $0x0e, X14, X8
-	VPADDD        X8, X14, X14
-	VPSHUFD       $0x01, X14, X8
-	VPADDD        X8, X14, X14
+	VEXTRACTI64X4 $0x01, Z14, Y15
+	VPADDD        Y15, Y14, Y14
+	VEXTRACTI32X4 $0x01, Y14, X15
+	VPADDD        X15, X14, X14
+	VPSHUFD       $0x0e, X14, X15
+	VPADDD        X15, X14, X14
+	VPSHUFD       $0x01, X14, X15
+	VPADDD        X15, X14, X14
 	VMOVD         X14, AX
+	MOVQ          AX, spikes+184(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceVNNI2(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512F, AVX512VNNI, CMOV
+TEXT ·eventRowOnceVNNI2(SB), NOSPLIT, $0-148
+	MOVL  tail+144(FP), AX
+	KMOVW AX, K1
+	MOVQ  places+48(FP), AX
+	MOVQ  first+56(FP), CX
+	MOVQ  second+64(FP), DX
+	MOVQ  taps+104(FP), R8
+	MOVQ  zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z4
+	VMOVDQU32    (DI)(R10*1), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VMOVDQU32    64(DI)(R10*1), Z7
+	VPDPBUSD     Z7, Z4, Z1
+	VPBROADCASTD (CX)(R12*4), Z5
+	VMOVDQU32    (DI)(R11*1), Z6
+	VPDPBUSD     Z6, Z5, Z2
+	VMOVDQU32    64(DI)(R11*1), Z7
+	VPDPBUSD     Z7, Z5, Z3
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z2, Z0, Z0
+	VMOVUPS   (DX), Z6
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z6, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VPADDD    Z3, Z1, Z1
+	VMOVUPS   64(DX), Z6
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z6, Z1, Z1
+	VADDPS    64(BX), Z1, Z1
+	VMOVUPS   Z1, K1, 64(SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceVNNI2(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI, CMOV
+TEXT ·eventFireOnceVNNI2(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z10, Z10, Z10
+	VPXORD       Z14, Z14, Z14
+	VBROADCASTSS start+148(FP), Z11
+	VBROADCASTSS decay+152(FP), Z12
+	VBROADCASTSS most+156(FP), Z13
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z4
+	VMOVDQU32    (DI)(R10*1), Z6
+	VPDPBUSD     Z6, Z4, Z0
+	VMOVDQU32    64(DI)(R10*1), Z7
+	VPDPBUSD     Z7, Z4, Z1
+	VPBROADCASTD (CX)(R12*4), Z5
+	VMOVDQU32    (DI)(R11*1), Z6
+	VPDPBUSD     Z6, Z5, Z2
+	VMOVDQU32    64(DI)(R11*1), Z7
+	VPDPBUSD     Z7, Z5, Z3
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z2, Z0, Z0
+	VMOVUPS   (DX), Z6
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z6, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z11, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z0, Z8
+	VMINPS     Z13, Z8, Z8
+	VCVTTPS2DQ Z8, Z7
+	VPADDD     Z7, Z14, Z14
+	VPMOVDB    Z7, (SI)
+	VPADDD     Z3, Z1, Z1
+	VMOVUPS    64(DX), Z6
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z6, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z11, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z10, Z1, Z8
+	VMINPS        Z13, Z8, Z8
+	VCVTTPS2DQ    Z8, Z7
+	VPADDD        Z7, Z14, K1, Z14
+	VPMOVDB       Z7, K1, 16(SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z14, Y6
+	VPADDD        Y6, Y14, Y14
+	VEXTRACTI32X4 $0x01, Y14, X6
+	VPADDD        X6, X14, X14
+	VPSHUFD       $0x0e, X14, X6
+	VPADDD        X6, X14, X14
+	VPSHUFD       $0x01, X14, X6
+	VPADDD        X6, X14, X14
+	VMOVD         X14, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceVNNI2(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·eventFireTwoOnceVNNI2(SB), NOSPLIT, $0-192
+	VPXORD       Z5, Z5, Z5
+	VPXORD       Z9, Z9, Z9
+	VBROADCASTSS start+172(FP), Z6
+	VBROADCASTSS decay+176(FP), Z7
+	VBROADCASTSS most+180(FP), Z8
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z4
+	VMOVDQU32    (R10)(R9*1), Z10
+	VPDPBUSD     Z10, Z4, Z0
+	VMOVDQU32    64(R10)(R9*1), Z11
+	VPDPBUSD     Z11, Z4, Z1
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z4
+	VMOVDQU32    (R10)(R9*1), Z10
+	VPDPBUSD     Z10, Z4, Z0
+	VMOVDQU32    (R11)(R9*1), Z11
+	VPDPBUSD     Z11, Z4, Z2
+	VMOVDQU32    64(R10)(R9*1), Z12
+	VPDPBUSD     Z12, Z4, Z1
+	VMOVDQU32    64(R11)(R9*1), Z13
+	VPDPBUSD     Z13, Z4, Z3
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z4
+	VMOVDQU32    (R11)(R9*1), Z10
+	VPDPBUSD     Z10, Z4, Z2
+	VMOVDQU32    64(R11)(R9*1), Z11
+	VPDPBUSD     Z11, Z4, Z3
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z10
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z10, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z6, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z5, Z0, Z11
+	VMINPS     Z8, Z11, Z11
+	VCVTTPS2DQ Z11, Z10
+	VPADDD     Z10, Z9, Z9
+	VPMOVDB    Z10, (SI)
+	VMOVUPS    64(DX), Z10
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z10, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z6, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z5, Z1, Z11
+	VMINPS     Z8, Z11, Z11
+	VCVTTPS2DQ Z11, Z10
+	VPADDD     Z10, Z9, K1, Z9
+	VPMOVDB    Z10, K1, 16(SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z10
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z10, Z2, Z2
+	VADDPS     (BX), Z2, Z2
+	VADDPS     Z2, Z6, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z5, Z2, Z11
+	VMINPS     Z8, Z11, Z11
+	VCVTTPS2DQ Z11, Z10
+	VPADDD     Z10, Z9, Z9
+	VPMOVDB    Z10, (SI)
+	VMOVUPS    64(DX), Z10
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z10, Z3, Z3
+	VADDPS     64(BX), Z3, Z3
+	VADDPS     Z3, Z6, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z5, Z3, Z11
+	VMINPS        Z8, Z11, Z11
+	VCVTTPS2DQ    Z11, Z10
+	VPADDD        Z10, Z9, K1, Z9
+	VPMOVDB       Z10, K1, 16(SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z9, Y10
+	VPADDD        Y10, Y9, Y9
+	VEXTRACTI32X4 $0x01, Y9, X10
+	VPADDD        X10, X9, X9
+	VPSHUFD       $0x0e, X9, X10
+	VPADDD        X10, X9, X9
+	VPSHUFD       $0x01, X9, X10
+	VPADDD        X10, X9, X9
+	VMOVD         X9, AX
 	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
@@ -1208,14 +1897,14 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z24, Y12
-	VPADDD        Y12, Y24, Y24
-	VEXTRACTI32X4 $0x01, Y24, X12
-	VPADDD        X12, X24, X24
-	VPSHUFD       $0x0e, X24, X12
-	VPADDD        X12, X24, X24
-	VPSHUFD       $0x01, X24, X12
-	VPADDD        X12, X24, X24
+	VEXTRACTI64X4 $0x01, Z24, Y16
+	VPADDD        Y16, Y24, Y24
+	VEXTRACTI32X4 $0x01, Y24, X16
+	VPADDD        X16, X24, X24
+	VPSHUFD       $0x0e, X24, X16
+	VPADDD        X16, X24, X24
+	VPSHUFD       $0x01, X24, X16
+	VPADDD        X16, X24, X24
 	VMOVD         X24, AX
 	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
@@ -1539,15 +2228,457 @@ lowerOver:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+160(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z18, Y12
-	VPADDD        Y12, Y18, Y18
-	VEXTRACTI32X4 $0x01, Y18, X12
-	VPADDD        X12, X18, X18
-	VPSHUFD       $0x0e, X18, X12
-	VPADDD        X12, X18, X18
-	VPSHUFD       $0x01, X18, X12
-	VPADDD        X12, X18, X18
+	VEXTRACTI64X4 $0x01, Z18, Y19
+	VPADDD        Y19, Y18, Y18
+	VEXTRACTI32X4 $0x01, Y18, X19
+	VPADDD        X19, X18, X18
+	VPSHUFD       $0x0e, X18, X19
+	VPADDD        X19, X18, X18
+	VPSHUFD       $0x01, X18, X19
+	VPADDD        X19, X18, X18
 	VMOVD         X18, AX
+	MOVQ          AX, spikes+184(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceVNNI3(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512F, AVX512VNNI, CMOV
+TEXT ·eventRowOnceVNNI3(SB), NOSPLIT, $0-148
+	MOVL  tail+144(FP), AX
+	KMOVW AX, K1
+	MOVQ  places+48(FP), AX
+	MOVQ  first+56(FP), CX
+	MOVQ  second+64(FP), DX
+	MOVQ  taps+104(FP), R8
+	MOVQ  zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z6
+	VMOVDQU32    (DI)(R10*1), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VMOVDQU32    64(DI)(R10*1), Z9
+	VPDPBUSD     Z9, Z6, Z1
+	VMOVDQU32    128(DI)(R10*1), Z10
+	VPDPBUSD     Z10, Z6, Z2
+	VPBROADCASTD (CX)(R12*4), Z7
+	VMOVDQU32    (DI)(R11*1), Z8
+	VPDPBUSD     Z8, Z7, Z3
+	VMOVDQU32    64(DI)(R11*1), Z9
+	VPDPBUSD     Z9, Z7, Z4
+	VMOVDQU32    128(DI)(R11*1), Z10
+	VPDPBUSD     Z10, Z7, Z5
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z3, Z0, Z0
+	VMOVUPS   (DX), Z8
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VPADDD    Z4, Z1, Z1
+	VMOVUPS   64(DX), Z8
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z8, Z1, Z1
+	VADDPS    64(BX), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VPADDD    Z5, Z2, Z2
+	VMOVUPS   128(DX), Z8
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z8, Z2, Z2
+	VADDPS    128(BX), Z2, Z2
+	VMOVUPS   Z2, K1, 128(SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceVNNI3(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI, CMOV
+TEXT ·eventFireOnceVNNI3(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z12, Z12, Z12
+	VPXORD       Z16, Z16, Z16
+	VBROADCASTSS start+148(FP), Z13
+	VBROADCASTSS decay+152(FP), Z14
+	VBROADCASTSS most+156(FP), Z15
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z6
+	VMOVDQU32    (DI)(R10*1), Z8
+	VPDPBUSD     Z8, Z6, Z0
+	VMOVDQU32    64(DI)(R10*1), Z9
+	VPDPBUSD     Z9, Z6, Z1
+	VMOVDQU32    128(DI)(R10*1), Z10
+	VPDPBUSD     Z10, Z6, Z2
+	VPBROADCASTD (CX)(R12*4), Z7
+	VMOVDQU32    (DI)(R11*1), Z8
+	VPDPBUSD     Z8, Z7, Z3
+	VMOVDQU32    64(DI)(R11*1), Z9
+	VPDPBUSD     Z9, Z7, Z4
+	VMOVDQU32    128(DI)(R11*1), Z10
+	VPDPBUSD     Z10, Z7, Z5
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z3, Z0, Z0
+	VMOVUPS   (DX), Z8
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z13, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z12, Z0, Z10
+	VMINPS     Z15, Z10, Z10
+	VCVTTPS2DQ Z10, Z9
+	VPADDD     Z9, Z16, Z16
+	VPMOVDB    Z9, (SI)
+	VPADDD     Z4, Z1, Z1
+	VMOVUPS    64(DX), Z8
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z8, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z13, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z12, Z1, Z10
+	VMINPS     Z15, Z10, Z10
+	VCVTTPS2DQ Z10, Z9
+	VPADDD     Z9, Z16, Z16
+	VPMOVDB    Z9, 16(SI)
+	VPADDD     Z5, Z2, Z2
+	VMOVUPS    128(DX), Z8
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z8, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z13, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z12, Z2, Z10
+	VMINPS        Z15, Z10, Z10
+	VCVTTPS2DQ    Z10, Z9
+	VPADDD        Z9, Z16, K1, Z16
+	VPMOVDB       Z9, K1, 32(SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z16, Y8
+	VPADDD        Y8, Y16, Y16
+	VEXTRACTI32X4 $0x01, Y16, X8
+	VPADDD        X8, X16, X16
+	VPSHUFD       $0x0e, X16, X8
+	VPADDD        X8, X16, X16
+	VPSHUFD       $0x01, X16, X8
+	VPADDD        X8, X16, X16
+	VMOVD         X16, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceVNNI3(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·eventFireTwoOnceVNNI3(SB), NOSPLIT, $0-192
+	VPXORD       Z7, Z7, Z7
+	VPXORD       Z11, Z11, Z11
+	VBROADCASTSS start+172(FP), Z8
+	VBROADCASTSS decay+176(FP), Z9
+	VBROADCASTSS most+180(FP), Z10
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z6
+	VMOVDQU32    (R10)(R9*1), Z12
+	VPDPBUSD     Z12, Z6, Z0
+	VMOVDQU32    64(R10)(R9*1), Z13
+	VPDPBUSD     Z13, Z6, Z1
+	VMOVDQU32    128(R10)(R9*1), Z14
+	VPDPBUSD     Z14, Z6, Z2
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z6
+	VMOVDQU32    (R10)(R9*1), Z12
+	VPDPBUSD     Z12, Z6, Z0
+	VMOVDQU32    (R11)(R9*1), Z13
+	VPDPBUSD     Z13, Z6, Z3
+	VMOVDQU32    64(R10)(R9*1), Z14
+	VPDPBUSD     Z14, Z6, Z1
+	VMOVDQU32    64(R11)(R9*1), Z15
+	VPDPBUSD     Z15, Z6, Z4
+	VMOVDQU32    128(R10)(R9*1), Z12
+	VPDPBUSD     Z12, Z6, Z2
+	VMOVDQU32    128(R11)(R9*1), Z13
+	VPDPBUSD     Z13, Z6, Z5
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z6
+	VMOVDQU32    (R11)(R9*1), Z12
+	VPDPBUSD     Z12, Z6, Z3
+	VMOVDQU32    64(R11)(R9*1), Z13
+	VPDPBUSD     Z13, Z6, Z4
+	VMOVDQU32    128(R11)(R9*1), Z14
+	VPDPBUSD     Z14, Z6, Z5
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z12
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z8, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z0, Z13
+	VMINPS     Z10, Z13, Z13
+	VCVTTPS2DQ Z13, Z12
+	VPADDD     Z12, Z11, Z11
+	VPMOVDB    Z12, (SI)
+	VMOVUPS    64(DX), Z12
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z12, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z8, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z1, Z13
+	VMINPS     Z10, Z13, Z13
+	VCVTTPS2DQ Z13, Z12
+	VPADDD     Z12, Z11, Z11
+	VPMOVDB    Z12, 16(SI)
+	VMOVUPS    128(DX), Z12
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z12, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z8, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z2, Z13
+	VMINPS     Z10, Z13, Z13
+	VCVTTPS2DQ Z13, Z12
+	VPADDD     Z12, Z11, K1, Z11
+	VPMOVDB    Z12, K1, 32(SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z12
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z12, Z3, Z3
+	VADDPS     (BX), Z3, Z3
+	VADDPS     Z3, Z8, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z3, Z13
+	VMINPS     Z10, Z13, Z13
+	VCVTTPS2DQ Z13, Z12
+	VPADDD     Z12, Z11, Z11
+	VPMOVDB    Z12, (SI)
+	VMOVUPS    64(DX), Z12
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z12, Z4, Z4
+	VADDPS     64(BX), Z4, Z4
+	VADDPS     Z4, Z8, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z4, Z13
+	VMINPS     Z10, Z13, Z13
+	VCVTTPS2DQ Z13, Z12
+	VPADDD     Z12, Z11, Z11
+	VPMOVDB    Z12, 16(SI)
+	VMOVUPS    128(DX), Z12
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z12, Z5, Z5
+	VADDPS     128(BX), Z5, Z5
+	VADDPS     Z5, Z8, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z7, Z5, Z13
+	VMINPS        Z10, Z13, Z13
+	VCVTTPS2DQ    Z13, Z12
+	VPADDD        Z12, Z11, K1, Z11
+	VPMOVDB       Z12, K1, 32(SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z11, Y12
+	VPADDD        Y12, Y11, Y11
+	VEXTRACTI32X4 $0x01, Y11, X12
+	VPADDD        X12, X11, X11
+	VPSHUFD       $0x0e, X11, X12
+	VPADDD        X12, X11, X11
+	VPSHUFD       $0x01, X11, X12
+	VPADDD        X12, X11, X11
+	VMOVD         X11, AX
 	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
@@ -1910,14 +3041,14 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z28, Y16
-	VPADDD        Y16, Y28, Y28
-	VEXTRACTI32X4 $0x01, Y28, X16
-	VPADDD        X16, X28, X28
-	VPSHUFD       $0x0e, X28, X16
-	VPADDD        X16, X28, X28
-	VPSHUFD       $0x01, X28, X16
-	VPADDD        X16, X28, X28
+	VEXTRACTI64X4 $0x01, Z28, Y20
+	VPADDD        Y20, Y28, Y28
+	VEXTRACTI32X4 $0x01, Y28, X20
+	VPADDD        X20, X28, X28
+	VPSHUFD       $0x0e, X28, X20
+	VPADDD        X20, X28, X28
+	VPSHUFD       $0x01, X28, X20
+	VPADDD        X20, X28, X28
 	VMOVD         X28, AX
 	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
@@ -2309,15 +3440,522 @@ lowerOver:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+160(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z22, Y16
-	VPADDD        Y16, Y22, Y22
-	VEXTRACTI32X4 $0x01, Y22, X16
-	VPADDD        X16, X22, X22
-	VPSHUFD       $0x0e, X22, X16
-	VPADDD        X16, X22, X22
-	VPSHUFD       $0x01, X22, X16
-	VPADDD        X16, X22, X22
+	VEXTRACTI64X4 $0x01, Z22, Y23
+	VPADDD        Y23, Y22, Y22
+	VEXTRACTI32X4 $0x01, Y22, X23
+	VPADDD        X23, X22, X22
+	VPSHUFD       $0x0e, X22, X23
+	VPADDD        X23, X22, X22
+	VPSHUFD       $0x01, X22, X23
+	VPADDD        X23, X22, X22
 	VMOVD         X22, AX
+	MOVQ          AX, spikes+184(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceVNNI4(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512F, AVX512VNNI, CMOV
+TEXT ·eventRowOnceVNNI4(SB), NOSPLIT, $0-148
+	MOVL  tail+144(FP), AX
+	KMOVW AX, K1
+	MOVQ  places+48(FP), AX
+	MOVQ  first+56(FP), CX
+	MOVQ  second+64(FP), DX
+	MOVQ  taps+104(FP), R8
+	MOVQ  zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z8
+	VMOVDQU32    (DI)(R10*1), Z10
+	VPDPBUSD     Z10, Z8, Z0
+	VMOVDQU32    64(DI)(R10*1), Z11
+	VPDPBUSD     Z11, Z8, Z1
+	VMOVDQU32    128(DI)(R10*1), Z12
+	VPDPBUSD     Z12, Z8, Z2
+	VMOVDQU32    192(DI)(R10*1), Z13
+	VPDPBUSD     Z13, Z8, Z3
+	VPBROADCASTD (CX)(R12*4), Z9
+	VMOVDQU32    (DI)(R11*1), Z10
+	VPDPBUSD     Z10, Z9, Z4
+	VMOVDQU32    64(DI)(R11*1), Z11
+	VPDPBUSD     Z11, Z9, Z5
+	VMOVDQU32    128(DI)(R11*1), Z12
+	VPDPBUSD     Z12, Z9, Z6
+	VMOVDQU32    192(DI)(R11*1), Z13
+	VPDPBUSD     Z13, Z9, Z7
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z4, Z0, Z0
+	VMOVUPS   (DX), Z10
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z10, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VPADDD    Z5, Z1, Z1
+	VMOVUPS   64(DX), Z10
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z10, Z1, Z1
+	VADDPS    64(BX), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VPADDD    Z6, Z2, Z2
+	VMOVUPS   128(DX), Z10
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z10, Z2, Z2
+	VADDPS    128(BX), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VPADDD    Z7, Z3, Z3
+	VMOVUPS   192(DX), Z10
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z10, Z3, Z3
+	VADDPS    192(BX), Z3, Z3
+	VMOVUPS   Z3, K1, 192(SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceVNNI4(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI, CMOV
+TEXT ·eventFireOnceVNNI4(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z14, Z14, Z14
+	VPXORD       Z18, Z18, Z18
+	VBROADCASTSS start+148(FP), Z15
+	VBROADCASTSS decay+152(FP), Z16
+	VBROADCASTSS most+156(FP), Z17
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z8
+	VMOVDQU32    (DI)(R10*1), Z10
+	VPDPBUSD     Z10, Z8, Z0
+	VMOVDQU32    64(DI)(R10*1), Z11
+	VPDPBUSD     Z11, Z8, Z1
+	VMOVDQU32    128(DI)(R10*1), Z12
+	VPDPBUSD     Z12, Z8, Z2
+	VMOVDQU32    192(DI)(R10*1), Z13
+	VPDPBUSD     Z13, Z8, Z3
+	VPBROADCASTD (CX)(R12*4), Z9
+	VMOVDQU32    (DI)(R11*1), Z10
+	VPDPBUSD     Z10, Z9, Z4
+	VMOVDQU32    64(DI)(R11*1), Z11
+	VPDPBUSD     Z11, Z9, Z5
+	VMOVDQU32    128(DI)(R11*1), Z12
+	VPDPBUSD     Z12, Z9, Z6
+	VMOVDQU32    192(DI)(R11*1), Z13
+	VPDPBUSD     Z13, Z9, Z7
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z4, Z0, Z0
+	VMOVUPS   (DX), Z10
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z10, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z15, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z0, Z12
+	VMINPS     Z17, Z12, Z12
+	VCVTTPS2DQ Z12, Z11
+	VPADDD     Z11, Z18, Z18
+	VPMOVDB    Z11, (SI)
+	VPADDD     Z5, Z1, Z1
+	VMOVUPS    64(DX), Z10
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z10, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z15, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z1, Z12
+	VMINPS     Z17, Z12, Z12
+	VCVTTPS2DQ Z12, Z11
+	VPADDD     Z11, Z18, Z18
+	VPMOVDB    Z11, 16(SI)
+	VPADDD     Z6, Z2, Z2
+	VMOVUPS    128(DX), Z10
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z10, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z15, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z2, Z12
+	VMINPS     Z17, Z12, Z12
+	VCVTTPS2DQ Z12, Z11
+	VPADDD     Z11, Z18, Z18
+	VPMOVDB    Z11, 32(SI)
+	VPADDD     Z7, Z3, Z3
+	VMOVUPS    192(DX), Z10
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z10, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z15, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z14, Z3, Z12
+	VMINPS        Z17, Z12, Z12
+	VCVTTPS2DQ    Z12, Z11
+	VPADDD        Z11, Z18, K1, Z18
+	VPMOVDB       Z11, K1, 48(SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z18, Y10
+	VPADDD        Y10, Y18, Y18
+	VEXTRACTI32X4 $0x01, Y18, X10
+	VPADDD        X10, X18, X18
+	VPSHUFD       $0x0e, X18, X10
+	VPADDD        X10, X18, X18
+	VPSHUFD       $0x01, X18, X10
+	VPADDD        X10, X18, X18
+	VMOVD         X18, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceVNNI4(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·eventFireTwoOnceVNNI4(SB), NOSPLIT, $0-192
+	VPXORD       Z9, Z9, Z9
+	VPXORD       Z13, Z13, Z13
+	VBROADCASTSS start+172(FP), Z10
+	VBROADCASTSS decay+176(FP), Z11
+	VBROADCASTSS most+180(FP), Z12
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z8
+	VMOVDQU32    (R10)(R9*1), Z14
+	VPDPBUSD     Z14, Z8, Z0
+	VMOVDQU32    64(R10)(R9*1), Z15
+	VPDPBUSD     Z15, Z8, Z1
+	VMOVDQU32    128(R10)(R9*1), Z16
+	VPDPBUSD     Z16, Z8, Z2
+	VMOVDQU32    192(R10)(R9*1), Z17
+	VPDPBUSD     Z17, Z8, Z3
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z8
+	VMOVDQU32    (R10)(R9*1), Z14
+	VPDPBUSD     Z14, Z8, Z0
+	VMOVDQU32    (R11)(R9*1), Z15
+	VPDPBUSD     Z15, Z8, Z4
+	VMOVDQU32    64(R10)(R9*1), Z16
+	VPDPBUSD     Z16, Z8, Z1
+	VMOVDQU32    64(R11)(R9*1), Z17
+	VPDPBUSD     Z17, Z8, Z5
+	VMOVDQU32    128(R10)(R9*1), Z14
+	VPDPBUSD     Z14, Z8, Z2
+	VMOVDQU32    128(R11)(R9*1), Z15
+	VPDPBUSD     Z15, Z8, Z6
+	VMOVDQU32    192(R10)(R9*1), Z16
+	VPDPBUSD     Z16, Z8, Z3
+	VMOVDQU32    192(R11)(R9*1), Z17
+	VPDPBUSD     Z17, Z8, Z7
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z8
+	VMOVDQU32    (R11)(R9*1), Z14
+	VPDPBUSD     Z14, Z8, Z4
+	VMOVDQU32    64(R11)(R9*1), Z15
+	VPDPBUSD     Z15, Z8, Z5
+	VMOVDQU32    128(R11)(R9*1), Z16
+	VPDPBUSD     Z16, Z8, Z6
+	VMOVDQU32    192(R11)(R9*1), Z17
+	VPDPBUSD     Z17, Z8, Z7
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z14
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z10, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z0, Z15
+	VMINPS     Z12, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VPADDD     Z14, Z13, Z13
+	VPMOVDB    Z14, (SI)
+	VMOVUPS    64(DX), Z14
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z14, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z10, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z1, Z15
+	VMINPS     Z12, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VPADDD     Z14, Z13, Z13
+	VPMOVDB    Z14, 16(SI)
+	VMOVUPS    128(DX), Z14
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z14, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z10, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z2, Z15
+	VMINPS     Z12, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VPADDD     Z14, Z13, Z13
+	VPMOVDB    Z14, 32(SI)
+	VMOVUPS    192(DX), Z14
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z14, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z10, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z3, Z15
+	VMINPS     Z12, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VPADDD     Z14, Z13, K1, Z13
+	VPMOVDB    Z14, K1, 48(SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z14
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z14, Z4, Z4
+	VADDPS     (BX), Z4, Z4
+	VADDPS     Z4, Z10, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z4, Z15
+	VMINPS     Z12, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VPADDD     Z14, Z13, Z13
+	VPMOVDB    Z14, (SI)
+	VMOVUPS    64(DX), Z14
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z14, Z5, Z5
+	VADDPS     64(BX), Z5, Z5
+	VADDPS     Z5, Z10, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z5, Z15
+	VMINPS     Z12, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VPADDD     Z14, Z13, Z13
+	VPMOVDB    Z14, 16(SI)
+	VMOVUPS    128(DX), Z14
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z14, Z6, Z6
+	VADDPS     128(BX), Z6, Z6
+	VADDPS     Z6, Z10, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z6, Z15
+	VMINPS     Z12, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VPADDD     Z14, Z13, Z13
+	VPMOVDB    Z14, 32(SI)
+	VMOVUPS    192(DX), Z14
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z14, Z7, Z7
+	VADDPS     192(BX), Z7, Z7
+	VADDPS     Z7, Z10, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z9, Z7, Z15
+	VMINPS        Z12, Z15, Z15
+	VCVTTPS2DQ    Z15, Z14
+	VPADDD        Z14, Z13, K1, Z13
+	VPMOVDB       Z14, K1, 48(SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z13, Y14
+	VPADDD        Y14, Y13, Y13
+	VEXTRACTI32X4 $0x01, Y13, X14
+	VPADDD        X14, X13, X13
+	VPSHUFD       $0x0e, X13, X14
+	VPADDD        X14, X13, X13
+	VPSHUFD       $0x01, X13, X14
+	VPADDD        X14, X13, X13
+	VMOVD         X13, AX
 	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
@@ -2655,14 +4293,14 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z20, Y10
-	VPADDD        Y10, Y20, Y20
-	VEXTRACTI32X4 $0x01, Y20, X10
-	VPADDD        X10, X20, X20
-	VPSHUFD       $0x0e, X20, X10
-	VPADDD        X10, X20, X20
-	VPSHUFD       $0x01, X20, X10
-	VPADDD        X10, X20, X20
+	VEXTRACTI64X4 $0x01, Z20, Y12
+	VPADDD        Y12, Y20, Y20
+	VEXTRACTI32X4 $0x01, Y20, X12
+	VPADDD        X12, X20, X20
+	VPSHUFD       $0x0e, X20, X12
+	VPADDD        X12, X20, X20
+	VPSHUFD       $0x01, X20, X12
+	VPADDD        X12, X20, X20
 	VMOVD         X20, AX
 	MOVQ          AX, spikes+160(FP)
 	VZEROUPPER
@@ -3122,15 +4760,587 @@ lowerOver:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+160(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z26, Y20
-	VPADDD        Y20, Y26, Y26
-	VEXTRACTI32X4 $0x01, Y26, X20
-	VPADDD        X20, X26, X26
-	VPSHUFD       $0x0e, X26, X20
-	VPADDD        X20, X26, X26
-	VPSHUFD       $0x01, X26, X20
-	VPADDD        X20, X26, X26
+	VEXTRACTI64X4 $0x01, Z26, Y27
+	VPADDD        Y27, Y26, Y26
+	VEXTRACTI32X4 $0x01, Y26, X27
+	VPADDD        X27, X26, X26
+	VPSHUFD       $0x0e, X26, X27
+	VPADDD        X27, X26, X26
+	VPSHUFD       $0x01, X26, X27
+	VPADDD        X27, X26, X26
 	VMOVD         X26, AX
+	MOVQ          AX, spikes+184(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceVNNI5(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512F, AVX512VNNI, CMOV
+TEXT ·eventRowOnceVNNI5(SB), NOSPLIT, $0-148
+	MOVL  tail+144(FP), AX
+	KMOVW AX, K1
+	MOVQ  places+48(FP), AX
+	MOVQ  first+56(FP), CX
+	MOVQ  second+64(FP), DX
+	MOVQ  taps+104(FP), R8
+	MOVQ  zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z10
+	VMOVDQU32    (DI)(R10*1), Z12
+	VPDPBUSD     Z12, Z10, Z0
+	VMOVDQU32    64(DI)(R10*1), Z13
+	VPDPBUSD     Z13, Z10, Z1
+	VMOVDQU32    128(DI)(R10*1), Z14
+	VPDPBUSD     Z14, Z10, Z2
+	VMOVDQU32    192(DI)(R10*1), Z15
+	VPDPBUSD     Z15, Z10, Z3
+	VMOVDQU32    256(DI)(R10*1), Z12
+	VPDPBUSD     Z12, Z10, Z4
+	VPBROADCASTD (CX)(R12*4), Z11
+	VMOVDQU32    (DI)(R11*1), Z12
+	VPDPBUSD     Z12, Z11, Z5
+	VMOVDQU32    64(DI)(R11*1), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VMOVDQU32    128(DI)(R11*1), Z14
+	VPDPBUSD     Z14, Z11, Z7
+	VMOVDQU32    192(DI)(R11*1), Z15
+	VPDPBUSD     Z15, Z11, Z8
+	VMOVDQU32    256(DI)(R11*1), Z12
+	VPDPBUSD     Z12, Z11, Z9
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z5, Z0, Z0
+	VMOVUPS   (DX), Z12
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VPADDD    Z6, Z1, Z1
+	VMOVUPS   64(DX), Z12
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z12, Z1, Z1
+	VADDPS    64(BX), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VPADDD    Z7, Z2, Z2
+	VMOVUPS   128(DX), Z12
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z12, Z2, Z2
+	VADDPS    128(BX), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VPADDD    Z8, Z3, Z3
+	VMOVUPS   192(DX), Z12
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z12, Z3, Z3
+	VADDPS    192(BX), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VPADDD    Z9, Z4, Z4
+	VMOVUPS   256(DX), Z12
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z12, Z4, Z4
+	VADDPS    256(BX), Z4, Z4
+	VMOVUPS   Z4, K1, 256(SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceVNNI5(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI, CMOV
+TEXT ·eventFireOnceVNNI5(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z16, Z16, Z16
+	VPXORD       Z20, Z20, Z20
+	VBROADCASTSS start+148(FP), Z17
+	VBROADCASTSS decay+152(FP), Z18
+	VBROADCASTSS most+156(FP), Z19
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z10
+	VMOVDQU32    (DI)(R10*1), Z12
+	VPDPBUSD     Z12, Z10, Z0
+	VMOVDQU32    64(DI)(R10*1), Z13
+	VPDPBUSD     Z13, Z10, Z1
+	VMOVDQU32    128(DI)(R10*1), Z14
+	VPDPBUSD     Z14, Z10, Z2
+	VMOVDQU32    192(DI)(R10*1), Z15
+	VPDPBUSD     Z15, Z10, Z3
+	VMOVDQU32    256(DI)(R10*1), Z12
+	VPDPBUSD     Z12, Z10, Z4
+	VPBROADCASTD (CX)(R12*4), Z11
+	VMOVDQU32    (DI)(R11*1), Z12
+	VPDPBUSD     Z12, Z11, Z5
+	VMOVDQU32    64(DI)(R11*1), Z13
+	VPDPBUSD     Z13, Z11, Z6
+	VMOVDQU32    128(DI)(R11*1), Z14
+	VPDPBUSD     Z14, Z11, Z7
+	VMOVDQU32    192(DI)(R11*1), Z15
+	VPDPBUSD     Z15, Z11, Z8
+	VMOVDQU32    256(DI)(R11*1), Z12
+	VPDPBUSD     Z12, Z11, Z9
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z5, Z0, Z0
+	VMOVUPS   (DX), Z12
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z17, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z0, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VPADDD     Z13, Z20, Z20
+	VPMOVDB    Z13, (SI)
+	VPADDD     Z6, Z1, Z1
+	VMOVUPS    64(DX), Z12
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z12, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z17, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z1, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VPADDD     Z13, Z20, Z20
+	VPMOVDB    Z13, 16(SI)
+	VPADDD     Z7, Z2, Z2
+	VMOVUPS    128(DX), Z12
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z12, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z17, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z2, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VPADDD     Z13, Z20, Z20
+	VPMOVDB    Z13, 32(SI)
+	VPADDD     Z8, Z3, Z3
+	VMOVUPS    192(DX), Z12
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z12, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z17, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z16, Z3, Z14
+	VMINPS     Z19, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VPADDD     Z13, Z20, Z20
+	VPMOVDB    Z13, 48(SI)
+	VPADDD     Z9, Z4, Z4
+	VMOVUPS    256(DX), Z12
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z12, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z17, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z16, Z4, Z14
+	VMINPS        Z19, Z14, Z14
+	VCVTTPS2DQ    Z14, Z13
+	VPADDD        Z13, Z20, K1, Z20
+	VPMOVDB       Z13, K1, 64(SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z20, Y12
+	VPADDD        Y12, Y20, Y20
+	VEXTRACTI32X4 $0x01, Y20, X12
+	VPADDD        X12, X20, X20
+	VPSHUFD       $0x0e, X20, X12
+	VPADDD        X12, X20, X20
+	VPSHUFD       $0x01, X20, X12
+	VPADDD        X12, X20, X20
+	VMOVD         X20, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceVNNI5(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·eventFireTwoOnceVNNI5(SB), NOSPLIT, $0-192
+	VPXORD       Z11, Z11, Z11
+	VPXORD       Z15, Z15, Z15
+	VBROADCASTSS start+172(FP), Z12
+	VBROADCASTSS decay+176(FP), Z13
+	VBROADCASTSS most+180(FP), Z14
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z10
+	VMOVDQU32    (R10)(R9*1), Z16
+	VPDPBUSD     Z16, Z10, Z0
+	VMOVDQU32    64(R10)(R9*1), Z17
+	VPDPBUSD     Z17, Z10, Z1
+	VMOVDQU32    128(R10)(R9*1), Z18
+	VPDPBUSD     Z18, Z10, Z2
+	VMOVDQU32    192(R10)(R9*1), Z19
+	VPDPBUSD     Z19, Z10, Z3
+	VMOVDQU32    256(R10)(R9*1), Z16
+	VPDPBUSD     Z16, Z10, Z4
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z10
+	VMOVDQU32    (R10)(R9*1), Z16
+	VPDPBUSD     Z16, Z10, Z0
+	VMOVDQU32    (R11)(R9*1), Z17
+	VPDPBUSD     Z17, Z10, Z5
+	VMOVDQU32    64(R10)(R9*1), Z18
+	VPDPBUSD     Z18, Z10, Z1
+	VMOVDQU32    64(R11)(R9*1), Z19
+	VPDPBUSD     Z19, Z10, Z6
+	VMOVDQU32    128(R10)(R9*1), Z16
+	VPDPBUSD     Z16, Z10, Z2
+	VMOVDQU32    128(R11)(R9*1), Z17
+	VPDPBUSD     Z17, Z10, Z7
+	VMOVDQU32    192(R10)(R9*1), Z18
+	VPDPBUSD     Z18, Z10, Z3
+	VMOVDQU32    192(R11)(R9*1), Z19
+	VPDPBUSD     Z19, Z10, Z8
+	VMOVDQU32    256(R10)(R9*1), Z16
+	VPDPBUSD     Z16, Z10, Z4
+	VMOVDQU32    256(R11)(R9*1), Z17
+	VPDPBUSD     Z17, Z10, Z9
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z10
+	VMOVDQU32    (R11)(R9*1), Z16
+	VPDPBUSD     Z16, Z10, Z5
+	VMOVDQU32    64(R11)(R9*1), Z17
+	VPDPBUSD     Z17, Z10, Z6
+	VMOVDQU32    128(R11)(R9*1), Z18
+	VPDPBUSD     Z18, Z10, Z7
+	VMOVDQU32    192(R11)(R9*1), Z19
+	VPDPBUSD     Z19, Z10, Z8
+	VMOVDQU32    256(R11)(R9*1), Z16
+	VPDPBUSD     Z16, Z10, Z9
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z16
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z16, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z12, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z0, Z17
+	VMINPS     Z14, Z17, Z17
+	VCVTTPS2DQ Z17, Z16
+	VPADDD     Z16, Z15, Z15
+	VPMOVDB    Z16, (SI)
+	VMOVUPS    64(DX), Z16
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z16, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z12, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z1, Z17
+	VMINPS     Z14, Z17, Z17
+	VCVTTPS2DQ Z17, Z16
+	VPADDD     Z16, Z15, Z15
+	VPMOVDB    Z16, 16(SI)
+	VMOVUPS    128(DX), Z16
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z16, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z12, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z2, Z17
+	VMINPS     Z14, Z17, Z17
+	VCVTTPS2DQ Z17, Z16
+	VPADDD     Z16, Z15, Z15
+	VPMOVDB    Z16, 32(SI)
+	VMOVUPS    192(DX), Z16
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z16, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z12, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z3, Z17
+	VMINPS     Z14, Z17, Z17
+	VCVTTPS2DQ Z17, Z16
+	VPADDD     Z16, Z15, Z15
+	VPMOVDB    Z16, 48(SI)
+	VMOVUPS    256(DX), Z16
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z16, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z12, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z4, Z17
+	VMINPS     Z14, Z17, Z17
+	VCVTTPS2DQ Z17, Z16
+	VPADDD     Z16, Z15, K1, Z15
+	VPMOVDB    Z16, K1, 64(SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z16
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z16, Z5, Z5
+	VADDPS     (BX), Z5, Z5
+	VADDPS     Z5, Z12, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z5, Z17
+	VMINPS     Z14, Z17, Z17
+	VCVTTPS2DQ Z17, Z16
+	VPADDD     Z16, Z15, Z15
+	VPMOVDB    Z16, (SI)
+	VMOVUPS    64(DX), Z16
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z16, Z6, Z6
+	VADDPS     64(BX), Z6, Z6
+	VADDPS     Z6, Z12, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z6, Z17
+	VMINPS     Z14, Z17, Z17
+	VCVTTPS2DQ Z17, Z16
+	VPADDD     Z16, Z15, Z15
+	VPMOVDB    Z16, 16(SI)
+	VMOVUPS    128(DX), Z16
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z16, Z7, Z7
+	VADDPS     128(BX), Z7, Z7
+	VADDPS     Z7, Z12, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z7, Z17
+	VMINPS     Z14, Z17, Z17
+	VCVTTPS2DQ Z17, Z16
+	VPADDD     Z16, Z15, Z15
+	VPMOVDB    Z16, 32(SI)
+	VMOVUPS    192(DX), Z16
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z16, Z8, Z8
+	VADDPS     192(BX), Z8, Z8
+	VADDPS     Z8, Z12, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z8, Z17
+	VMINPS     Z14, Z17, Z17
+	VCVTTPS2DQ Z17, Z16
+	VPADDD     Z16, Z15, Z15
+	VPMOVDB    Z16, 48(SI)
+	VMOVUPS    256(DX), Z16
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z16, Z9, Z9
+	VADDPS     256(BX), Z9, Z9
+	VADDPS     Z9, Z12, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z11, Z9, Z17
+	VMINPS        Z14, Z17, Z17
+	VCVTTPS2DQ    Z17, Z16
+	VPADDD        Z16, Z15, K1, Z15
+	VPMOVDB       Z16, K1, 64(SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z15, Y16
+	VPADDD        Y16, Y15, Y15
+	VEXTRACTI32X4 $0x01, Y15, X16
+	VPADDD        X16, X15, X15
+	VPSHUFD       $0x0e, X15, X16
+	VPADDD        X16, X15, X15
+	VPSHUFD       $0x01, X15, X16
+	VPADDD        X16, X15, X15
+	VMOVD         X15, AX
 	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
@@ -3513,16 +5723,653 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z22, Y12
-	VPADDD        Y12, Y22, Y22
-	VEXTRACTI32X4 $0x01, Y22, X12
-	VPADDD        X12, X22, X22
-	VPSHUFD       $0x0e, X22, X12
-	VPADDD        X12, X22, X22
-	VPSHUFD       $0x01, X22, X12
-	VPADDD        X12, X22, X22
+	VEXTRACTI64X4 $0x01, Z22, Y14
+	VPADDD        Y14, Y22, Y22
+	VEXTRACTI32X4 $0x01, Y22, X14
+	VPADDD        X14, X22, X22
+	VPSHUFD       $0x0e, X22, X14
+	VPADDD        X14, X22, X22
+	VPSHUFD       $0x01, X22, X14
+	VPADDD        X14, X22, X22
 	VMOVD         X22, AX
 	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceVNNI6(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512F, AVX512VNNI, CMOV
+TEXT ·eventRowOnceVNNI6(SB), NOSPLIT, $0-148
+	MOVL  tail+144(FP), AX
+	KMOVW AX, K1
+	MOVQ  places+48(FP), AX
+	MOVQ  first+56(FP), CX
+	MOVQ  second+64(FP), DX
+	MOVQ  taps+104(FP), R8
+	MOVQ  zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z12
+	VMOVDQU32    (DI)(R10*1), Z14
+	VPDPBUSD     Z14, Z12, Z0
+	VMOVDQU32    64(DI)(R10*1), Z15
+	VPDPBUSD     Z15, Z12, Z1
+	VMOVDQU32    128(DI)(R10*1), Z16
+	VPDPBUSD     Z16, Z12, Z2
+	VMOVDQU32    192(DI)(R10*1), Z17
+	VPDPBUSD     Z17, Z12, Z3
+	VMOVDQU32    256(DI)(R10*1), Z14
+	VPDPBUSD     Z14, Z12, Z4
+	VMOVDQU32    320(DI)(R10*1), Z15
+	VPDPBUSD     Z15, Z12, Z5
+	VPBROADCASTD (CX)(R12*4), Z13
+	VMOVDQU32    (DI)(R11*1), Z14
+	VPDPBUSD     Z14, Z13, Z6
+	VMOVDQU32    64(DI)(R11*1), Z15
+	VPDPBUSD     Z15, Z13, Z7
+	VMOVDQU32    128(DI)(R11*1), Z16
+	VPDPBUSD     Z16, Z13, Z8
+	VMOVDQU32    192(DI)(R11*1), Z17
+	VPDPBUSD     Z17, Z13, Z9
+	VMOVDQU32    256(DI)(R11*1), Z14
+	VPDPBUSD     Z14, Z13, Z10
+	VMOVDQU32    320(DI)(R11*1), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z6, Z0, Z0
+	VMOVUPS   (DX), Z14
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VPADDD    Z7, Z1, Z1
+	VMOVUPS   64(DX), Z14
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z14, Z1, Z1
+	VADDPS    64(BX), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VPADDD    Z8, Z2, Z2
+	VMOVUPS   128(DX), Z14
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z14, Z2, Z2
+	VADDPS    128(BX), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VPADDD    Z9, Z3, Z3
+	VMOVUPS   192(DX), Z14
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z14, Z3, Z3
+	VADDPS    192(BX), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VPADDD    Z10, Z4, Z4
+	VMOVUPS   256(DX), Z14
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z14, Z4, Z4
+	VADDPS    256(BX), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VPADDD    Z11, Z5, Z5
+	VMOVUPS   320(DX), Z14
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z14, Z5, Z5
+	VADDPS    320(BX), Z5, Z5
+	VMOVUPS   Z5, K1, 320(SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceVNNI6(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI, CMOV
+TEXT ·eventFireOnceVNNI6(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z18, Z18, Z18
+	VPXORD       Z22, Z22, Z22
+	VBROADCASTSS start+148(FP), Z19
+	VBROADCASTSS decay+152(FP), Z20
+	VBROADCASTSS most+156(FP), Z21
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z12
+	VMOVDQU32    (DI)(R10*1), Z14
+	VPDPBUSD     Z14, Z12, Z0
+	VMOVDQU32    64(DI)(R10*1), Z15
+	VPDPBUSD     Z15, Z12, Z1
+	VMOVDQU32    128(DI)(R10*1), Z16
+	VPDPBUSD     Z16, Z12, Z2
+	VMOVDQU32    192(DI)(R10*1), Z17
+	VPDPBUSD     Z17, Z12, Z3
+	VMOVDQU32    256(DI)(R10*1), Z14
+	VPDPBUSD     Z14, Z12, Z4
+	VMOVDQU32    320(DI)(R10*1), Z15
+	VPDPBUSD     Z15, Z12, Z5
+	VPBROADCASTD (CX)(R12*4), Z13
+	VMOVDQU32    (DI)(R11*1), Z14
+	VPDPBUSD     Z14, Z13, Z6
+	VMOVDQU32    64(DI)(R11*1), Z15
+	VPDPBUSD     Z15, Z13, Z7
+	VMOVDQU32    128(DI)(R11*1), Z16
+	VPDPBUSD     Z16, Z13, Z8
+	VMOVDQU32    192(DI)(R11*1), Z17
+	VPDPBUSD     Z17, Z13, Z9
+	VMOVDQU32    256(DI)(R11*1), Z14
+	VPDPBUSD     Z14, Z13, Z10
+	VMOVDQU32    320(DI)(R11*1), Z15
+	VPDPBUSD     Z15, Z13, Z11
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z6, Z0, Z0
+	VMOVUPS   (DX), Z14
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z19, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z0, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, (SI)
+	VPADDD     Z7, Z1, Z1
+	VMOVUPS    64(DX), Z14
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z14, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z19, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z1, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, 16(SI)
+	VPADDD     Z8, Z2, Z2
+	VMOVUPS    128(DX), Z14
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z14, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z19, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z2, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, 32(SI)
+	VPADDD     Z9, Z3, Z3
+	VMOVUPS    192(DX), Z14
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z14, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z19, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z3, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, 48(SI)
+	VPADDD     Z10, Z4, Z4
+	VMOVUPS    256(DX), Z14
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z14, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z19, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z4, Z16
+	VMINPS     Z21, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z22, Z22
+	VPMOVDB    Z15, 64(SI)
+	VPADDD     Z11, Z5, Z5
+	VMOVUPS    320(DX), Z14
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z14, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z19, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z18, Z5, Z16
+	VMINPS        Z21, Z16, Z16
+	VCVTTPS2DQ    Z16, Z15
+	VPADDD        Z15, Z22, K1, Z22
+	VPMOVDB       Z15, K1, 80(SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z22, Y14
+	VPADDD        Y14, Y22, Y22
+	VEXTRACTI32X4 $0x01, Y22, X14
+	VPADDD        X14, X22, X22
+	VPSHUFD       $0x0e, X22, X14
+	VPADDD        X14, X22, X22
+	VPSHUFD       $0x01, X22, X14
+	VPADDD        X14, X22, X22
+	VMOVD         X22, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceVNNI6(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·eventFireTwoOnceVNNI6(SB), NOSPLIT, $0-192
+	VPXORD       Z13, Z13, Z13
+	VPXORD       Z17, Z17, Z17
+	VBROADCASTSS start+172(FP), Z14
+	VBROADCASTSS decay+176(FP), Z15
+	VBROADCASTSS most+180(FP), Z16
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z12
+	VMOVDQU32    (R10)(R9*1), Z18
+	VPDPBUSD     Z18, Z12, Z0
+	VMOVDQU32    64(R10)(R9*1), Z19
+	VPDPBUSD     Z19, Z12, Z1
+	VMOVDQU32    128(R10)(R9*1), Z20
+	VPDPBUSD     Z20, Z12, Z2
+	VMOVDQU32    192(R10)(R9*1), Z21
+	VPDPBUSD     Z21, Z12, Z3
+	VMOVDQU32    256(R10)(R9*1), Z18
+	VPDPBUSD     Z18, Z12, Z4
+	VMOVDQU32    320(R10)(R9*1), Z19
+	VPDPBUSD     Z19, Z12, Z5
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z12
+	VMOVDQU32    (R10)(R9*1), Z18
+	VPDPBUSD     Z18, Z12, Z0
+	VMOVDQU32    (R11)(R9*1), Z19
+	VPDPBUSD     Z19, Z12, Z6
+	VMOVDQU32    64(R10)(R9*1), Z20
+	VPDPBUSD     Z20, Z12, Z1
+	VMOVDQU32    64(R11)(R9*1), Z21
+	VPDPBUSD     Z21, Z12, Z7
+	VMOVDQU32    128(R10)(R9*1), Z18
+	VPDPBUSD     Z18, Z12, Z2
+	VMOVDQU32    128(R11)(R9*1), Z19
+	VPDPBUSD     Z19, Z12, Z8
+	VMOVDQU32    192(R10)(R9*1), Z20
+	VPDPBUSD     Z20, Z12, Z3
+	VMOVDQU32    192(R11)(R9*1), Z21
+	VPDPBUSD     Z21, Z12, Z9
+	VMOVDQU32    256(R10)(R9*1), Z18
+	VPDPBUSD     Z18, Z12, Z4
+	VMOVDQU32    256(R11)(R9*1), Z19
+	VPDPBUSD     Z19, Z12, Z10
+	VMOVDQU32    320(R10)(R9*1), Z20
+	VPDPBUSD     Z20, Z12, Z5
+	VMOVDQU32    320(R11)(R9*1), Z21
+	VPDPBUSD     Z21, Z12, Z11
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z12
+	VMOVDQU32    (R11)(R9*1), Z18
+	VPDPBUSD     Z18, Z12, Z6
+	VMOVDQU32    64(R11)(R9*1), Z19
+	VPDPBUSD     Z19, Z12, Z7
+	VMOVDQU32    128(R11)(R9*1), Z20
+	VPDPBUSD     Z20, Z12, Z8
+	VMOVDQU32    192(R11)(R9*1), Z21
+	VPDPBUSD     Z21, Z12, Z9
+	VMOVDQU32    256(R11)(R9*1), Z18
+	VPDPBUSD     Z18, Z12, Z10
+	VMOVDQU32    320(R11)(R9*1), Z19
+	VPDPBUSD     Z19, Z12, Z11
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z18
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z18, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z14, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z0, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, (SI)
+	VMOVUPS    64(DX), Z18
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z18, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z14, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z1, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, 16(SI)
+	VMOVUPS    128(DX), Z18
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z18, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z14, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z2, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, 32(SI)
+	VMOVUPS    192(DX), Z18
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z18, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z14, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z3, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, 48(SI)
+	VMOVUPS    256(DX), Z18
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z18, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z14, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z4, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, 64(SI)
+	VMOVUPS    320(DX), Z18
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z18, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z14, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z5, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, K1, Z17
+	VPMOVDB    Z18, K1, 80(SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z18
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z18, Z6, Z6
+	VADDPS     (BX), Z6, Z6
+	VADDPS     Z6, Z14, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z6, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, (SI)
+	VMOVUPS    64(DX), Z18
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z18, Z7, Z7
+	VADDPS     64(BX), Z7, Z7
+	VADDPS     Z7, Z14, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z7, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, 16(SI)
+	VMOVUPS    128(DX), Z18
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z18, Z8, Z8
+	VADDPS     128(BX), Z8, Z8
+	VADDPS     Z8, Z14, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z8, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, 32(SI)
+	VMOVUPS    192(DX), Z18
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z18, Z9, Z9
+	VADDPS     192(BX), Z9, Z9
+	VADDPS     Z9, Z14, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z9, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, 48(SI)
+	VMOVUPS    256(DX), Z18
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z18, Z10, Z10
+	VADDPS     256(BX), Z10, Z10
+	VADDPS     Z10, Z14, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z10, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, 64(SI)
+	VMOVUPS    320(DX), Z18
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z18, Z11, Z11
+	VADDPS     320(BX), Z11, Z11
+	VADDPS     Z11, Z14, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z13, Z11, Z19
+	VMINPS        Z16, Z19, Z19
+	VCVTTPS2DQ    Z19, Z18
+	VPADDD        Z18, Z17, K1, Z17
+	VPMOVDB       Z18, K1, 80(SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z17, Y18
+	VPADDD        Y18, Y17, Y17
+	VEXTRACTI32X4 $0x01, Y17, X18
+	VPADDD        X18, X17, X17
+	VPSHUFD       $0x0e, X17, X18
+	VPADDD        X18, X17, X17
+	VPSHUFD       $0x01, X17, X18
+	VPADDD        X18, X17, X17
+	VMOVD         X17, AX
+	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
 
@@ -3949,16 +6796,718 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z24, Y14
-	VPADDD        Y14, Y24, Y24
-	VEXTRACTI32X4 $0x01, Y24, X14
-	VPADDD        X14, X24, X24
-	VPSHUFD       $0x0e, X24, X14
-	VPADDD        X14, X24, X24
-	VPSHUFD       $0x01, X24, X14
-	VPADDD        X14, X24, X24
+	VEXTRACTI64X4 $0x01, Z24, Y16
+	VPADDD        Y16, Y24, Y24
+	VEXTRACTI32X4 $0x01, Y24, X16
+	VPADDD        X16, X24, X24
+	VPSHUFD       $0x0e, X24, X16
+	VPADDD        X16, X24, X24
+	VPSHUFD       $0x01, X24, X16
+	VPADDD        X16, X24, X24
 	VMOVD         X24, AX
 	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceVNNI7(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512F, AVX512VNNI, CMOV
+TEXT ·eventRowOnceVNNI7(SB), NOSPLIT, $0-148
+	MOVL  tail+144(FP), AX
+	KMOVW AX, K1
+	MOVQ  places+48(FP), AX
+	MOVQ  first+56(FP), CX
+	MOVQ  second+64(FP), DX
+	MOVQ  taps+104(FP), R8
+	MOVQ  zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z14
+	VMOVDQU32    (DI)(R10*1), Z16
+	VPDPBUSD     Z16, Z14, Z0
+	VMOVDQU32    64(DI)(R10*1), Z17
+	VPDPBUSD     Z17, Z14, Z1
+	VMOVDQU32    128(DI)(R10*1), Z18
+	VPDPBUSD     Z18, Z14, Z2
+	VMOVDQU32    192(DI)(R10*1), Z19
+	VPDPBUSD     Z19, Z14, Z3
+	VMOVDQU32    256(DI)(R10*1), Z16
+	VPDPBUSD     Z16, Z14, Z4
+	VMOVDQU32    320(DI)(R10*1), Z17
+	VPDPBUSD     Z17, Z14, Z5
+	VMOVDQU32    384(DI)(R10*1), Z18
+	VPDPBUSD     Z18, Z14, Z6
+	VPBROADCASTD (CX)(R12*4), Z15
+	VMOVDQU32    (DI)(R11*1), Z16
+	VPDPBUSD     Z16, Z15, Z7
+	VMOVDQU32    64(DI)(R11*1), Z17
+	VPDPBUSD     Z17, Z15, Z8
+	VMOVDQU32    128(DI)(R11*1), Z18
+	VPDPBUSD     Z18, Z15, Z9
+	VMOVDQU32    192(DI)(R11*1), Z19
+	VPDPBUSD     Z19, Z15, Z10
+	VMOVDQU32    256(DI)(R11*1), Z16
+	VPDPBUSD     Z16, Z15, Z11
+	VMOVDQU32    320(DI)(R11*1), Z17
+	VPDPBUSD     Z17, Z15, Z12
+	VMOVDQU32    384(DI)(R11*1), Z18
+	VPDPBUSD     Z18, Z15, Z13
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z7, Z0, Z0
+	VMOVUPS   (DX), Z16
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z16, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VPADDD    Z8, Z1, Z1
+	VMOVUPS   64(DX), Z16
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z16, Z1, Z1
+	VADDPS    64(BX), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VPADDD    Z9, Z2, Z2
+	VMOVUPS   128(DX), Z16
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z16, Z2, Z2
+	VADDPS    128(BX), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VPADDD    Z10, Z3, Z3
+	VMOVUPS   192(DX), Z16
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z16, Z3, Z3
+	VADDPS    192(BX), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VPADDD    Z11, Z4, Z4
+	VMOVUPS   256(DX), Z16
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z16, Z4, Z4
+	VADDPS    256(BX), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VPADDD    Z12, Z5, Z5
+	VMOVUPS   320(DX), Z16
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z16, Z5, Z5
+	VADDPS    320(BX), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VPADDD    Z13, Z6, Z6
+	VMOVUPS   384(DX), Z16
+	VCVTDQ2PS Z6, Z6
+	VMULPS    Z16, Z6, Z6
+	VADDPS    384(BX), Z6, Z6
+	VMOVUPS   Z6, K1, 384(SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceVNNI7(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI, CMOV
+TEXT ·eventFireOnceVNNI7(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z20, Z20, Z20
+	VPXORD       Z24, Z24, Z24
+	VBROADCASTSS start+148(FP), Z21
+	VBROADCASTSS decay+152(FP), Z22
+	VBROADCASTSS most+156(FP), Z23
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z14
+	VMOVDQU32    (DI)(R10*1), Z16
+	VPDPBUSD     Z16, Z14, Z0
+	VMOVDQU32    64(DI)(R10*1), Z17
+	VPDPBUSD     Z17, Z14, Z1
+	VMOVDQU32    128(DI)(R10*1), Z18
+	VPDPBUSD     Z18, Z14, Z2
+	VMOVDQU32    192(DI)(R10*1), Z19
+	VPDPBUSD     Z19, Z14, Z3
+	VMOVDQU32    256(DI)(R10*1), Z16
+	VPDPBUSD     Z16, Z14, Z4
+	VMOVDQU32    320(DI)(R10*1), Z17
+	VPDPBUSD     Z17, Z14, Z5
+	VMOVDQU32    384(DI)(R10*1), Z18
+	VPDPBUSD     Z18, Z14, Z6
+	VPBROADCASTD (CX)(R12*4), Z15
+	VMOVDQU32    (DI)(R11*1), Z16
+	VPDPBUSD     Z16, Z15, Z7
+	VMOVDQU32    64(DI)(R11*1), Z17
+	VPDPBUSD     Z17, Z15, Z8
+	VMOVDQU32    128(DI)(R11*1), Z18
+	VPDPBUSD     Z18, Z15, Z9
+	VMOVDQU32    192(DI)(R11*1), Z19
+	VPDPBUSD     Z19, Z15, Z10
+	VMOVDQU32    256(DI)(R11*1), Z16
+	VPDPBUSD     Z16, Z15, Z11
+	VMOVDQU32    320(DI)(R11*1), Z17
+	VPDPBUSD     Z17, Z15, Z12
+	VMOVDQU32    384(DI)(R11*1), Z18
+	VPDPBUSD     Z18, Z15, Z13
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z7, Z0, Z0
+	VMOVUPS   (DX), Z16
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z16, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z21, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z0, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, (SI)
+	VPADDD     Z8, Z1, Z1
+	VMOVUPS    64(DX), Z16
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z16, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z21, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z1, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 16(SI)
+	VPADDD     Z9, Z2, Z2
+	VMOVUPS    128(DX), Z16
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z16, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z21, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z2, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 32(SI)
+	VPADDD     Z10, Z3, Z3
+	VMOVUPS    192(DX), Z16
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z16, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z21, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z3, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 48(SI)
+	VPADDD     Z11, Z4, Z4
+	VMOVUPS    256(DX), Z16
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z16, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z21, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z4, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 64(SI)
+	VPADDD     Z12, Z5, Z5
+	VMOVUPS    320(DX), Z16
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z16, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z21, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z20, Z5, Z18
+	VMINPS     Z23, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z24, Z24
+	VPMOVDB    Z17, 80(SI)
+	VPADDD     Z13, Z6, Z6
+	VMOVUPS    384(DX), Z16
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z16, Z6, Z6
+	VADDPS     384(BX), Z6, Z6
+	VADDPS     Z6, Z21, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z20, Z6, Z18
+	VMINPS        Z23, Z18, Z18
+	VCVTTPS2DQ    Z18, Z17
+	VPADDD        Z17, Z24, K1, Z24
+	VPMOVDB       Z17, K1, 96(SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z24, Y16
+	VPADDD        Y16, Y24, Y24
+	VEXTRACTI32X4 $0x01, Y24, X16
+	VPADDD        X16, X24, X24
+	VPSHUFD       $0x0e, X24, X16
+	VPADDD        X16, X24, X24
+	VPSHUFD       $0x01, X24, X16
+	VPADDD        X16, X24, X24
+	VMOVD         X24, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceVNNI7(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·eventFireTwoOnceVNNI7(SB), NOSPLIT, $0-192
+	VPXORD       Z15, Z15, Z15
+	VPXORD       Z19, Z19, Z19
+	VBROADCASTSS start+172(FP), Z16
+	VBROADCASTSS decay+176(FP), Z17
+	VBROADCASTSS most+180(FP), Z18
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z14
+	VMOVDQU32    (R10)(R9*1), Z20
+	VPDPBUSD     Z20, Z14, Z0
+	VMOVDQU32    64(R10)(R9*1), Z21
+	VPDPBUSD     Z21, Z14, Z1
+	VMOVDQU32    128(R10)(R9*1), Z22
+	VPDPBUSD     Z22, Z14, Z2
+	VMOVDQU32    192(R10)(R9*1), Z23
+	VPDPBUSD     Z23, Z14, Z3
+	VMOVDQU32    256(R10)(R9*1), Z20
+	VPDPBUSD     Z20, Z14, Z4
+	VMOVDQU32    320(R10)(R9*1), Z21
+	VPDPBUSD     Z21, Z14, Z5
+	VMOVDQU32    384(R10)(R9*1), Z22
+	VPDPBUSD     Z22, Z14, Z6
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z14
+	VMOVDQU32    (R10)(R9*1), Z20
+	VPDPBUSD     Z20, Z14, Z0
+	VMOVDQU32    (R11)(R9*1), Z21
+	VPDPBUSD     Z21, Z14, Z7
+	VMOVDQU32    64(R10)(R9*1), Z22
+	VPDPBUSD     Z22, Z14, Z1
+	VMOVDQU32    64(R11)(R9*1), Z23
+	VPDPBUSD     Z23, Z14, Z8
+	VMOVDQU32    128(R10)(R9*1), Z20
+	VPDPBUSD     Z20, Z14, Z2
+	VMOVDQU32    128(R11)(R9*1), Z21
+	VPDPBUSD     Z21, Z14, Z9
+	VMOVDQU32    192(R10)(R9*1), Z22
+	VPDPBUSD     Z22, Z14, Z3
+	VMOVDQU32    192(R11)(R9*1), Z23
+	VPDPBUSD     Z23, Z14, Z10
+	VMOVDQU32    256(R10)(R9*1), Z20
+	VPDPBUSD     Z20, Z14, Z4
+	VMOVDQU32    256(R11)(R9*1), Z21
+	VPDPBUSD     Z21, Z14, Z11
+	VMOVDQU32    320(R10)(R9*1), Z22
+	VPDPBUSD     Z22, Z14, Z5
+	VMOVDQU32    320(R11)(R9*1), Z23
+	VPDPBUSD     Z23, Z14, Z12
+	VMOVDQU32    384(R10)(R9*1), Z20
+	VPDPBUSD     Z20, Z14, Z6
+	VMOVDQU32    384(R11)(R9*1), Z21
+	VPDPBUSD     Z21, Z14, Z13
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z14
+	VMOVDQU32    (R11)(R9*1), Z20
+	VPDPBUSD     Z20, Z14, Z7
+	VMOVDQU32    64(R11)(R9*1), Z21
+	VPDPBUSD     Z21, Z14, Z8
+	VMOVDQU32    128(R11)(R9*1), Z22
+	VPDPBUSD     Z22, Z14, Z9
+	VMOVDQU32    192(R11)(R9*1), Z23
+	VPDPBUSD     Z23, Z14, Z10
+	VMOVDQU32    256(R11)(R9*1), Z20
+	VPDPBUSD     Z20, Z14, Z11
+	VMOVDQU32    320(R11)(R9*1), Z21
+	VPDPBUSD     Z21, Z14, Z12
+	VMOVDQU32    384(R11)(R9*1), Z22
+	VPDPBUSD     Z22, Z14, Z13
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z20
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z20, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z16, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z0, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, (SI)
+	VMOVUPS    64(DX), Z20
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z20, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z16, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z1, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 16(SI)
+	VMOVUPS    128(DX), Z20
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z20, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z16, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z2, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 32(SI)
+	VMOVUPS    192(DX), Z20
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z20, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z16, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z3, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 48(SI)
+	VMOVUPS    256(DX), Z20
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z20, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z16, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z4, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 64(SI)
+	VMOVUPS    320(DX), Z20
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z20, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z16, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z5, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 80(SI)
+	VMOVUPS    384(DX), Z20
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z20, Z6, Z6
+	VADDPS     384(BX), Z6, Z6
+	VADDPS     Z6, Z16, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z6, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, K1, Z19
+	VPMOVDB    Z20, K1, 96(SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z20
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z20, Z7, Z7
+	VADDPS     (BX), Z7, Z7
+	VADDPS     Z7, Z16, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z7, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, (SI)
+	VMOVUPS    64(DX), Z20
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z20, Z8, Z8
+	VADDPS     64(BX), Z8, Z8
+	VADDPS     Z8, Z16, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z8, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 16(SI)
+	VMOVUPS    128(DX), Z20
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z20, Z9, Z9
+	VADDPS     128(BX), Z9, Z9
+	VADDPS     Z9, Z16, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z9, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 32(SI)
+	VMOVUPS    192(DX), Z20
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z20, Z10, Z10
+	VADDPS     192(BX), Z10, Z10
+	VADDPS     Z10, Z16, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z10, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 48(SI)
+	VMOVUPS    256(DX), Z20
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z20, Z11, Z11
+	VADDPS     256(BX), Z11, Z11
+	VADDPS     Z11, Z16, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z11, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 64(SI)
+	VMOVUPS    320(DX), Z20
+	VCVTDQ2PS  Z12, Z12
+	VMULPS     Z20, Z12, Z12
+	VADDPS     320(BX), Z12, Z12
+	VADDPS     Z12, Z16, Z12
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z12, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 80(SI)
+	VMOVUPS    384(DX), Z20
+	VCVTDQ2PS  Z13, Z13
+	VMULPS     Z20, Z13, Z13
+	VADDPS     384(BX), Z13, Z13
+	VADDPS     Z13, Z16, Z13
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z15, Z13, Z21
+	VMINPS        Z18, Z21, Z21
+	VCVTTPS2DQ    Z21, Z20
+	VPADDD        Z20, Z19, K1, Z19
+	VPMOVDB       Z20, K1, 96(SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z19, Y20
+	VPADDD        Y20, Y19, Y19
+	VEXTRACTI32X4 $0x01, Y19, X20
+	VPADDD        X20, X19, X19
+	VPSHUFD       $0x0e, X19, X20
+	VPADDD        X20, X19, X19
+	VPSHUFD       $0x01, X19, X20
+	VPADDD        X20, X19, X19
+	VMOVD         X19, AX
+	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET
 
@@ -4430,15 +7979,782 @@ next:
 	SUBQ          BX, weights+80(FP)
 	DECQ          pixels+136(FP)
 	JNZ           pixel
-	VEXTRACTI64X4 $0x01, Z26, Y16
-	VPADDD        Y16, Y26, Y26
-	VEXTRACTI32X4 $0x01, Y26, X16
-	VPADDD        X16, X26, X26
-	VPSHUFD       $0x0e, X26, X16
-	VPADDD        X16, X26, X26
-	VPSHUFD       $0x01, X26, X16
-	VPADDD        X16, X26, X26
+	VEXTRACTI64X4 $0x01, Z26, Y18
+	VPADDD        Y18, Y26, Y26
+	VEXTRACTI32X4 $0x01, Y26, X18
+	VPADDD        X18, X26, X26
+	VPSHUFD       $0x0e, X26, X18
+	VPADDD        X18, X26, X26
+	VPSHUFD       $0x01, X26, X18
+	VPADDD        X18, X26, X26
 	VMOVD         X26, AX
 	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventRowOnceVNNI8(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+// Requires: AVX, AVX512F, AVX512VNNI, CMOV
+TEXT ·eventRowOnceVNNI8(SB), NOSPLIT, $0-148
+	MOVL  tail+144(FP), AX
+	KMOVW AX, K1
+	MOVQ  places+48(FP), AX
+	MOVQ  first+56(FP), CX
+	MOVQ  second+64(FP), DX
+	MOVQ  taps+104(FP), R8
+	MOVQ  zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z16
+	VMOVDQU32    (DI)(R10*1), Z18
+	VPDPBUSD     Z18, Z16, Z0
+	VMOVDQU32    64(DI)(R10*1), Z19
+	VPDPBUSD     Z19, Z16, Z1
+	VMOVDQU32    128(DI)(R10*1), Z20
+	VPDPBUSD     Z20, Z16, Z2
+	VMOVDQU32    192(DI)(R10*1), Z21
+	VPDPBUSD     Z21, Z16, Z3
+	VMOVDQU32    256(DI)(R10*1), Z18
+	VPDPBUSD     Z18, Z16, Z4
+	VMOVDQU32    320(DI)(R10*1), Z19
+	VPDPBUSD     Z19, Z16, Z5
+	VMOVDQU32    384(DI)(R10*1), Z20
+	VPDPBUSD     Z20, Z16, Z6
+	VMOVDQU32    448(DI)(R10*1), Z21
+	VPDPBUSD     Z21, Z16, Z7
+	VPBROADCASTD (CX)(R12*4), Z17
+	VMOVDQU32    (DI)(R11*1), Z18
+	VPDPBUSD     Z18, Z17, Z8
+	VMOVDQU32    64(DI)(R11*1), Z19
+	VPDPBUSD     Z19, Z17, Z9
+	VMOVDQU32    128(DI)(R11*1), Z20
+	VPDPBUSD     Z20, Z17, Z10
+	VMOVDQU32    192(DI)(R11*1), Z21
+	VPDPBUSD     Z21, Z17, Z11
+	VMOVDQU32    256(DI)(R11*1), Z18
+	VPDPBUSD     Z18, Z17, Z12
+	VMOVDQU32    320(DI)(R11*1), Z19
+	VPDPBUSD     Z19, Z17, Z13
+	VMOVDQU32    384(DI)(R11*1), Z20
+	VPDPBUSD     Z20, Z17, Z14
+	VMOVDQU32    448(DI)(R11*1), Z21
+	VPDPBUSD     Z21, Z17, Z15
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z8, Z0, Z0
+	VMOVUPS   (DX), Z18
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z18, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS   Z0, (SI)
+	VPADDD    Z9, Z1, Z1
+	VMOVUPS   64(DX), Z18
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z18, Z1, Z1
+	VADDPS    64(BX), Z1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VPADDD    Z10, Z2, Z2
+	VMOVUPS   128(DX), Z18
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z18, Z2, Z2
+	VADDPS    128(BX), Z2, Z2
+	VMOVUPS   Z2, 128(SI)
+	VPADDD    Z11, Z3, Z3
+	VMOVUPS   192(DX), Z18
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z18, Z3, Z3
+	VADDPS    192(BX), Z3, Z3
+	VMOVUPS   Z3, 192(SI)
+	VPADDD    Z12, Z4, Z4
+	VMOVUPS   256(DX), Z18
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z18, Z4, Z4
+	VADDPS    256(BX), Z4, Z4
+	VMOVUPS   Z4, 256(SI)
+	VPADDD    Z13, Z5, Z5
+	VMOVUPS   320(DX), Z18
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z18, Z5, Z5
+	VADDPS    320(BX), Z5, Z5
+	VMOVUPS   Z5, 320(SI)
+	VPADDD    Z14, Z6, Z6
+	VMOVUPS   384(DX), Z18
+	VCVTDQ2PS Z6, Z6
+	VMULPS    Z18, Z6, Z6
+	VADDPS    384(BX), Z6, Z6
+	VMOVUPS   Z6, 384(SI)
+	VPADDD    Z15, Z7, Z7
+	VMOVUPS   448(DX), Z18
+	VCVTDQ2PS Z7, Z7
+	VMULPS    Z18, Z7, Z7
+	VADDPS    448(BX), Z7, Z7
+	VMOVUPS   Z7, K1, 448(SI)
+	MOVQ      dstStride+16(FP), DX
+	ADDQ      DX, dst+0(FP)
+	MOVQ      startsPixel+40(FP), DX
+	ADDQ      DX, starts+24(FP)
+	MOVQ      weightsPixel+96(FP), DX
+	SUBQ      DX, weights+80(FP)
+	DECQ      pixels+136(FP)
+	JNZ       pixel
+	VZEROUPPER
+	RET
+
+// func eventFireOnceVNNI8(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI, CMOV
+TEXT ·eventFireOnceVNNI8(SB), NOSPLIT, $0-168
+	MOVL         tail+144(FP), AX
+	KMOVW        AX, K1
+	VPXORD       Z22, Z22, Z22
+	VPXORD       Z26, Z26, Z26
+	VBROADCASTSS start+148(FP), Z23
+	VBROADCASTSS decay+152(FP), Z24
+	VBROADCASTSS most+156(FP), Z25
+	MOVQ         places+48(FP), AX
+	MOVQ         first+56(FP), CX
+	MOVQ         second+64(FP), DX
+	MOVQ         taps+104(FP), R8
+	MOVQ         zero+72(FP), R13
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   weights+80(FP), DI
+	MOVQ   starts+24(FP), SI
+	MOVQ   rows+112(FP), R9
+
+row:
+	MOVL (SI), DX
+	MOVL (SI)(R8*4), BX
+	CMPQ DX, BX
+	JGE  next
+
+event:
+	MOVLQSX      (AX)(DX*4), R10
+	LEAQ         1(DX), R12
+	MOVLQSX      4(AX)(DX*4), R11
+	CMPQ         R12, BX
+	CMOVQGE      R10, R11
+	CMOVQGE      R13, R12
+	VPBROADCASTD (CX)(DX*4), Z16
+	VMOVDQU32    (DI)(R10*1), Z18
+	VPDPBUSD     Z18, Z16, Z0
+	VMOVDQU32    64(DI)(R10*1), Z19
+	VPDPBUSD     Z19, Z16, Z1
+	VMOVDQU32    128(DI)(R10*1), Z20
+	VPDPBUSD     Z20, Z16, Z2
+	VMOVDQU32    192(DI)(R10*1), Z21
+	VPDPBUSD     Z21, Z16, Z3
+	VMOVDQU32    256(DI)(R10*1), Z18
+	VPDPBUSD     Z18, Z16, Z4
+	VMOVDQU32    320(DI)(R10*1), Z19
+	VPDPBUSD     Z19, Z16, Z5
+	VMOVDQU32    384(DI)(R10*1), Z20
+	VPDPBUSD     Z20, Z16, Z6
+	VMOVDQU32    448(DI)(R10*1), Z21
+	VPDPBUSD     Z21, Z16, Z7
+	VPBROADCASTD (CX)(R12*4), Z17
+	VMOVDQU32    (DI)(R11*1), Z18
+	VPDPBUSD     Z18, Z17, Z8
+	VMOVDQU32    64(DI)(R11*1), Z19
+	VPDPBUSD     Z19, Z17, Z9
+	VMOVDQU32    128(DI)(R11*1), Z20
+	VPDPBUSD     Z20, Z17, Z10
+	VMOVDQU32    192(DI)(R11*1), Z21
+	VPDPBUSD     Z21, Z17, Z11
+	VMOVDQU32    256(DI)(R11*1), Z18
+	VPDPBUSD     Z18, Z17, Z12
+	VMOVDQU32    320(DI)(R11*1), Z19
+	VPDPBUSD     Z19, Z17, Z13
+	VMOVDQU32    384(DI)(R11*1), Z20
+	VPDPBUSD     Z20, Z17, Z14
+	VMOVDQU32    448(DI)(R11*1), Z21
+	VPDPBUSD     Z21, Z17, Z15
+	ADDQ         $0x02, DX
+	CMPQ         DX, BX
+	JL           event
+
+next:
+	ADDQ startsRow+32(FP), SI
+	ADDQ weightsRow+88(FP), DI
+	DECQ R9
+	JNZ  row
+
+	// Sums to currents: float32(sum)*scale + bias.
+	MOVQ      scale+120(FP), DX
+	MOVQ      bias+128(FP), BX
+	MOVQ      dst+0(FP), SI
+	VPADDD    Z8, Z0, Z0
+	VMOVUPS   (DX), Z18
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z18, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z23, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z0, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, (SI)
+	VPADDD     Z9, Z1, Z1
+	VMOVUPS    64(DX), Z18
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z18, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z23, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z1, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 16(SI)
+	VPADDD     Z10, Z2, Z2
+	VMOVUPS    128(DX), Z18
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z18, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z23, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z2, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 32(SI)
+	VPADDD     Z11, Z3, Z3
+	VMOVUPS    192(DX), Z18
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z18, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z23, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z3, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 48(SI)
+	VPADDD     Z12, Z4, Z4
+	VMOVUPS    256(DX), Z18
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z18, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z23, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z4, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 64(SI)
+	VPADDD     Z13, Z5, Z5
+	VMOVUPS    320(DX), Z18
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z18, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z23, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z5, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 80(SI)
+	VPADDD     Z14, Z6, Z6
+	VMOVUPS    384(DX), Z18
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z18, Z6, Z6
+	VADDPS     384(BX), Z6, Z6
+	VADDPS     Z6, Z23, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z6, Z20
+	VMINPS     Z25, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z26, Z26
+	VPMOVDB    Z19, 96(SI)
+	VPADDD     Z15, Z7, Z7
+	VMOVUPS    448(DX), Z18
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z18, Z7, Z7
+	VADDPS     448(BX), Z7, Z7
+	VADDPS     Z7, Z23, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z22, Z7, Z20
+	VMINPS        Z25, Z20, Z20
+	VCVTTPS2DQ    Z20, Z19
+	VPADDD        Z19, Z26, K1, Z26
+	VPMOVDB       Z19, K1, 112(SI)
+	MOVQ          dstStride+16(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+40(FP), DX
+	ADDQ          DX, starts+24(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+136(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z26, Y18
+	VPADDD        Y18, Y26, Y26
+	VEXTRACTI32X4 $0x01, Y26, X18
+	VPADDD        X18, X26, X26
+	VPSHUFD       $0x0e, X26, X18
+	VPADDD        X18, X26, X26
+	VPSHUFD       $0x01, X26, X18
+	VPADDD        X18, X26, X26
+	VMOVD         X26, AX
+	MOVQ          AX, spikes+160(FP)
+	VZEROUPPER
+	RET
+
+// func eventFireTwoOnceVNNI8(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+// Requires: AVX, AVX2, AVX512F, AVX512VL, AVX512VNNI
+TEXT ·eventFireTwoOnceVNNI8(SB), NOSPLIT, $0-192
+	VPXORD       Z17, Z17, Z17
+	VPXORD       Z21, Z21, Z21
+	VBROADCASTSS start+172(FP), Z18
+	VBROADCASTSS decay+176(FP), Z19
+	VBROADCASTSS most+180(FP), Z20
+	MOVL         tail+168(FP), AX
+	KMOVW        AX, K1
+	MOVQ         places+56(FP), AX
+	MOVQ         first+64(FP), CX
+	MOVQ         second+72(FP), DX
+	MOVQ         taps+104(FP), DI
+
+pixel:
+	VPXORD Z0, Z0, Z0
+	VPXORD Z1, Z1, Z1
+	VPXORD Z2, Z2, Z2
+	VPXORD Z3, Z3, Z3
+	VPXORD Z4, Z4, Z4
+	VPXORD Z5, Z5, Z5
+	VPXORD Z6, Z6, Z6
+	VPXORD Z7, Z7, Z7
+	VPXORD Z8, Z8, Z8
+	VPXORD Z9, Z9, Z9
+	VPXORD Z10, Z10, Z10
+	VPXORD Z11, Z11, Z11
+	VPXORD Z12, Z12, Z12
+	VPXORD Z13, Z13, Z13
+	VPXORD Z14, Z14, Z14
+	VPXORD Z15, Z15, Z15
+	MOVQ   weights+80(FP), R10
+	MOVQ   R10, R11
+	SUBQ   weightsBack+136(FP), R11
+	MOVQ   starts+32(FP), SI
+	MOVQ   upper+112(FP), R8
+	TESTQ  R8, R8
+	JZ     upperOver
+
+upperRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  upperNext
+
+upperEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z16
+	VMOVDQU32    (R10)(R9*1), Z22
+	VPDPBUSD     Z22, Z16, Z0
+	VMOVDQU32    64(R10)(R9*1), Z23
+	VPDPBUSD     Z23, Z16, Z1
+	VMOVDQU32    128(R10)(R9*1), Z24
+	VPDPBUSD     Z24, Z16, Z2
+	VMOVDQU32    192(R10)(R9*1), Z25
+	VPDPBUSD     Z25, Z16, Z3
+	VMOVDQU32    256(R10)(R9*1), Z22
+	VPDPBUSD     Z22, Z16, Z4
+	VMOVDQU32    320(R10)(R9*1), Z23
+	VPDPBUSD     Z23, Z16, Z5
+	VMOVDQU32    384(R10)(R9*1), Z24
+	VPDPBUSD     Z24, Z16, Z6
+	VMOVDQU32    448(R10)(R9*1), Z25
+	VPDPBUSD     Z25, Z16, Z7
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           upperEvent
+
+upperNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  upperRow
+
+upperOver:
+	MOVQ  both+120(FP), R8
+	TESTQ R8, R8
+	JZ    bothOver
+
+bothRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  bothNext
+
+bothEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z16
+	VMOVDQU32    (R10)(R9*1), Z22
+	VPDPBUSD     Z22, Z16, Z0
+	VMOVDQU32    (R11)(R9*1), Z23
+	VPDPBUSD     Z23, Z16, Z8
+	VMOVDQU32    64(R10)(R9*1), Z24
+	VPDPBUSD     Z24, Z16, Z1
+	VMOVDQU32    64(R11)(R9*1), Z25
+	VPDPBUSD     Z25, Z16, Z9
+	VMOVDQU32    128(R10)(R9*1), Z22
+	VPDPBUSD     Z22, Z16, Z2
+	VMOVDQU32    128(R11)(R9*1), Z23
+	VPDPBUSD     Z23, Z16, Z10
+	VMOVDQU32    192(R10)(R9*1), Z24
+	VPDPBUSD     Z24, Z16, Z3
+	VMOVDQU32    192(R11)(R9*1), Z25
+	VPDPBUSD     Z25, Z16, Z11
+	VMOVDQU32    256(R10)(R9*1), Z22
+	VPDPBUSD     Z22, Z16, Z4
+	VMOVDQU32    256(R11)(R9*1), Z23
+	VPDPBUSD     Z23, Z16, Z12
+	VMOVDQU32    320(R10)(R9*1), Z24
+	VPDPBUSD     Z24, Z16, Z5
+	VMOVDQU32    320(R11)(R9*1), Z25
+	VPDPBUSD     Z25, Z16, Z13
+	VMOVDQU32    384(R10)(R9*1), Z22
+	VPDPBUSD     Z22, Z16, Z6
+	VMOVDQU32    384(R11)(R9*1), Z23
+	VPDPBUSD     Z23, Z16, Z14
+	VMOVDQU32    448(R10)(R9*1), Z24
+	VPDPBUSD     Z24, Z16, Z7
+	VMOVDQU32    448(R11)(R9*1), Z25
+	VPDPBUSD     Z25, Z16, Z15
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           bothEvent
+
+bothNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  bothRow
+
+bothOver:
+	MOVQ  lower+128(FP), R8
+	TESTQ R8, R8
+	JZ    lowerOver
+
+lowerRow:
+	MOVL (SI), DX
+	MOVL (SI)(DI*4), BX
+	CMPQ DX, BX
+	JGE  lowerNext
+
+lowerEvent:
+	MOVLQSX      (AX)(DX*4), R9
+	VPBROADCASTD (CX)(DX*4), Z16
+	VMOVDQU32    (R11)(R9*1), Z22
+	VPDPBUSD     Z22, Z16, Z8
+	VMOVDQU32    64(R11)(R9*1), Z23
+	VPDPBUSD     Z23, Z16, Z9
+	VMOVDQU32    128(R11)(R9*1), Z24
+	VPDPBUSD     Z24, Z16, Z10
+	VMOVDQU32    192(R11)(R9*1), Z25
+	VPDPBUSD     Z25, Z16, Z11
+	VMOVDQU32    256(R11)(R9*1), Z22
+	VPDPBUSD     Z22, Z16, Z12
+	VMOVDQU32    320(R11)(R9*1), Z23
+	VPDPBUSD     Z23, Z16, Z13
+	VMOVDQU32    384(R11)(R9*1), Z24
+	VPDPBUSD     Z24, Z16, Z14
+	VMOVDQU32    448(R11)(R9*1), Z25
+	VPDPBUSD     Z25, Z16, Z15
+	INCQ         DX
+	CMPQ         DX, BX
+	JL           lowerEvent
+
+lowerNext:
+	ADDQ startsRow+40(FP), SI
+	ADDQ weightsRow+88(FP), R10
+	ADDQ weightsRow+88(FP), R11
+	DECQ R8
+	JNZ  lowerRow
+
+lowerOver:
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), SI
+	VMOVUPS   (DX), Z22
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z22, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z18, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z0, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, (SI)
+	VMOVUPS    64(DX), Z22
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z22, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z18, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z1, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 16(SI)
+	VMOVUPS    128(DX), Z22
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z22, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z18, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z2, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 32(SI)
+	VMOVUPS    192(DX), Z22
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z22, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z18, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z3, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 48(SI)
+	VMOVUPS    256(DX), Z22
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z22, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z18, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z4, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 64(SI)
+	VMOVUPS    320(DX), Z22
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z22, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z18, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z5, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 80(SI)
+	VMOVUPS    384(DX), Z22
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z22, Z6, Z6
+	VADDPS     384(BX), Z6, Z6
+	VADDPS     Z6, Z18, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z6, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 96(SI)
+	VMOVUPS    448(DX), Z22
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z22, Z7, Z7
+	VADDPS     448(BX), Z7, Z7
+	VADDPS     Z7, Z18, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z7, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, K1, Z21
+	VPMOVDB    Z22, K1, 112(SI)
+	ADDQ       dstRow+8(FP), SI
+	VMOVUPS    (DX), Z22
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z22, Z8, Z8
+	VADDPS     (BX), Z8, Z8
+	VADDPS     Z8, Z18, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z8, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, (SI)
+	VMOVUPS    64(DX), Z22
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z22, Z9, Z9
+	VADDPS     64(BX), Z9, Z9
+	VADDPS     Z9, Z18, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z9, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 16(SI)
+	VMOVUPS    128(DX), Z22
+	VCVTDQ2PS  Z10, Z10
+	VMULPS     Z22, Z10, Z10
+	VADDPS     128(BX), Z10, Z10
+	VADDPS     Z10, Z18, Z10
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z10, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 32(SI)
+	VMOVUPS    192(DX), Z22
+	VCVTDQ2PS  Z11, Z11
+	VMULPS     Z22, Z11, Z11
+	VADDPS     192(BX), Z11, Z11
+	VADDPS     Z11, Z18, Z11
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z11, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 48(SI)
+	VMOVUPS    256(DX), Z22
+	VCVTDQ2PS  Z12, Z12
+	VMULPS     Z22, Z12, Z12
+	VADDPS     256(BX), Z12, Z12
+	VADDPS     Z12, Z18, Z12
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z12, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 64(SI)
+	VMOVUPS    320(DX), Z22
+	VCVTDQ2PS  Z13, Z13
+	VMULPS     Z22, Z13, Z13
+	VADDPS     320(BX), Z13, Z13
+	VADDPS     Z13, Z18, Z13
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z13, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 80(SI)
+	VMOVUPS    384(DX), Z22
+	VCVTDQ2PS  Z14, Z14
+	VMULPS     Z22, Z14, Z14
+	VADDPS     384(BX), Z14, Z14
+	VADDPS     Z14, Z18, Z14
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z14, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 96(SI)
+	VMOVUPS    448(DX), Z22
+	VCVTDQ2PS  Z15, Z15
+	VMULPS     Z22, Z15, Z15
+	VADDPS     448(BX), Z15, Z15
+	VADDPS     Z15, Z18, Z15
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS        Z17, Z15, Z23
+	VMINPS        Z20, Z23, Z23
+	VCVTTPS2DQ    Z23, Z22
+	VPADDD        Z22, Z21, K1, Z21
+	VPMOVDB       Z22, K1, 112(SI)
+	MOVQ          dstStride+24(FP), DX
+	ADDQ          DX, dst+0(FP)
+	MOVQ          startsPixel+48(FP), DX
+	ADDQ          DX, starts+32(FP)
+	MOVQ          weightsPixel+96(FP), DX
+	SUBQ          DX, weights+80(FP)
+	DECQ          pixels+160(FP)
+	JNZ           pixel
+	VEXTRACTI64X4 $0x01, Z21, Y22
+	VPADDD        Y22, Y21, Y21
+	VEXTRACTI32X4 $0x01, Y21, X22
+	VPADDD        X22, X21, X21
+	VPSHUFD       $0x0e, X21, X22
+	VPADDD        X22, X21, X21
+	VPSHUFD       $0x01, X21, X22
+	VPADDD        X22, X21, X21
+	VMOVD         X21, AX
+	MOVQ          AX, spikes+184(FP)
 	VZEROUPPER
 	RET

@@ -21,6 +21,22 @@ func eventFireVNNI1(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, star
 //go:noescape
 func eventFireTwoVNNI1(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
+// eventRowOnceVNNI1 is eventRowVNNI1 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceVNNI1(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceVNNI1 is eventFireVNNI1 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceVNNI1(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceVNNI1 is eventFireOnceVNNI1 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceVNNI1(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
 // eventRowVNNI2 computes a row of up to 32 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
 //
@@ -37,6 +53,22 @@ func eventFireVNNI2(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, star
 //
 //go:noescape
 func eventFireTwoVNNI2(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventRowOnceVNNI2 is eventRowVNNI2 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceVNNI2(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceVNNI2 is eventFireVNNI2 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceVNNI2(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceVNNI2 is eventFireOnceVNNI2 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceVNNI2(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
 // eventRowVNNI3 computes a row of up to 48 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
@@ -55,6 +87,22 @@ func eventFireVNNI3(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, star
 //go:noescape
 func eventFireTwoVNNI3(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
+// eventRowOnceVNNI3 is eventRowVNNI3 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceVNNI3(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceVNNI3 is eventFireVNNI3 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceVNNI3(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceVNNI3 is eventFireOnceVNNI3 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceVNNI3(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
 // eventRowVNNI4 computes a row of up to 64 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
 //
@@ -71,6 +119,22 @@ func eventFireVNNI4(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, star
 //
 //go:noescape
 func eventFireTwoVNNI4(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventRowOnceVNNI4 is eventRowVNNI4 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceVNNI4(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceVNNI4 is eventFireVNNI4 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceVNNI4(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceVNNI4 is eventFireOnceVNNI4 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceVNNI4(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
 // eventRowVNNI5 computes a row of up to 80 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
@@ -89,6 +153,22 @@ func eventFireVNNI5(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, star
 //go:noescape
 func eventFireTwoVNNI5(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
+// eventRowOnceVNNI5 is eventRowVNNI5 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceVNNI5(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceVNNI5 is eventFireVNNI5 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceVNNI5(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceVNNI5 is eventFireOnceVNNI5 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceVNNI5(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
 // eventRowVNNI6 computes a row of up to 96 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
 //
@@ -99,6 +179,22 @@ func eventRowVNNI6(dst *float32, dst2 *float32, dstStride int, starts *uint32, s
 //
 //go:noescape
 func eventFireVNNI6(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventRowOnceVNNI6 is eventRowVNNI6 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceVNNI6(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceVNNI6 is eventFireVNNI6 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceVNNI6(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceVNNI6 is eventFireOnceVNNI6 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceVNNI6(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
 // eventRowVNNI7 computes a row of up to 112 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
@@ -111,6 +207,22 @@ func eventRowVNNI7(dst *float32, dst2 *float32, dstStride int, starts *uint32, s
 //go:noescape
 func eventFireVNNI7(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
+// eventRowOnceVNNI7 is eventRowVNNI7 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceVNNI7(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceVNNI7 is eventFireVNNI7 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceVNNI7(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceVNNI7 is eventFireOnceVNNI7 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceVNNI7(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
 // eventRowVNNI8 computes a row of up to 128 channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,
 // which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels.
 //
@@ -121,3 +233,19 @@ func eventRowVNNI8(dst *float32, dst2 *float32, dstStride int, starts *uint32, s
 //
 //go:noescape
 func eventFireVNNI8(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventRowOnceVNNI8 is eventRowVNNI8 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceVNNI8(dst *float32, dst2 *float32, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32)
+
+// eventFireOnceVNNI8 is eventFireVNNI8 for the first of the two steps alone. What is of the second is not used, nor is decay.
+//
+//go:noescape
+func eventFireOnceVNNI8(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
+
+// eventFireTwoOnceVNNI8 is eventFireOnceVNNI8 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
+//
+//go:noescape
+func eventFireTwoOnceVNNI8(dst *uint8, dstRow int, dstStep int, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, weights *int8, weightsRow int, weightsPixel int, taps int, upper int, both int, lower int, weightsBack int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)

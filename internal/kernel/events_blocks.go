@@ -18,11 +18,12 @@ type eventBlock struct {
 
 // eventTier is what tells one tier's blocks from another's.
 type eventTier struct {
-	lanes int // of a register
-	rows  []eventRow
+	lanes int           // of a register
+	rows  [2][]eventRow // of one step, and of two
 }
 
-// eventRow computes a row of outputs of a block at two steps, for as many registers as its place in a tier's list. Strides are in bytes.
+// eventRow computes a row of outputs of a block, for as many registers as its place in a tier's list. Strides are in bytes; of one step, what is of
+// the second is not used.
 type eventRow func(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
 
 // newEventBlocks lays weights out for events; nil for layers of few channels or taps.
@@ -33,7 +34,7 @@ func newEventBlocks(c *Int8Conv, t *eventTier, weights []int8) *eventBlocks {
 	}
 	e := &eventBlocks{conv: c, tier: t}
 	groups := (w.In.C + 3) / 4
-	for _, b := range blocks(w.Out.C, t.lanes, len(t.rows)-1, true) {
+	for _, b := range blocks(w.Out.C, t.lanes, len(t.rows[1])-1, true) {
 		n := t.lanes * b.registers
 		packed := aligned[int8](w.KH * w.KW * groups * n * 4)
 		for tap := range w.KH * w.KW {
@@ -85,16 +86,13 @@ func (e *blockEvents) rows(dst []float32, y int) {
 	w := &e.from.conv.window
 	n, groups := w.Out.W*w.Out.C, (w.In.C+3)/4
 	for i := range (e.steps + 1) / 2 {
-		v := &e.memory.pairs[i]
-		first, second := dst[2*i*n:][:n], e.memory.spare[:n]
-		if 2*i+1 < e.steps {
-			second = dst[(2*i+1)*n:][:n]
-		}
+		v, last := &e.memory.pairs[i], min(2*i+1, e.steps-1)
+		first, second := dst[2*i*n:][:n], dst[last*n:][:n]
 		starts, from, rows := v.under(w, y)
 		for j := range e.from.list {
 			b := &e.from.list[j]
 			tap := groups * 4 * e.from.tier.lanes * b.registers
-			e.from.tier.rows[b.registers](&first[b.first], &second[b.first], 4*w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0],
+			e.from.tier.rows[last-2*i][b.registers](&first[b.first], &second[b.first], 4*w.Out.C, starts, 4*startsRow(w), 4*w.SW, &v.places[0], &v.first[0], &v.second[0],
 				&b.weights[from*w.KW*tap], w.KW*tap, w.SW*tap, w.KW, rows, &b.scale[0], &b.bias[0], w.Out.W)
 		}
 	}

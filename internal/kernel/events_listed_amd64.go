@@ -102,7 +102,7 @@ func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) (events, 
 		lists = listings.Get().(*listedSteps)
 	}
 	work, pays := lists.open(p, src, steps)
-	least := int(denseWorth * float64((steps+1)/2*w.In.H*w.In.W*((w.In.C+3)/4))) // events, where they are too many
+	least := int(denseWorth * float64(steps*w.In.H*w.In.W*((w.In.C+3)/4))) // events, where they are too many
 	if found != nil {
 		least = found.(*opened512).events()
 	}
@@ -121,10 +121,10 @@ func (p *vnniInt8) listen(src []uint8, steps int, memory *eventMemory) (events, 
 	return found, messages
 }
 
-// events are those of all pairs of steps.
+// events are those of all steps: an event of a pair is one of each.
 func (e *opened512) events() (n int) {
-	for _, events := range e.zeros {
-		n += events
+	for i, events := range e.zeros {
+		n += events * min(2, e.steps-2*i)
 	}
 	return n
 }
@@ -132,7 +132,7 @@ func (e *opened512) events() (n int) {
 // work is about how many multiplications so many events are.
 func (p *events512) work(events int) int {
 	w := &p.conv.window
-	return events * w.KH * w.KW / (w.SH * w.SW) * 2 * p.all.registers
+	return events * w.KH * w.KW / (w.SH * w.SW) * p.all.registers
 }
 
 // messages are those of maps of several steps, as Open has them.

@@ -134,7 +134,7 @@ func TestTheWayOfFewerMultiplicationsIsTaken(t *testing.T) {
 	}
 	w, _ := NewWindow(Shape{16, 24, 64}, 3, 3, 1, 1, true, 64)
 	r := rand.New(rand.NewPCG(55, 56))
-	together, apart := make([]uint8, 2*w.In.Len()), make([]uint8, 2*w.In.Len())
+	together, apart, rarer := make([]uint8, 2*w.In.Len()), make([]uint8, 2*w.In.Len()), make([]uint8, w.In.Len())
 	for i := range together {
 		if i%4 > 0 && together[i-1] > 0 || i%4 == 0 && r.IntN(10) == 0 {
 			together[i] = 1
@@ -142,22 +142,26 @@ func TestTheWayOfFewerMultiplicationsIsTaken(t *testing.T) {
 		if i%8 == 0 && r.IntN(10) < 8 {
 			apart[i] = 1
 		}
+		if i < len(rarer) && i%8 == 0 && r.IntN(10) < 2 {
+			rarer[i] = 1 // lists would be better if an event of one step were as much work as one of two
+		}
 	}
 	for _, try := range []struct {
 		maps  []uint8
+		steps int
 		lists bool
-	}{{together, false}, {apart, true}} {
+	}{{together, 2, false}, {apart, 2, true}, {together, 1, false}, {rarer, 1, false}} {
 		c, err := Tier{&avx512vnni}.NewInt8Conv(w, make([]int8, 9*64*64), make([]float32, 64), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var s Int8Steps
 		for range 3 { // two trials, and what comes of them
-			if _, few := s.Open(c, try.maps, 2); !few {
+			if _, few := s.Open(c, try.maps[:try.steps*w.In.Len()], try.steps); !few {
 				t.Fatal("step by step")
 			}
 			if _, lists := s.events.(*listedSteps); lists != try.lists {
-				t.Errorf("lists: %v, want %v", lists, try.lists)
+				t.Errorf("%d steps, lists: %v, want %v", try.steps, lists, try.lists)
 			}
 		}
 	}

@@ -34,7 +34,10 @@ func packInt8AVX2(c *Int8Conv, weights []int8) int8Rows {
 
 var avx2Events = eventTier{
 	lanes: 8,
-	rows:  []eventRow{1: eventRowAVX2x1, 2: eventRowAVX2x2, 3: eventRowAVX2x3, 4: eventRowAVX2x4, 5: eventRowAVX2x5, 6: eventRowAVX2x6},
+	rows: [...][]eventRow{
+		{1: eventRowOnceAVX2x1, 2: eventRowOnceAVX2x2, 3: eventRowOnceAVX2x3, 4: eventRowOnceAVX2x4, 5: eventRowOnceAVX2x5, 6: eventRowOnceAVX2x6},
+		{1: eventRowAVX2x1, 2: eventRowAVX2x2, 3: eventRowAVX2x3, 4: eventRowAVX2x4, 5: eventRowAVX2x5, 6: eventRowAVX2x6},
+	},
 }
 
 func (p *avx2Int8) listen(src []uint8, steps int, memory *eventMemory) (events, uint64) {

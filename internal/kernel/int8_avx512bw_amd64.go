@@ -15,9 +15,18 @@ var bwSpans = int8Spans[uint16, int16]{
 }
 
 var bwEvents = eventTier512{
-	rows:  [...]eventRow512{1: eventRowBW1, 2: eventRowBW2, 3: eventRowBW3, 4: eventRowBW4, 5: eventRowBW5, 6: eventRowBW6, 7: eventRowBW7, 8: eventRowBW8},
-	fires: [...]eventFire512{1: eventFireBW1, 2: eventFireBW2, 3: eventFireBW3, 4: eventFireBW4, 5: eventFireBW5, 6: eventFireBW6, 7: eventFireBW7, 8: eventFireBW8},
-	twos:  [...]eventTwo512{1: eventFireTwoBW1, 2: eventFireTwoBW2, 3: eventFireTwoBW3, 4: eventFireTwoBW4, 5: eventFireTwoBW5},
+	rows: [...][9]eventRow512{
+		{1: eventRowOnceBW1, 2: eventRowOnceBW2, 3: eventRowOnceBW3, 4: eventRowOnceBW4, 5: eventRowOnceBW5, 6: eventRowOnceBW6, 7: eventRowOnceBW7, 8: eventRowOnceBW8},
+		{1: eventRowBW1, 2: eventRowBW2, 3: eventRowBW3, 4: eventRowBW4, 5: eventRowBW5, 6: eventRowBW6, 7: eventRowBW7, 8: eventRowBW8},
+	},
+	fires: [...][9]eventFire512{
+		{1: eventFireOnceBW1, 2: eventFireOnceBW2, 3: eventFireOnceBW3, 4: eventFireOnceBW4, 5: eventFireOnceBW5, 6: eventFireOnceBW6, 7: eventFireOnceBW7, 8: eventFireOnceBW8},
+		{1: eventFireBW1, 2: eventFireBW2, 3: eventFireBW3, 4: eventFireBW4, 5: eventFireBW5, 6: eventFireBW6, 7: eventFireBW7, 8: eventFireBW8},
+	},
+	twos: [...][9]eventTwo512{
+		{1: eventFireTwoOnceBW1, 2: eventFireTwoOnceBW2, 3: eventFireTwoOnceBW3, 4: eventFireTwoOnceBW4, 5: eventFireTwoOnceBW5, 6: eventFireTwoOnceBW6, 7: eventFireTwoOnceBW7, 8: eventFireTwoOnceBW8},
+		{1: eventFireTwoBW1, 2: eventFireTwoBW2, 3: eventFireTwoBW3, 4: eventFireTwoBW4, 5: eventFireTwoBW5},
+	},
 }
 
 func packInt8BW(c *Int8Conv, weights []int8) int8Rows {

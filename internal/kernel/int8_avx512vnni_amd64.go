@@ -21,9 +21,18 @@ var vnniSpans = int8Spans[uint8, int8]{
 
 var vnniEvents = eventTier512{
 	large: true,
-	rows:  [...]eventRow512{1: eventRowVNNI1, 2: eventRowVNNI2, 3: eventRowVNNI3, 4: eventRowVNNI4, 5: eventRowVNNI5, 6: eventRowVNNI6, 7: eventRowVNNI7, 8: eventRowVNNI8},
-	fires: [...]eventFire512{1: eventFireVNNI1, 2: eventFireVNNI2, 3: eventFireVNNI3, 4: eventFireVNNI4, 5: eventFireVNNI5, 6: eventFireVNNI6, 7: eventFireVNNI7, 8: eventFireVNNI8},
-	twos:  [...]eventTwo512{1: eventFireTwoVNNI1, 2: eventFireTwoVNNI2, 3: eventFireTwoVNNI3, 4: eventFireTwoVNNI4, 5: eventFireTwoVNNI5},
+	rows: [...][9]eventRow512{
+		{1: eventRowOnceVNNI1, 2: eventRowOnceVNNI2, 3: eventRowOnceVNNI3, 4: eventRowOnceVNNI4, 5: eventRowOnceVNNI5, 6: eventRowOnceVNNI6, 7: eventRowOnceVNNI7, 8: eventRowOnceVNNI8},
+		{1: eventRowVNNI1, 2: eventRowVNNI2, 3: eventRowVNNI3, 4: eventRowVNNI4, 5: eventRowVNNI5, 6: eventRowVNNI6, 7: eventRowVNNI7, 8: eventRowVNNI8},
+	},
+	fires: [...][9]eventFire512{
+		{1: eventFireOnceVNNI1, 2: eventFireOnceVNNI2, 3: eventFireOnceVNNI3, 4: eventFireOnceVNNI4, 5: eventFireOnceVNNI5, 6: eventFireOnceVNNI6, 7: eventFireOnceVNNI7, 8: eventFireOnceVNNI8},
+		{1: eventFireVNNI1, 2: eventFireVNNI2, 3: eventFireVNNI3, 4: eventFireVNNI4, 5: eventFireVNNI5, 6: eventFireVNNI6, 7: eventFireVNNI7, 8: eventFireVNNI8},
+	},
+	twos: [...][9]eventTwo512{
+		{1: eventFireTwoOnceVNNI1, 2: eventFireTwoOnceVNNI2, 3: eventFireTwoOnceVNNI3, 4: eventFireTwoOnceVNNI4, 5: eventFireTwoOnceVNNI5, 6: eventFireTwoOnceVNNI6, 7: eventFireTwoOnceVNNI7, 8: eventFireTwoOnceVNNI8},
+		{1: eventFireTwoVNNI1, 2: eventFireTwoVNNI2, 3: eventFireTwoVNNI3, 4: eventFireTwoVNNI4, 5: eventFireTwoVNNI5},
+	},
 }
 
 func packInt8VNNI(c *Int8Conv, weights []int8) int8Rows {

@@ -47,7 +47,10 @@ func packInt8NEON(c *Int8Conv, weights []int8) int8Rows {
 
 var neonEvents = eventTier{
 	lanes: 4,
-	rows:  []eventRow{1: eventRowNEON1, 2: eventRowNEON2, 3: eventRowNEON3, 4: eventRowNEON4, 5: eventRowNEON5, 6: eventRowNEON6, 7: eventRowNEON7, 8: eventRowNEON8},
+	rows: [...][]eventRow{
+		{1: eventRowOnceNEON1, 2: eventRowOnceNEON2, 3: eventRowOnceNEON3, 4: eventRowOnceNEON4, 5: eventRowOnceNEON5, 6: eventRowOnceNEON6, 7: eventRowOnceNEON7, 8: eventRowOnceNEON8},
+		{1: eventRowNEON1, 2: eventRowNEON2, 3: eventRowNEON3, 4: eventRowNEON4, 5: eventRowNEON5, 6: eventRowNEON6, 7: eventRowNEON7, 8: eventRowNEON8},
+	},
 }
 
 func (p *neonInt8) listen(src []uint8, steps int, memory *eventMemory) (events, uint64) {

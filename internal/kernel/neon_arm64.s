@@ -76,6 +76,71 @@ next:
 	BNE pixel
 	RET
 
+// func eventRowOnceNEON1(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+TEXT ·eventRowOnceNEON1(SB), NOSPLIT, $0-136
+	MOVD dst+0(FP), R0
+	MOVD dst2+8(FP), R1
+	MOVD dstStride+16(FP), R2
+	MOVD starts+24(FP), R3
+	MOVD startsRow+32(FP), R4
+	MOVD startsPixel+40(FP), R5
+	MOVD places+48(FP), R6
+	MOVD first+56(FP), R7
+	MOVD second+64(FP), R8
+	MOVD weights+72(FP), R9
+	MOVD weightsRow+80(FP), R10
+	MOVD weightsPixel+88(FP), R11
+	MOVD taps+96(FP), R12
+	MOVD rows+104(FP), R13
+	MOVD scale+112(FP), R14
+	MOVD bias+120(FP), R15
+	MOVD pixels+128(FP), R16
+	LSL $2, R12
+	MOVD $16, R24
+
+pixel:
+	VEOR V0.B16, V0.B16, V0.B16
+	MOVD R3, R17
+	MOVD R9, R19
+	MOVD R13, R20
+
+row:
+	MOVWU (R17), R21
+	MOVWU (R17)(R12), R22
+	CMP R22, R21
+	BHS next
+
+event:
+	MOVW (R6)(R21<<2), R23
+	MADD R24, R19, R23, R23
+	WORD $0xbc7578f8 // LDR S24, [X7, X21, LSL #2]
+	WORD $0x3dc002f0 // LDR Q16, [X23, #0]
+	WORD $0x4f98e200 // SDOT V0.4S, V16.16B, V24.4B[0]
+	ADD $1, R21
+	CMP R22, R21
+	BLO event
+
+next:
+	ADD R4, R17
+	ADD R10, R19
+	SUBS $1, R20
+	BNE row
+
+	// Sums to currents: float32(sum)*scale + bias, the product rounded and then the sum.
+	WORD $0x3dc001d0 // LDR Q16, [X14, #0]
+	WORD $0x3dc001f1 // LDR Q17, [X15, #0]
+	WORD $0x4e21d800 // SCVTF V0.4S, V0.4S
+	WORD $0x6e30dc00 // FMUL V0.4S, V0.4S, V16.4S
+	WORD $0x4e31d400 // FADD V0.4S, V0.4S, V17.4S
+	WORD $0x3d800000 // STR Q0, [X0, #0]
+	ADD R2, R0
+	ADD R2, R1
+	ADD R5, R3
+	SUB R11, R9
+	SUBS $1, R16
+	BNE pixel
+	RET
+
 // func int8SpanNEON1(dst *float32, dstStride int, src *uint8, srcPixel, srcRow int, weights *int8, offset *int32, scale, bias *float32, rows, groups, pairs int)
 TEXT ·int8SpanNEON1(SB), NOSPLIT, $0-96
 	MOVD dst+0(FP), R0
@@ -214,6 +279,80 @@ next:
 	WORD $0x6e30dd29 // FMUL V9.4S, V9.4S, V16.4S
 	WORD $0x4e31d529 // FADD V9.4S, V9.4S, V17.4S
 	WORD $0x3d800429 // STR Q9, [X1, #16]
+	ADD R2, R0
+	ADD R2, R1
+	ADD R5, R3
+	SUB R11, R9
+	SUBS $1, R16
+	BNE pixel
+	RET
+
+// func eventRowOnceNEON2(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+TEXT ·eventRowOnceNEON2(SB), NOSPLIT, $0-136
+	MOVD dst+0(FP), R0
+	MOVD dst2+8(FP), R1
+	MOVD dstStride+16(FP), R2
+	MOVD starts+24(FP), R3
+	MOVD startsRow+32(FP), R4
+	MOVD startsPixel+40(FP), R5
+	MOVD places+48(FP), R6
+	MOVD first+56(FP), R7
+	MOVD second+64(FP), R8
+	MOVD weights+72(FP), R9
+	MOVD weightsRow+80(FP), R10
+	MOVD weightsPixel+88(FP), R11
+	MOVD taps+96(FP), R12
+	MOVD rows+104(FP), R13
+	MOVD scale+112(FP), R14
+	MOVD bias+120(FP), R15
+	MOVD pixels+128(FP), R16
+	LSL $2, R12
+	MOVD $32, R24
+
+pixel:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	MOVD R3, R17
+	MOVD R9, R19
+	MOVD R13, R20
+
+row:
+	MOVWU (R17), R21
+	MOVWU (R17)(R12), R22
+	CMP R22, R21
+	BHS next
+
+event:
+	MOVW (R6)(R21<<2), R23
+	MADD R24, R19, R23, R23
+	WORD $0xbc7578f8 // LDR S24, [X7, X21, LSL #2]
+	WORD $0x3dc002f0 // LDR Q16, [X23, #0]
+	WORD $0x3dc006f1 // LDR Q17, [X23, #16]
+	WORD $0x4f98e200 // SDOT V0.4S, V16.16B, V24.4B[0]
+	WORD $0x4f98e221 // SDOT V1.4S, V17.16B, V24.4B[0]
+	ADD $1, R21
+	CMP R22, R21
+	BLO event
+
+next:
+	ADD R4, R17
+	ADD R10, R19
+	SUBS $1, R20
+	BNE row
+
+	// Sums to currents: float32(sum)*scale + bias, the product rounded and then the sum.
+	WORD $0x3dc001d0 // LDR Q16, [X14, #0]
+	WORD $0x3dc001f1 // LDR Q17, [X15, #0]
+	WORD $0x4e21d800 // SCVTF V0.4S, V0.4S
+	WORD $0x6e30dc00 // FMUL V0.4S, V0.4S, V16.4S
+	WORD $0x4e31d400 // FADD V0.4S, V0.4S, V17.4S
+	WORD $0x3d800000 // STR Q0, [X0, #0]
+	WORD $0x3dc005d0 // LDR Q16, [X14, #16]
+	WORD $0x3dc005f1 // LDR Q17, [X15, #16]
+	WORD $0x4e21d821 // SCVTF V1.4S, V1.4S
+	WORD $0x6e30dc21 // FMUL V1.4S, V1.4S, V16.4S
+	WORD $0x4e31d421 // FADD V1.4S, V1.4S, V17.4S
+	WORD $0x3d800401 // STR Q1, [X0, #16]
 	ADD R2, R0
 	ADD R2, R1
 	ADD R5, R3
@@ -390,6 +529,89 @@ next:
 	WORD $0x6e30dd4a // FMUL V10.4S, V10.4S, V16.4S
 	WORD $0x4e31d54a // FADD V10.4S, V10.4S, V17.4S
 	WORD $0x3d80082a // STR Q10, [X1, #32]
+	ADD R2, R0
+	ADD R2, R1
+	ADD R5, R3
+	SUB R11, R9
+	SUBS $1, R16
+	BNE pixel
+	RET
+
+// func eventRowOnceNEON3(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+TEXT ·eventRowOnceNEON3(SB), NOSPLIT, $0-136
+	MOVD dst+0(FP), R0
+	MOVD dst2+8(FP), R1
+	MOVD dstStride+16(FP), R2
+	MOVD starts+24(FP), R3
+	MOVD startsRow+32(FP), R4
+	MOVD startsPixel+40(FP), R5
+	MOVD places+48(FP), R6
+	MOVD first+56(FP), R7
+	MOVD second+64(FP), R8
+	MOVD weights+72(FP), R9
+	MOVD weightsRow+80(FP), R10
+	MOVD weightsPixel+88(FP), R11
+	MOVD taps+96(FP), R12
+	MOVD rows+104(FP), R13
+	MOVD scale+112(FP), R14
+	MOVD bias+120(FP), R15
+	MOVD pixels+128(FP), R16
+	LSL $2, R12
+	MOVD $48, R24
+
+pixel:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	MOVD R3, R17
+	MOVD R9, R19
+	MOVD R13, R20
+
+row:
+	MOVWU (R17), R21
+	MOVWU (R17)(R12), R22
+	CMP R22, R21
+	BHS next
+
+event:
+	MOVW (R6)(R21<<2), R23
+	MADD R24, R19, R23, R23
+	WORD $0xbc7578f8 // LDR S24, [X7, X21, LSL #2]
+	WORD $0x3dc002f0 // LDR Q16, [X23, #0]
+	WORD $0x3dc006f1 // LDR Q17, [X23, #16]
+	WORD $0x3dc00af2 // LDR Q18, [X23, #32]
+	WORD $0x4f98e200 // SDOT V0.4S, V16.16B, V24.4B[0]
+	WORD $0x4f98e221 // SDOT V1.4S, V17.16B, V24.4B[0]
+	WORD $0x4f98e242 // SDOT V2.4S, V18.16B, V24.4B[0]
+	ADD $1, R21
+	CMP R22, R21
+	BLO event
+
+next:
+	ADD R4, R17
+	ADD R10, R19
+	SUBS $1, R20
+	BNE row
+
+	// Sums to currents: float32(sum)*scale + bias, the product rounded and then the sum.
+	WORD $0x3dc001d0 // LDR Q16, [X14, #0]
+	WORD $0x3dc001f1 // LDR Q17, [X15, #0]
+	WORD $0x4e21d800 // SCVTF V0.4S, V0.4S
+	WORD $0x6e30dc00 // FMUL V0.4S, V0.4S, V16.4S
+	WORD $0x4e31d400 // FADD V0.4S, V0.4S, V17.4S
+	WORD $0x3d800000 // STR Q0, [X0, #0]
+	WORD $0x3dc005d0 // LDR Q16, [X14, #16]
+	WORD $0x3dc005f1 // LDR Q17, [X15, #16]
+	WORD $0x4e21d821 // SCVTF V1.4S, V1.4S
+	WORD $0x6e30dc21 // FMUL V1.4S, V1.4S, V16.4S
+	WORD $0x4e31d421 // FADD V1.4S, V1.4S, V17.4S
+	WORD $0x3d800401 // STR Q1, [X0, #16]
+	WORD $0x3dc009d0 // LDR Q16, [X14, #32]
+	WORD $0x3dc009f1 // LDR Q17, [X15, #32]
+	WORD $0x4e21d842 // SCVTF V2.4S, V2.4S
+	WORD $0x6e30dc42 // FMUL V2.4S, V2.4S, V16.4S
+	WORD $0x4e31d442 // FADD V2.4S, V2.4S, V17.4S
+	WORD $0x3d800802 // STR Q2, [X0, #32]
 	ADD R2, R0
 	ADD R2, R1
 	ADD R5, R3
@@ -596,6 +818,98 @@ next:
 	WORD $0x6e30dd6b // FMUL V11.4S, V11.4S, V16.4S
 	WORD $0x4e31d56b // FADD V11.4S, V11.4S, V17.4S
 	WORD $0x3d800c2b // STR Q11, [X1, #48]
+	ADD R2, R0
+	ADD R2, R1
+	ADD R5, R3
+	SUB R11, R9
+	SUBS $1, R16
+	BNE pixel
+	RET
+
+// func eventRowOnceNEON4(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+TEXT ·eventRowOnceNEON4(SB), NOSPLIT, $0-136
+	MOVD dst+0(FP), R0
+	MOVD dst2+8(FP), R1
+	MOVD dstStride+16(FP), R2
+	MOVD starts+24(FP), R3
+	MOVD startsRow+32(FP), R4
+	MOVD startsPixel+40(FP), R5
+	MOVD places+48(FP), R6
+	MOVD first+56(FP), R7
+	MOVD second+64(FP), R8
+	MOVD weights+72(FP), R9
+	MOVD weightsRow+80(FP), R10
+	MOVD weightsPixel+88(FP), R11
+	MOVD taps+96(FP), R12
+	MOVD rows+104(FP), R13
+	MOVD scale+112(FP), R14
+	MOVD bias+120(FP), R15
+	MOVD pixels+128(FP), R16
+	LSL $2, R12
+	MOVD $64, R24
+
+pixel:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	MOVD R3, R17
+	MOVD R9, R19
+	MOVD R13, R20
+
+row:
+	MOVWU (R17), R21
+	MOVWU (R17)(R12), R22
+	CMP R22, R21
+	BHS next
+
+event:
+	MOVW (R6)(R21<<2), R23
+	MADD R24, R19, R23, R23
+	WORD $0xbc7578f8 // LDR S24, [X7, X21, LSL #2]
+	WORD $0x3dc002f0 // LDR Q16, [X23, #0]
+	WORD $0x3dc006f1 // LDR Q17, [X23, #16]
+	WORD $0x3dc00af2 // LDR Q18, [X23, #32]
+	WORD $0x3dc00ef3 // LDR Q19, [X23, #48]
+	WORD $0x4f98e200 // SDOT V0.4S, V16.16B, V24.4B[0]
+	WORD $0x4f98e221 // SDOT V1.4S, V17.16B, V24.4B[0]
+	WORD $0x4f98e242 // SDOT V2.4S, V18.16B, V24.4B[0]
+	WORD $0x4f98e263 // SDOT V3.4S, V19.16B, V24.4B[0]
+	ADD $1, R21
+	CMP R22, R21
+	BLO event
+
+next:
+	ADD R4, R17
+	ADD R10, R19
+	SUBS $1, R20
+	BNE row
+
+	// Sums to currents: float32(sum)*scale + bias, the product rounded and then the sum.
+	WORD $0x3dc001d0 // LDR Q16, [X14, #0]
+	WORD $0x3dc001f1 // LDR Q17, [X15, #0]
+	WORD $0x4e21d800 // SCVTF V0.4S, V0.4S
+	WORD $0x6e30dc00 // FMUL V0.4S, V0.4S, V16.4S
+	WORD $0x4e31d400 // FADD V0.4S, V0.4S, V17.4S
+	WORD $0x3d800000 // STR Q0, [X0, #0]
+	WORD $0x3dc005d0 // LDR Q16, [X14, #16]
+	WORD $0x3dc005f1 // LDR Q17, [X15, #16]
+	WORD $0x4e21d821 // SCVTF V1.4S, V1.4S
+	WORD $0x6e30dc21 // FMUL V1.4S, V1.4S, V16.4S
+	WORD $0x4e31d421 // FADD V1.4S, V1.4S, V17.4S
+	WORD $0x3d800401 // STR Q1, [X0, #16]
+	WORD $0x3dc009d0 // LDR Q16, [X14, #32]
+	WORD $0x3dc009f1 // LDR Q17, [X15, #32]
+	WORD $0x4e21d842 // SCVTF V2.4S, V2.4S
+	WORD $0x6e30dc42 // FMUL V2.4S, V2.4S, V16.4S
+	WORD $0x4e31d442 // FADD V2.4S, V2.4S, V17.4S
+	WORD $0x3d800802 // STR Q2, [X0, #32]
+	WORD $0x3dc00dd0 // LDR Q16, [X14, #48]
+	WORD $0x3dc00df1 // LDR Q17, [X15, #48]
+	WORD $0x4e21d863 // SCVTF V3.4S, V3.4S
+	WORD $0x6e30dc63 // FMUL V3.4S, V3.4S, V16.4S
+	WORD $0x4e31d463 // FADD V3.4S, V3.4S, V17.4S
+	WORD $0x3d800c03 // STR Q3, [X0, #48]
 	ADD R2, R0
 	ADD R2, R1
 	ADD R5, R3
@@ -832,6 +1146,107 @@ next:
 	WORD $0x6e30dd8c // FMUL V12.4S, V12.4S, V16.4S
 	WORD $0x4e31d58c // FADD V12.4S, V12.4S, V17.4S
 	WORD $0x3d80102c // STR Q12, [X1, #64]
+	ADD R2, R0
+	ADD R2, R1
+	ADD R5, R3
+	SUB R11, R9
+	SUBS $1, R16
+	BNE pixel
+	RET
+
+// func eventRowOnceNEON5(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+TEXT ·eventRowOnceNEON5(SB), NOSPLIT, $0-136
+	MOVD dst+0(FP), R0
+	MOVD dst2+8(FP), R1
+	MOVD dstStride+16(FP), R2
+	MOVD starts+24(FP), R3
+	MOVD startsRow+32(FP), R4
+	MOVD startsPixel+40(FP), R5
+	MOVD places+48(FP), R6
+	MOVD first+56(FP), R7
+	MOVD second+64(FP), R8
+	MOVD weights+72(FP), R9
+	MOVD weightsRow+80(FP), R10
+	MOVD weightsPixel+88(FP), R11
+	MOVD taps+96(FP), R12
+	MOVD rows+104(FP), R13
+	MOVD scale+112(FP), R14
+	MOVD bias+120(FP), R15
+	MOVD pixels+128(FP), R16
+	LSL $2, R12
+	MOVD $80, R24
+
+pixel:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	MOVD R3, R17
+	MOVD R9, R19
+	MOVD R13, R20
+
+row:
+	MOVWU (R17), R21
+	MOVWU (R17)(R12), R22
+	CMP R22, R21
+	BHS next
+
+event:
+	MOVW (R6)(R21<<2), R23
+	MADD R24, R19, R23, R23
+	WORD $0xbc7578f8 // LDR S24, [X7, X21, LSL #2]
+	WORD $0x3dc002f0 // LDR Q16, [X23, #0]
+	WORD $0x3dc006f1 // LDR Q17, [X23, #16]
+	WORD $0x3dc00af2 // LDR Q18, [X23, #32]
+	WORD $0x3dc00ef3 // LDR Q19, [X23, #48]
+	WORD $0x3dc012f4 // LDR Q20, [X23, #64]
+	WORD $0x4f98e200 // SDOT V0.4S, V16.16B, V24.4B[0]
+	WORD $0x4f98e221 // SDOT V1.4S, V17.16B, V24.4B[0]
+	WORD $0x4f98e242 // SDOT V2.4S, V18.16B, V24.4B[0]
+	WORD $0x4f98e263 // SDOT V3.4S, V19.16B, V24.4B[0]
+	WORD $0x4f98e284 // SDOT V4.4S, V20.16B, V24.4B[0]
+	ADD $1, R21
+	CMP R22, R21
+	BLO event
+
+next:
+	ADD R4, R17
+	ADD R10, R19
+	SUBS $1, R20
+	BNE row
+
+	// Sums to currents: float32(sum)*scale + bias, the product rounded and then the sum.
+	WORD $0x3dc001d0 // LDR Q16, [X14, #0]
+	WORD $0x3dc001f1 // LDR Q17, [X15, #0]
+	WORD $0x4e21d800 // SCVTF V0.4S, V0.4S
+	WORD $0x6e30dc00 // FMUL V0.4S, V0.4S, V16.4S
+	WORD $0x4e31d400 // FADD V0.4S, V0.4S, V17.4S
+	WORD $0x3d800000 // STR Q0, [X0, #0]
+	WORD $0x3dc005d0 // LDR Q16, [X14, #16]
+	WORD $0x3dc005f1 // LDR Q17, [X15, #16]
+	WORD $0x4e21d821 // SCVTF V1.4S, V1.4S
+	WORD $0x6e30dc21 // FMUL V1.4S, V1.4S, V16.4S
+	WORD $0x4e31d421 // FADD V1.4S, V1.4S, V17.4S
+	WORD $0x3d800401 // STR Q1, [X0, #16]
+	WORD $0x3dc009d0 // LDR Q16, [X14, #32]
+	WORD $0x3dc009f1 // LDR Q17, [X15, #32]
+	WORD $0x4e21d842 // SCVTF V2.4S, V2.4S
+	WORD $0x6e30dc42 // FMUL V2.4S, V2.4S, V16.4S
+	WORD $0x4e31d442 // FADD V2.4S, V2.4S, V17.4S
+	WORD $0x3d800802 // STR Q2, [X0, #32]
+	WORD $0x3dc00dd0 // LDR Q16, [X14, #48]
+	WORD $0x3dc00df1 // LDR Q17, [X15, #48]
+	WORD $0x4e21d863 // SCVTF V3.4S, V3.4S
+	WORD $0x6e30dc63 // FMUL V3.4S, V3.4S, V16.4S
+	WORD $0x4e31d463 // FADD V3.4S, V3.4S, V17.4S
+	WORD $0x3d800c03 // STR Q3, [X0, #48]
+	WORD $0x3dc011d0 // LDR Q16, [X14, #64]
+	WORD $0x3dc011f1 // LDR Q17, [X15, #64]
+	WORD $0x4e21d884 // SCVTF V4.4S, V4.4S
+	WORD $0x6e30dc84 // FMUL V4.4S, V4.4S, V16.4S
+	WORD $0x4e31d484 // FADD V4.4S, V4.4S, V17.4S
+	WORD $0x3d801004 // STR Q4, [X0, #64]
 	ADD R2, R0
 	ADD R2, R1
 	ADD R5, R3
@@ -1098,6 +1513,116 @@ next:
 	WORD $0x6e30ddad // FMUL V13.4S, V13.4S, V16.4S
 	WORD $0x4e31d5ad // FADD V13.4S, V13.4S, V17.4S
 	WORD $0x3d80142d // STR Q13, [X1, #80]
+	ADD R2, R0
+	ADD R2, R1
+	ADD R5, R3
+	SUB R11, R9
+	SUBS $1, R16
+	BNE pixel
+	RET
+
+// func eventRowOnceNEON6(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+TEXT ·eventRowOnceNEON6(SB), NOSPLIT, $0-136
+	MOVD dst+0(FP), R0
+	MOVD dst2+8(FP), R1
+	MOVD dstStride+16(FP), R2
+	MOVD starts+24(FP), R3
+	MOVD startsRow+32(FP), R4
+	MOVD startsPixel+40(FP), R5
+	MOVD places+48(FP), R6
+	MOVD first+56(FP), R7
+	MOVD second+64(FP), R8
+	MOVD weights+72(FP), R9
+	MOVD weightsRow+80(FP), R10
+	MOVD weightsPixel+88(FP), R11
+	MOVD taps+96(FP), R12
+	MOVD rows+104(FP), R13
+	MOVD scale+112(FP), R14
+	MOVD bias+120(FP), R15
+	MOVD pixels+128(FP), R16
+	LSL $2, R12
+	MOVD $96, R24
+
+pixel:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	MOVD R3, R17
+	MOVD R9, R19
+	MOVD R13, R20
+
+row:
+	MOVWU (R17), R21
+	MOVWU (R17)(R12), R22
+	CMP R22, R21
+	BHS next
+
+event:
+	MOVW (R6)(R21<<2), R23
+	MADD R24, R19, R23, R23
+	WORD $0xbc7578f8 // LDR S24, [X7, X21, LSL #2]
+	WORD $0x3dc002f0 // LDR Q16, [X23, #0]
+	WORD $0x3dc006f1 // LDR Q17, [X23, #16]
+	WORD $0x3dc00af2 // LDR Q18, [X23, #32]
+	WORD $0x3dc00ef3 // LDR Q19, [X23, #48]
+	WORD $0x3dc012f4 // LDR Q20, [X23, #64]
+	WORD $0x3dc016f5 // LDR Q21, [X23, #80]
+	WORD $0x4f98e200 // SDOT V0.4S, V16.16B, V24.4B[0]
+	WORD $0x4f98e221 // SDOT V1.4S, V17.16B, V24.4B[0]
+	WORD $0x4f98e242 // SDOT V2.4S, V18.16B, V24.4B[0]
+	WORD $0x4f98e263 // SDOT V3.4S, V19.16B, V24.4B[0]
+	WORD $0x4f98e284 // SDOT V4.4S, V20.16B, V24.4B[0]
+	WORD $0x4f98e2a5 // SDOT V5.4S, V21.16B, V24.4B[0]
+	ADD $1, R21
+	CMP R22, R21
+	BLO event
+
+next:
+	ADD R4, R17
+	ADD R10, R19
+	SUBS $1, R20
+	BNE row
+
+	// Sums to currents: float32(sum)*scale + bias, the product rounded and then the sum.
+	WORD $0x3dc001d0 // LDR Q16, [X14, #0]
+	WORD $0x3dc001f1 // LDR Q17, [X15, #0]
+	WORD $0x4e21d800 // SCVTF V0.4S, V0.4S
+	WORD $0x6e30dc00 // FMUL V0.4S, V0.4S, V16.4S
+	WORD $0x4e31d400 // FADD V0.4S, V0.4S, V17.4S
+	WORD $0x3d800000 // STR Q0, [X0, #0]
+	WORD $0x3dc005d0 // LDR Q16, [X14, #16]
+	WORD $0x3dc005f1 // LDR Q17, [X15, #16]
+	WORD $0x4e21d821 // SCVTF V1.4S, V1.4S
+	WORD $0x6e30dc21 // FMUL V1.4S, V1.4S, V16.4S
+	WORD $0x4e31d421 // FADD V1.4S, V1.4S, V17.4S
+	WORD $0x3d800401 // STR Q1, [X0, #16]
+	WORD $0x3dc009d0 // LDR Q16, [X14, #32]
+	WORD $0x3dc009f1 // LDR Q17, [X15, #32]
+	WORD $0x4e21d842 // SCVTF V2.4S, V2.4S
+	WORD $0x6e30dc42 // FMUL V2.4S, V2.4S, V16.4S
+	WORD $0x4e31d442 // FADD V2.4S, V2.4S, V17.4S
+	WORD $0x3d800802 // STR Q2, [X0, #32]
+	WORD $0x3dc00dd0 // LDR Q16, [X14, #48]
+	WORD $0x3dc00df1 // LDR Q17, [X15, #48]
+	WORD $0x4e21d863 // SCVTF V3.4S, V3.4S
+	WORD $0x6e30dc63 // FMUL V3.4S, V3.4S, V16.4S
+	WORD $0x4e31d463 // FADD V3.4S, V3.4S, V17.4S
+	WORD $0x3d800c03 // STR Q3, [X0, #48]
+	WORD $0x3dc011d0 // LDR Q16, [X14, #64]
+	WORD $0x3dc011f1 // LDR Q17, [X15, #64]
+	WORD $0x4e21d884 // SCVTF V4.4S, V4.4S
+	WORD $0x6e30dc84 // FMUL V4.4S, V4.4S, V16.4S
+	WORD $0x4e31d484 // FADD V4.4S, V4.4S, V17.4S
+	WORD $0x3d801004 // STR Q4, [X0, #64]
+	WORD $0x3dc015d0 // LDR Q16, [X14, #80]
+	WORD $0x3dc015f1 // LDR Q17, [X15, #80]
+	WORD $0x4e21d8a5 // SCVTF V5.4S, V5.4S
+	WORD $0x6e30dca5 // FMUL V5.4S, V5.4S, V16.4S
+	WORD $0x4e31d4a5 // FADD V5.4S, V5.4S, V17.4S
+	WORD $0x3d801405 // STR Q5, [X0, #80]
 	ADD R2, R0
 	ADD R2, R1
 	ADD R5, R3
@@ -1394,6 +1919,125 @@ next:
 	WORD $0x6e30ddce // FMUL V14.4S, V14.4S, V16.4S
 	WORD $0x4e31d5ce // FADD V14.4S, V14.4S, V17.4S
 	WORD $0x3d80182e // STR Q14, [X1, #96]
+	ADD R2, R0
+	ADD R2, R1
+	ADD R5, R3
+	SUB R11, R9
+	SUBS $1, R16
+	BNE pixel
+	RET
+
+// func eventRowOnceNEON7(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+TEXT ·eventRowOnceNEON7(SB), NOSPLIT, $0-136
+	MOVD dst+0(FP), R0
+	MOVD dst2+8(FP), R1
+	MOVD dstStride+16(FP), R2
+	MOVD starts+24(FP), R3
+	MOVD startsRow+32(FP), R4
+	MOVD startsPixel+40(FP), R5
+	MOVD places+48(FP), R6
+	MOVD first+56(FP), R7
+	MOVD second+64(FP), R8
+	MOVD weights+72(FP), R9
+	MOVD weightsRow+80(FP), R10
+	MOVD weightsPixel+88(FP), R11
+	MOVD taps+96(FP), R12
+	MOVD rows+104(FP), R13
+	MOVD scale+112(FP), R14
+	MOVD bias+120(FP), R15
+	MOVD pixels+128(FP), R16
+	LSL $2, R12
+	MOVD $112, R24
+
+pixel:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	MOVD R3, R17
+	MOVD R9, R19
+	MOVD R13, R20
+
+row:
+	MOVWU (R17), R21
+	MOVWU (R17)(R12), R22
+	CMP R22, R21
+	BHS next
+
+event:
+	MOVW (R6)(R21<<2), R23
+	MADD R24, R19, R23, R23
+	WORD $0xbc7578f8 // LDR S24, [X7, X21, LSL #2]
+	WORD $0x3dc002f0 // LDR Q16, [X23, #0]
+	WORD $0x3dc006f1 // LDR Q17, [X23, #16]
+	WORD $0x3dc00af2 // LDR Q18, [X23, #32]
+	WORD $0x3dc00ef3 // LDR Q19, [X23, #48]
+	WORD $0x3dc012f4 // LDR Q20, [X23, #64]
+	WORD $0x3dc016f5 // LDR Q21, [X23, #80]
+	WORD $0x3dc01af6 // LDR Q22, [X23, #96]
+	WORD $0x4f98e200 // SDOT V0.4S, V16.16B, V24.4B[0]
+	WORD $0x4f98e221 // SDOT V1.4S, V17.16B, V24.4B[0]
+	WORD $0x4f98e242 // SDOT V2.4S, V18.16B, V24.4B[0]
+	WORD $0x4f98e263 // SDOT V3.4S, V19.16B, V24.4B[0]
+	WORD $0x4f98e284 // SDOT V4.4S, V20.16B, V24.4B[0]
+	WORD $0x4f98e2a5 // SDOT V5.4S, V21.16B, V24.4B[0]
+	WORD $0x4f98e2c6 // SDOT V6.4S, V22.16B, V24.4B[0]
+	ADD $1, R21
+	CMP R22, R21
+	BLO event
+
+next:
+	ADD R4, R17
+	ADD R10, R19
+	SUBS $1, R20
+	BNE row
+
+	// Sums to currents: float32(sum)*scale + bias, the product rounded and then the sum.
+	WORD $0x3dc001d0 // LDR Q16, [X14, #0]
+	WORD $0x3dc001f1 // LDR Q17, [X15, #0]
+	WORD $0x4e21d800 // SCVTF V0.4S, V0.4S
+	WORD $0x6e30dc00 // FMUL V0.4S, V0.4S, V16.4S
+	WORD $0x4e31d400 // FADD V0.4S, V0.4S, V17.4S
+	WORD $0x3d800000 // STR Q0, [X0, #0]
+	WORD $0x3dc005d0 // LDR Q16, [X14, #16]
+	WORD $0x3dc005f1 // LDR Q17, [X15, #16]
+	WORD $0x4e21d821 // SCVTF V1.4S, V1.4S
+	WORD $0x6e30dc21 // FMUL V1.4S, V1.4S, V16.4S
+	WORD $0x4e31d421 // FADD V1.4S, V1.4S, V17.4S
+	WORD $0x3d800401 // STR Q1, [X0, #16]
+	WORD $0x3dc009d0 // LDR Q16, [X14, #32]
+	WORD $0x3dc009f1 // LDR Q17, [X15, #32]
+	WORD $0x4e21d842 // SCVTF V2.4S, V2.4S
+	WORD $0x6e30dc42 // FMUL V2.4S, V2.4S, V16.4S
+	WORD $0x4e31d442 // FADD V2.4S, V2.4S, V17.4S
+	WORD $0x3d800802 // STR Q2, [X0, #32]
+	WORD $0x3dc00dd0 // LDR Q16, [X14, #48]
+	WORD $0x3dc00df1 // LDR Q17, [X15, #48]
+	WORD $0x4e21d863 // SCVTF V3.4S, V3.4S
+	WORD $0x6e30dc63 // FMUL V3.4S, V3.4S, V16.4S
+	WORD $0x4e31d463 // FADD V3.4S, V3.4S, V17.4S
+	WORD $0x3d800c03 // STR Q3, [X0, #48]
+	WORD $0x3dc011d0 // LDR Q16, [X14, #64]
+	WORD $0x3dc011f1 // LDR Q17, [X15, #64]
+	WORD $0x4e21d884 // SCVTF V4.4S, V4.4S
+	WORD $0x6e30dc84 // FMUL V4.4S, V4.4S, V16.4S
+	WORD $0x4e31d484 // FADD V4.4S, V4.4S, V17.4S
+	WORD $0x3d801004 // STR Q4, [X0, #64]
+	WORD $0x3dc015d0 // LDR Q16, [X14, #80]
+	WORD $0x3dc015f1 // LDR Q17, [X15, #80]
+	WORD $0x4e21d8a5 // SCVTF V5.4S, V5.4S
+	WORD $0x6e30dca5 // FMUL V5.4S, V5.4S, V16.4S
+	WORD $0x4e31d4a5 // FADD V5.4S, V5.4S, V17.4S
+	WORD $0x3d801405 // STR Q5, [X0, #80]
+	WORD $0x3dc019d0 // LDR Q16, [X14, #96]
+	WORD $0x3dc019f1 // LDR Q17, [X15, #96]
+	WORD $0x4e21d8c6 // SCVTF V6.4S, V6.4S
+	WORD $0x6e30dcc6 // FMUL V6.4S, V6.4S, V16.4S
+	WORD $0x4e31d4c6 // FADD V6.4S, V6.4S, V17.4S
+	WORD $0x3d801806 // STR Q6, [X0, #96]
 	ADD R2, R0
 	ADD R2, R1
 	ADD R5, R3
@@ -1720,6 +2364,134 @@ next:
 	WORD $0x6e30ddef // FMUL V15.4S, V15.4S, V16.4S
 	WORD $0x4e31d5ef // FADD V15.4S, V15.4S, V17.4S
 	WORD $0x3d801c2f // STR Q15, [X1, #112]
+	ADD R2, R0
+	ADD R2, R1
+	ADD R5, R3
+	SUB R11, R9
+	SUBS $1, R16
+	BNE pixel
+	RET
+
+// func eventRowOnceNEON8(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+TEXT ·eventRowOnceNEON8(SB), NOSPLIT, $0-136
+	MOVD dst+0(FP), R0
+	MOVD dst2+8(FP), R1
+	MOVD dstStride+16(FP), R2
+	MOVD starts+24(FP), R3
+	MOVD startsRow+32(FP), R4
+	MOVD startsPixel+40(FP), R5
+	MOVD places+48(FP), R6
+	MOVD first+56(FP), R7
+	MOVD second+64(FP), R8
+	MOVD weights+72(FP), R9
+	MOVD weightsRow+80(FP), R10
+	MOVD weightsPixel+88(FP), R11
+	MOVD taps+96(FP), R12
+	MOVD rows+104(FP), R13
+	MOVD scale+112(FP), R14
+	MOVD bias+120(FP), R15
+	MOVD pixels+128(FP), R16
+	LSL $2, R12
+	MOVD $128, R24
+
+pixel:
+	VEOR V0.B16, V0.B16, V0.B16
+	VEOR V1.B16, V1.B16, V1.B16
+	VEOR V2.B16, V2.B16, V2.B16
+	VEOR V3.B16, V3.B16, V3.B16
+	VEOR V4.B16, V4.B16, V4.B16
+	VEOR V5.B16, V5.B16, V5.B16
+	VEOR V6.B16, V6.B16, V6.B16
+	VEOR V7.B16, V7.B16, V7.B16
+	MOVD R3, R17
+	MOVD R9, R19
+	MOVD R13, R20
+
+row:
+	MOVWU (R17), R21
+	MOVWU (R17)(R12), R22
+	CMP R22, R21
+	BHS next
+
+event:
+	MOVW (R6)(R21<<2), R23
+	MADD R24, R19, R23, R23
+	WORD $0xbc7578f8 // LDR S24, [X7, X21, LSL #2]
+	WORD $0x3dc002f0 // LDR Q16, [X23, #0]
+	WORD $0x3dc006f1 // LDR Q17, [X23, #16]
+	WORD $0x3dc00af2 // LDR Q18, [X23, #32]
+	WORD $0x3dc00ef3 // LDR Q19, [X23, #48]
+	WORD $0x3dc012f4 // LDR Q20, [X23, #64]
+	WORD $0x3dc016f5 // LDR Q21, [X23, #80]
+	WORD $0x3dc01af6 // LDR Q22, [X23, #96]
+	WORD $0x3dc01ef7 // LDR Q23, [X23, #112]
+	WORD $0x4f98e200 // SDOT V0.4S, V16.16B, V24.4B[0]
+	WORD $0x4f98e221 // SDOT V1.4S, V17.16B, V24.4B[0]
+	WORD $0x4f98e242 // SDOT V2.4S, V18.16B, V24.4B[0]
+	WORD $0x4f98e263 // SDOT V3.4S, V19.16B, V24.4B[0]
+	WORD $0x4f98e284 // SDOT V4.4S, V20.16B, V24.4B[0]
+	WORD $0x4f98e2a5 // SDOT V5.4S, V21.16B, V24.4B[0]
+	WORD $0x4f98e2c6 // SDOT V6.4S, V22.16B, V24.4B[0]
+	WORD $0x4f98e2e7 // SDOT V7.4S, V23.16B, V24.4B[0]
+	ADD $1, R21
+	CMP R22, R21
+	BLO event
+
+next:
+	ADD R4, R17
+	ADD R10, R19
+	SUBS $1, R20
+	BNE row
+
+	// Sums to currents: float32(sum)*scale + bias, the product rounded and then the sum.
+	WORD $0x3dc001d0 // LDR Q16, [X14, #0]
+	WORD $0x3dc001f1 // LDR Q17, [X15, #0]
+	WORD $0x4e21d800 // SCVTF V0.4S, V0.4S
+	WORD $0x6e30dc00 // FMUL V0.4S, V0.4S, V16.4S
+	WORD $0x4e31d400 // FADD V0.4S, V0.4S, V17.4S
+	WORD $0x3d800000 // STR Q0, [X0, #0]
+	WORD $0x3dc005d0 // LDR Q16, [X14, #16]
+	WORD $0x3dc005f1 // LDR Q17, [X15, #16]
+	WORD $0x4e21d821 // SCVTF V1.4S, V1.4S
+	WORD $0x6e30dc21 // FMUL V1.4S, V1.4S, V16.4S
+	WORD $0x4e31d421 // FADD V1.4S, V1.4S, V17.4S
+	WORD $0x3d800401 // STR Q1, [X0, #16]
+	WORD $0x3dc009d0 // LDR Q16, [X14, #32]
+	WORD $0x3dc009f1 // LDR Q17, [X15, #32]
+	WORD $0x4e21d842 // SCVTF V2.4S, V2.4S
+	WORD $0x6e30dc42 // FMUL V2.4S, V2.4S, V16.4S
+	WORD $0x4e31d442 // FADD V2.4S, V2.4S, V17.4S
+	WORD $0x3d800802 // STR Q2, [X0, #32]
+	WORD $0x3dc00dd0 // LDR Q16, [X14, #48]
+	WORD $0x3dc00df1 // LDR Q17, [X15, #48]
+	WORD $0x4e21d863 // SCVTF V3.4S, V3.4S
+	WORD $0x6e30dc63 // FMUL V3.4S, V3.4S, V16.4S
+	WORD $0x4e31d463 // FADD V3.4S, V3.4S, V17.4S
+	WORD $0x3d800c03 // STR Q3, [X0, #48]
+	WORD $0x3dc011d0 // LDR Q16, [X14, #64]
+	WORD $0x3dc011f1 // LDR Q17, [X15, #64]
+	WORD $0x4e21d884 // SCVTF V4.4S, V4.4S
+	WORD $0x6e30dc84 // FMUL V4.4S, V4.4S, V16.4S
+	WORD $0x4e31d484 // FADD V4.4S, V4.4S, V17.4S
+	WORD $0x3d801004 // STR Q4, [X0, #64]
+	WORD $0x3dc015d0 // LDR Q16, [X14, #80]
+	WORD $0x3dc015f1 // LDR Q17, [X15, #80]
+	WORD $0x4e21d8a5 // SCVTF V5.4S, V5.4S
+	WORD $0x6e30dca5 // FMUL V5.4S, V5.4S, V16.4S
+	WORD $0x4e31d4a5 // FADD V5.4S, V5.4S, V17.4S
+	WORD $0x3d801405 // STR Q5, [X0, #80]
+	WORD $0x3dc019d0 // LDR Q16, [X14, #96]
+	WORD $0x3dc019f1 // LDR Q17, [X15, #96]
+	WORD $0x4e21d8c6 // SCVTF V6.4S, V6.4S
+	WORD $0x6e30dcc6 // FMUL V6.4S, V6.4S, V16.4S
+	WORD $0x4e31d4c6 // FADD V6.4S, V6.4S, V17.4S
+	WORD $0x3d801806 // STR Q6, [X0, #96]
+	WORD $0x3dc01dd0 // LDR Q16, [X14, #112]
+	WORD $0x3dc01df1 // LDR Q17, [X15, #112]
+	WORD $0x4e21d8e7 // SCVTF V7.4S, V7.4S
+	WORD $0x6e30dce7 // FMUL V7.4S, V7.4S, V16.4S
+	WORD $0x4e31d4e7 // FADD V7.4S, V7.4S, V17.4S
+	WORD $0x3d801c07 // STR Q7, [X0, #112]
 	ADD R2, R0
 	ADD R2, R1
 	ADD R5, R3

@@ -10,6 +10,11 @@ package kernel
 //go:noescape
 func eventRowNEON1(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
 
+// eventRowOnceNEON1 is eventRowNEON1 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceNEON1(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+
 // int8SpanNEON1 computes pairs of outputs of 4 channels from bytes of which 128 was taken, rows of so many groups of four each; offset is what that
 // takes from a sum. Strides are in bytes.
 //
@@ -21,6 +26,11 @@ func int8SpanNEON1(dst *float32, dstStride int, src *uint8, srcPixel, srcRow int
 //
 //go:noescape
 func eventRowNEON2(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+
+// eventRowOnceNEON2 is eventRowNEON2 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceNEON2(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
 
 // int8SpanNEON2 computes pairs of outputs of 8 channels from bytes of which 128 was taken, rows of so many groups of four each; offset is what that
 // takes from a sum. Strides are in bytes.
@@ -34,6 +44,11 @@ func int8SpanNEON2(dst *float32, dstStride int, src *uint8, srcPixel, srcRow int
 //go:noescape
 func eventRowNEON3(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
 
+// eventRowOnceNEON3 is eventRowNEON3 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceNEON3(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+
 // int8SpanNEON3 computes pairs of outputs of 12 channels from bytes of which 128 was taken, rows of so many groups of four each; offset is what that
 // takes from a sum. Strides are in bytes.
 //
@@ -45,6 +60,11 @@ func int8SpanNEON3(dst *float32, dstStride int, src *uint8, srcPixel, srcRow int
 //
 //go:noescape
 func eventRowNEON4(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+
+// eventRowOnceNEON4 is eventRowNEON4 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceNEON4(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
 
 // int8SpanNEON4 computes pairs of outputs of 16 channels from bytes of which 128 was taken, rows of so many groups of four each; offset is what that
 // takes from a sum. Strides are in bytes.
@@ -58,6 +78,11 @@ func int8SpanNEON4(dst *float32, dstStride int, src *uint8, srcPixel, srcRow int
 //go:noescape
 func eventRowNEON5(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
 
+// eventRowOnceNEON5 is eventRowNEON5 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceNEON5(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+
 // int8SpanNEON5 computes pairs of outputs of 20 channels from bytes of which 128 was taken, rows of so many groups of four each; offset is what that
 // takes from a sum. Strides are in bytes.
 //
@@ -69,6 +94,11 @@ func int8SpanNEON5(dst *float32, dstStride int, src *uint8, srcPixel, srcRow int
 //
 //go:noescape
 func eventRowNEON6(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+
+// eventRowOnceNEON6 is eventRowNEON6 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceNEON6(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
 
 // int8SpanNEON6 computes pairs of outputs of 24 channels from bytes of which 128 was taken, rows of so many groups of four each; offset is what that
 // takes from a sum. Strides are in bytes.
@@ -82,6 +112,11 @@ func int8SpanNEON6(dst *float32, dstStride int, src *uint8, srcPixel, srcRow int
 //go:noescape
 func eventRowNEON7(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
 
+// eventRowOnceNEON7 is eventRowNEON7 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceNEON7(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+
 // int8SpanNEON7 computes pairs of outputs of 28 channels from bytes of which 128 was taken, rows of so many groups of four each; offset is what that
 // takes from a sum. Strides are in bytes.
 //
@@ -93,6 +128,11 @@ func int8SpanNEON7(dst *float32, dstStride int, src *uint8, srcPixel, srcRow int
 //
 //go:noescape
 func eventRowNEON8(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
+
+// eventRowOnceNEON8 is eventRowNEON8 for the first of the two steps alone. What is of the second is not used.
+//
+//go:noescape
+func eventRowOnceNEON8(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)
 
 // int8SpanNEON8 computes pairs of outputs of 32 channels from bytes of which 128 was taken, rows of so many groups of four each; offset is what that
 // takes from a sum. Strides are in bytes.

@@ -8,22 +8,32 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// eventsAVX2 writes a convolution over the inputs that are not silent, at two steps at a time, for each width in registers of 8
-// channels. Products of four inputs are added up in two goes, over 16 bits; counts below 128 cannot overflow those.
+// eventsAVX2 writes a convolution over the inputs that are not silent, at two steps at a time or at one, for each width in
+// registers of 8 channels. Products of four inputs are added up in two goes, over 16 bits; counts below 128 cannot overflow those.
 func eventsAVX2() {
 	for n := 1; n <= 6; n++ {
-		eventRowAVX2(n)
+		eventRowAVX2(n, 2)
+		eventRowAVX2(n, 1)
 	}
 }
 
-func eventRowAVX2(n int) {
-	TEXT(fmt.Sprintf("eventRowAVX2x%d", n), NOSPLIT, "func(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)")
+func eventRowAVX2(n, steps int) {
+	name := fmt.Sprintf("eventRowAVX2x%d", n)
+	doc := []string{
+		fmt.Sprintf("%s computes a row of %d channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place, in groups of inputs,", name, 8*n),
+		"which is so much further for every pixel as weightsPixel. Strides are in bytes. Counts are below 128.",
+	}
+	if steps == 1 {
+		two := name
+		name = fmt.Sprintf("eventRowOnceAVX2x%d", n)
+		doc = []string{name + " is " + two + " for the first of the two steps alone. What is of the second is not used."}
+	}
+	TEXT(name, NOSPLIT, "func(dst, dst2 *float32, dstStride int, starts *uint32, startsRow, startsPixel int, places, first, second *uint32, weights *int8, weightsRow, weightsPixel, taps, rows int, scale, bias *float32, pixels int)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("eventRowAVX2x%d computes a row of %d channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place, in groups of inputs,", n, 8*n),
-		"which is so much further for every pixel as weightsPixel. Strides are in bytes. Counts are below 128.")
+	Doc(doc...)
 	free := append(vectors(nil), ymms...)
-	sum := [2][]reg.VecPhysical{free.take(n), free.take(n)}
-	ones, weight, product, input := free.take(1)[0], reg.VecPhysical(nil), free.take(1)[0], free.take(2)
+	sum := free.groups(steps, n)
+	ones, weight, product, input := free.take(1)[0], reg.VecPhysical(nil), free.take(1)[0], free.take(steps)
 	if len(free) > 0 {
 		weight = free.take(1)[0]
 	}
@@ -34,8 +44,8 @@ func eventRowAVX2(n int) {
 	VPSRLW(Imm(15), ones, ones)
 
 	Label("pixel")
-	for t := range 2 {
-		for _, v := range sum[t] {
+	for _, step := range sum {
+		for _, v := range step {
 			VPXOR(v, v, v)
 		}
 	}
@@ -50,14 +60,15 @@ func eventRowAVX2(n int) {
 	Label("event")
 	MOVLQSX(Mem{Base: places, Index: at, Scale: 4}, place)
 	IMUL3Q(U32(32*n), place, place)
-	VPBROADCASTD(Mem{Base: first, Index: at, Scale: 4}, input[0])
-	VPBROADCASTD(Mem{Base: second, Index: at, Scale: 4}, input[1])
+	for t, counts := range []reg.Register{first, second}[:steps] {
+		VPBROADCASTD(Mem{Base: counts, Index: at, Scale: 4}, input[t])
+	}
 	for j := range n {
 		m := Mem{Base: weights, Index: place, Scale: 1, Disp: 32 * j}
 		if weight != nil {
 			VMOVDQU(m, weight)
 		}
-		for t := range 2 {
+		for t := range steps {
 			if weight != nil {
 				VPMADDUBSW(weight, input[t], product)
 			} else {
@@ -79,10 +90,10 @@ func eventRowAVX2(n int) {
 	scale, bias := GP64(), GP64()
 	Load(Param("scale"), scale)
 	Load(Param("bias"), bias)
-	to := [2]reg.Register{GP64(), GP64()}
+	to := []reg.Register{GP64(), GP64()}
 	Load(Param("dst"), to[0])
 	Load(Param("dst2"), to[1])
-	for t := range 2 {
+	for t := range steps {
 		for j, v := range sum[t] {
 			VCVTDQ2PS(v, v)
 			VMULPS(Mem{Base: scale, Disp: 32 * j}, v, v)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -22,18 +23,20 @@ var (
 )
 
 // rows writes a convolution over the inputs that are not silent, one function for each width in registers of 16 channels. Two
-// steps of the same neurons are taken at a time, so that a weight is loaded once.
+// steps of the same neurons are taken at a time, so that a weight is loaded once; the last of an odd number is one alone.
 func (k *eventTier) rows() {
 	for n := 1; n <= 8; n++ {
-		k.row(n, false)
-		k.row(n, true)
-		if n <= widestTwo {
-			k.two(n)
+		for steps := 2; steps > 0; steps-- {
+			k.row(n, steps, false)
+			k.row(n, steps, true)
+			if n <= widestTwo || steps == 1 {
+				k.two(n, steps)
+			}
 		}
 	}
 }
 
-// widestTwo is up to how many registers of channels two rows of outputs fit the registers.
+// widestTwo is up to how many registers of channels two rows of outputs at two steps fit the registers.
 const widestTwo = 5
 
 const (
@@ -41,32 +44,49 @@ const (
 	eventWeights = "weights *int8, weightsRow, weightsPixel, taps"
 )
 
-// row is a row of outputs of n registers of channels. With few registers, events may be taken two at a time into sums of their own,
-// where an addition takes longer to finish than the next one may start; the last of an odd number meets zeros.
+// names are those of row, with currents and with spikes.
+func (k *eventTier) names(n, steps int) (row, fire string) {
+	of := fmt.Sprintf("%s%d", k.name, n)
+	if steps == 1 {
+		of = "Once" + of
+	}
+	return "eventRow" + of, "eventFire" + of
+}
+
+// row is a row of outputs of n registers of channels, at one step or two. With few registers, events may be taken two at a time into sums
+// of their own, where an addition takes longer to finish than the next one may start; the last of an odd number meets zeros.
 //
-// It leaves the currents, or, fires, the spikes of graded neurons that start the first of the two steps with the same voltage each.
-func (k *eventTier) row(n int, fires bool) {
+// It leaves the currents, or, fires, the spikes of graded neurons that start the first step with the same voltage each.
+func (k *eventTier) row(n, steps int, fires bool) {
 	const events = listedEvents + "zero int, " + eventWeights + ", rows int, scale, bias *float32, pixels int, tail uint32"
-	row, fire := fmt.Sprintf("eventRow%s%d", k.name, n), fmt.Sprintf("eventFire%s%d", k.name, n)
+	row, fire := k.names(n, steps)
 	if fires {
 		TEXT(fire, NOSPLIT, "func(dst, dst2 *uint8, dstStride int, "+events+", start, decay, most float32) (spikes uint64)")
-		Doc(fire + " is " + row + " with the neurons behind it, as Graded has them: start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.")
 	} else {
 		TEXT(row, NOSPLIT, "func(dst, dst2 *float32, dstStride int, "+events+")")
+	}
+	switch twoSteps, twoFire := k.names(n, 2); {
+	case steps == 1 && fires:
+		Doc(fire + " is " + twoFire + " for the first of the two steps alone. What is of the second is not used, nor is decay.")
+	case steps == 1:
+		Doc(row + " is " + twoSteps + " for the first of the two steps alone. What is of the second is not used.")
+	case fires:
+		Doc(fire + " is " + row + " with the neurons behind it, as Graded has them: start is the voltage, decayed, that the first current is added to. It writes their counts and returns the sum.")
+	default:
 		Doc(fmt.Sprintf("%s computes a row of up to %d channels at two steps from the events under its windows, which are taps columns wide. An event's weights are at its place,", row, 16*n),
 			"which is so much further for every pixel as weightsPixel. Strides are in bytes; zero is an event without counts; tail is the mask of the last 16 channels."+k.counts)
 	}
 	Pragma("noescape")
 	free := zmms
 	sets := 1
-	if n <= 4 {
+	if n*steps <= 8 {
 		sets = k.sets
 	}
-	var sum [2][2][]reg.VecPhysical // [set][step][register]
-	for s := range sets {
-		sum[s][0], sum[s][1] = free.take(n), free.take(n)
+	sum := make([][][]reg.VecPhysical, sets) // [set][step][register]
+	for s := range sum {
+		sum[s] = free.groups(steps, n)
 	}
-	input := free.take(2 * sets)
+	input := free.groups(sets, steps)
 	weight := free.take(4)
 	multiply := k.products(&free)
 	tail := Load(Param("tail"), GP32())
@@ -82,13 +102,7 @@ func (k *eventTier) row(n int, fires bool) {
 	Load(Param("zero"), zero)
 
 	Label("pixel")
-	for s := range sets {
-		for t := range 2 {
-			for _, v := range sum[s][t] {
-				VPXORD(v, v, v)
-			}
-		}
-	}
+	clear512(sum)
 	Load(Param("weights"), weights)
 	Load(Param("starts"), under)
 	Load(Param("rows"), rows)
@@ -98,14 +112,15 @@ func (k *eventTier) row(n int, fires bool) {
 	CMPQ(at, end)
 	JGE(LabelRef("next"))
 	add := func(set int, place, at reg.Register) {
-		for t, counts := range []reg.Register{first, second} {
-			VPBROADCASTD(Mem{Base: counts, Index: at, Scale: 4}, input[2*set+t])
+		for t, counts := range []reg.Register{first, second}[:steps] {
+			VPBROADCASTD(Mem{Base: counts, Index: at, Scale: 4}, input[set][t])
 		}
 		for j := range n {
 			w := weight[j%len(weight)]
 			VMOVDQU32(Mem{Base: weights, Index: place, Scale: 1, Disp: 64 * j}, w)
-			multiply(0, w, input[2*set], sum[set][0][j])
-			multiply(1, w, input[2*set+1], sum[set][1][j])
+			for t := range steps {
+				multiply(steps*j+t, w, input[set][t], sum[set][t][j])
+			}
 		}
 	}
 	Label("event")
@@ -135,16 +150,12 @@ func (k *eventTier) row(n int, fires bool) {
 	scale, bias := GP64(), GP64()
 	Load(Param("scale"), scale)
 	Load(Param("bias"), bias)
-	to := [2]reg.Register{GP64(), GP64()}
-	Load(Param("dst"), to[0])
-	Load(Param("dst2"), to[1])
+	to := []reg.Register{GP64(), GP64()}[:steps]
+	for t, dst := range []string{"dst", "dst2"}[:steps] {
+		Load(Param(dst), to[t])
+	}
 	for j := range n {
-		v := [2]reg.VecPhysical{sum[0][0][j], sum[0][1][j]}
-		if sets == 2 {
-			for t := range v {
-				VPADDD(sum[1][t][j], v[t], v[t])
-			}
-		}
+		v := together(sum, j)
 		currents(v, scale, bias, j, weight[0])
 		switch {
 		case fires:
@@ -161,8 +172,9 @@ func (k *eventTier) row(n int, fires bool) {
 	}
 	stride := GP64()
 	Load(Param("dstStride"), stride)
-	ADDQ(stride, parameter("dst"))
-	ADDQ(stride, parameter("dst2"))
+	for _, dst := range []string{"dst", "dst2"}[:steps] {
+		ADDQ(stride, parameter(dst))
+	}
 	Load(Param("startsPixel"), stride)
 	ADDQ(stride, parameter("starts"))
 	Load(Param("weightsPixel"), stride)
@@ -170,14 +182,37 @@ func (k *eventTier) row(n int, fires bool) {
 	DECQ(parameter("pixels"))
 	JNZ(LabelRef("pixel"))
 	if fires {
-		neurons.sum(input[0])
+		neurons.sum(weight[0])
 	}
 	VZEROUPPER()
 	RET()
 }
 
-// currents are of the j-th 16 channels at two steps: float32(sum)*scale + bias.
-func currents(v [2]reg.VecPhysical, scale, bias reg.Register, j int, temp reg.VecPhysical) {
+// clear512 sets sums to zero.
+func clear512(sums [][][]reg.VecPhysical) {
+	for _, a := range sums {
+		for _, b := range a {
+			for _, v := range b {
+				VPXORD(v, v, v)
+			}
+		}
+	}
+}
+
+// together adds up the sets' sums of the j-th 16 channels and gives those of each step.
+func together(sum [][][]reg.VecPhysical, j int) []reg.VecPhysical {
+	v := make([]reg.VecPhysical, len(sum[0]))
+	for t := range v {
+		v[t] = sum[0][t][j]
+		for _, other := range sum[1:] {
+			VPADDD(other[t][j], v[t], v[t])
+		}
+	}
+	return v
+}
+
+// currents are of the j-th 16 channels at each step: float32(sum)*scale + bias.
+func currents(v []reg.VecPhysical, scale, bias reg.Register, j int, temp reg.VecPhysical) {
 	VMOVUPS(Mem{Base: scale, Disp: 64 * j}, temp)
 	for _, v := range v {
 		VCVTDQ2PS(v, v)
@@ -202,8 +237,8 @@ func newFiring(free *vectors) firing {
 	return f
 }
 
-// fire has the currents of two steps drive the j-th 16 neurons of a pixel, whose counts go to an address for each step.
-func (f *firing) fire(current [2]reg.VecPhysical, to [2]reg.Register, j int, last bool, count, whole reg.VecPhysical) {
+// fire has the currents of the steps drive the j-th 16 neurons of a pixel, whose counts go to an address for each step.
+func (f *firing) fire(current []reg.VecPhysical, to []reg.Register, j int, last bool, count, whole reg.VecPhysical) {
 	before := f.start
 	for t, v := range current {
 		VADDPS(v, before, v)
@@ -211,7 +246,7 @@ func (f *firing) fire(current [2]reg.VecPhysical, to [2]reg.Register, j int, las
 		VMAXPS(f.none, v, whole)
 		VMINPS(f.most, whole, whole)
 		VCVTTPS2DQ(whole, count)
-		if t == 0 {
+		if t < len(current)-1 {
 			VCVTDQ2PS(count, whole)
 			VSUBPS(whole, v, v)
 			VMULPS(f.decay, v, v)
@@ -238,18 +273,16 @@ func (f *firing) sum(temp reg.VecPhysical) {
 // two is row for two rows of outputs, one below the other, that fire. A row of inputs is under the windows of the upper one, of both or
 // of the lower one. So a loop over the events of a row, of which no processor foresees the end, is there for both as often as
 // not, and a pixel waits for fewer of them.
-func (k *eventTier) two(n int) {
-	name := fmt.Sprintf("eventFireTwo%s%d", k.name, n)
+func (k *eventTier) two(n, steps int) {
+	_, row := k.names(n, steps)
+	name := strings.Replace(row, "eventFire", "eventFireTwo", 1)
 	TEXT(name, NOSPLIT, "func(dst *uint8, dstRow, dstStep, dstStride int, "+listedEvents+eventWeights+", upper, both, lower, weightsBack int, scale, bias *float32, pixels int, tail uint32, start, decay, most float32) (spikes uint64)")
-	Doc(fmt.Sprintf("%s is eventFire%s%d for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs", name, k.name, n),
+	Doc(fmt.Sprintf("%s is %s for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs", name, row),
 		"are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.")
 	Pragma("noescape")
 	free := zmms
-	var sum [2][2][]reg.VecPhysical // [row][step][register]
-	for y := range sum {
-		sum[y][0], sum[y][1] = free.take(n), free.take(n)
-	}
-	input, neurons, multiply := free.take(2), newFiring(&free), k.products(&free)
+	sum := [][][]reg.VecPhysical{free.groups(steps, n), free.groups(steps, n)} // [row][step][register]
+	input, neurons, multiply := free.take(steps), newFiring(&free), k.products(&free)
 	weight := free.take(min(4, len(free)))
 	tail := Load(Param("tail"), GP32())
 	KMOVW(tail, reg.K1)
@@ -259,13 +292,7 @@ func (k *eventTier) two(n int) {
 	Load(Param("taps"), taps)
 
 	Label("pixel")
-	for _, steps := range sum {
-		for _, step := range steps {
-			for _, v := range step {
-				VPXORD(v, v, v)
-			}
-		}
-	}
+	clear512(sum)
 	Load(Param("weights"), weights[0])
 	MOVQ(weights[0], weights[1])
 	SUBQ(parameter("weightsBack"), weights[1])
@@ -285,16 +312,17 @@ func (k *eventTier) two(n int) {
 		JGE(LabelRef(next))
 		Label(event)
 		MOVLQSX(Mem{Base: places, Index: at, Scale: 4}, place)
-		VPBROADCASTD(Mem{Base: first, Index: at, Scale: 4}, input[0])
-		VPBROADCASTD(Mem{Base: second, Index: at, Scale: 4}, input[1])
+		for t, counts := range []reg.Register{first, second}[:steps] {
+			VPBROADCASTD(Mem{Base: counts, Index: at, Scale: 4}, input[t])
+		}
 		turn := 0
 		for j := range n {
 			for _, y := range part.rows {
 				w := weight[turn%len(weight)]
 				turn++
 				VMOVDQU32(Mem{Base: weights[y], Index: place, Scale: 1, Disp: 64 * j}, w)
-				for t := range 2 {
-					multiply(t, w, input[t], sum[y][t][j])
+				for t := range steps {
+					multiply(steps*turn+t, w, input[t], sum[y][t][j])
 				}
 			}
 		}
@@ -314,16 +342,18 @@ func (k *eventTier) two(n int) {
 	scale, bias, back := GP64(), GP64(), GP64()
 	Load(Param("scale"), scale)
 	Load(Param("bias"), bias)
-	to := [2]reg.Register{GP64(), GP64()}
+	to := []reg.Register{GP64(), GP64()}[:steps]
 	Load(Param("dst"), to[0])
-	for y, steps := range sum {
+	for y := range sum {
 		if y > 0 {
 			ADDQ(parameter("dstRow"), to[0])
 		}
-		MOVQ(to[0], to[1])
-		ADDQ(parameter("dstStep"), to[1])
+		if steps == 2 {
+			MOVQ(to[0], to[1])
+			ADDQ(parameter("dstStep"), to[1])
+		}
 		for j := range n {
-			v := [2]reg.VecPhysical{steps[0][j], steps[1][j]}
+			v := together(sum[y:y+1], j)
 			currents(v, scale, bias, j, weight[0])
 			neurons.fire(v, to, j, j == n-1, weight[0], weight[1])
 		}
@@ -336,7 +366,7 @@ func (k *eventTier) two(n int) {
 	SUBQ(back, parameter("weights"))
 	DECQ(parameter("pixels"))
 	JNZ(LabelRef("pixel"))
-	neurons.sum(input[0])
+	neurons.sum(weight[0])
 	VZEROUPPER()
 	RET()
 }

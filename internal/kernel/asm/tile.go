@@ -86,11 +86,19 @@ func (f *vectors) take(n int) []reg.VecPhysical {
 	return taken
 }
 
+// groups takes p by n registers.
+func (f *vectors) groups(p, n int) [][]reg.VecPhysical {
+	taken := make([][]reg.VecPhysical, p)
+	for i := range taken {
+		taken[i] = f.take(n)
+	}
+	return taken
+}
+
 // zeros takes p by n registers and clears them.
 func (f *vectors) zeros(p, n int) [][]reg.VecPhysical {
-	sum := make([][]reg.VecPhysical, p)
+	sum := f.groups(p, n)
 	for i := range sum {
-		sum[i] = f.take(n)
 		for _, v := range sum[i] {
 			if v.Size() == 64 {
 				VPXORD(v, v, v)
