@@ -53,6 +53,9 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 			loud, few := c.WithoutSilent(guardedCopy(t, l.src), &ws)
 			l.rows(loud, few, &ws)
 
+			sums, inputs := 1+r.IntN(300), 1+r.IntN(9)
+			tier.accumulate(guarded[float32](t, sums), guarded[float32](t, inputs), guarded[float32](t, inputs*sums))
+
 			f1 := newFirstLayer(r)
 			first, err := tier.NewInt8Conv(f1.window, f1.weights, f1.scale, f1.bias)
 			if err != nil {

@@ -18,6 +18,7 @@ type tier struct {
 	name        string
 	packInt8    func(c *Int8Conv, weights []int8) int8Rows
 	packFloat32 func(c *Float32Conv, weights []float32) float32Rows
+	accumulate  accumulation
 	nonzero     func(counts []uint8) uint64
 	spikingReLU func(counts []uint8, v, x []float32, dt float32) (spikes, clipped uint64) // all of one length
 	lif         func(p LIF, counts []uint8, v, x []float32) (spikes uint64)               // likewise
@@ -33,6 +34,7 @@ var generic = tier{
 	name:        "generic",
 	packInt8:    packInt8Generic,
 	packFloat32: packFloat32Generic,
+	accumulate:  accumulateGeneric,
 	nonzero:     nonzeroGeneric,
 	spikingReLU: spikingReLUGeneric,
 	lif:         lifGeneric,

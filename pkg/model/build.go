@@ -371,7 +371,7 @@ func (b *builder) analog(i int, l *Layer, in kernel.Shape, bytes bool) (op analo
 	case weights.Int8 != nil:
 		op.int8, err = b.tier.NewInt8Conv(op.window, weights.Int8, weights.Scale, weights.Bias)
 	case weights.Float32 != nil && b.exact:
-		op.float32, err = kernel.Generic().NewFloat32Conv(op.window, weights.Float32, weights.Bias)
+		op.float32, err = b.tier.NewOrderedFloat32Conv(op.window, weights.Float32, weights.Bias)
 	case weights.Float32 != nil:
 		op.float32, err = b.tier.NewFloat32Conv(op.window, weights.Float32, weights.Bias)
 	}

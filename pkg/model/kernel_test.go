@@ -75,7 +75,13 @@ func (s *search) walk(v reflect.Value) {
 		s.drivers++
 	case reflect.TypeFor[kernel.Int8Conv](), reflect.TypeFor[kernel.Float32Conv]():
 		s.layers++
-		if packed := v.FieldByName("rows").Elem().Type().String(); s.want == kernel.Generic() && !strings.HasPrefix(packed, "kernel.generic") {
+		rows := v.FieldByName("rows").Elem()
+		switch packed := rows.Type().String(); {
+		case packed == "kernel.orderedFloat32":
+			if tier := reflect.ValueOf(s.want).Field(0).Elem(); rows.FieldByName("accumulate").Pointer() != tier.FieldByName("accumulate").Pointer() {
+				s.t.Errorf("%s: a layer is summed on another tier", s.what)
+			}
+		case s.want == kernel.Generic() && !strings.HasPrefix(packed, "kernel.generic"):
 			s.t.Errorf("%s: a layer is a %s", s.what, packed)
 		}
 		return

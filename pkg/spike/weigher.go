@@ -31,7 +31,7 @@ func newWeigher(tier kernel.Tier, l Layer, in Shape, values *[kernel.MaxCount + 
 	case weights.Int8 != nil:
 		w.int8, err = tier.NewInt8Conv(w.window, weights.Int8, weights.Scale, weights.Bias)
 	case exact:
-		w.float32, err = kernel.Generic().NewFloat32Conv(w.window, weights.Float32, weights.Bias)
+		w.float32, err = tier.NewOrderedFloat32Conv(w.window, weights.Float32, weights.Bias)
 	default:
 		w.float32, err = tier.NewFloat32Conv(w.window, weights.Float32, weights.Bias)
 	}

@@ -33,6 +33,7 @@ var parts = map[string]func(){
 	"events_avx2":            eventsAVX2,
 	"float32_avx512":         float32AVX512,
 	"float32_narrow_avx512":  float32NarrowAVX512,
+	"float32_ordered_avx512": float32OrderedAVX512,
 	"float32_avx2":           float32AVX2,
 	"float32s_avx2":          float32sAVX2,
 	"neuron_avx2":            neuronAVX2,
