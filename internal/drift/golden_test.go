@@ -6,6 +6,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
@@ -51,7 +52,7 @@ func TestLooksAreNumpys(t *testing.T) {
 		for i, v := range g.Picture {
 			picture[i] = uint8(v)
 		}
-		got := Measure(picture, g.Width, g.Height)
+		got := Measure(kernel.Preferred(), picture, g.Width, g.Height)
 		all := append([]float64{got.Brightness, got.Contrast, got.Range}, got.Detail[:]...)
 		for i, want := range g.Look {
 			if !near(all[i], want, 1e-9) {

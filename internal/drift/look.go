@@ -9,6 +9,8 @@ import (
 	"math"
 	"slices"
 	"sync"
+
+	"github.com/spikeray/spikeray/internal/kernel"
 )
 
 // Look has the measures of a prepared picture's look, as in docs/MODEL_FILE.md. A measure for which the picture is too small
@@ -21,67 +23,39 @@ type Look struct {
 // halves is the working memory of Measure: a quarter of the picture, which no prediction need allocate anew.
 var halves = sync.Pool{New: func() any { return new([]int32) }}
 
-// Measure takes a picture, [height][width], at least one pixel.
-func Measure(picture []uint8, width, height int) Look {
-	// Two histograms, since a count is not ready at once for the next pixel of the same grey.
-	var histogram, other [256]int64
-	for i := 1; i < len(picture); i += 2 {
-		histogram[picture[i-1]]++
-		other[picture[i]]++
+// Measure takes a picture, [height][width], at least one pixel, on a processor tier. The look is the same on each.
+func Measure(tier kernel.Tier, picture []uint8, width, height int) Look {
+	n := len(picture)
+	low, high := tier.Ranks(picture, (2*n+99)/100, (98*n+99)/100)
+	sum, all := tier.Moments(picture)
+	squares := int64(all)
+	look := Look{
+		Range:      float64(high.Grey) - float64(low.Grey),
+		Brightness: float64(sum) / float64(n),
+		Contrast:   math.Sqrt(float64(int64(n)*squares-int64(sum*sum))) / float64(n),
 	}
-	if len(picture)%2 == 1 {
-		histogram[picture[len(picture)-1]]++
-	}
-	for grey, count := range other {
-		histogram[grey] += count
-	}
-	var look Look
-	n := int64(len(picture))
-	low, high := -1, -1
-	var sum, squares, upto int64
-	for grey, count := range histogram {
-		v := int64(grey)
-		sum += v * count
-		squares += v * v * count
-		upto += count
-		if low < 0 && upto*100 >= 2*n {
-			low = grey
-		}
-		if high < 0 && upto*100 >= 98*n {
-			high = grey
-		}
-	}
-	look.Range = float64(high - low)
-	look.Brightness = float64(sum) / float64(n)
-	look.Contrast = math.Sqrt(float64(n*squares-sum*sum)) / float64(n)
 
 	pooled := halves.Get().(*[]int32)
 	defer halves.Put(pooled)
 	sums := slices.Grow((*pooled)[:0], (width/2)*(height/2))[:(width/2)*(height/2)]
 	*pooled = sums
 	squares -= squaresOutside(picture, width, height)
-	above, width, height := halve(sums, picture, width, height)
+	above, width, height := halve(sums, picture, width, height, tier.HalveBytes)
 	look.Detail[0] = detail(4*squares-above, width*height, 0)
 	for k := 1; k < len(look.Detail); k++ {
 		squares = above - squaresOutside(sums, width, height)
-		above, width, height = halve(sums, sums, width, height)
+		above, width, height = halve(sums, sums, width, height, tier.HalveSums)
 		look.Detail[k] = detail(4*squares-above, width*height, k)
 	}
 	return look
 }
 
-// halve adds up squares of two by two, and gives the sum of the squares of these sums; what does not fill a square is left out. Four times the
-// sum of the squared elements less that is four times the sum of their squared deviations from the means of the squares. to may be from.
-func halve[T uint8 | int32](to []int32, from []T, width, height int) (squares int64, w, h int) {
+// halve adds up squares of two by two, by what does it for two rows, and gives the sum of the squares of these sums; what does not fill a square is left out. Four
+// times the sum of the squared elements less that is four times the sum of their squared deviations from the means of the squares. to may be from.
+func halve[T uint8 | int32](to []int32, from []T, width, height int, rows func(to []int32, upper, lower []T) uint64) (squares int64, w, h int) {
 	w, h = width/2, height/2
 	for y := range h {
-		upper, lower := from[2*y*width:][:2*w], from[(2*y+1)*width:][:2*w]
-		row := to[y*w:][:w]
-		for x := range row {
-			sum := int32(upper[2*x]) + int32(upper[2*x+1]) + int32(lower[2*x]) + int32(lower[2*x+1])
-			squares += int64(sum) * int64(sum)
-			row[x] = sum
-		}
+		squares += int64(rows(to[y*w:][:w], from[2*y*width:][:2*w], from[(2*y+1)*width:][:2*w]))
 	}
 	return squares, w, h
 }

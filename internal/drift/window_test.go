@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/spikeray/spikeray/internal/kernel"
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
@@ -223,7 +224,7 @@ func TestConcurrentPicturesAreAllCounted(t *testing.T) {
 }
 
 func TestTinyPicturesHaveNoDetail(t *testing.T) {
-	look := Measure([]uint8{7, 7, 7}, 3, 1)
+	look := Measure(kernel.Preferred(), []uint8{7, 7, 7}, 3, 1)
 	if look.Brightness != 7 || look.Contrast != 0 || look.Range != 0 || !math.IsNaN(look.Detail[0]) || !math.IsNaN(look.Detail[3]) {
 		t.Errorf("%+v", look)
 	}
@@ -236,7 +237,7 @@ func BenchmarkMeasure(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		Measure(picture, 128, 128)
+		Measure(kernel.Preferred(), picture, 128, 128)
 	}
 }
 

@@ -56,6 +56,12 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 			sums, inputs := 1+r.IntN(300), 1+r.IntN(9)
 			tier.accumulate(guarded[float32](t, sums), guarded[float32](t, inputs), guarded[float32](t, inputs*sums))
 
+			pixels := guarded[uint8](t, 2*(1+r.IntN(300)))
+			tier.Ranks(pixels, 1, len(pixels))
+			tier.Moments(pixels)
+			tier.Translate(guarded[uint8](t, len(pixels)), pixels, new([256]uint8))
+			tier.HalveBytes(make([]int32, len(pixels)/2), pixels, pixels)
+
 			f1 := newFirstLayer(r)
 			first, err := tier.NewInt8Conv(f1.window, f1.weights, f1.scale, f1.bias)
 			if err != nil {

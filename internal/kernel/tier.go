@@ -27,6 +27,8 @@ type tier struct {
 
 	maxPool2x2      func(dst, src []uint8, w Window)
 	maxPoolFloat2x2 func(dst, src []float32, w Window)
+
+	greys greys
 }
 
 // generic is the tier that defines the answers.
@@ -43,6 +45,8 @@ var generic = tier{
 
 	maxPool2x2:      maxPoolGeneric[uint8],
 	maxPoolFloat2x2: maxPoolGeneric[float32],
+
+	greys: greysGeneric,
 }
 
 // Preferred is the first of [Available].

@@ -26,6 +26,8 @@ func avx512(name string, packInt8 func(*Int8Conv, []int8) int8Rows) tier {
 
 		maxPool2x2:      maxPool512,
 		maxPoolFloat2x2: maxPoolFloat256,
+
+		greys: greys512,
 	}
 }
 
@@ -42,6 +44,8 @@ var avx2 = tier{
 
 	maxPool2x2:      maxPool256,
 	maxPoolFloat2x2: maxPoolFloat256,
+
+	greys: greysGeneric,
 }
 
 // avx512Needs is what the tiers of AVX-512 ask of a processor, VNNI apart, by the names that the assembly's files say it by.

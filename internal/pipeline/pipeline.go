@@ -153,8 +153,8 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 	if err == nil {
 		*memory = pixels
 	}
-	if p := description.Preparation; err == nil && description.Reference != nil {
-		out.Look = drift.Measure(pixels, p.Width, p.Height)
+	if err == nil {
+		out.look(m, pixels)
 	}
 	out.Timing.Prepare = lap()
 	if err != nil {
@@ -172,6 +172,19 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 	err = out.infer(ctx, m, pixels, opt)
 	out.Timing.Infer = lap()
 	return out, err
+}
+
+// look measures the prepared picture's look, for a model that has a reference for it.
+func (out *Prediction) look(m *model.Model, pixels []uint8) {
+	d := m.Description()
+	if d.Reference == nil {
+		return
+	}
+	tier, err := kernel.Named(m.Kernel())
+	if err != nil {
+		tier = kernel.Generic() // never: a model is on one of them
+	}
+	out.Look = drift.Measure(tier, pixels, d.Preparation.Width, d.Preparation.Height)
 }
 
 // infer shows the prepared picture to the gate and the network.

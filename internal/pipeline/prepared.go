@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/spikeray/spikeray/internal/drift"
 	"github.com/spikeray/spikeray/pkg/model"
 )
 
@@ -30,9 +29,7 @@ func PredictPrepared(ctx context.Context, m *model.Model, pixels []uint8, opt Op
 	}
 	lap := stopwatch()
 	out.Input = Input{Format: PreparedFormat, Width: p.Width, Height: p.Height}
-	if description.Reference != nil {
-		out.Look = drift.Measure(pixels, p.Width, p.Height)
-	}
+	out.look(m, pixels)
 	out.Timing.Prepare = lap()
 	out.Warnings = []string{"prepared: the picture came prepared by its sender; the answer holds only if that was done as in training"}
 	err := out.infer(ctx, m, pixels, opt)

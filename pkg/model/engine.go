@@ -87,7 +87,7 @@ func (e *engine) infer(ctx context.Context, picture []uint8, steps int, see obse
 	r := e.rooms.Get()
 	defer e.rooms.Put(r)
 	if n.window != nil {
-		n.window.apply(r.windowed, picture)
+		n.window.apply(n.front.tier, r.windowed, picture)
 		picture = r.windowed
 	}
 	if !n.front.takesBytes() {

@@ -1,5 +1,7 @@
 package model
 
+import "github.com/spikeray/spikeray/internal/kernel"
+
 // Window stretches the greys of a prepared picture over 0 to 255: from the grey below which a share Low of the pixels
 // lies, to the grey below which a share High lies. docs/MODEL_FILE.md defines it, in whole numbers.
 type Window struct {
@@ -26,44 +28,19 @@ func (w *Window) check() error {
 }
 
 // apply writes the picture, seen through its own window, to dst.
-func (w *Window) apply(dst, picture []uint8) {
-	// Neighbours are often of one grey, and a counter that was just written is slow to read.
-	var parts [4][256]int64
-	for i := 0; i+4 <= len(picture); i += 4 {
-		four := picture[i : i+4 : i+4]
-		parts[0][four[0]]++
-		parts[1][four[1]]++
-		parts[2][four[2]]++
-		parts[3][four[3]]++
-	}
-	for _, p := range picture[len(picture)&^3:] {
-		parts[0][p]++
-	}
-	histogram := parts[0]
-	for _, part := range parts[1:] {
-		for grey, n := range part {
-			histogram[grey] += n
-		}
-	}
+func (w *Window) apply(tier kernel.Tier, dst, picture []uint8) {
 	pixels := int64(len(picture))
-	table := w.table(quantile(&histogram, pixels*int64(w.Low)), quantile(&histogram, pixels*int64(w.High)))
-	dst = dst[:len(picture)]
-	for i, p := range picture {
-		dst[i] = table[p]
-	}
+	low, high := pixels*int64(w.Low), pixels*int64(w.High) // in 65536ths of a pixel
+	rank := func(target int64) int { return int(max(1, (target+windowShares-1)/windowShares)) }
+	bottom, top := tier.Ranks(picture, rank(low), rank(high))
+	table := w.table(quantile(bottom, low), quantile(top, high))
+	tier.Translate(dst, picture, &table)
 }
 
 // quantile gives the grey, in parts of a level, that so many pixels lie below, in 65536ths of a pixel. The pixels of a
 // level are taken as spread evenly from half a level below it to half a level above it.
-func quantile(histogram *[256]int64, target int64) int64 {
-	var below int64
-	for grey, n := range histogram {
-		if n > 0 && (below+n)*windowShares >= target {
-			return int64(grey)*windowParts - windowParts/2 + (target-below*windowShares)*windowParts/(n*windowShares)
-		}
-		below += n
-	}
-	return 0 // of no pixels at all
+func quantile(r kernel.Rank, target int64) int64 {
+	return int64(r.Grey)*windowParts - windowParts/2 + (target-int64(r.Below)*windowShares)*windowParts/(int64(r.At)*windowShares)
 }
 
 // table is what each grey becomes.

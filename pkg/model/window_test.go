@@ -5,7 +5,21 @@ import (
 	"encoding/json"
 	"os"
 	"testing"
+
+	"github.com/spikeray/spikeray/internal/kernel"
 )
+
+// tiers are all that this processor has.
+func tiers(t *testing.T) (all []kernel.Tier) {
+	for _, name := range kernel.Available() {
+		tier, err := kernel.Named(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, tier)
+	}
+	return all
+}
 
 // TestWindowIsPythons: testdata/golden.py wrote the pictures through spikeray.modelfile.window.
 func TestWindowIsPythons(t *testing.T) {
@@ -24,9 +38,11 @@ func TestWindowIsPythons(t *testing.T) {
 		if err := c.check(); err != nil {
 			t.Errorf("case %d: %v", i, err)
 		}
-		got := make([]uint8, len(c.Picture))
-		if c.apply(got, c.Picture); !bytes.Equal(got, c.Windowed) {
-			t.Errorf("case %d, %+v of %v: %v, want %v", i, c.Window, c.Picture, got, c.Windowed)
+		for _, tier := range tiers(t) {
+			got := make([]uint8, len(c.Picture))
+			if c.apply(tier, got, c.Picture); !bytes.Equal(got, c.Windowed) {
+				t.Errorf("case %d, %+v of %v on %s: %v, want %v", i, c.Window, c.Picture, tier.Name(), got, c.Windowed)
+			}
 		}
 	}
 }
@@ -39,7 +55,7 @@ func TestWindowOfTheLargestPicture(t *testing.T) {
 	}
 	// From 99.5 to 200.5, 101 levels.
 	w := Window{Low: 0, High: windowShares, Least: 1}
-	w.apply(got, picture)
+	w.apply(kernel.Preferred(), got, picture)
 	// By hand: (0.5*255 + 101/2) / 101 and (100.5*255 + 101/2) / 101, rounded down.
 	if got[0] != 1 || got[1] != 254 {
 		t.Errorf("100 becomes %d and 200 becomes %d, want 1 and 254", got[0], got[1])
@@ -55,8 +71,11 @@ func FuzzWindow(f *testing.F) {
 		if w.check() != nil || len(picture) == 0 {
 			return
 		}
-		got := make([]uint8, len(picture))
-		w.apply(got, picture)
+		got, plain := make([]uint8, len(picture)), make([]uint8, len(picture))
+		w.apply(kernel.Preferred(), got, picture)
+		if w.apply(kernel.Generic(), plain, picture); !bytes.Equal(got, plain) {
+			t.Fatalf("%v becomes %v, in plain Go %v", picture, got, plain)
+		}
 		for i, p := range picture {
 			for j, q := range picture[:min(i, 50)] {
 				apart, were := int(got[i])-int(got[j]), int(p)-int(q)

@@ -40,6 +40,8 @@ var parts = map[string]func(){
 	"bytes_avx2":             bytesAVX2,
 	"neuron_avx512":          neuronAVX512,
 	"bytes_avx512":           bytesAVX512,
+	"greys_avx512":           greysAVX512,
+	"translate_avx512vbmi":   translateVBMI,
 }
 
 // main runs itself for every part, as avo writes one file in a process.
