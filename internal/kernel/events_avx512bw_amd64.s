@@ -281,9 +281,40 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R9
-	TESTQ R9, R9
-	JZ    lowerOver
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
+	MOVQ      dst+0(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
+	VMOVUPS   (BX), Z14
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z14, Z1, Z1
+	VADDPS    (SI), Z1, Z1
+	VADDPS    Z0, Z7, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z6, Z0, Z15
+	VMINPS     Z9, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VCVTDQ2PS  Z14, Z15
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z8, Z0, Z0
+	VPADDD     Z14, Z10, K1, Z10
+	VPMOVDB    Z14, K1, (R9)
+	VADDPS     Z1, Z0, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z6, Z1, Z15
+	VMINPS     Z9, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VPADDD     Z14, Z10, K1, Z10
+	VPMOVDB    Z14, K1, (R10)
+	MOVQ       lower+128(FP), R9
+	TESTQ      R9, R9
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (DI), BX
@@ -316,46 +347,18 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), BX
 	MOVQ      bias+152(FP), SI
-	MOVQ      dst+0(FP), DI
-	MOVQ      DI, R9
-	ADDQ      dstStep+16(FP), R9
+	MOVQ      dst+0(FP), R9
+	ADDQ      dstRow+8(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
 	VMOVUPS   (BX), Z14
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    (SI), Z0, Z0
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z14, Z1, Z1
-	VADDPS    (SI), Z1, Z1
-	VADDPS    Z0, Z7, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z0, Z15
-	VMINPS     Z9, Z15, Z15
-	VCVTTPS2DQ Z15, Z14
-	VCVTDQ2PS  Z14, Z15
-	VSUBPS     Z15, Z0, Z0
-	VMULPS     Z8, Z0, Z0
-	VPADDD     Z14, Z10, K1, Z10
-	VPMOVDB    Z14, K1, (DI)
-	VADDPS     Z1, Z0, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z1, Z15
-	VMINPS     Z9, Z15, Z15
-	VCVTTPS2DQ Z15, Z14
-	VPADDD     Z14, Z10, K1, Z10
-	VPMOVDB    Z14, K1, (R9)
-	ADDQ       dstRow+8(FP), DI
-	MOVQ       DI, R9
-	ADDQ       dstStep+16(FP), R9
-	VMOVUPS    (BX), Z14
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z14, Z2, Z2
-	VADDPS     (SI), Z2, Z2
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z14, Z3, Z3
-	VADDPS     (SI), Z3, Z3
-	VADDPS     Z2, Z7, Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z14, Z2, Z2
+	VADDPS    (SI), Z2, Z2
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z14, Z3, Z3
+	VADDPS    (SI), Z3, Z3
+	VADDPS    Z2, Z7, Z2
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z6, Z2, Z15
@@ -365,7 +368,7 @@ lowerOver:
 	VSUBPS     Z15, Z2, Z2
 	VMULPS     Z8, Z2, Z2
 	VPADDD     Z14, Z10, K1, Z10
-	VPMOVDB    Z14, K1, (DI)
+	VPMOVDB    Z14, K1, (R9)
 	VADDPS     Z3, Z2, Z3
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -373,7 +376,7 @@ lowerOver:
 	VMINPS        Z9, Z15, Z15
 	VCVTTPS2DQ    Z15, Z14
 	VPADDD        Z14, Z10, K1, Z10
-	VPMOVDB       Z14, K1, (R9)
+	VPMOVDB       Z14, K1, (R10)
 	MOVQ          dstStride+24(FP), BX
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
@@ -627,9 +630,24 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z11
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z11, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z4, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z3, Z0, Z12
+	VMINPS     Z6, Z12, Z12
+	VCVTTPS2DQ Z12, Z11
+	VPADDD     Z11, Z7, K1, Z7
+	VPMOVDB    Z11, K1, (R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -658,32 +676,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z11
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z11, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z4, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z3, Z0, Z12
-	VMINPS     Z6, Z12, Z12
-	VCVTTPS2DQ Z12, Z11
-	VPADDD     Z11, Z7, K1, Z7
-	VPMOVDB    Z11, K1, (SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z11
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z11, Z1, Z1
-	VADDPS     (BX), Z1, Z1
-	VADDPS     Z1, Z4, Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z11, Z1, Z1
+	VADDPS    (BX), Z1, Z1
+	VADDPS    Z1, Z4, Z1
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS        Z3, Z1, Z12
 	VMINPS        Z6, Z12, Z12
 	VCVTTPS2DQ    Z12, Z11
 	VPADDD        Z11, Z7, K1, Z7
-	VPMOVDB       Z11, K1, (SI)
+	VPMOVDB       Z11, K1, (R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX
@@ -1060,9 +1066,66 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R9
-	TESTQ R9, R9
-	JZ    lowerOver
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
+	MOVQ      dst+0(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
+	VMOVUPS   (BX), Z18
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z18, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z18, Z2, Z2
+	VADDPS    (SI), Z2, Z2
+	VADDPS    Z0, Z11, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z0, Z19
+	VMINPS     Z13, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VCVTDQ2PS  Z18, Z19
+	VSUBPS     Z19, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VPADDD     Z18, Z14, Z14
+	VPMOVDB    Z18, (R9)
+	VADDPS     Z2, Z0, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z2, Z19
+	VMINPS     Z13, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z14, Z14
+	VPMOVDB    Z18, (R10)
+	VMOVUPS    64(BX), Z18
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z18, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z18, Z3, Z3
+	VADDPS     64(SI), Z3, Z3
+	VADDPS     Z1, Z11, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z1, Z19
+	VMINPS     Z13, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VCVTDQ2PS  Z18, Z19
+	VSUBPS     Z19, Z1, Z1
+	VMULPS     Z12, Z1, Z1
+	VPADDD     Z18, Z14, K1, Z14
+	VPMOVDB    Z18, K1, 16(R9)
+	VADDPS     Z3, Z1, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z3, Z19
+	VMINPS     Z13, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z14, K1, Z14
+	VPMOVDB    Z18, K1, 16(R10)
+	MOVQ       lower+128(FP), R9
+	TESTQ      R9, R9
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (DI), BX
@@ -1102,72 +1165,18 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), BX
 	MOVQ      bias+152(FP), SI
-	MOVQ      dst+0(FP), DI
-	MOVQ      DI, R9
-	ADDQ      dstStep+16(FP), R9
+	MOVQ      dst+0(FP), R9
+	ADDQ      dstRow+8(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
 	VMOVUPS   (BX), Z18
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z18, Z0, Z0
-	VADDPS    (SI), Z0, Z0
-	VCVTDQ2PS Z2, Z2
-	VMULPS    Z18, Z2, Z2
-	VADDPS    (SI), Z2, Z2
-	VADDPS    Z0, Z11, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z10, Z0, Z19
-	VMINPS     Z13, Z19, Z19
-	VCVTTPS2DQ Z19, Z18
-	VCVTDQ2PS  Z18, Z19
-	VSUBPS     Z19, Z0, Z0
-	VMULPS     Z12, Z0, Z0
-	VPADDD     Z18, Z14, Z14
-	VPMOVDB    Z18, (DI)
-	VADDPS     Z2, Z0, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z10, Z2, Z19
-	VMINPS     Z13, Z19, Z19
-	VCVTTPS2DQ Z19, Z18
-	VPADDD     Z18, Z14, Z14
-	VPMOVDB    Z18, (R9)
-	VMOVUPS    64(BX), Z18
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z18, Z1, Z1
-	VADDPS     64(SI), Z1, Z1
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z18, Z3, Z3
-	VADDPS     64(SI), Z3, Z3
-	VADDPS     Z1, Z11, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z10, Z1, Z19
-	VMINPS     Z13, Z19, Z19
-	VCVTTPS2DQ Z19, Z18
-	VCVTDQ2PS  Z18, Z19
-	VSUBPS     Z19, Z1, Z1
-	VMULPS     Z12, Z1, Z1
-	VPADDD     Z18, Z14, K1, Z14
-	VPMOVDB    Z18, K1, 16(DI)
-	VADDPS     Z3, Z1, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z10, Z3, Z19
-	VMINPS     Z13, Z19, Z19
-	VCVTTPS2DQ Z19, Z18
-	VPADDD     Z18, Z14, K1, Z14
-	VPMOVDB    Z18, K1, 16(R9)
-	ADDQ       dstRow+8(FP), DI
-	MOVQ       DI, R9
-	ADDQ       dstStep+16(FP), R9
-	VMOVUPS    (BX), Z18
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z18, Z4, Z4
-	VADDPS     (SI), Z4, Z4
-	VCVTDQ2PS  Z6, Z6
-	VMULPS     Z18, Z6, Z6
-	VADDPS     (SI), Z6, Z6
-	VADDPS     Z4, Z11, Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z18, Z4, Z4
+	VADDPS    (SI), Z4, Z4
+	VCVTDQ2PS Z6, Z6
+	VMULPS    Z18, Z6, Z6
+	VADDPS    (SI), Z6, Z6
+	VADDPS    Z4, Z11, Z4
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z10, Z4, Z19
@@ -1177,7 +1186,7 @@ lowerOver:
 	VSUBPS     Z19, Z4, Z4
 	VMULPS     Z12, Z4, Z4
 	VPADDD     Z18, Z14, Z14
-	VPMOVDB    Z18, (DI)
+	VPMOVDB    Z18, (R9)
 	VADDPS     Z6, Z4, Z6
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -1185,7 +1194,7 @@ lowerOver:
 	VMINPS     Z13, Z19, Z19
 	VCVTTPS2DQ Z19, Z18
 	VPADDD     Z18, Z14, Z14
-	VPMOVDB    Z18, (R9)
+	VPMOVDB    Z18, (R10)
 	VMOVUPS    64(BX), Z18
 	VCVTDQ2PS  Z5, Z5
 	VMULPS     Z18, Z5, Z5
@@ -1203,7 +1212,7 @@ lowerOver:
 	VSUBPS     Z19, Z5, Z5
 	VMULPS     Z12, Z5, Z5
 	VPADDD     Z18, Z14, K1, Z14
-	VPMOVDB    Z18, K1, 16(DI)
+	VPMOVDB    Z18, K1, 16(R9)
 	VADDPS     Z7, Z5, Z7
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -1211,7 +1220,7 @@ lowerOver:
 	VMINPS        Z13, Z19, Z19
 	VCVTTPS2DQ    Z19, Z18
 	VPADDD        Z18, Z14, K1, Z14
-	VPMOVDB       Z18, K1, 16(R9)
+	VPMOVDB       Z18, K1, 16(R10)
 	MOVQ          dstStride+24(FP), BX
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
@@ -1506,9 +1515,36 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z13
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z6, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z5, Z0, Z14
+	VMINPS     Z8, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VPADDD     Z13, Z9, Z9
+	VPMOVDB    Z13, (R8)
+	VMOVUPS    64(DX), Z13
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z13, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z6, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z5, Z1, Z14
+	VMINPS     Z8, Z14, Z14
+	VCVTTPS2DQ Z14, Z13
+	VPADDD     Z13, Z9, K1, Z9
+	VPMOVDB    Z13, K1, 16(R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -1541,44 +1577,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z13
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z13, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z6, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z5, Z0, Z14
-	VMINPS     Z8, Z14, Z14
-	VCVTTPS2DQ Z14, Z13
-	VPADDD     Z13, Z9, Z9
-	VPMOVDB    Z13, (SI)
-	VMOVUPS    64(DX), Z13
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z13, Z1, Z1
-	VADDPS     64(BX), Z1, Z1
-	VADDPS     Z1, Z6, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z5, Z1, Z14
-	VMINPS     Z8, Z14, Z14
-	VCVTTPS2DQ Z14, Z13
-	VPADDD     Z13, Z9, K1, Z9
-	VPMOVDB    Z13, K1, 16(SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z13
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z13, Z2, Z2
-	VADDPS     (BX), Z2, Z2
-	VADDPS     Z2, Z6, Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z13, Z2, Z2
+	VADDPS    (BX), Z2, Z2
+	VADDPS    Z2, Z6, Z2
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z5, Z2, Z14
 	VMINPS     Z8, Z14, Z14
 	VCVTTPS2DQ Z14, Z13
 	VPADDD     Z13, Z9, Z9
-	VPMOVDB    Z13, (SI)
+	VPMOVDB    Z13, (R8)
 	VMOVUPS    64(DX), Z13
 	VCVTDQ2PS  Z3, Z3
 	VMULPS     Z13, Z3, Z3
@@ -1590,7 +1602,7 @@ lowerOver:
 	VMINPS        Z8, Z14, Z14
 	VCVTTPS2DQ    Z14, Z13
 	VPADDD        Z13, Z9, K1, Z9
-	VPMOVDB       Z13, K1, 16(SI)
+	VPMOVDB       Z13, K1, 16(R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX
@@ -2045,9 +2057,92 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R9
-	TESTQ R9, R9
-	JZ    lowerOver
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
+	MOVQ      dst+0(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
+	VMOVUPS   (BX), Z22
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z22, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z22, Z3, Z3
+	VADDPS    (SI), Z3, Z3
+	VADDPS    Z0, Z15, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z0, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VCVTDQ2PS  Z22, Z23
+	VSUBPS     Z23, Z0, Z0
+	VMULPS     Z16, Z0, Z0
+	VPADDD     Z22, Z18, Z18
+	VPMOVDB    Z22, (R9)
+	VADDPS     Z3, Z0, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z3, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z18, Z18
+	VPMOVDB    Z22, (R10)
+	VMOVUPS    64(BX), Z22
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z22, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z22, Z4, Z4
+	VADDPS     64(SI), Z4, Z4
+	VADDPS     Z1, Z15, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z1, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VCVTDQ2PS  Z22, Z23
+	VSUBPS     Z23, Z1, Z1
+	VMULPS     Z16, Z1, Z1
+	VPADDD     Z22, Z18, Z18
+	VPMOVDB    Z22, 16(R9)
+	VADDPS     Z4, Z1, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z4, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z18, Z18
+	VPMOVDB    Z22, 16(R10)
+	VMOVUPS    128(BX), Z22
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z22, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z22, Z5, Z5
+	VADDPS     128(SI), Z5, Z5
+	VADDPS     Z2, Z15, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z2, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VCVTDQ2PS  Z22, Z23
+	VSUBPS     Z23, Z2, Z2
+	VMULPS     Z16, Z2, Z2
+	VPADDD     Z22, Z18, K1, Z18
+	VPMOVDB    Z22, K1, 32(R9)
+	VADDPS     Z5, Z2, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z5, Z23
+	VMINPS     Z17, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z18, K1, Z18
+	VPMOVDB    Z22, K1, 32(R10)
+	MOVQ       lower+128(FP), R9
+	TESTQ      R9, R9
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (DI), BX
@@ -2094,98 +2189,18 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), BX
 	MOVQ      bias+152(FP), SI
-	MOVQ      dst+0(FP), DI
-	MOVQ      DI, R9
-	ADDQ      dstStep+16(FP), R9
+	MOVQ      dst+0(FP), R9
+	ADDQ      dstRow+8(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
 	VMOVUPS   (BX), Z22
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z22, Z0, Z0
-	VADDPS    (SI), Z0, Z0
-	VCVTDQ2PS Z3, Z3
-	VMULPS    Z22, Z3, Z3
-	VADDPS    (SI), Z3, Z3
-	VADDPS    Z0, Z15, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z14, Z0, Z23
-	VMINPS     Z17, Z23, Z23
-	VCVTTPS2DQ Z23, Z22
-	VCVTDQ2PS  Z22, Z23
-	VSUBPS     Z23, Z0, Z0
-	VMULPS     Z16, Z0, Z0
-	VPADDD     Z22, Z18, Z18
-	VPMOVDB    Z22, (DI)
-	VADDPS     Z3, Z0, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z14, Z3, Z23
-	VMINPS     Z17, Z23, Z23
-	VCVTTPS2DQ Z23, Z22
-	VPADDD     Z22, Z18, Z18
-	VPMOVDB    Z22, (R9)
-	VMOVUPS    64(BX), Z22
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z22, Z1, Z1
-	VADDPS     64(SI), Z1, Z1
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z22, Z4, Z4
-	VADDPS     64(SI), Z4, Z4
-	VADDPS     Z1, Z15, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z14, Z1, Z23
-	VMINPS     Z17, Z23, Z23
-	VCVTTPS2DQ Z23, Z22
-	VCVTDQ2PS  Z22, Z23
-	VSUBPS     Z23, Z1, Z1
-	VMULPS     Z16, Z1, Z1
-	VPADDD     Z22, Z18, Z18
-	VPMOVDB    Z22, 16(DI)
-	VADDPS     Z4, Z1, Z4
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z14, Z4, Z23
-	VMINPS     Z17, Z23, Z23
-	VCVTTPS2DQ Z23, Z22
-	VPADDD     Z22, Z18, Z18
-	VPMOVDB    Z22, 16(R9)
-	VMOVUPS    128(BX), Z22
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z22, Z2, Z2
-	VADDPS     128(SI), Z2, Z2
-	VCVTDQ2PS  Z5, Z5
-	VMULPS     Z22, Z5, Z5
-	VADDPS     128(SI), Z5, Z5
-	VADDPS     Z2, Z15, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z14, Z2, Z23
-	VMINPS     Z17, Z23, Z23
-	VCVTTPS2DQ Z23, Z22
-	VCVTDQ2PS  Z22, Z23
-	VSUBPS     Z23, Z2, Z2
-	VMULPS     Z16, Z2, Z2
-	VPADDD     Z22, Z18, K1, Z18
-	VPMOVDB    Z22, K1, 32(DI)
-	VADDPS     Z5, Z2, Z5
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z14, Z5, Z23
-	VMINPS     Z17, Z23, Z23
-	VCVTTPS2DQ Z23, Z22
-	VPADDD     Z22, Z18, K1, Z18
-	VPMOVDB    Z22, K1, 32(R9)
-	ADDQ       dstRow+8(FP), DI
-	MOVQ       DI, R9
-	ADDQ       dstStep+16(FP), R9
-	VMOVUPS    (BX), Z22
-	VCVTDQ2PS  Z6, Z6
-	VMULPS     Z22, Z6, Z6
-	VADDPS     (SI), Z6, Z6
-	VCVTDQ2PS  Z9, Z9
-	VMULPS     Z22, Z9, Z9
-	VADDPS     (SI), Z9, Z9
-	VADDPS     Z6, Z15, Z6
+	VCVTDQ2PS Z6, Z6
+	VMULPS    Z22, Z6, Z6
+	VADDPS    (SI), Z6, Z6
+	VCVTDQ2PS Z9, Z9
+	VMULPS    Z22, Z9, Z9
+	VADDPS    (SI), Z9, Z9
+	VADDPS    Z6, Z15, Z6
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z14, Z6, Z23
@@ -2195,7 +2210,7 @@ lowerOver:
 	VSUBPS     Z23, Z6, Z6
 	VMULPS     Z16, Z6, Z6
 	VPADDD     Z22, Z18, Z18
-	VPMOVDB    Z22, (DI)
+	VPMOVDB    Z22, (R9)
 	VADDPS     Z9, Z6, Z9
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -2203,7 +2218,7 @@ lowerOver:
 	VMINPS     Z17, Z23, Z23
 	VCVTTPS2DQ Z23, Z22
 	VPADDD     Z22, Z18, Z18
-	VPMOVDB    Z22, (R9)
+	VPMOVDB    Z22, (R10)
 	VMOVUPS    64(BX), Z22
 	VCVTDQ2PS  Z7, Z7
 	VMULPS     Z22, Z7, Z7
@@ -2221,7 +2236,7 @@ lowerOver:
 	VSUBPS     Z23, Z7, Z7
 	VMULPS     Z16, Z7, Z7
 	VPADDD     Z22, Z18, Z18
-	VPMOVDB    Z22, 16(DI)
+	VPMOVDB    Z22, 16(R9)
 	VADDPS     Z10, Z7, Z10
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -2229,7 +2244,7 @@ lowerOver:
 	VMINPS     Z17, Z23, Z23
 	VCVTTPS2DQ Z23, Z22
 	VPADDD     Z22, Z18, Z18
-	VPMOVDB    Z22, 16(R9)
+	VPMOVDB    Z22, 16(R10)
 	VMOVUPS    128(BX), Z22
 	VCVTDQ2PS  Z8, Z8
 	VMULPS     Z22, Z8, Z8
@@ -2247,7 +2262,7 @@ lowerOver:
 	VSUBPS     Z23, Z8, Z8
 	VMULPS     Z16, Z8, Z8
 	VPADDD     Z22, Z18, K1, Z18
-	VPMOVDB    Z22, K1, 32(DI)
+	VPMOVDB    Z22, K1, 32(R9)
 	VADDPS     Z11, Z8, Z11
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -2255,7 +2270,7 @@ lowerOver:
 	VMINPS        Z17, Z23, Z23
 	VCVTTPS2DQ    Z23, Z22
 	VPADDD        Z22, Z18, K1, Z18
-	VPMOVDB       Z22, K1, 32(R9)
+	VPMOVDB       Z22, K1, 32(R10)
 	MOVQ          dstStride+24(FP), BX
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
@@ -2591,9 +2606,48 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z15
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z15, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z8, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z0, Z16
+	VMINPS     Z10, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z11, Z11
+	VPMOVDB    Z15, (R8)
+	VMOVUPS    64(DX), Z15
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z15, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z8, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z1, Z16
+	VMINPS     Z10, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z11, Z11
+	VPMOVDB    Z15, 16(R8)
+	VMOVUPS    128(DX), Z15
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z15, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z8, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z2, Z16
+	VMINPS     Z10, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z11, K1, Z11
+	VPMOVDB    Z15, K1, 32(R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -2630,56 +2684,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z15
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z15, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z8, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z7, Z0, Z16
-	VMINPS     Z10, Z16, Z16
-	VCVTTPS2DQ Z16, Z15
-	VPADDD     Z15, Z11, Z11
-	VPMOVDB    Z15, (SI)
-	VMOVUPS    64(DX), Z15
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z15, Z1, Z1
-	VADDPS     64(BX), Z1, Z1
-	VADDPS     Z1, Z8, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z7, Z1, Z16
-	VMINPS     Z10, Z16, Z16
-	VCVTTPS2DQ Z16, Z15
-	VPADDD     Z15, Z11, Z11
-	VPMOVDB    Z15, 16(SI)
-	VMOVUPS    128(DX), Z15
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z15, Z2, Z2
-	VADDPS     128(BX), Z2, Z2
-	VADDPS     Z2, Z8, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z7, Z2, Z16
-	VMINPS     Z10, Z16, Z16
-	VCVTTPS2DQ Z16, Z15
-	VPADDD     Z15, Z11, K1, Z11
-	VPMOVDB    Z15, K1, 32(SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z15
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z15, Z3, Z3
-	VADDPS     (BX), Z3, Z3
-	VADDPS     Z3, Z8, Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z15, Z3, Z3
+	VADDPS    (BX), Z3, Z3
+	VADDPS    Z3, Z8, Z3
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z7, Z3, Z16
 	VMINPS     Z10, Z16, Z16
 	VCVTTPS2DQ Z16, Z15
 	VPADDD     Z15, Z11, Z11
-	VPMOVDB    Z15, (SI)
+	VPMOVDB    Z15, (R8)
 	VMOVUPS    64(DX), Z15
 	VCVTDQ2PS  Z4, Z4
 	VMULPS     Z15, Z4, Z4
@@ -2691,7 +2709,7 @@ lowerOver:
 	VMINPS     Z10, Z16, Z16
 	VCVTTPS2DQ Z16, Z15
 	VPADDD     Z15, Z11, Z11
-	VPMOVDB    Z15, 16(SI)
+	VPMOVDB    Z15, 16(R8)
 	VMOVUPS    128(DX), Z15
 	VCVTDQ2PS  Z5, Z5
 	VMULPS     Z15, Z5, Z5
@@ -2703,7 +2721,7 @@ lowerOver:
 	VMINPS        Z10, Z16, Z16
 	VCVTTPS2DQ    Z16, Z15
 	VPADDD        Z15, Z11, K1, Z11
-	VPMOVDB       Z15, K1, 32(SI)
+	VPMOVDB       Z15, K1, 32(R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX
@@ -3236,9 +3254,118 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R9
-	TESTQ R9, R9
-	JZ    lowerOver
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
+	MOVQ      dst+0(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
+	VMOVUPS   (BX), Z26
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z26, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z26, Z4, Z4
+	VADDPS    (SI), Z4, Z4
+	VADDPS    Z0, Z19, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z0, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VCVTDQ2PS  Z26, Z27
+	VSUBPS     Z27, Z0, Z0
+	VMULPS     Z20, Z0, Z0
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, (R9)
+	VADDPS     Z4, Z0, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z4, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, (R10)
+	VMOVUPS    64(BX), Z26
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z26, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z26, Z5, Z5
+	VADDPS     64(SI), Z5, Z5
+	VADDPS     Z1, Z19, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z1, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VCVTDQ2PS  Z26, Z27
+	VSUBPS     Z27, Z1, Z1
+	VMULPS     Z20, Z1, Z1
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, 16(R9)
+	VADDPS     Z5, Z1, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z5, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, 16(R10)
+	VMOVUPS    128(BX), Z26
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z26, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z26, Z6, Z6
+	VADDPS     128(SI), Z6, Z6
+	VADDPS     Z2, Z19, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z2, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VCVTDQ2PS  Z26, Z27
+	VSUBPS     Z27, Z2, Z2
+	VMULPS     Z20, Z2, Z2
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, 32(R9)
+	VADDPS     Z6, Z2, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z6, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VPADDD     Z26, Z22, Z22
+	VPMOVDB    Z26, 32(R10)
+	VMOVUPS    192(BX), Z26
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z26, Z3, Z3
+	VADDPS     192(SI), Z3, Z3
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z26, Z7, Z7
+	VADDPS     192(SI), Z7, Z7
+	VADDPS     Z3, Z19, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z3, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VCVTDQ2PS  Z26, Z27
+	VSUBPS     Z27, Z3, Z3
+	VMULPS     Z20, Z3, Z3
+	VPADDD     Z26, Z22, K1, Z22
+	VPMOVDB    Z26, K1, 48(R9)
+	VADDPS     Z7, Z3, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z7, Z27
+	VMINPS     Z21, Z27, Z27
+	VCVTTPS2DQ Z27, Z26
+	VPADDD     Z26, Z22, K1, Z22
+	VPMOVDB    Z26, K1, 48(R10)
+	MOVQ       lower+128(FP), R9
+	TESTQ      R9, R9
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (DI), BX
@@ -3292,124 +3419,18 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), BX
 	MOVQ      bias+152(FP), SI
-	MOVQ      dst+0(FP), DI
-	MOVQ      DI, R9
-	ADDQ      dstStep+16(FP), R9
+	MOVQ      dst+0(FP), R9
+	ADDQ      dstRow+8(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
 	VMOVUPS   (BX), Z26
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z26, Z0, Z0
-	VADDPS    (SI), Z0, Z0
-	VCVTDQ2PS Z4, Z4
-	VMULPS    Z26, Z4, Z4
-	VADDPS    (SI), Z4, Z4
-	VADDPS    Z0, Z19, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z0, Z27
-	VMINPS     Z21, Z27, Z27
-	VCVTTPS2DQ Z27, Z26
-	VCVTDQ2PS  Z26, Z27
-	VSUBPS     Z27, Z0, Z0
-	VMULPS     Z20, Z0, Z0
-	VPADDD     Z26, Z22, Z22
-	VPMOVDB    Z26, (DI)
-	VADDPS     Z4, Z0, Z4
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z4, Z27
-	VMINPS     Z21, Z27, Z27
-	VCVTTPS2DQ Z27, Z26
-	VPADDD     Z26, Z22, Z22
-	VPMOVDB    Z26, (R9)
-	VMOVUPS    64(BX), Z26
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z26, Z1, Z1
-	VADDPS     64(SI), Z1, Z1
-	VCVTDQ2PS  Z5, Z5
-	VMULPS     Z26, Z5, Z5
-	VADDPS     64(SI), Z5, Z5
-	VADDPS     Z1, Z19, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z1, Z27
-	VMINPS     Z21, Z27, Z27
-	VCVTTPS2DQ Z27, Z26
-	VCVTDQ2PS  Z26, Z27
-	VSUBPS     Z27, Z1, Z1
-	VMULPS     Z20, Z1, Z1
-	VPADDD     Z26, Z22, Z22
-	VPMOVDB    Z26, 16(DI)
-	VADDPS     Z5, Z1, Z5
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z5, Z27
-	VMINPS     Z21, Z27, Z27
-	VCVTTPS2DQ Z27, Z26
-	VPADDD     Z26, Z22, Z22
-	VPMOVDB    Z26, 16(R9)
-	VMOVUPS    128(BX), Z26
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z26, Z2, Z2
-	VADDPS     128(SI), Z2, Z2
-	VCVTDQ2PS  Z6, Z6
-	VMULPS     Z26, Z6, Z6
-	VADDPS     128(SI), Z6, Z6
-	VADDPS     Z2, Z19, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z2, Z27
-	VMINPS     Z21, Z27, Z27
-	VCVTTPS2DQ Z27, Z26
-	VCVTDQ2PS  Z26, Z27
-	VSUBPS     Z27, Z2, Z2
-	VMULPS     Z20, Z2, Z2
-	VPADDD     Z26, Z22, Z22
-	VPMOVDB    Z26, 32(DI)
-	VADDPS     Z6, Z2, Z6
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z6, Z27
-	VMINPS     Z21, Z27, Z27
-	VCVTTPS2DQ Z27, Z26
-	VPADDD     Z26, Z22, Z22
-	VPMOVDB    Z26, 32(R9)
-	VMOVUPS    192(BX), Z26
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z26, Z3, Z3
-	VADDPS     192(SI), Z3, Z3
-	VCVTDQ2PS  Z7, Z7
-	VMULPS     Z26, Z7, Z7
-	VADDPS     192(SI), Z7, Z7
-	VADDPS     Z3, Z19, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z3, Z27
-	VMINPS     Z21, Z27, Z27
-	VCVTTPS2DQ Z27, Z26
-	VCVTDQ2PS  Z26, Z27
-	VSUBPS     Z27, Z3, Z3
-	VMULPS     Z20, Z3, Z3
-	VPADDD     Z26, Z22, K1, Z22
-	VPMOVDB    Z26, K1, 48(DI)
-	VADDPS     Z7, Z3, Z7
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z7, Z27
-	VMINPS     Z21, Z27, Z27
-	VCVTTPS2DQ Z27, Z26
-	VPADDD     Z26, Z22, K1, Z22
-	VPMOVDB    Z26, K1, 48(R9)
-	ADDQ       dstRow+8(FP), DI
-	MOVQ       DI, R9
-	ADDQ       dstStep+16(FP), R9
-	VMOVUPS    (BX), Z26
-	VCVTDQ2PS  Z8, Z8
-	VMULPS     Z26, Z8, Z8
-	VADDPS     (SI), Z8, Z8
-	VCVTDQ2PS  Z12, Z12
-	VMULPS     Z26, Z12, Z12
-	VADDPS     (SI), Z12, Z12
-	VADDPS     Z8, Z19, Z8
+	VCVTDQ2PS Z8, Z8
+	VMULPS    Z26, Z8, Z8
+	VADDPS    (SI), Z8, Z8
+	VCVTDQ2PS Z12, Z12
+	VMULPS    Z26, Z12, Z12
+	VADDPS    (SI), Z12, Z12
+	VADDPS    Z8, Z19, Z8
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z18, Z8, Z27
@@ -3419,7 +3440,7 @@ lowerOver:
 	VSUBPS     Z27, Z8, Z8
 	VMULPS     Z20, Z8, Z8
 	VPADDD     Z26, Z22, Z22
-	VPMOVDB    Z26, (DI)
+	VPMOVDB    Z26, (R9)
 	VADDPS     Z12, Z8, Z12
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -3427,7 +3448,7 @@ lowerOver:
 	VMINPS     Z21, Z27, Z27
 	VCVTTPS2DQ Z27, Z26
 	VPADDD     Z26, Z22, Z22
-	VPMOVDB    Z26, (R9)
+	VPMOVDB    Z26, (R10)
 	VMOVUPS    64(BX), Z26
 	VCVTDQ2PS  Z9, Z9
 	VMULPS     Z26, Z9, Z9
@@ -3445,7 +3466,7 @@ lowerOver:
 	VSUBPS     Z27, Z9, Z9
 	VMULPS     Z20, Z9, Z9
 	VPADDD     Z26, Z22, Z22
-	VPMOVDB    Z26, 16(DI)
+	VPMOVDB    Z26, 16(R9)
 	VADDPS     Z13, Z9, Z13
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -3453,7 +3474,7 @@ lowerOver:
 	VMINPS     Z21, Z27, Z27
 	VCVTTPS2DQ Z27, Z26
 	VPADDD     Z26, Z22, Z22
-	VPMOVDB    Z26, 16(R9)
+	VPMOVDB    Z26, 16(R10)
 	VMOVUPS    128(BX), Z26
 	VCVTDQ2PS  Z10, Z10
 	VMULPS     Z26, Z10, Z10
@@ -3471,7 +3492,7 @@ lowerOver:
 	VSUBPS     Z27, Z10, Z10
 	VMULPS     Z20, Z10, Z10
 	VPADDD     Z26, Z22, Z22
-	VPMOVDB    Z26, 32(DI)
+	VPMOVDB    Z26, 32(R9)
 	VADDPS     Z14, Z10, Z14
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -3479,7 +3500,7 @@ lowerOver:
 	VMINPS     Z21, Z27, Z27
 	VCVTTPS2DQ Z27, Z26
 	VPADDD     Z26, Z22, Z22
-	VPMOVDB    Z26, 32(R9)
+	VPMOVDB    Z26, 32(R10)
 	VMOVUPS    192(BX), Z26
 	VCVTDQ2PS  Z11, Z11
 	VMULPS     Z26, Z11, Z11
@@ -3497,7 +3518,7 @@ lowerOver:
 	VSUBPS     Z27, Z11, Z11
 	VMULPS     Z20, Z11, Z11
 	VPADDD     Z26, Z22, K1, Z22
-	VPMOVDB    Z26, K1, 48(DI)
+	VPMOVDB    Z26, K1, 48(R9)
 	VADDPS     Z15, Z11, Z15
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -3505,7 +3526,7 @@ lowerOver:
 	VMINPS        Z21, Z27, Z27
 	VCVTTPS2DQ    Z27, Z26
 	VPADDD        Z26, Z22, K1, Z22
-	VPMOVDB       Z26, K1, 48(R9)
+	VPMOVDB       Z26, K1, 48(R10)
 	MOVQ          dstStride+24(FP), BX
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
@@ -3882,9 +3903,60 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z17
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z17, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z10, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z0, Z18
+	VMINPS     Z12, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z13, Z13
+	VPMOVDB    Z17, (R8)
+	VMOVUPS    64(DX), Z17
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z17, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z10, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z1, Z18
+	VMINPS     Z12, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z13, Z13
+	VPMOVDB    Z17, 16(R8)
+	VMOVUPS    128(DX), Z17
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z17, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z10, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z2, Z18
+	VMINPS     Z12, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z13, Z13
+	VPMOVDB    Z17, 32(R8)
+	VMOVUPS    192(DX), Z17
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z17, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z10, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z3, Z18
+	VMINPS     Z12, Z18, Z18
+	VCVTTPS2DQ Z18, Z17
+	VPADDD     Z17, Z13, K1, Z13
+	VPMOVDB    Z17, K1, 48(R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -3925,68 +3997,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z17
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z17, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z10, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z9, Z0, Z18
-	VMINPS     Z12, Z18, Z18
-	VCVTTPS2DQ Z18, Z17
-	VPADDD     Z17, Z13, Z13
-	VPMOVDB    Z17, (SI)
-	VMOVUPS    64(DX), Z17
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z17, Z1, Z1
-	VADDPS     64(BX), Z1, Z1
-	VADDPS     Z1, Z10, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z9, Z1, Z18
-	VMINPS     Z12, Z18, Z18
-	VCVTTPS2DQ Z18, Z17
-	VPADDD     Z17, Z13, Z13
-	VPMOVDB    Z17, 16(SI)
-	VMOVUPS    128(DX), Z17
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z17, Z2, Z2
-	VADDPS     128(BX), Z2, Z2
-	VADDPS     Z2, Z10, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z9, Z2, Z18
-	VMINPS     Z12, Z18, Z18
-	VCVTTPS2DQ Z18, Z17
-	VPADDD     Z17, Z13, Z13
-	VPMOVDB    Z17, 32(SI)
-	VMOVUPS    192(DX), Z17
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z17, Z3, Z3
-	VADDPS     192(BX), Z3, Z3
-	VADDPS     Z3, Z10, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z9, Z3, Z18
-	VMINPS     Z12, Z18, Z18
-	VCVTTPS2DQ Z18, Z17
-	VPADDD     Z17, Z13, K1, Z13
-	VPMOVDB    Z17, K1, 48(SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z17
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z17, Z4, Z4
-	VADDPS     (BX), Z4, Z4
-	VADDPS     Z4, Z10, Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z17, Z4, Z4
+	VADDPS    (BX), Z4, Z4
+	VADDPS    Z4, Z10, Z4
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z9, Z4, Z18
 	VMINPS     Z12, Z18, Z18
 	VCVTTPS2DQ Z18, Z17
 	VPADDD     Z17, Z13, Z13
-	VPMOVDB    Z17, (SI)
+	VPMOVDB    Z17, (R8)
 	VMOVUPS    64(DX), Z17
 	VCVTDQ2PS  Z5, Z5
 	VMULPS     Z17, Z5, Z5
@@ -3998,7 +4022,7 @@ lowerOver:
 	VMINPS     Z12, Z18, Z18
 	VCVTTPS2DQ Z18, Z17
 	VPADDD     Z17, Z13, Z13
-	VPMOVDB    Z17, 16(SI)
+	VPMOVDB    Z17, 16(R8)
 	VMOVUPS    128(DX), Z17
 	VCVTDQ2PS  Z6, Z6
 	VMULPS     Z17, Z6, Z6
@@ -4010,7 +4034,7 @@ lowerOver:
 	VMINPS     Z12, Z18, Z18
 	VCVTTPS2DQ Z18, Z17
 	VPADDD     Z17, Z13, Z13
-	VPMOVDB    Z17, 32(SI)
+	VPMOVDB    Z17, 32(R8)
 	VMOVUPS    192(DX), Z17
 	VCVTDQ2PS  Z7, Z7
 	VMULPS     Z17, Z7, Z7
@@ -4022,7 +4046,7 @@ lowerOver:
 	VMINPS        Z12, Z18, Z18
 	VCVTTPS2DQ    Z18, Z17
 	VPADDD        Z17, Z13, K1, Z13
-	VPMOVDB       Z17, K1, 48(SI)
+	VPMOVDB       Z17, K1, 48(R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX
@@ -4633,9 +4657,144 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R9
-	TESTQ R9, R9
-	JZ    lowerOver
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
+	MOVQ      dst+0(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
+	VMOVUPS   (BX), Z30
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z30, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z30, Z5, Z5
+	VADDPS    (SI), Z5, Z5
+	VADDPS    Z0, Z23, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z0, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z0, Z0
+	VMULPS     Z24, Z0, Z0
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, (R9)
+	VADDPS     Z5, Z0, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z5, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, (R10)
+	VMOVUPS    64(BX), Z30
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z30, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z30, Z6, Z6
+	VADDPS     64(SI), Z6, Z6
+	VADDPS     Z1, Z23, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z1, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z1, Z1
+	VMULPS     Z24, Z1, Z1
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 16(R9)
+	VADDPS     Z6, Z1, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z6, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 16(R10)
+	VMOVUPS    128(BX), Z30
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z30, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z30, Z7, Z7
+	VADDPS     128(SI), Z7, Z7
+	VADDPS     Z2, Z23, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z2, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z2, Z2
+	VMULPS     Z24, Z2, Z2
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 32(R9)
+	VADDPS     Z7, Z2, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z7, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 32(R10)
+	VMOVUPS    192(BX), Z30
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z30, Z3, Z3
+	VADDPS     192(SI), Z3, Z3
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z30, Z8, Z8
+	VADDPS     192(SI), Z8, Z8
+	VADDPS     Z3, Z23, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z3, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z3, Z3
+	VMULPS     Z24, Z3, Z3
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 48(R9)
+	VADDPS     Z8, Z3, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z8, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VPADDD     Z30, Z26, Z26
+	VPMOVDB    Z30, 48(R10)
+	VMOVUPS    256(BX), Z30
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z30, Z4, Z4
+	VADDPS     256(SI), Z4, Z4
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z30, Z9, Z9
+	VADDPS     256(SI), Z9, Z9
+	VADDPS     Z4, Z23, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z4, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VCVTDQ2PS  Z30, Z31
+	VSUBPS     Z31, Z4, Z4
+	VMULPS     Z24, Z4, Z4
+	VPADDD     Z30, Z26, K1, Z26
+	VPMOVDB    Z30, K1, 64(R9)
+	VADDPS     Z9, Z4, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z9, Z31
+	VMINPS     Z25, Z31, Z31
+	VCVTTPS2DQ Z31, Z30
+	VPADDD     Z30, Z26, K1, Z26
+	VPMOVDB    Z30, K1, 64(R10)
+	MOVQ       lower+128(FP), R9
+	TESTQ      R9, R9
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (DI), BX
@@ -4696,150 +4855,18 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), BX
 	MOVQ      bias+152(FP), SI
-	MOVQ      dst+0(FP), DI
-	MOVQ      DI, R9
-	ADDQ      dstStep+16(FP), R9
+	MOVQ      dst+0(FP), R9
+	ADDQ      dstRow+8(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
 	VMOVUPS   (BX), Z30
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z30, Z0, Z0
-	VADDPS    (SI), Z0, Z0
-	VCVTDQ2PS Z5, Z5
-	VMULPS    Z30, Z5, Z5
-	VADDPS    (SI), Z5, Z5
-	VADDPS    Z0, Z23, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z0, Z31
-	VMINPS     Z25, Z31, Z31
-	VCVTTPS2DQ Z31, Z30
-	VCVTDQ2PS  Z30, Z31
-	VSUBPS     Z31, Z0, Z0
-	VMULPS     Z24, Z0, Z0
-	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, (DI)
-	VADDPS     Z5, Z0, Z5
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z5, Z31
-	VMINPS     Z25, Z31, Z31
-	VCVTTPS2DQ Z31, Z30
-	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, (R9)
-	VMOVUPS    64(BX), Z30
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z30, Z1, Z1
-	VADDPS     64(SI), Z1, Z1
-	VCVTDQ2PS  Z6, Z6
-	VMULPS     Z30, Z6, Z6
-	VADDPS     64(SI), Z6, Z6
-	VADDPS     Z1, Z23, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z1, Z31
-	VMINPS     Z25, Z31, Z31
-	VCVTTPS2DQ Z31, Z30
-	VCVTDQ2PS  Z30, Z31
-	VSUBPS     Z31, Z1, Z1
-	VMULPS     Z24, Z1, Z1
-	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, 16(DI)
-	VADDPS     Z6, Z1, Z6
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z6, Z31
-	VMINPS     Z25, Z31, Z31
-	VCVTTPS2DQ Z31, Z30
-	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, 16(R9)
-	VMOVUPS    128(BX), Z30
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z30, Z2, Z2
-	VADDPS     128(SI), Z2, Z2
-	VCVTDQ2PS  Z7, Z7
-	VMULPS     Z30, Z7, Z7
-	VADDPS     128(SI), Z7, Z7
-	VADDPS     Z2, Z23, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z2, Z31
-	VMINPS     Z25, Z31, Z31
-	VCVTTPS2DQ Z31, Z30
-	VCVTDQ2PS  Z30, Z31
-	VSUBPS     Z31, Z2, Z2
-	VMULPS     Z24, Z2, Z2
-	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, 32(DI)
-	VADDPS     Z7, Z2, Z7
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z7, Z31
-	VMINPS     Z25, Z31, Z31
-	VCVTTPS2DQ Z31, Z30
-	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, 32(R9)
-	VMOVUPS    192(BX), Z30
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z30, Z3, Z3
-	VADDPS     192(SI), Z3, Z3
-	VCVTDQ2PS  Z8, Z8
-	VMULPS     Z30, Z8, Z8
-	VADDPS     192(SI), Z8, Z8
-	VADDPS     Z3, Z23, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z3, Z31
-	VMINPS     Z25, Z31, Z31
-	VCVTTPS2DQ Z31, Z30
-	VCVTDQ2PS  Z30, Z31
-	VSUBPS     Z31, Z3, Z3
-	VMULPS     Z24, Z3, Z3
-	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, 48(DI)
-	VADDPS     Z8, Z3, Z8
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z8, Z31
-	VMINPS     Z25, Z31, Z31
-	VCVTTPS2DQ Z31, Z30
-	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, 48(R9)
-	VMOVUPS    256(BX), Z30
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z30, Z4, Z4
-	VADDPS     256(SI), Z4, Z4
-	VCVTDQ2PS  Z9, Z9
-	VMULPS     Z30, Z9, Z9
-	VADDPS     256(SI), Z9, Z9
-	VADDPS     Z4, Z23, Z4
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z4, Z31
-	VMINPS     Z25, Z31, Z31
-	VCVTTPS2DQ Z31, Z30
-	VCVTDQ2PS  Z30, Z31
-	VSUBPS     Z31, Z4, Z4
-	VMULPS     Z24, Z4, Z4
-	VPADDD     Z30, Z26, K1, Z26
-	VPMOVDB    Z30, K1, 64(DI)
-	VADDPS     Z9, Z4, Z9
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z9, Z31
-	VMINPS     Z25, Z31, Z31
-	VCVTTPS2DQ Z31, Z30
-	VPADDD     Z30, Z26, K1, Z26
-	VPMOVDB    Z30, K1, 64(R9)
-	ADDQ       dstRow+8(FP), DI
-	MOVQ       DI, R9
-	ADDQ       dstStep+16(FP), R9
-	VMOVUPS    (BX), Z30
-	VCVTDQ2PS  Z10, Z10
-	VMULPS     Z30, Z10, Z10
-	VADDPS     (SI), Z10, Z10
-	VCVTDQ2PS  Z15, Z15
-	VMULPS     Z30, Z15, Z15
-	VADDPS     (SI), Z15, Z15
-	VADDPS     Z10, Z23, Z10
+	VCVTDQ2PS Z10, Z10
+	VMULPS    Z30, Z10, Z10
+	VADDPS    (SI), Z10, Z10
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z30, Z15, Z15
+	VADDPS    (SI), Z15, Z15
+	VADDPS    Z10, Z23, Z10
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z22, Z10, Z31
@@ -4849,7 +4876,7 @@ lowerOver:
 	VSUBPS     Z31, Z10, Z10
 	VMULPS     Z24, Z10, Z10
 	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, (DI)
+	VPMOVDB    Z30, (R9)
 	VADDPS     Z15, Z10, Z15
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -4857,7 +4884,7 @@ lowerOver:
 	VMINPS     Z25, Z31, Z31
 	VCVTTPS2DQ Z31, Z30
 	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, (R9)
+	VPMOVDB    Z30, (R10)
 	VMOVUPS    64(BX), Z30
 	VCVTDQ2PS  Z11, Z11
 	VMULPS     Z30, Z11, Z11
@@ -4875,7 +4902,7 @@ lowerOver:
 	VSUBPS     Z31, Z11, Z11
 	VMULPS     Z24, Z11, Z11
 	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, 16(DI)
+	VPMOVDB    Z30, 16(R9)
 	VADDPS     Z16, Z11, Z16
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -4883,7 +4910,7 @@ lowerOver:
 	VMINPS     Z25, Z31, Z31
 	VCVTTPS2DQ Z31, Z30
 	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, 16(R9)
+	VPMOVDB    Z30, 16(R10)
 	VMOVUPS    128(BX), Z30
 	VCVTDQ2PS  Z12, Z12
 	VMULPS     Z30, Z12, Z12
@@ -4901,7 +4928,7 @@ lowerOver:
 	VSUBPS     Z31, Z12, Z12
 	VMULPS     Z24, Z12, Z12
 	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, 32(DI)
+	VPMOVDB    Z30, 32(R9)
 	VADDPS     Z17, Z12, Z17
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -4909,7 +4936,7 @@ lowerOver:
 	VMINPS     Z25, Z31, Z31
 	VCVTTPS2DQ Z31, Z30
 	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, 32(R9)
+	VPMOVDB    Z30, 32(R10)
 	VMOVUPS    192(BX), Z30
 	VCVTDQ2PS  Z13, Z13
 	VMULPS     Z30, Z13, Z13
@@ -4927,7 +4954,7 @@ lowerOver:
 	VSUBPS     Z31, Z13, Z13
 	VMULPS     Z24, Z13, Z13
 	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, 48(DI)
+	VPMOVDB    Z30, 48(R9)
 	VADDPS     Z18, Z13, Z18
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -4935,7 +4962,7 @@ lowerOver:
 	VMINPS     Z25, Z31, Z31
 	VCVTTPS2DQ Z31, Z30
 	VPADDD     Z30, Z26, Z26
-	VPMOVDB    Z30, 48(R9)
+	VPMOVDB    Z30, 48(R10)
 	VMOVUPS    256(BX), Z30
 	VCVTDQ2PS  Z14, Z14
 	VMULPS     Z30, Z14, Z14
@@ -4953,7 +4980,7 @@ lowerOver:
 	VSUBPS     Z31, Z14, Z14
 	VMULPS     Z24, Z14, Z14
 	VPADDD     Z30, Z26, K1, Z26
-	VPMOVDB    Z30, K1, 64(DI)
+	VPMOVDB    Z30, K1, 64(R9)
 	VADDPS     Z19, Z14, Z19
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -4961,7 +4988,7 @@ lowerOver:
 	VMINPS        Z25, Z31, Z31
 	VCVTTPS2DQ    Z31, Z30
 	VPADDD        Z30, Z26, K1, Z26
-	VPMOVDB       Z30, K1, 64(R9)
+	VPMOVDB       Z30, K1, 64(R10)
 	MOVQ          dstStride+24(FP), BX
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
@@ -5379,9 +5406,72 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z19
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z19, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z12, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z0, Z20
+	VMINPS     Z14, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z15, Z15
+	VPMOVDB    Z19, (R8)
+	VMOVUPS    64(DX), Z19
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z19, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z12, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z1, Z20
+	VMINPS     Z14, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z15, Z15
+	VPMOVDB    Z19, 16(R8)
+	VMOVUPS    128(DX), Z19
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z19, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z12, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z2, Z20
+	VMINPS     Z14, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z15, Z15
+	VPMOVDB    Z19, 32(R8)
+	VMOVUPS    192(DX), Z19
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z19, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z12, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z3, Z20
+	VMINPS     Z14, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z15, Z15
+	VPMOVDB    Z19, 48(R8)
+	VMOVUPS    256(DX), Z19
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z19, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z12, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z4, Z20
+	VMINPS     Z14, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z15, K1, Z15
+	VPMOVDB    Z19, K1, 64(R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -5426,80 +5516,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z19
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z19, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z12, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z11, Z0, Z20
-	VMINPS     Z14, Z20, Z20
-	VCVTTPS2DQ Z20, Z19
-	VPADDD     Z19, Z15, Z15
-	VPMOVDB    Z19, (SI)
-	VMOVUPS    64(DX), Z19
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z19, Z1, Z1
-	VADDPS     64(BX), Z1, Z1
-	VADDPS     Z1, Z12, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z11, Z1, Z20
-	VMINPS     Z14, Z20, Z20
-	VCVTTPS2DQ Z20, Z19
-	VPADDD     Z19, Z15, Z15
-	VPMOVDB    Z19, 16(SI)
-	VMOVUPS    128(DX), Z19
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z19, Z2, Z2
-	VADDPS     128(BX), Z2, Z2
-	VADDPS     Z2, Z12, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z11, Z2, Z20
-	VMINPS     Z14, Z20, Z20
-	VCVTTPS2DQ Z20, Z19
-	VPADDD     Z19, Z15, Z15
-	VPMOVDB    Z19, 32(SI)
-	VMOVUPS    192(DX), Z19
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z19, Z3, Z3
-	VADDPS     192(BX), Z3, Z3
-	VADDPS     Z3, Z12, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z11, Z3, Z20
-	VMINPS     Z14, Z20, Z20
-	VCVTTPS2DQ Z20, Z19
-	VPADDD     Z19, Z15, Z15
-	VPMOVDB    Z19, 48(SI)
-	VMOVUPS    256(DX), Z19
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z19, Z4, Z4
-	VADDPS     256(BX), Z4, Z4
-	VADDPS     Z4, Z12, Z4
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z11, Z4, Z20
-	VMINPS     Z14, Z20, Z20
-	VCVTTPS2DQ Z20, Z19
-	VPADDD     Z19, Z15, K1, Z15
-	VPMOVDB    Z19, K1, 64(SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z19
-	VCVTDQ2PS  Z5, Z5
-	VMULPS     Z19, Z5, Z5
-	VADDPS     (BX), Z5, Z5
-	VADDPS     Z5, Z12, Z5
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z19, Z5, Z5
+	VADDPS    (BX), Z5, Z5
+	VADDPS    Z5, Z12, Z5
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z11, Z5, Z20
 	VMINPS     Z14, Z20, Z20
 	VCVTTPS2DQ Z20, Z19
 	VPADDD     Z19, Z15, Z15
-	VPMOVDB    Z19, (SI)
+	VPMOVDB    Z19, (R8)
 	VMOVUPS    64(DX), Z19
 	VCVTDQ2PS  Z6, Z6
 	VMULPS     Z19, Z6, Z6
@@ -5511,7 +5541,7 @@ lowerOver:
 	VMINPS     Z14, Z20, Z20
 	VCVTTPS2DQ Z20, Z19
 	VPADDD     Z19, Z15, Z15
-	VPMOVDB    Z19, 16(SI)
+	VPMOVDB    Z19, 16(R8)
 	VMOVUPS    128(DX), Z19
 	VCVTDQ2PS  Z7, Z7
 	VMULPS     Z19, Z7, Z7
@@ -5523,7 +5553,7 @@ lowerOver:
 	VMINPS     Z14, Z20, Z20
 	VCVTTPS2DQ Z20, Z19
 	VPADDD     Z19, Z15, Z15
-	VPMOVDB    Z19, 32(SI)
+	VPMOVDB    Z19, 32(R8)
 	VMOVUPS    192(DX), Z19
 	VCVTDQ2PS  Z8, Z8
 	VMULPS     Z19, Z8, Z8
@@ -5535,7 +5565,7 @@ lowerOver:
 	VMINPS     Z14, Z20, Z20
 	VCVTTPS2DQ Z20, Z19
 	VPADDD     Z19, Z15, Z15
-	VPMOVDB    Z19, 48(SI)
+	VPMOVDB    Z19, 48(R8)
 	VMOVUPS    256(DX), Z19
 	VCVTDQ2PS  Z9, Z9
 	VMULPS     Z19, Z9, Z9
@@ -5547,7 +5577,7 @@ lowerOver:
 	VMINPS        Z14, Z20, Z20
 	VCVTTPS2DQ    Z20, Z19
 	VPADDD        Z19, Z15, K1, Z15
-	VPMOVDB       Z19, K1, 64(SI)
+	VPMOVDB       Z19, K1, 64(R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX
@@ -6449,9 +6479,84 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z21
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z21, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z14, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z0, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, (R8)
+	VMOVUPS    64(DX), Z21
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z21, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z14, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z1, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, 16(R8)
+	VMOVUPS    128(DX), Z21
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z21, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z14, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z2, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, 32(R8)
+	VMOVUPS    192(DX), Z21
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z21, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z14, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z3, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, 48(R8)
+	VMOVUPS    256(DX), Z21
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z21, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z14, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z4, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, Z17
+	VPMOVDB    Z21, 64(R8)
+	VMOVUPS    320(DX), Z21
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z21, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z14, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z5, Z22
+	VMINPS     Z16, Z22, Z22
+	VCVTTPS2DQ Z22, Z21
+	VPADDD     Z21, Z17, K1, Z17
+	VPMOVDB    Z21, K1, 80(R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -6500,92 +6605,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z21
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z21, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z14, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z13, Z0, Z22
-	VMINPS     Z16, Z22, Z22
-	VCVTTPS2DQ Z22, Z21
-	VPADDD     Z21, Z17, Z17
-	VPMOVDB    Z21, (SI)
-	VMOVUPS    64(DX), Z21
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z21, Z1, Z1
-	VADDPS     64(BX), Z1, Z1
-	VADDPS     Z1, Z14, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z13, Z1, Z22
-	VMINPS     Z16, Z22, Z22
-	VCVTTPS2DQ Z22, Z21
-	VPADDD     Z21, Z17, Z17
-	VPMOVDB    Z21, 16(SI)
-	VMOVUPS    128(DX), Z21
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z21, Z2, Z2
-	VADDPS     128(BX), Z2, Z2
-	VADDPS     Z2, Z14, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z13, Z2, Z22
-	VMINPS     Z16, Z22, Z22
-	VCVTTPS2DQ Z22, Z21
-	VPADDD     Z21, Z17, Z17
-	VPMOVDB    Z21, 32(SI)
-	VMOVUPS    192(DX), Z21
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z21, Z3, Z3
-	VADDPS     192(BX), Z3, Z3
-	VADDPS     Z3, Z14, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z13, Z3, Z22
-	VMINPS     Z16, Z22, Z22
-	VCVTTPS2DQ Z22, Z21
-	VPADDD     Z21, Z17, Z17
-	VPMOVDB    Z21, 48(SI)
-	VMOVUPS    256(DX), Z21
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z21, Z4, Z4
-	VADDPS     256(BX), Z4, Z4
-	VADDPS     Z4, Z14, Z4
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z13, Z4, Z22
-	VMINPS     Z16, Z22, Z22
-	VCVTTPS2DQ Z22, Z21
-	VPADDD     Z21, Z17, Z17
-	VPMOVDB    Z21, 64(SI)
-	VMOVUPS    320(DX), Z21
-	VCVTDQ2PS  Z5, Z5
-	VMULPS     Z21, Z5, Z5
-	VADDPS     320(BX), Z5, Z5
-	VADDPS     Z5, Z14, Z5
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z13, Z5, Z22
-	VMINPS     Z16, Z22, Z22
-	VCVTTPS2DQ Z22, Z21
-	VPADDD     Z21, Z17, K1, Z17
-	VPMOVDB    Z21, K1, 80(SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z21
-	VCVTDQ2PS  Z6, Z6
-	VMULPS     Z21, Z6, Z6
-	VADDPS     (BX), Z6, Z6
-	VADDPS     Z6, Z14, Z6
+	VCVTDQ2PS Z6, Z6
+	VMULPS    Z21, Z6, Z6
+	VADDPS    (BX), Z6, Z6
+	VADDPS    Z6, Z14, Z6
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z13, Z6, Z22
 	VMINPS     Z16, Z22, Z22
 	VCVTTPS2DQ Z22, Z21
 	VPADDD     Z21, Z17, Z17
-	VPMOVDB    Z21, (SI)
+	VPMOVDB    Z21, (R8)
 	VMOVUPS    64(DX), Z21
 	VCVTDQ2PS  Z7, Z7
 	VMULPS     Z21, Z7, Z7
@@ -6597,7 +6630,7 @@ lowerOver:
 	VMINPS     Z16, Z22, Z22
 	VCVTTPS2DQ Z22, Z21
 	VPADDD     Z21, Z17, Z17
-	VPMOVDB    Z21, 16(SI)
+	VPMOVDB    Z21, 16(R8)
 	VMOVUPS    128(DX), Z21
 	VCVTDQ2PS  Z8, Z8
 	VMULPS     Z21, Z8, Z8
@@ -6609,7 +6642,7 @@ lowerOver:
 	VMINPS     Z16, Z22, Z22
 	VCVTTPS2DQ Z22, Z21
 	VPADDD     Z21, Z17, Z17
-	VPMOVDB    Z21, 32(SI)
+	VPMOVDB    Z21, 32(R8)
 	VMOVUPS    192(DX), Z21
 	VCVTDQ2PS  Z9, Z9
 	VMULPS     Z21, Z9, Z9
@@ -6621,7 +6654,7 @@ lowerOver:
 	VMINPS     Z16, Z22, Z22
 	VCVTTPS2DQ Z22, Z21
 	VPADDD     Z21, Z17, Z17
-	VPMOVDB    Z21, 48(SI)
+	VPMOVDB    Z21, 48(R8)
 	VMOVUPS    256(DX), Z21
 	VCVTDQ2PS  Z10, Z10
 	VMULPS     Z21, Z10, Z10
@@ -6633,7 +6666,7 @@ lowerOver:
 	VMINPS     Z16, Z22, Z22
 	VCVTTPS2DQ Z22, Z21
 	VPADDD     Z21, Z17, Z17
-	VPMOVDB    Z21, 64(SI)
+	VPMOVDB    Z21, 64(R8)
 	VMOVUPS    320(DX), Z21
 	VCVTDQ2PS  Z11, Z11
 	VMULPS     Z21, Z11, Z11
@@ -6645,7 +6678,7 @@ lowerOver:
 	VMINPS        Z16, Z22, Z22
 	VCVTTPS2DQ    Z22, Z21
 	VPADDD        Z21, Z17, K1, Z17
-	VPMOVDB       Z21, K1, 80(SI)
+	VPMOVDB       Z21, K1, 80(R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX
@@ -7641,9 +7674,96 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z23
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z23, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z16, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z0, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, (R8)
+	VMOVUPS    64(DX), Z23
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z23, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z16, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z1, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 16(R8)
+	VMOVUPS    128(DX), Z23
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z23, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z16, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z2, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 32(R8)
+	VMOVUPS    192(DX), Z23
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z23, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z16, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z3, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 48(R8)
+	VMOVUPS    256(DX), Z23
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z23, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z16, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z4, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 64(R8)
+	VMOVUPS    320(DX), Z23
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z23, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z16, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z5, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, Z19
+	VPMOVDB    Z23, 80(R8)
+	VMOVUPS    384(DX), Z23
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z23, Z6, Z6
+	VADDPS     384(BX), Z6, Z6
+	VADDPS     Z6, Z16, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z6, Z24
+	VMINPS     Z18, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z19, K1, Z19
+	VPMOVDB    Z23, K1, 96(R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -7696,104 +7816,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z23
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z23, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z16, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z15, Z0, Z24
-	VMINPS     Z18, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VPADDD     Z23, Z19, Z19
-	VPMOVDB    Z23, (SI)
-	VMOVUPS    64(DX), Z23
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z23, Z1, Z1
-	VADDPS     64(BX), Z1, Z1
-	VADDPS     Z1, Z16, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z15, Z1, Z24
-	VMINPS     Z18, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VPADDD     Z23, Z19, Z19
-	VPMOVDB    Z23, 16(SI)
-	VMOVUPS    128(DX), Z23
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z23, Z2, Z2
-	VADDPS     128(BX), Z2, Z2
-	VADDPS     Z2, Z16, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z15, Z2, Z24
-	VMINPS     Z18, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VPADDD     Z23, Z19, Z19
-	VPMOVDB    Z23, 32(SI)
-	VMOVUPS    192(DX), Z23
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z23, Z3, Z3
-	VADDPS     192(BX), Z3, Z3
-	VADDPS     Z3, Z16, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z15, Z3, Z24
-	VMINPS     Z18, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VPADDD     Z23, Z19, Z19
-	VPMOVDB    Z23, 48(SI)
-	VMOVUPS    256(DX), Z23
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z23, Z4, Z4
-	VADDPS     256(BX), Z4, Z4
-	VADDPS     Z4, Z16, Z4
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z15, Z4, Z24
-	VMINPS     Z18, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VPADDD     Z23, Z19, Z19
-	VPMOVDB    Z23, 64(SI)
-	VMOVUPS    320(DX), Z23
-	VCVTDQ2PS  Z5, Z5
-	VMULPS     Z23, Z5, Z5
-	VADDPS     320(BX), Z5, Z5
-	VADDPS     Z5, Z16, Z5
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z15, Z5, Z24
-	VMINPS     Z18, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VPADDD     Z23, Z19, Z19
-	VPMOVDB    Z23, 80(SI)
-	VMOVUPS    384(DX), Z23
-	VCVTDQ2PS  Z6, Z6
-	VMULPS     Z23, Z6, Z6
-	VADDPS     384(BX), Z6, Z6
-	VADDPS     Z6, Z16, Z6
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z15, Z6, Z24
-	VMINPS     Z18, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VPADDD     Z23, Z19, K1, Z19
-	VPMOVDB    Z23, K1, 96(SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z23
-	VCVTDQ2PS  Z7, Z7
-	VMULPS     Z23, Z7, Z7
-	VADDPS     (BX), Z7, Z7
-	VADDPS     Z7, Z16, Z7
+	VCVTDQ2PS Z7, Z7
+	VMULPS    Z23, Z7, Z7
+	VADDPS    (BX), Z7, Z7
+	VADDPS    Z7, Z16, Z7
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z15, Z7, Z24
 	VMINPS     Z18, Z24, Z24
 	VCVTTPS2DQ Z24, Z23
 	VPADDD     Z23, Z19, Z19
-	VPMOVDB    Z23, (SI)
+	VPMOVDB    Z23, (R8)
 	VMOVUPS    64(DX), Z23
 	VCVTDQ2PS  Z8, Z8
 	VMULPS     Z23, Z8, Z8
@@ -7805,7 +7841,7 @@ lowerOver:
 	VMINPS     Z18, Z24, Z24
 	VCVTTPS2DQ Z24, Z23
 	VPADDD     Z23, Z19, Z19
-	VPMOVDB    Z23, 16(SI)
+	VPMOVDB    Z23, 16(R8)
 	VMOVUPS    128(DX), Z23
 	VCVTDQ2PS  Z9, Z9
 	VMULPS     Z23, Z9, Z9
@@ -7817,7 +7853,7 @@ lowerOver:
 	VMINPS     Z18, Z24, Z24
 	VCVTTPS2DQ Z24, Z23
 	VPADDD     Z23, Z19, Z19
-	VPMOVDB    Z23, 32(SI)
+	VPMOVDB    Z23, 32(R8)
 	VMOVUPS    192(DX), Z23
 	VCVTDQ2PS  Z10, Z10
 	VMULPS     Z23, Z10, Z10
@@ -7829,7 +7865,7 @@ lowerOver:
 	VMINPS     Z18, Z24, Z24
 	VCVTTPS2DQ Z24, Z23
 	VPADDD     Z23, Z19, Z19
-	VPMOVDB    Z23, 48(SI)
+	VPMOVDB    Z23, 48(R8)
 	VMOVUPS    256(DX), Z23
 	VCVTDQ2PS  Z11, Z11
 	VMULPS     Z23, Z11, Z11
@@ -7841,7 +7877,7 @@ lowerOver:
 	VMINPS     Z18, Z24, Z24
 	VCVTTPS2DQ Z24, Z23
 	VPADDD     Z23, Z19, Z19
-	VPMOVDB    Z23, 64(SI)
+	VPMOVDB    Z23, 64(R8)
 	VMOVUPS    320(DX), Z23
 	VCVTDQ2PS  Z12, Z12
 	VMULPS     Z23, Z12, Z12
@@ -7853,7 +7889,7 @@ lowerOver:
 	VMINPS     Z18, Z24, Z24
 	VCVTTPS2DQ Z24, Z23
 	VPADDD     Z23, Z19, Z19
-	VPMOVDB    Z23, 80(SI)
+	VPMOVDB    Z23, 80(R8)
 	VMOVUPS    384(DX), Z23
 	VCVTDQ2PS  Z13, Z13
 	VMULPS     Z23, Z13, Z13
@@ -7865,7 +7901,7 @@ lowerOver:
 	VMINPS        Z18, Z24, Z24
 	VCVTTPS2DQ    Z24, Z23
 	VPADDD        Z23, Z19, K1, Z19
-	VPMOVDB       Z23, K1, 96(SI)
+	VPMOVDB       Z23, K1, 96(R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX
@@ -8955,9 +8991,108 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z25
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z25, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z18, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z0, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, (R8)
+	VMOVUPS    64(DX), Z25
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z25, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z18, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z1, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 16(R8)
+	VMOVUPS    128(DX), Z25
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z25, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z18, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z2, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 32(R8)
+	VMOVUPS    192(DX), Z25
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z25, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z18, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z3, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 48(R8)
+	VMOVUPS    256(DX), Z25
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z25, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z18, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z4, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 64(R8)
+	VMOVUPS    320(DX), Z25
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z25, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z18, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z5, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 80(R8)
+	VMOVUPS    384(DX), Z25
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z25, Z6, Z6
+	VADDPS     384(BX), Z6, Z6
+	VADDPS     Z6, Z18, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z6, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, Z21
+	VPMOVDB    Z25, 96(R8)
+	VMOVUPS    448(DX), Z25
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z25, Z7, Z7
+	VADDPS     448(BX), Z7, Z7
+	VADDPS     Z7, Z18, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z7, Z26
+	VMINPS     Z20, Z26, Z26
+	VCVTTPS2DQ Z26, Z25
+	VPADDD     Z25, Z21, K1, Z21
+	VPMOVDB    Z25, K1, 112(R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -9014,116 +9149,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z25
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z25, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z18, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z0, Z26
-	VMINPS     Z20, Z26, Z26
-	VCVTTPS2DQ Z26, Z25
-	VPADDD     Z25, Z21, Z21
-	VPMOVDB    Z25, (SI)
-	VMOVUPS    64(DX), Z25
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z25, Z1, Z1
-	VADDPS     64(BX), Z1, Z1
-	VADDPS     Z1, Z18, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z1, Z26
-	VMINPS     Z20, Z26, Z26
-	VCVTTPS2DQ Z26, Z25
-	VPADDD     Z25, Z21, Z21
-	VPMOVDB    Z25, 16(SI)
-	VMOVUPS    128(DX), Z25
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z25, Z2, Z2
-	VADDPS     128(BX), Z2, Z2
-	VADDPS     Z2, Z18, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z2, Z26
-	VMINPS     Z20, Z26, Z26
-	VCVTTPS2DQ Z26, Z25
-	VPADDD     Z25, Z21, Z21
-	VPMOVDB    Z25, 32(SI)
-	VMOVUPS    192(DX), Z25
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z25, Z3, Z3
-	VADDPS     192(BX), Z3, Z3
-	VADDPS     Z3, Z18, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z3, Z26
-	VMINPS     Z20, Z26, Z26
-	VCVTTPS2DQ Z26, Z25
-	VPADDD     Z25, Z21, Z21
-	VPMOVDB    Z25, 48(SI)
-	VMOVUPS    256(DX), Z25
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z25, Z4, Z4
-	VADDPS     256(BX), Z4, Z4
-	VADDPS     Z4, Z18, Z4
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z4, Z26
-	VMINPS     Z20, Z26, Z26
-	VCVTTPS2DQ Z26, Z25
-	VPADDD     Z25, Z21, Z21
-	VPMOVDB    Z25, 64(SI)
-	VMOVUPS    320(DX), Z25
-	VCVTDQ2PS  Z5, Z5
-	VMULPS     Z25, Z5, Z5
-	VADDPS     320(BX), Z5, Z5
-	VADDPS     Z5, Z18, Z5
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z5, Z26
-	VMINPS     Z20, Z26, Z26
-	VCVTTPS2DQ Z26, Z25
-	VPADDD     Z25, Z21, Z21
-	VPMOVDB    Z25, 80(SI)
-	VMOVUPS    384(DX), Z25
-	VCVTDQ2PS  Z6, Z6
-	VMULPS     Z25, Z6, Z6
-	VADDPS     384(BX), Z6, Z6
-	VADDPS     Z6, Z18, Z6
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z6, Z26
-	VMINPS     Z20, Z26, Z26
-	VCVTTPS2DQ Z26, Z25
-	VPADDD     Z25, Z21, Z21
-	VPMOVDB    Z25, 96(SI)
-	VMOVUPS    448(DX), Z25
-	VCVTDQ2PS  Z7, Z7
-	VMULPS     Z25, Z7, Z7
-	VADDPS     448(BX), Z7, Z7
-	VADDPS     Z7, Z18, Z7
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z7, Z26
-	VMINPS     Z20, Z26, Z26
-	VCVTTPS2DQ Z26, Z25
-	VPADDD     Z25, Z21, K1, Z21
-	VPMOVDB    Z25, K1, 112(SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z25
-	VCVTDQ2PS  Z8, Z8
-	VMULPS     Z25, Z8, Z8
-	VADDPS     (BX), Z8, Z8
-	VADDPS     Z8, Z18, Z8
+	VCVTDQ2PS Z8, Z8
+	VMULPS    Z25, Z8, Z8
+	VADDPS    (BX), Z8, Z8
+	VADDPS    Z8, Z18, Z8
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z17, Z8, Z26
 	VMINPS     Z20, Z26, Z26
 	VCVTTPS2DQ Z26, Z25
 	VPADDD     Z25, Z21, Z21
-	VPMOVDB    Z25, (SI)
+	VPMOVDB    Z25, (R8)
 	VMOVUPS    64(DX), Z25
 	VCVTDQ2PS  Z9, Z9
 	VMULPS     Z25, Z9, Z9
@@ -9135,7 +9174,7 @@ lowerOver:
 	VMINPS     Z20, Z26, Z26
 	VCVTTPS2DQ Z26, Z25
 	VPADDD     Z25, Z21, Z21
-	VPMOVDB    Z25, 16(SI)
+	VPMOVDB    Z25, 16(R8)
 	VMOVUPS    128(DX), Z25
 	VCVTDQ2PS  Z10, Z10
 	VMULPS     Z25, Z10, Z10
@@ -9147,7 +9186,7 @@ lowerOver:
 	VMINPS     Z20, Z26, Z26
 	VCVTTPS2DQ Z26, Z25
 	VPADDD     Z25, Z21, Z21
-	VPMOVDB    Z25, 32(SI)
+	VPMOVDB    Z25, 32(R8)
 	VMOVUPS    192(DX), Z25
 	VCVTDQ2PS  Z11, Z11
 	VMULPS     Z25, Z11, Z11
@@ -9159,7 +9198,7 @@ lowerOver:
 	VMINPS     Z20, Z26, Z26
 	VCVTTPS2DQ Z26, Z25
 	VPADDD     Z25, Z21, Z21
-	VPMOVDB    Z25, 48(SI)
+	VPMOVDB    Z25, 48(R8)
 	VMOVUPS    256(DX), Z25
 	VCVTDQ2PS  Z12, Z12
 	VMULPS     Z25, Z12, Z12
@@ -9171,7 +9210,7 @@ lowerOver:
 	VMINPS     Z20, Z26, Z26
 	VCVTTPS2DQ Z26, Z25
 	VPADDD     Z25, Z21, Z21
-	VPMOVDB    Z25, 64(SI)
+	VPMOVDB    Z25, 64(R8)
 	VMOVUPS    320(DX), Z25
 	VCVTDQ2PS  Z13, Z13
 	VMULPS     Z25, Z13, Z13
@@ -9183,7 +9222,7 @@ lowerOver:
 	VMINPS     Z20, Z26, Z26
 	VCVTTPS2DQ Z26, Z25
 	VPADDD     Z25, Z21, Z21
-	VPMOVDB    Z25, 80(SI)
+	VPMOVDB    Z25, 80(R8)
 	VMOVUPS    384(DX), Z25
 	VCVTDQ2PS  Z14, Z14
 	VMULPS     Z25, Z14, Z14
@@ -9195,7 +9234,7 @@ lowerOver:
 	VMINPS     Z20, Z26, Z26
 	VCVTTPS2DQ Z26, Z25
 	VPADDD     Z25, Z21, Z21
-	VPMOVDB    Z25, 96(SI)
+	VPMOVDB    Z25, 96(R8)
 	VMOVUPS    448(DX), Z25
 	VCVTDQ2PS  Z15, Z15
 	VMULPS     Z25, Z15, Z15
@@ -9207,7 +9246,7 @@ lowerOver:
 	VMINPS        Z20, Z26, Z26
 	VCVTTPS2DQ    Z26, Z25
 	VPADDD        Z25, Z21, K1, Z21
-	VPMOVDB       Z25, K1, 112(SI)
+	VPMOVDB       Z25, K1, 112(R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX

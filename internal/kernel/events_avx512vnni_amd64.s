@@ -283,9 +283,40 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R9
-	TESTQ R9, R9
-	JZ    lowerOver
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
+	MOVQ      dst+0(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
+	VMOVUPS   (BX), Z11
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z11, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z11, Z1, Z1
+	VADDPS    (SI), Z1, Z1
+	VADDPS    Z0, Z7, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z6, Z0, Z12
+	VMINPS     Z9, Z12, Z12
+	VCVTTPS2DQ Z12, Z11
+	VCVTDQ2PS  Z11, Z12
+	VSUBPS     Z12, Z0, Z0
+	VMULPS     Z8, Z0, Z0
+	VPADDD     Z11, Z10, K1, Z10
+	VPMOVDB    Z11, K1, (R9)
+	VADDPS     Z1, Z0, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z6, Z1, Z12
+	VMINPS     Z9, Z12, Z12
+	VCVTTPS2DQ Z12, Z11
+	VPADDD     Z11, Z10, K1, Z10
+	VPMOVDB    Z11, K1, (R10)
+	MOVQ       lower+128(FP), R9
+	TESTQ      R9, R9
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (DI), BX
@@ -314,46 +345,18 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), BX
 	MOVQ      bias+152(FP), SI
-	MOVQ      dst+0(FP), DI
-	MOVQ      DI, R9
-	ADDQ      dstStep+16(FP), R9
+	MOVQ      dst+0(FP), R9
+	ADDQ      dstRow+8(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
 	VMOVUPS   (BX), Z11
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z11, Z0, Z0
-	VADDPS    (SI), Z0, Z0
-	VCVTDQ2PS Z1, Z1
-	VMULPS    Z11, Z1, Z1
-	VADDPS    (SI), Z1, Z1
-	VADDPS    Z0, Z7, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z0, Z12
-	VMINPS     Z9, Z12, Z12
-	VCVTTPS2DQ Z12, Z11
-	VCVTDQ2PS  Z11, Z12
-	VSUBPS     Z12, Z0, Z0
-	VMULPS     Z8, Z0, Z0
-	VPADDD     Z11, Z10, K1, Z10
-	VPMOVDB    Z11, K1, (DI)
-	VADDPS     Z1, Z0, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z6, Z1, Z12
-	VMINPS     Z9, Z12, Z12
-	VCVTTPS2DQ Z12, Z11
-	VPADDD     Z11, Z10, K1, Z10
-	VPMOVDB    Z11, K1, (R9)
-	ADDQ       dstRow+8(FP), DI
-	MOVQ       DI, R9
-	ADDQ       dstStep+16(FP), R9
-	VMOVUPS    (BX), Z11
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z11, Z2, Z2
-	VADDPS     (SI), Z2, Z2
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z11, Z3, Z3
-	VADDPS     (SI), Z3, Z3
-	VADDPS     Z2, Z7, Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z11, Z2, Z2
+	VADDPS    (SI), Z2, Z2
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z11, Z3, Z3
+	VADDPS    (SI), Z3, Z3
+	VADDPS    Z2, Z7, Z2
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z6, Z2, Z12
@@ -363,7 +366,7 @@ lowerOver:
 	VSUBPS     Z12, Z2, Z2
 	VMULPS     Z8, Z2, Z2
 	VPADDD     Z11, Z10, K1, Z10
-	VPMOVDB    Z11, K1, (DI)
+	VPMOVDB    Z11, K1, (R9)
 	VADDPS     Z3, Z2, Z3
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -371,7 +374,7 @@ lowerOver:
 	VMINPS        Z9, Z12, Z12
 	VCVTTPS2DQ    Z12, Z11
 	VPADDD        Z11, Z10, K1, Z10
-	VPMOVDB       Z11, K1, (R9)
+	VPMOVDB       Z11, K1, (R10)
 	MOVQ          dstStride+24(FP), BX
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
@@ -629,9 +632,24 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z8
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z8, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z4, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z3, Z0, Z9
+	VMINPS     Z6, Z9, Z9
+	VCVTTPS2DQ Z9, Z8
+	VPADDD     Z8, Z7, K1, Z7
+	VPMOVDB    Z8, K1, (R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -658,32 +676,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z8
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z8, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z4, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z3, Z0, Z9
-	VMINPS     Z6, Z9, Z9
-	VCVTTPS2DQ Z9, Z8
-	VPADDD     Z8, Z7, K1, Z7
-	VPMOVDB    Z8, K1, (SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z8
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z8, Z1, Z1
-	VADDPS     (BX), Z1, Z1
-	VADDPS     Z1, Z4, Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z8, Z1, Z1
+	VADDPS    (BX), Z1, Z1
+	VADDPS    Z1, Z4, Z1
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS        Z3, Z1, Z9
 	VMINPS        Z6, Z9, Z9
 	VCVTTPS2DQ    Z9, Z8
 	VPADDD        Z8, Z7, K1, Z7
-	VPMOVDB       Z8, K1, (SI)
+	VPMOVDB       Z8, K1, (R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX
@@ -1056,9 +1062,66 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R9
-	TESTQ R9, R9
-	JZ    lowerOver
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
+	MOVQ      dst+0(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
+	VMOVUPS   (BX), Z15
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z15, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z15, Z2, Z2
+	VADDPS    (SI), Z2, Z2
+	VADDPS    Z0, Z11, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z0, Z16
+	VMINPS     Z13, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VCVTDQ2PS  Z15, Z16
+	VSUBPS     Z16, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VPADDD     Z15, Z14, Z14
+	VPMOVDB    Z15, (R9)
+	VADDPS     Z2, Z0, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z2, Z16
+	VMINPS     Z13, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z14, Z14
+	VPMOVDB    Z15, (R10)
+	VMOVUPS    64(BX), Z15
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z15, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z15, Z3, Z3
+	VADDPS     64(SI), Z3, Z3
+	VADDPS     Z1, Z11, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z1, Z16
+	VMINPS     Z13, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VCVTDQ2PS  Z15, Z16
+	VSUBPS     Z16, Z1, Z1
+	VMULPS     Z12, Z1, Z1
+	VPADDD     Z15, Z14, K1, Z14
+	VPMOVDB    Z15, K1, 16(R9)
+	VADDPS     Z3, Z1, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z10, Z3, Z16
+	VMINPS     Z13, Z16, Z16
+	VCVTTPS2DQ Z16, Z15
+	VPADDD     Z15, Z14, K1, Z14
+	VPMOVDB    Z15, K1, 16(R10)
+	MOVQ       lower+128(FP), R9
+	TESTQ      R9, R9
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (DI), BX
@@ -1090,72 +1153,18 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), BX
 	MOVQ      bias+152(FP), SI
-	MOVQ      dst+0(FP), DI
-	MOVQ      DI, R9
-	ADDQ      dstStep+16(FP), R9
+	MOVQ      dst+0(FP), R9
+	ADDQ      dstRow+8(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
 	VMOVUPS   (BX), Z15
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z15, Z0, Z0
-	VADDPS    (SI), Z0, Z0
-	VCVTDQ2PS Z2, Z2
-	VMULPS    Z15, Z2, Z2
-	VADDPS    (SI), Z2, Z2
-	VADDPS    Z0, Z11, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z10, Z0, Z16
-	VMINPS     Z13, Z16, Z16
-	VCVTTPS2DQ Z16, Z15
-	VCVTDQ2PS  Z15, Z16
-	VSUBPS     Z16, Z0, Z0
-	VMULPS     Z12, Z0, Z0
-	VPADDD     Z15, Z14, Z14
-	VPMOVDB    Z15, (DI)
-	VADDPS     Z2, Z0, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z10, Z2, Z16
-	VMINPS     Z13, Z16, Z16
-	VCVTTPS2DQ Z16, Z15
-	VPADDD     Z15, Z14, Z14
-	VPMOVDB    Z15, (R9)
-	VMOVUPS    64(BX), Z15
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z15, Z1, Z1
-	VADDPS     64(SI), Z1, Z1
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z15, Z3, Z3
-	VADDPS     64(SI), Z3, Z3
-	VADDPS     Z1, Z11, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z10, Z1, Z16
-	VMINPS     Z13, Z16, Z16
-	VCVTTPS2DQ Z16, Z15
-	VCVTDQ2PS  Z15, Z16
-	VSUBPS     Z16, Z1, Z1
-	VMULPS     Z12, Z1, Z1
-	VPADDD     Z15, Z14, K1, Z14
-	VPMOVDB    Z15, K1, 16(DI)
-	VADDPS     Z3, Z1, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z10, Z3, Z16
-	VMINPS     Z13, Z16, Z16
-	VCVTTPS2DQ Z16, Z15
-	VPADDD     Z15, Z14, K1, Z14
-	VPMOVDB    Z15, K1, 16(R9)
-	ADDQ       dstRow+8(FP), DI
-	MOVQ       DI, R9
-	ADDQ       dstStep+16(FP), R9
-	VMOVUPS    (BX), Z15
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z15, Z4, Z4
-	VADDPS     (SI), Z4, Z4
-	VCVTDQ2PS  Z6, Z6
-	VMULPS     Z15, Z6, Z6
-	VADDPS     (SI), Z6, Z6
-	VADDPS     Z4, Z11, Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z15, Z4, Z4
+	VADDPS    (SI), Z4, Z4
+	VCVTDQ2PS Z6, Z6
+	VMULPS    Z15, Z6, Z6
+	VADDPS    (SI), Z6, Z6
+	VADDPS    Z4, Z11, Z4
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z10, Z4, Z16
@@ -1165,7 +1174,7 @@ lowerOver:
 	VSUBPS     Z16, Z4, Z4
 	VMULPS     Z12, Z4, Z4
 	VPADDD     Z15, Z14, Z14
-	VPMOVDB    Z15, (DI)
+	VPMOVDB    Z15, (R9)
 	VADDPS     Z6, Z4, Z6
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -1173,7 +1182,7 @@ lowerOver:
 	VMINPS     Z13, Z16, Z16
 	VCVTTPS2DQ Z16, Z15
 	VPADDD     Z15, Z14, Z14
-	VPMOVDB    Z15, (R9)
+	VPMOVDB    Z15, (R10)
 	VMOVUPS    64(BX), Z15
 	VCVTDQ2PS  Z5, Z5
 	VMULPS     Z15, Z5, Z5
@@ -1191,7 +1200,7 @@ lowerOver:
 	VSUBPS     Z16, Z5, Z5
 	VMULPS     Z12, Z5, Z5
 	VPADDD     Z15, Z14, K1, Z14
-	VPMOVDB    Z15, K1, 16(DI)
+	VPMOVDB    Z15, K1, 16(R9)
 	VADDPS     Z7, Z5, Z7
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -1199,7 +1208,7 @@ lowerOver:
 	VMINPS        Z13, Z16, Z16
 	VCVTTPS2DQ    Z16, Z15
 	VPADDD        Z15, Z14, K1, Z14
-	VPMOVDB       Z15, K1, 16(R9)
+	VPMOVDB       Z15, K1, 16(R10)
 	MOVQ          dstStride+24(FP), BX
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
@@ -1496,9 +1505,36 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z10
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z10, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z6, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z5, Z0, Z11
+	VMINPS     Z8, Z11, Z11
+	VCVTTPS2DQ Z11, Z10
+	VPADDD     Z10, Z9, Z9
+	VPMOVDB    Z10, (R8)
+	VMOVUPS    64(DX), Z10
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z10, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z6, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z5, Z1, Z11
+	VMINPS     Z8, Z11, Z11
+	VCVTTPS2DQ Z11, Z10
+	VPADDD     Z10, Z9, K1, Z9
+	VPMOVDB    Z10, K1, 16(R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -1527,44 +1563,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z10
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z10, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z6, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z5, Z0, Z11
-	VMINPS     Z8, Z11, Z11
-	VCVTTPS2DQ Z11, Z10
-	VPADDD     Z10, Z9, Z9
-	VPMOVDB    Z10, (SI)
-	VMOVUPS    64(DX), Z10
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z10, Z1, Z1
-	VADDPS     64(BX), Z1, Z1
-	VADDPS     Z1, Z6, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z5, Z1, Z11
-	VMINPS     Z8, Z11, Z11
-	VCVTTPS2DQ Z11, Z10
-	VPADDD     Z10, Z9, K1, Z9
-	VPMOVDB    Z10, K1, 16(SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z10
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z10, Z2, Z2
-	VADDPS     (BX), Z2, Z2
-	VADDPS     Z2, Z6, Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z10, Z2, Z2
+	VADDPS    (BX), Z2, Z2
+	VADDPS    Z2, Z6, Z2
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z5, Z2, Z11
 	VMINPS     Z8, Z11, Z11
 	VCVTTPS2DQ Z11, Z10
 	VPADDD     Z10, Z9, Z9
-	VPMOVDB    Z10, (SI)
+	VPMOVDB    Z10, (R8)
 	VMOVUPS    64(DX), Z10
 	VCVTDQ2PS  Z3, Z3
 	VMULPS     Z10, Z3, Z3
@@ -1576,7 +1588,7 @@ lowerOver:
 	VMINPS        Z8, Z11, Z11
 	VCVTTPS2DQ    Z11, Z10
 	VPADDD        Z10, Z9, K1, Z9
-	VPMOVDB       Z10, K1, 16(SI)
+	VPMOVDB       Z10, K1, 16(R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX
@@ -2021,9 +2033,92 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R9
-	TESTQ R9, R9
-	JZ    lowerOver
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
+	MOVQ      dst+0(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
+	VMOVUPS   (BX), Z19
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z19, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z19, Z3, Z3
+	VADDPS    (SI), Z3, Z3
+	VADDPS    Z0, Z15, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z0, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z0, Z0
+	VMULPS     Z16, Z0, Z0
+	VPADDD     Z19, Z18, Z18
+	VPMOVDB    Z19, (R9)
+	VADDPS     Z3, Z0, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z3, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z18, Z18
+	VPMOVDB    Z19, (R10)
+	VMOVUPS    64(BX), Z19
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z19, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z19, Z4, Z4
+	VADDPS     64(SI), Z4, Z4
+	VADDPS     Z1, Z15, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z1, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z1, Z1
+	VMULPS     Z16, Z1, Z1
+	VPADDD     Z19, Z18, Z18
+	VPMOVDB    Z19, 16(R9)
+	VADDPS     Z4, Z1, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z4, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z18, Z18
+	VPMOVDB    Z19, 16(R10)
+	VMOVUPS    128(BX), Z19
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z19, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z19, Z5, Z5
+	VADDPS     128(SI), Z5, Z5
+	VADDPS     Z2, Z15, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z2, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VCVTDQ2PS  Z19, Z20
+	VSUBPS     Z20, Z2, Z2
+	VMULPS     Z16, Z2, Z2
+	VPADDD     Z19, Z18, K1, Z18
+	VPMOVDB    Z19, K1, 32(R9)
+	VADDPS     Z5, Z2, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z14, Z5, Z20
+	VMINPS     Z17, Z20, Z20
+	VCVTTPS2DQ Z20, Z19
+	VPADDD     Z19, Z18, K1, Z18
+	VPMOVDB    Z19, K1, 32(R10)
+	MOVQ       lower+128(FP), R9
+	TESTQ      R9, R9
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (DI), BX
@@ -2058,98 +2153,18 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), BX
 	MOVQ      bias+152(FP), SI
-	MOVQ      dst+0(FP), DI
-	MOVQ      DI, R9
-	ADDQ      dstStep+16(FP), R9
+	MOVQ      dst+0(FP), R9
+	ADDQ      dstRow+8(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
 	VMOVUPS   (BX), Z19
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z19, Z0, Z0
-	VADDPS    (SI), Z0, Z0
-	VCVTDQ2PS Z3, Z3
-	VMULPS    Z19, Z3, Z3
-	VADDPS    (SI), Z3, Z3
-	VADDPS    Z0, Z15, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z14, Z0, Z20
-	VMINPS     Z17, Z20, Z20
-	VCVTTPS2DQ Z20, Z19
-	VCVTDQ2PS  Z19, Z20
-	VSUBPS     Z20, Z0, Z0
-	VMULPS     Z16, Z0, Z0
-	VPADDD     Z19, Z18, Z18
-	VPMOVDB    Z19, (DI)
-	VADDPS     Z3, Z0, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z14, Z3, Z20
-	VMINPS     Z17, Z20, Z20
-	VCVTTPS2DQ Z20, Z19
-	VPADDD     Z19, Z18, Z18
-	VPMOVDB    Z19, (R9)
-	VMOVUPS    64(BX), Z19
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z19, Z1, Z1
-	VADDPS     64(SI), Z1, Z1
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z19, Z4, Z4
-	VADDPS     64(SI), Z4, Z4
-	VADDPS     Z1, Z15, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z14, Z1, Z20
-	VMINPS     Z17, Z20, Z20
-	VCVTTPS2DQ Z20, Z19
-	VCVTDQ2PS  Z19, Z20
-	VSUBPS     Z20, Z1, Z1
-	VMULPS     Z16, Z1, Z1
-	VPADDD     Z19, Z18, Z18
-	VPMOVDB    Z19, 16(DI)
-	VADDPS     Z4, Z1, Z4
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z14, Z4, Z20
-	VMINPS     Z17, Z20, Z20
-	VCVTTPS2DQ Z20, Z19
-	VPADDD     Z19, Z18, Z18
-	VPMOVDB    Z19, 16(R9)
-	VMOVUPS    128(BX), Z19
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z19, Z2, Z2
-	VADDPS     128(SI), Z2, Z2
-	VCVTDQ2PS  Z5, Z5
-	VMULPS     Z19, Z5, Z5
-	VADDPS     128(SI), Z5, Z5
-	VADDPS     Z2, Z15, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z14, Z2, Z20
-	VMINPS     Z17, Z20, Z20
-	VCVTTPS2DQ Z20, Z19
-	VCVTDQ2PS  Z19, Z20
-	VSUBPS     Z20, Z2, Z2
-	VMULPS     Z16, Z2, Z2
-	VPADDD     Z19, Z18, K1, Z18
-	VPMOVDB    Z19, K1, 32(DI)
-	VADDPS     Z5, Z2, Z5
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z14, Z5, Z20
-	VMINPS     Z17, Z20, Z20
-	VCVTTPS2DQ Z20, Z19
-	VPADDD     Z19, Z18, K1, Z18
-	VPMOVDB    Z19, K1, 32(R9)
-	ADDQ       dstRow+8(FP), DI
-	MOVQ       DI, R9
-	ADDQ       dstStep+16(FP), R9
-	VMOVUPS    (BX), Z19
-	VCVTDQ2PS  Z6, Z6
-	VMULPS     Z19, Z6, Z6
-	VADDPS     (SI), Z6, Z6
-	VCVTDQ2PS  Z9, Z9
-	VMULPS     Z19, Z9, Z9
-	VADDPS     (SI), Z9, Z9
-	VADDPS     Z6, Z15, Z6
+	VCVTDQ2PS Z6, Z6
+	VMULPS    Z19, Z6, Z6
+	VADDPS    (SI), Z6, Z6
+	VCVTDQ2PS Z9, Z9
+	VMULPS    Z19, Z9, Z9
+	VADDPS    (SI), Z9, Z9
+	VADDPS    Z6, Z15, Z6
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z14, Z6, Z20
@@ -2159,7 +2174,7 @@ lowerOver:
 	VSUBPS     Z20, Z6, Z6
 	VMULPS     Z16, Z6, Z6
 	VPADDD     Z19, Z18, Z18
-	VPMOVDB    Z19, (DI)
+	VPMOVDB    Z19, (R9)
 	VADDPS     Z9, Z6, Z9
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -2167,7 +2182,7 @@ lowerOver:
 	VMINPS     Z17, Z20, Z20
 	VCVTTPS2DQ Z20, Z19
 	VPADDD     Z19, Z18, Z18
-	VPMOVDB    Z19, (R9)
+	VPMOVDB    Z19, (R10)
 	VMOVUPS    64(BX), Z19
 	VCVTDQ2PS  Z7, Z7
 	VMULPS     Z19, Z7, Z7
@@ -2185,7 +2200,7 @@ lowerOver:
 	VSUBPS     Z20, Z7, Z7
 	VMULPS     Z16, Z7, Z7
 	VPADDD     Z19, Z18, Z18
-	VPMOVDB    Z19, 16(DI)
+	VPMOVDB    Z19, 16(R9)
 	VADDPS     Z10, Z7, Z10
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -2193,7 +2208,7 @@ lowerOver:
 	VMINPS     Z17, Z20, Z20
 	VCVTTPS2DQ Z20, Z19
 	VPADDD     Z19, Z18, Z18
-	VPMOVDB    Z19, 16(R9)
+	VPMOVDB    Z19, 16(R10)
 	VMOVUPS    128(BX), Z19
 	VCVTDQ2PS  Z8, Z8
 	VMULPS     Z19, Z8, Z8
@@ -2211,7 +2226,7 @@ lowerOver:
 	VSUBPS     Z20, Z8, Z8
 	VMULPS     Z16, Z8, Z8
 	VPADDD     Z19, Z18, K1, Z18
-	VPMOVDB    Z19, K1, 32(DI)
+	VPMOVDB    Z19, K1, 32(R9)
 	VADDPS     Z11, Z8, Z11
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -2219,7 +2234,7 @@ lowerOver:
 	VMINPS        Z17, Z20, Z20
 	VCVTTPS2DQ    Z20, Z19
 	VPADDD        Z19, Z18, K1, Z18
-	VPMOVDB       Z19, K1, 32(R9)
+	VPMOVDB       Z19, K1, 32(R10)
 	MOVQ          dstStride+24(FP), BX
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
@@ -2555,9 +2570,48 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z12
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z8, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z0, Z13
+	VMINPS     Z10, Z13, Z13
+	VCVTTPS2DQ Z13, Z12
+	VPADDD     Z12, Z11, Z11
+	VPMOVDB    Z12, (R8)
+	VMOVUPS    64(DX), Z12
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z12, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z8, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z1, Z13
+	VMINPS     Z10, Z13, Z13
+	VCVTTPS2DQ Z13, Z12
+	VPADDD     Z12, Z11, Z11
+	VPMOVDB    Z12, 16(R8)
+	VMOVUPS    128(DX), Z12
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z12, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z8, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z7, Z2, Z13
+	VMINPS     Z10, Z13, Z13
+	VCVTTPS2DQ Z13, Z12
+	VPADDD     Z12, Z11, K1, Z11
+	VPMOVDB    Z12, K1, 32(R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -2588,56 +2642,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z12
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z8, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z7, Z0, Z13
-	VMINPS     Z10, Z13, Z13
-	VCVTTPS2DQ Z13, Z12
-	VPADDD     Z12, Z11, Z11
-	VPMOVDB    Z12, (SI)
-	VMOVUPS    64(DX), Z12
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z12, Z1, Z1
-	VADDPS     64(BX), Z1, Z1
-	VADDPS     Z1, Z8, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z7, Z1, Z13
-	VMINPS     Z10, Z13, Z13
-	VCVTTPS2DQ Z13, Z12
-	VPADDD     Z12, Z11, Z11
-	VPMOVDB    Z12, 16(SI)
-	VMOVUPS    128(DX), Z12
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z12, Z2, Z2
-	VADDPS     128(BX), Z2, Z2
-	VADDPS     Z2, Z8, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z7, Z2, Z13
-	VMINPS     Z10, Z13, Z13
-	VCVTTPS2DQ Z13, Z12
-	VPADDD     Z12, Z11, K1, Z11
-	VPMOVDB    Z12, K1, 32(SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z12
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z12, Z3, Z3
-	VADDPS     (BX), Z3, Z3
-	VADDPS     Z3, Z8, Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z12, Z3, Z3
+	VADDPS    (BX), Z3, Z3
+	VADDPS    Z3, Z8, Z3
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z7, Z3, Z13
 	VMINPS     Z10, Z13, Z13
 	VCVTTPS2DQ Z13, Z12
 	VPADDD     Z12, Z11, Z11
-	VPMOVDB    Z12, (SI)
+	VPMOVDB    Z12, (R8)
 	VMOVUPS    64(DX), Z12
 	VCVTDQ2PS  Z4, Z4
 	VMULPS     Z12, Z4, Z4
@@ -2649,7 +2667,7 @@ lowerOver:
 	VMINPS     Z10, Z13, Z13
 	VCVTTPS2DQ Z13, Z12
 	VPADDD     Z12, Z11, Z11
-	VPMOVDB    Z12, 16(SI)
+	VPMOVDB    Z12, 16(R8)
 	VMOVUPS    128(DX), Z12
 	VCVTDQ2PS  Z5, Z5
 	VMULPS     Z12, Z5, Z5
@@ -2661,7 +2679,7 @@ lowerOver:
 	VMINPS        Z10, Z13, Z13
 	VCVTTPS2DQ    Z13, Z12
 	VPADDD        Z12, Z11, K1, Z11
-	VPMOVDB       Z12, K1, 32(SI)
+	VPMOVDB       Z12, K1, 32(R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX
@@ -3178,9 +3196,118 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R9
-	TESTQ R9, R9
-	JZ    lowerOver
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
+	MOVQ      dst+0(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
+	VMOVUPS   (BX), Z23
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z23, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z23, Z4, Z4
+	VADDPS    (SI), Z4, Z4
+	VADDPS    Z0, Z19, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z0, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VCVTDQ2PS  Z23, Z24
+	VSUBPS     Z24, Z0, Z0
+	VMULPS     Z20, Z0, Z0
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, (R9)
+	VADDPS     Z4, Z0, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z4, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, (R10)
+	VMOVUPS    64(BX), Z23
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z23, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z23, Z5, Z5
+	VADDPS     64(SI), Z5, Z5
+	VADDPS     Z1, Z19, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z1, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VCVTDQ2PS  Z23, Z24
+	VSUBPS     Z24, Z1, Z1
+	VMULPS     Z20, Z1, Z1
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, 16(R9)
+	VADDPS     Z5, Z1, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z5, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, 16(R10)
+	VMOVUPS    128(BX), Z23
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z23, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z23, Z6, Z6
+	VADDPS     128(SI), Z6, Z6
+	VADDPS     Z2, Z19, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z2, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VCVTDQ2PS  Z23, Z24
+	VSUBPS     Z24, Z2, Z2
+	VMULPS     Z20, Z2, Z2
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, 32(R9)
+	VADDPS     Z6, Z2, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z6, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z22, Z22
+	VPMOVDB    Z23, 32(R10)
+	VMOVUPS    192(BX), Z23
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z23, Z3, Z3
+	VADDPS     192(SI), Z3, Z3
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z23, Z7, Z7
+	VADDPS     192(SI), Z7, Z7
+	VADDPS     Z3, Z19, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z3, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VCVTDQ2PS  Z23, Z24
+	VSUBPS     Z24, Z3, Z3
+	VMULPS     Z20, Z3, Z3
+	VPADDD     Z23, Z22, K1, Z22
+	VPMOVDB    Z23, K1, 48(R9)
+	VADDPS     Z7, Z3, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z18, Z7, Z24
+	VMINPS     Z21, Z24, Z24
+	VCVTTPS2DQ Z24, Z23
+	VPADDD     Z23, Z22, K1, Z22
+	VPMOVDB    Z23, K1, 48(R10)
+	MOVQ       lower+128(FP), R9
+	TESTQ      R9, R9
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (DI), BX
@@ -3218,124 +3345,18 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), BX
 	MOVQ      bias+152(FP), SI
-	MOVQ      dst+0(FP), DI
-	MOVQ      DI, R9
-	ADDQ      dstStep+16(FP), R9
+	MOVQ      dst+0(FP), R9
+	ADDQ      dstRow+8(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
 	VMOVUPS   (BX), Z23
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z23, Z0, Z0
-	VADDPS    (SI), Z0, Z0
-	VCVTDQ2PS Z4, Z4
-	VMULPS    Z23, Z4, Z4
-	VADDPS    (SI), Z4, Z4
-	VADDPS    Z0, Z19, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z0, Z24
-	VMINPS     Z21, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VCVTDQ2PS  Z23, Z24
-	VSUBPS     Z24, Z0, Z0
-	VMULPS     Z20, Z0, Z0
-	VPADDD     Z23, Z22, Z22
-	VPMOVDB    Z23, (DI)
-	VADDPS     Z4, Z0, Z4
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z4, Z24
-	VMINPS     Z21, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VPADDD     Z23, Z22, Z22
-	VPMOVDB    Z23, (R9)
-	VMOVUPS    64(BX), Z23
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z23, Z1, Z1
-	VADDPS     64(SI), Z1, Z1
-	VCVTDQ2PS  Z5, Z5
-	VMULPS     Z23, Z5, Z5
-	VADDPS     64(SI), Z5, Z5
-	VADDPS     Z1, Z19, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z1, Z24
-	VMINPS     Z21, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VCVTDQ2PS  Z23, Z24
-	VSUBPS     Z24, Z1, Z1
-	VMULPS     Z20, Z1, Z1
-	VPADDD     Z23, Z22, Z22
-	VPMOVDB    Z23, 16(DI)
-	VADDPS     Z5, Z1, Z5
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z5, Z24
-	VMINPS     Z21, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VPADDD     Z23, Z22, Z22
-	VPMOVDB    Z23, 16(R9)
-	VMOVUPS    128(BX), Z23
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z23, Z2, Z2
-	VADDPS     128(SI), Z2, Z2
-	VCVTDQ2PS  Z6, Z6
-	VMULPS     Z23, Z6, Z6
-	VADDPS     128(SI), Z6, Z6
-	VADDPS     Z2, Z19, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z2, Z24
-	VMINPS     Z21, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VCVTDQ2PS  Z23, Z24
-	VSUBPS     Z24, Z2, Z2
-	VMULPS     Z20, Z2, Z2
-	VPADDD     Z23, Z22, Z22
-	VPMOVDB    Z23, 32(DI)
-	VADDPS     Z6, Z2, Z6
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z6, Z24
-	VMINPS     Z21, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VPADDD     Z23, Z22, Z22
-	VPMOVDB    Z23, 32(R9)
-	VMOVUPS    192(BX), Z23
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z23, Z3, Z3
-	VADDPS     192(SI), Z3, Z3
-	VCVTDQ2PS  Z7, Z7
-	VMULPS     Z23, Z7, Z7
-	VADDPS     192(SI), Z7, Z7
-	VADDPS     Z3, Z19, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z3, Z24
-	VMINPS     Z21, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VCVTDQ2PS  Z23, Z24
-	VSUBPS     Z24, Z3, Z3
-	VMULPS     Z20, Z3, Z3
-	VPADDD     Z23, Z22, K1, Z22
-	VPMOVDB    Z23, K1, 48(DI)
-	VADDPS     Z7, Z3, Z7
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z18, Z7, Z24
-	VMINPS     Z21, Z24, Z24
-	VCVTTPS2DQ Z24, Z23
-	VPADDD     Z23, Z22, K1, Z22
-	VPMOVDB    Z23, K1, 48(R9)
-	ADDQ       dstRow+8(FP), DI
-	MOVQ       DI, R9
-	ADDQ       dstStep+16(FP), R9
-	VMOVUPS    (BX), Z23
-	VCVTDQ2PS  Z8, Z8
-	VMULPS     Z23, Z8, Z8
-	VADDPS     (SI), Z8, Z8
-	VCVTDQ2PS  Z12, Z12
-	VMULPS     Z23, Z12, Z12
-	VADDPS     (SI), Z12, Z12
-	VADDPS     Z8, Z19, Z8
+	VCVTDQ2PS Z8, Z8
+	VMULPS    Z23, Z8, Z8
+	VADDPS    (SI), Z8, Z8
+	VCVTDQ2PS Z12, Z12
+	VMULPS    Z23, Z12, Z12
+	VADDPS    (SI), Z12, Z12
+	VADDPS    Z8, Z19, Z8
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z18, Z8, Z24
@@ -3345,7 +3366,7 @@ lowerOver:
 	VSUBPS     Z24, Z8, Z8
 	VMULPS     Z20, Z8, Z8
 	VPADDD     Z23, Z22, Z22
-	VPMOVDB    Z23, (DI)
+	VPMOVDB    Z23, (R9)
 	VADDPS     Z12, Z8, Z12
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -3353,7 +3374,7 @@ lowerOver:
 	VMINPS     Z21, Z24, Z24
 	VCVTTPS2DQ Z24, Z23
 	VPADDD     Z23, Z22, Z22
-	VPMOVDB    Z23, (R9)
+	VPMOVDB    Z23, (R10)
 	VMOVUPS    64(BX), Z23
 	VCVTDQ2PS  Z9, Z9
 	VMULPS     Z23, Z9, Z9
@@ -3371,7 +3392,7 @@ lowerOver:
 	VSUBPS     Z24, Z9, Z9
 	VMULPS     Z20, Z9, Z9
 	VPADDD     Z23, Z22, Z22
-	VPMOVDB    Z23, 16(DI)
+	VPMOVDB    Z23, 16(R9)
 	VADDPS     Z13, Z9, Z13
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -3379,7 +3400,7 @@ lowerOver:
 	VMINPS     Z21, Z24, Z24
 	VCVTTPS2DQ Z24, Z23
 	VPADDD     Z23, Z22, Z22
-	VPMOVDB    Z23, 16(R9)
+	VPMOVDB    Z23, 16(R10)
 	VMOVUPS    128(BX), Z23
 	VCVTDQ2PS  Z10, Z10
 	VMULPS     Z23, Z10, Z10
@@ -3397,7 +3418,7 @@ lowerOver:
 	VSUBPS     Z24, Z10, Z10
 	VMULPS     Z20, Z10, Z10
 	VPADDD     Z23, Z22, Z22
-	VPMOVDB    Z23, 32(DI)
+	VPMOVDB    Z23, 32(R9)
 	VADDPS     Z14, Z10, Z14
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -3405,7 +3426,7 @@ lowerOver:
 	VMINPS     Z21, Z24, Z24
 	VCVTTPS2DQ Z24, Z23
 	VPADDD     Z23, Z22, Z22
-	VPMOVDB    Z23, 32(R9)
+	VPMOVDB    Z23, 32(R10)
 	VMOVUPS    192(BX), Z23
 	VCVTDQ2PS  Z11, Z11
 	VMULPS     Z23, Z11, Z11
@@ -3423,7 +3444,7 @@ lowerOver:
 	VSUBPS     Z24, Z11, Z11
 	VMULPS     Z20, Z11, Z11
 	VPADDD     Z23, Z22, K1, Z22
-	VPMOVDB    Z23, K1, 48(DI)
+	VPMOVDB    Z23, K1, 48(R9)
 	VADDPS     Z15, Z11, Z15
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -3431,7 +3452,7 @@ lowerOver:
 	VMINPS        Z21, Z24, Z24
 	VCVTTPS2DQ    Z24, Z23
 	VPADDD        Z23, Z22, K1, Z22
-	VPMOVDB       Z23, K1, 48(R9)
+	VPMOVDB       Z23, K1, 48(R10)
 	MOVQ          dstStride+24(FP), BX
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
@@ -3806,9 +3827,60 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z14
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z10, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z0, Z15
+	VMINPS     Z12, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VPADDD     Z14, Z13, Z13
+	VPMOVDB    Z14, (R8)
+	VMOVUPS    64(DX), Z14
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z14, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z10, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z1, Z15
+	VMINPS     Z12, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VPADDD     Z14, Z13, Z13
+	VPMOVDB    Z14, 16(R8)
+	VMOVUPS    128(DX), Z14
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z14, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z10, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z2, Z15
+	VMINPS     Z12, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VPADDD     Z14, Z13, Z13
+	VPMOVDB    Z14, 32(R8)
+	VMOVUPS    192(DX), Z14
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z14, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z10, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z9, Z3, Z15
+	VMINPS     Z12, Z15, Z15
+	VCVTTPS2DQ Z15, Z14
+	VPADDD     Z14, Z13, K1, Z13
+	VPMOVDB    Z14, K1, 48(R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -3841,68 +3913,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z14
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z10, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z9, Z0, Z15
-	VMINPS     Z12, Z15, Z15
-	VCVTTPS2DQ Z15, Z14
-	VPADDD     Z14, Z13, Z13
-	VPMOVDB    Z14, (SI)
-	VMOVUPS    64(DX), Z14
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z14, Z1, Z1
-	VADDPS     64(BX), Z1, Z1
-	VADDPS     Z1, Z10, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z9, Z1, Z15
-	VMINPS     Z12, Z15, Z15
-	VCVTTPS2DQ Z15, Z14
-	VPADDD     Z14, Z13, Z13
-	VPMOVDB    Z14, 16(SI)
-	VMOVUPS    128(DX), Z14
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z14, Z2, Z2
-	VADDPS     128(BX), Z2, Z2
-	VADDPS     Z2, Z10, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z9, Z2, Z15
-	VMINPS     Z12, Z15, Z15
-	VCVTTPS2DQ Z15, Z14
-	VPADDD     Z14, Z13, Z13
-	VPMOVDB    Z14, 32(SI)
-	VMOVUPS    192(DX), Z14
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z14, Z3, Z3
-	VADDPS     192(BX), Z3, Z3
-	VADDPS     Z3, Z10, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z9, Z3, Z15
-	VMINPS     Z12, Z15, Z15
-	VCVTTPS2DQ Z15, Z14
-	VPADDD     Z14, Z13, K1, Z13
-	VPMOVDB    Z14, K1, 48(SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z14
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z14, Z4, Z4
-	VADDPS     (BX), Z4, Z4
-	VADDPS     Z4, Z10, Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z14, Z4, Z4
+	VADDPS    (BX), Z4, Z4
+	VADDPS    Z4, Z10, Z4
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z9, Z4, Z15
 	VMINPS     Z12, Z15, Z15
 	VCVTTPS2DQ Z15, Z14
 	VPADDD     Z14, Z13, Z13
-	VPMOVDB    Z14, (SI)
+	VPMOVDB    Z14, (R8)
 	VMOVUPS    64(DX), Z14
 	VCVTDQ2PS  Z5, Z5
 	VMULPS     Z14, Z5, Z5
@@ -3914,7 +3938,7 @@ lowerOver:
 	VMINPS     Z12, Z15, Z15
 	VCVTTPS2DQ Z15, Z14
 	VPADDD     Z14, Z13, Z13
-	VPMOVDB    Z14, 16(SI)
+	VPMOVDB    Z14, 16(R8)
 	VMOVUPS    128(DX), Z14
 	VCVTDQ2PS  Z6, Z6
 	VMULPS     Z14, Z6, Z6
@@ -3926,7 +3950,7 @@ lowerOver:
 	VMINPS     Z12, Z15, Z15
 	VCVTTPS2DQ Z15, Z14
 	VPADDD     Z14, Z13, Z13
-	VPMOVDB    Z14, 32(SI)
+	VPMOVDB    Z14, 32(R8)
 	VMOVUPS    192(DX), Z14
 	VCVTDQ2PS  Z7, Z7
 	VMULPS     Z14, Z7, Z7
@@ -3938,7 +3962,7 @@ lowerOver:
 	VMINPS        Z12, Z15, Z15
 	VCVTTPS2DQ    Z15, Z14
 	VPADDD        Z14, Z13, K1, Z13
-	VPMOVDB       Z14, K1, 48(SI)
+	VPMOVDB       Z14, K1, 48(R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX
@@ -4443,9 +4467,144 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R9
-	TESTQ R9, R9
-	JZ    lowerOver
+	MOVQ      scale+144(FP), BX
+	MOVQ      bias+152(FP), SI
+	MOVQ      dst+0(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
+	VMOVUPS   (BX), Z27
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z27, Z0, Z0
+	VADDPS    (SI), Z0, Z0
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z27, Z5, Z5
+	VADDPS    (SI), Z5, Z5
+	VADDPS    Z0, Z23, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z0, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z0, Z0
+	VMULPS     Z24, Z0, Z0
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, (R9)
+	VADDPS     Z5, Z0, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z5, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, (R10)
+	VMOVUPS    64(BX), Z27
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z27, Z1, Z1
+	VADDPS     64(SI), Z1, Z1
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z27, Z6, Z6
+	VADDPS     64(SI), Z6, Z6
+	VADDPS     Z1, Z23, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z1, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z1, Z1
+	VMULPS     Z24, Z1, Z1
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 16(R9)
+	VADDPS     Z6, Z1, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z6, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 16(R10)
+	VMOVUPS    128(BX), Z27
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z27, Z2, Z2
+	VADDPS     128(SI), Z2, Z2
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z27, Z7, Z7
+	VADDPS     128(SI), Z7, Z7
+	VADDPS     Z2, Z23, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z2, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z2, Z2
+	VMULPS     Z24, Z2, Z2
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 32(R9)
+	VADDPS     Z7, Z2, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z7, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 32(R10)
+	VMOVUPS    192(BX), Z27
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z27, Z3, Z3
+	VADDPS     192(SI), Z3, Z3
+	VCVTDQ2PS  Z8, Z8
+	VMULPS     Z27, Z8, Z8
+	VADDPS     192(SI), Z8, Z8
+	VADDPS     Z3, Z23, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z3, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z3, Z3
+	VMULPS     Z24, Z3, Z3
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 48(R9)
+	VADDPS     Z8, Z3, Z8
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z8, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VPADDD     Z27, Z26, Z26
+	VPMOVDB    Z27, 48(R10)
+	VMOVUPS    256(BX), Z27
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z27, Z4, Z4
+	VADDPS     256(SI), Z4, Z4
+	VCVTDQ2PS  Z9, Z9
+	VMULPS     Z27, Z9, Z9
+	VADDPS     256(SI), Z9, Z9
+	VADDPS     Z4, Z23, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z4, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VCVTDQ2PS  Z27, Z28
+	VSUBPS     Z28, Z4, Z4
+	VMULPS     Z24, Z4, Z4
+	VPADDD     Z27, Z26, K1, Z26
+	VPMOVDB    Z27, K1, 64(R9)
+	VADDPS     Z9, Z4, Z9
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z22, Z9, Z28
+	VMINPS     Z25, Z28, Z28
+	VCVTTPS2DQ Z28, Z27
+	VPADDD     Z27, Z26, K1, Z26
+	VPMOVDB    Z27, K1, 64(R10)
+	MOVQ       lower+128(FP), R9
+	TESTQ      R9, R9
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (DI), BX
@@ -4486,150 +4645,18 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), BX
 	MOVQ      bias+152(FP), SI
-	MOVQ      dst+0(FP), DI
-	MOVQ      DI, R9
-	ADDQ      dstStep+16(FP), R9
+	MOVQ      dst+0(FP), R9
+	ADDQ      dstRow+8(FP), R9
+	MOVQ      R9, R10
+	ADDQ      dstStep+16(FP), R10
 	VMOVUPS   (BX), Z27
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z27, Z0, Z0
-	VADDPS    (SI), Z0, Z0
-	VCVTDQ2PS Z5, Z5
-	VMULPS    Z27, Z5, Z5
-	VADDPS    (SI), Z5, Z5
-	VADDPS    Z0, Z23, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z0, Z28
-	VMINPS     Z25, Z28, Z28
-	VCVTTPS2DQ Z28, Z27
-	VCVTDQ2PS  Z27, Z28
-	VSUBPS     Z28, Z0, Z0
-	VMULPS     Z24, Z0, Z0
-	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, (DI)
-	VADDPS     Z5, Z0, Z5
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z5, Z28
-	VMINPS     Z25, Z28, Z28
-	VCVTTPS2DQ Z28, Z27
-	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, (R9)
-	VMOVUPS    64(BX), Z27
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z27, Z1, Z1
-	VADDPS     64(SI), Z1, Z1
-	VCVTDQ2PS  Z6, Z6
-	VMULPS     Z27, Z6, Z6
-	VADDPS     64(SI), Z6, Z6
-	VADDPS     Z1, Z23, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z1, Z28
-	VMINPS     Z25, Z28, Z28
-	VCVTTPS2DQ Z28, Z27
-	VCVTDQ2PS  Z27, Z28
-	VSUBPS     Z28, Z1, Z1
-	VMULPS     Z24, Z1, Z1
-	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, 16(DI)
-	VADDPS     Z6, Z1, Z6
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z6, Z28
-	VMINPS     Z25, Z28, Z28
-	VCVTTPS2DQ Z28, Z27
-	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, 16(R9)
-	VMOVUPS    128(BX), Z27
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z27, Z2, Z2
-	VADDPS     128(SI), Z2, Z2
-	VCVTDQ2PS  Z7, Z7
-	VMULPS     Z27, Z7, Z7
-	VADDPS     128(SI), Z7, Z7
-	VADDPS     Z2, Z23, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z2, Z28
-	VMINPS     Z25, Z28, Z28
-	VCVTTPS2DQ Z28, Z27
-	VCVTDQ2PS  Z27, Z28
-	VSUBPS     Z28, Z2, Z2
-	VMULPS     Z24, Z2, Z2
-	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, 32(DI)
-	VADDPS     Z7, Z2, Z7
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z7, Z28
-	VMINPS     Z25, Z28, Z28
-	VCVTTPS2DQ Z28, Z27
-	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, 32(R9)
-	VMOVUPS    192(BX), Z27
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z27, Z3, Z3
-	VADDPS     192(SI), Z3, Z3
-	VCVTDQ2PS  Z8, Z8
-	VMULPS     Z27, Z8, Z8
-	VADDPS     192(SI), Z8, Z8
-	VADDPS     Z3, Z23, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z3, Z28
-	VMINPS     Z25, Z28, Z28
-	VCVTTPS2DQ Z28, Z27
-	VCVTDQ2PS  Z27, Z28
-	VSUBPS     Z28, Z3, Z3
-	VMULPS     Z24, Z3, Z3
-	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, 48(DI)
-	VADDPS     Z8, Z3, Z8
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z8, Z28
-	VMINPS     Z25, Z28, Z28
-	VCVTTPS2DQ Z28, Z27
-	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, 48(R9)
-	VMOVUPS    256(BX), Z27
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z27, Z4, Z4
-	VADDPS     256(SI), Z4, Z4
-	VCVTDQ2PS  Z9, Z9
-	VMULPS     Z27, Z9, Z9
-	VADDPS     256(SI), Z9, Z9
-	VADDPS     Z4, Z23, Z4
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z4, Z28
-	VMINPS     Z25, Z28, Z28
-	VCVTTPS2DQ Z28, Z27
-	VCVTDQ2PS  Z27, Z28
-	VSUBPS     Z28, Z4, Z4
-	VMULPS     Z24, Z4, Z4
-	VPADDD     Z27, Z26, K1, Z26
-	VPMOVDB    Z27, K1, 64(DI)
-	VADDPS     Z9, Z4, Z9
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z22, Z9, Z28
-	VMINPS     Z25, Z28, Z28
-	VCVTTPS2DQ Z28, Z27
-	VPADDD     Z27, Z26, K1, Z26
-	VPMOVDB    Z27, K1, 64(R9)
-	ADDQ       dstRow+8(FP), DI
-	MOVQ       DI, R9
-	ADDQ       dstStep+16(FP), R9
-	VMOVUPS    (BX), Z27
-	VCVTDQ2PS  Z10, Z10
-	VMULPS     Z27, Z10, Z10
-	VADDPS     (SI), Z10, Z10
-	VCVTDQ2PS  Z15, Z15
-	VMULPS     Z27, Z15, Z15
-	VADDPS     (SI), Z15, Z15
-	VADDPS     Z10, Z23, Z10
+	VCVTDQ2PS Z10, Z10
+	VMULPS    Z27, Z10, Z10
+	VADDPS    (SI), Z10, Z10
+	VCVTDQ2PS Z15, Z15
+	VMULPS    Z27, Z15, Z15
+	VADDPS    (SI), Z15, Z15
+	VADDPS    Z10, Z23, Z10
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z22, Z10, Z28
@@ -4639,7 +4666,7 @@ lowerOver:
 	VSUBPS     Z28, Z10, Z10
 	VMULPS     Z24, Z10, Z10
 	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, (DI)
+	VPMOVDB    Z27, (R9)
 	VADDPS     Z15, Z10, Z15
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -4647,7 +4674,7 @@ lowerOver:
 	VMINPS     Z25, Z28, Z28
 	VCVTTPS2DQ Z28, Z27
 	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, (R9)
+	VPMOVDB    Z27, (R10)
 	VMOVUPS    64(BX), Z27
 	VCVTDQ2PS  Z11, Z11
 	VMULPS     Z27, Z11, Z11
@@ -4665,7 +4692,7 @@ lowerOver:
 	VSUBPS     Z28, Z11, Z11
 	VMULPS     Z24, Z11, Z11
 	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, 16(DI)
+	VPMOVDB    Z27, 16(R9)
 	VADDPS     Z16, Z11, Z16
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -4673,7 +4700,7 @@ lowerOver:
 	VMINPS     Z25, Z28, Z28
 	VCVTTPS2DQ Z28, Z27
 	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, 16(R9)
+	VPMOVDB    Z27, 16(R10)
 	VMOVUPS    128(BX), Z27
 	VCVTDQ2PS  Z12, Z12
 	VMULPS     Z27, Z12, Z12
@@ -4691,7 +4718,7 @@ lowerOver:
 	VSUBPS     Z28, Z12, Z12
 	VMULPS     Z24, Z12, Z12
 	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, 32(DI)
+	VPMOVDB    Z27, 32(R9)
 	VADDPS     Z17, Z12, Z17
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -4699,7 +4726,7 @@ lowerOver:
 	VMINPS     Z25, Z28, Z28
 	VCVTTPS2DQ Z28, Z27
 	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, 32(R9)
+	VPMOVDB    Z27, 32(R10)
 	VMOVUPS    192(BX), Z27
 	VCVTDQ2PS  Z13, Z13
 	VMULPS     Z27, Z13, Z13
@@ -4717,7 +4744,7 @@ lowerOver:
 	VSUBPS     Z28, Z13, Z13
 	VMULPS     Z24, Z13, Z13
 	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, 48(DI)
+	VPMOVDB    Z27, 48(R9)
 	VADDPS     Z18, Z13, Z18
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -4725,7 +4752,7 @@ lowerOver:
 	VMINPS     Z25, Z28, Z28
 	VCVTTPS2DQ Z28, Z27
 	VPADDD     Z27, Z26, Z26
-	VPMOVDB    Z27, 48(R9)
+	VPMOVDB    Z27, 48(R10)
 	VMOVUPS    256(BX), Z27
 	VCVTDQ2PS  Z14, Z14
 	VMULPS     Z27, Z14, Z14
@@ -4743,7 +4770,7 @@ lowerOver:
 	VSUBPS     Z28, Z14, Z14
 	VMULPS     Z24, Z14, Z14
 	VPADDD     Z27, Z26, K1, Z26
-	VPMOVDB    Z27, K1, 64(DI)
+	VPMOVDB    Z27, K1, 64(R9)
 	VADDPS     Z19, Z14, Z19
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
@@ -4751,7 +4778,7 @@ lowerOver:
 	VMINPS        Z25, Z28, Z28
 	VCVTTPS2DQ    Z28, Z27
 	VPADDD        Z27, Z26, K1, Z26
-	VPMOVDB       Z27, K1, 64(R9)
+	VPMOVDB       Z27, K1, 64(R10)
 	MOVQ          dstStride+24(FP), BX
 	ADDQ          BX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), BX
@@ -5165,9 +5192,72 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z16
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z16, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z12, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z0, Z17
+	VMINPS     Z14, Z17, Z17
+	VCVTTPS2DQ Z17, Z16
+	VPADDD     Z16, Z15, Z15
+	VPMOVDB    Z16, (R8)
+	VMOVUPS    64(DX), Z16
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z16, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z12, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z1, Z17
+	VMINPS     Z14, Z17, Z17
+	VCVTTPS2DQ Z17, Z16
+	VPADDD     Z16, Z15, Z15
+	VPMOVDB    Z16, 16(R8)
+	VMOVUPS    128(DX), Z16
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z16, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z12, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z2, Z17
+	VMINPS     Z14, Z17, Z17
+	VCVTTPS2DQ Z17, Z16
+	VPADDD     Z16, Z15, Z15
+	VPMOVDB    Z16, 32(R8)
+	VMOVUPS    192(DX), Z16
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z16, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z12, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z3, Z17
+	VMINPS     Z14, Z17, Z17
+	VCVTTPS2DQ Z17, Z16
+	VPADDD     Z16, Z15, Z15
+	VPMOVDB    Z16, 48(R8)
+	VMOVUPS    256(DX), Z16
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z16, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z12, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z11, Z4, Z17
+	VMINPS     Z14, Z17, Z17
+	VCVTTPS2DQ Z17, Z16
+	VPADDD     Z16, Z15, K1, Z15
+	VPMOVDB    Z16, K1, 64(R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -5202,80 +5292,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z16
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z16, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z12, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z11, Z0, Z17
-	VMINPS     Z14, Z17, Z17
-	VCVTTPS2DQ Z17, Z16
-	VPADDD     Z16, Z15, Z15
-	VPMOVDB    Z16, (SI)
-	VMOVUPS    64(DX), Z16
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z16, Z1, Z1
-	VADDPS     64(BX), Z1, Z1
-	VADDPS     Z1, Z12, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z11, Z1, Z17
-	VMINPS     Z14, Z17, Z17
-	VCVTTPS2DQ Z17, Z16
-	VPADDD     Z16, Z15, Z15
-	VPMOVDB    Z16, 16(SI)
-	VMOVUPS    128(DX), Z16
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z16, Z2, Z2
-	VADDPS     128(BX), Z2, Z2
-	VADDPS     Z2, Z12, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z11, Z2, Z17
-	VMINPS     Z14, Z17, Z17
-	VCVTTPS2DQ Z17, Z16
-	VPADDD     Z16, Z15, Z15
-	VPMOVDB    Z16, 32(SI)
-	VMOVUPS    192(DX), Z16
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z16, Z3, Z3
-	VADDPS     192(BX), Z3, Z3
-	VADDPS     Z3, Z12, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z11, Z3, Z17
-	VMINPS     Z14, Z17, Z17
-	VCVTTPS2DQ Z17, Z16
-	VPADDD     Z16, Z15, Z15
-	VPMOVDB    Z16, 48(SI)
-	VMOVUPS    256(DX), Z16
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z16, Z4, Z4
-	VADDPS     256(BX), Z4, Z4
-	VADDPS     Z4, Z12, Z4
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z11, Z4, Z17
-	VMINPS     Z14, Z17, Z17
-	VCVTTPS2DQ Z17, Z16
-	VPADDD     Z16, Z15, K1, Z15
-	VPMOVDB    Z16, K1, 64(SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z16
-	VCVTDQ2PS  Z5, Z5
-	VMULPS     Z16, Z5, Z5
-	VADDPS     (BX), Z5, Z5
-	VADDPS     Z5, Z12, Z5
+	VCVTDQ2PS Z5, Z5
+	VMULPS    Z16, Z5, Z5
+	VADDPS    (BX), Z5, Z5
+	VADDPS    Z5, Z12, Z5
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z11, Z5, Z17
 	VMINPS     Z14, Z17, Z17
 	VCVTTPS2DQ Z17, Z16
 	VPADDD     Z16, Z15, Z15
-	VPMOVDB    Z16, (SI)
+	VPMOVDB    Z16, (R8)
 	VMOVUPS    64(DX), Z16
 	VCVTDQ2PS  Z6, Z6
 	VMULPS     Z16, Z6, Z6
@@ -5287,7 +5317,7 @@ lowerOver:
 	VMINPS     Z14, Z17, Z17
 	VCVTTPS2DQ Z17, Z16
 	VPADDD     Z16, Z15, Z15
-	VPMOVDB    Z16, 16(SI)
+	VPMOVDB    Z16, 16(R8)
 	VMOVUPS    128(DX), Z16
 	VCVTDQ2PS  Z7, Z7
 	VMULPS     Z16, Z7, Z7
@@ -5299,7 +5329,7 @@ lowerOver:
 	VMINPS     Z14, Z17, Z17
 	VCVTTPS2DQ Z17, Z16
 	VPADDD     Z16, Z15, Z15
-	VPMOVDB    Z16, 32(SI)
+	VPMOVDB    Z16, 32(R8)
 	VMOVUPS    192(DX), Z16
 	VCVTDQ2PS  Z8, Z8
 	VMULPS     Z16, Z8, Z8
@@ -5311,7 +5341,7 @@ lowerOver:
 	VMINPS     Z14, Z17, Z17
 	VCVTTPS2DQ Z17, Z16
 	VPADDD     Z16, Z15, Z15
-	VPMOVDB    Z16, 48(SI)
+	VPMOVDB    Z16, 48(R8)
 	VMOVUPS    256(DX), Z16
 	VCVTDQ2PS  Z9, Z9
 	VMULPS     Z16, Z9, Z9
@@ -5323,7 +5353,7 @@ lowerOver:
 	VMINPS        Z14, Z17, Z17
 	VCVTTPS2DQ    Z17, Z16
 	VPADDD        Z16, Z15, K1, Z15
-	VPMOVDB       Z16, K1, 64(SI)
+	VPMOVDB       Z16, K1, 64(R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX
@@ -6167,9 +6197,84 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z18
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z18, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z14, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z0, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, (R8)
+	VMOVUPS    64(DX), Z18
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z18, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z14, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z1, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, 16(R8)
+	VMOVUPS    128(DX), Z18
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z18, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z14, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z2, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, 32(R8)
+	VMOVUPS    192(DX), Z18
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z18, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z14, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z3, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, 48(R8)
+	VMOVUPS    256(DX), Z18
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z18, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z14, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z4, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, Z17
+	VPMOVDB    Z18, 64(R8)
+	VMOVUPS    320(DX), Z18
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z18, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z14, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z13, Z5, Z19
+	VMINPS     Z16, Z19, Z19
+	VCVTTPS2DQ Z19, Z18
+	VPADDD     Z18, Z17, K1, Z17
+	VPMOVDB    Z18, K1, 80(R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -6206,92 +6311,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z18
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z18, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z14, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z13, Z0, Z19
-	VMINPS     Z16, Z19, Z19
-	VCVTTPS2DQ Z19, Z18
-	VPADDD     Z18, Z17, Z17
-	VPMOVDB    Z18, (SI)
-	VMOVUPS    64(DX), Z18
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z18, Z1, Z1
-	VADDPS     64(BX), Z1, Z1
-	VADDPS     Z1, Z14, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z13, Z1, Z19
-	VMINPS     Z16, Z19, Z19
-	VCVTTPS2DQ Z19, Z18
-	VPADDD     Z18, Z17, Z17
-	VPMOVDB    Z18, 16(SI)
-	VMOVUPS    128(DX), Z18
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z18, Z2, Z2
-	VADDPS     128(BX), Z2, Z2
-	VADDPS     Z2, Z14, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z13, Z2, Z19
-	VMINPS     Z16, Z19, Z19
-	VCVTTPS2DQ Z19, Z18
-	VPADDD     Z18, Z17, Z17
-	VPMOVDB    Z18, 32(SI)
-	VMOVUPS    192(DX), Z18
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z18, Z3, Z3
-	VADDPS     192(BX), Z3, Z3
-	VADDPS     Z3, Z14, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z13, Z3, Z19
-	VMINPS     Z16, Z19, Z19
-	VCVTTPS2DQ Z19, Z18
-	VPADDD     Z18, Z17, Z17
-	VPMOVDB    Z18, 48(SI)
-	VMOVUPS    256(DX), Z18
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z18, Z4, Z4
-	VADDPS     256(BX), Z4, Z4
-	VADDPS     Z4, Z14, Z4
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z13, Z4, Z19
-	VMINPS     Z16, Z19, Z19
-	VCVTTPS2DQ Z19, Z18
-	VPADDD     Z18, Z17, Z17
-	VPMOVDB    Z18, 64(SI)
-	VMOVUPS    320(DX), Z18
-	VCVTDQ2PS  Z5, Z5
-	VMULPS     Z18, Z5, Z5
-	VADDPS     320(BX), Z5, Z5
-	VADDPS     Z5, Z14, Z5
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z13, Z5, Z19
-	VMINPS     Z16, Z19, Z19
-	VCVTTPS2DQ Z19, Z18
-	VPADDD     Z18, Z17, K1, Z17
-	VPMOVDB    Z18, K1, 80(SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z18
-	VCVTDQ2PS  Z6, Z6
-	VMULPS     Z18, Z6, Z6
-	VADDPS     (BX), Z6, Z6
-	VADDPS     Z6, Z14, Z6
+	VCVTDQ2PS Z6, Z6
+	VMULPS    Z18, Z6, Z6
+	VADDPS    (BX), Z6, Z6
+	VADDPS    Z6, Z14, Z6
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z13, Z6, Z19
 	VMINPS     Z16, Z19, Z19
 	VCVTTPS2DQ Z19, Z18
 	VPADDD     Z18, Z17, Z17
-	VPMOVDB    Z18, (SI)
+	VPMOVDB    Z18, (R8)
 	VMOVUPS    64(DX), Z18
 	VCVTDQ2PS  Z7, Z7
 	VMULPS     Z18, Z7, Z7
@@ -6303,7 +6336,7 @@ lowerOver:
 	VMINPS     Z16, Z19, Z19
 	VCVTTPS2DQ Z19, Z18
 	VPADDD     Z18, Z17, Z17
-	VPMOVDB    Z18, 16(SI)
+	VPMOVDB    Z18, 16(R8)
 	VMOVUPS    128(DX), Z18
 	VCVTDQ2PS  Z8, Z8
 	VMULPS     Z18, Z8, Z8
@@ -6315,7 +6348,7 @@ lowerOver:
 	VMINPS     Z16, Z19, Z19
 	VCVTTPS2DQ Z19, Z18
 	VPADDD     Z18, Z17, Z17
-	VPMOVDB    Z18, 32(SI)
+	VPMOVDB    Z18, 32(R8)
 	VMOVUPS    192(DX), Z18
 	VCVTDQ2PS  Z9, Z9
 	VMULPS     Z18, Z9, Z9
@@ -6327,7 +6360,7 @@ lowerOver:
 	VMINPS     Z16, Z19, Z19
 	VCVTTPS2DQ Z19, Z18
 	VPADDD     Z18, Z17, Z17
-	VPMOVDB    Z18, 48(SI)
+	VPMOVDB    Z18, 48(R8)
 	VMOVUPS    256(DX), Z18
 	VCVTDQ2PS  Z10, Z10
 	VMULPS     Z18, Z10, Z10
@@ -6339,7 +6372,7 @@ lowerOver:
 	VMINPS     Z16, Z19, Z19
 	VCVTTPS2DQ Z19, Z18
 	VPADDD     Z18, Z17, Z17
-	VPMOVDB    Z18, 64(SI)
+	VPMOVDB    Z18, 64(R8)
 	VMOVUPS    320(DX), Z18
 	VCVTDQ2PS  Z11, Z11
 	VMULPS     Z18, Z11, Z11
@@ -6351,7 +6384,7 @@ lowerOver:
 	VMINPS        Z16, Z19, Z19
 	VCVTTPS2DQ    Z19, Z18
 	VPADDD        Z18, Z17, K1, Z17
-	VPMOVDB       Z18, K1, 80(SI)
+	VPMOVDB       Z18, K1, 80(R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX
@@ -7279,9 +7312,96 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z20
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z20, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z16, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z0, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, (R8)
+	VMOVUPS    64(DX), Z20
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z20, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z16, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z1, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 16(R8)
+	VMOVUPS    128(DX), Z20
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z20, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z16, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z2, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 32(R8)
+	VMOVUPS    192(DX), Z20
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z20, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z16, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z3, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 48(R8)
+	VMOVUPS    256(DX), Z20
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z20, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z16, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z4, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 64(R8)
+	VMOVUPS    320(DX), Z20
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z20, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z16, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z5, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, Z19
+	VPMOVDB    Z20, 80(R8)
+	VMOVUPS    384(DX), Z20
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z20, Z6, Z6
+	VADDPS     384(BX), Z6, Z6
+	VADDPS     Z6, Z16, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z15, Z6, Z21
+	VMINPS     Z18, Z21, Z21
+	VCVTTPS2DQ Z21, Z20
+	VPADDD     Z20, Z19, K1, Z19
+	VPMOVDB    Z20, K1, 96(R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -7320,104 +7440,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z20
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z20, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z16, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z15, Z0, Z21
-	VMINPS     Z18, Z21, Z21
-	VCVTTPS2DQ Z21, Z20
-	VPADDD     Z20, Z19, Z19
-	VPMOVDB    Z20, (SI)
-	VMOVUPS    64(DX), Z20
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z20, Z1, Z1
-	VADDPS     64(BX), Z1, Z1
-	VADDPS     Z1, Z16, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z15, Z1, Z21
-	VMINPS     Z18, Z21, Z21
-	VCVTTPS2DQ Z21, Z20
-	VPADDD     Z20, Z19, Z19
-	VPMOVDB    Z20, 16(SI)
-	VMOVUPS    128(DX), Z20
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z20, Z2, Z2
-	VADDPS     128(BX), Z2, Z2
-	VADDPS     Z2, Z16, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z15, Z2, Z21
-	VMINPS     Z18, Z21, Z21
-	VCVTTPS2DQ Z21, Z20
-	VPADDD     Z20, Z19, Z19
-	VPMOVDB    Z20, 32(SI)
-	VMOVUPS    192(DX), Z20
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z20, Z3, Z3
-	VADDPS     192(BX), Z3, Z3
-	VADDPS     Z3, Z16, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z15, Z3, Z21
-	VMINPS     Z18, Z21, Z21
-	VCVTTPS2DQ Z21, Z20
-	VPADDD     Z20, Z19, Z19
-	VPMOVDB    Z20, 48(SI)
-	VMOVUPS    256(DX), Z20
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z20, Z4, Z4
-	VADDPS     256(BX), Z4, Z4
-	VADDPS     Z4, Z16, Z4
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z15, Z4, Z21
-	VMINPS     Z18, Z21, Z21
-	VCVTTPS2DQ Z21, Z20
-	VPADDD     Z20, Z19, Z19
-	VPMOVDB    Z20, 64(SI)
-	VMOVUPS    320(DX), Z20
-	VCVTDQ2PS  Z5, Z5
-	VMULPS     Z20, Z5, Z5
-	VADDPS     320(BX), Z5, Z5
-	VADDPS     Z5, Z16, Z5
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z15, Z5, Z21
-	VMINPS     Z18, Z21, Z21
-	VCVTTPS2DQ Z21, Z20
-	VPADDD     Z20, Z19, Z19
-	VPMOVDB    Z20, 80(SI)
-	VMOVUPS    384(DX), Z20
-	VCVTDQ2PS  Z6, Z6
-	VMULPS     Z20, Z6, Z6
-	VADDPS     384(BX), Z6, Z6
-	VADDPS     Z6, Z16, Z6
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z15, Z6, Z21
-	VMINPS     Z18, Z21, Z21
-	VCVTTPS2DQ Z21, Z20
-	VPADDD     Z20, Z19, K1, Z19
-	VPMOVDB    Z20, K1, 96(SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z20
-	VCVTDQ2PS  Z7, Z7
-	VMULPS     Z20, Z7, Z7
-	VADDPS     (BX), Z7, Z7
-	VADDPS     Z7, Z16, Z7
+	VCVTDQ2PS Z7, Z7
+	VMULPS    Z20, Z7, Z7
+	VADDPS    (BX), Z7, Z7
+	VADDPS    Z7, Z16, Z7
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z15, Z7, Z21
 	VMINPS     Z18, Z21, Z21
 	VCVTTPS2DQ Z21, Z20
 	VPADDD     Z20, Z19, Z19
-	VPMOVDB    Z20, (SI)
+	VPMOVDB    Z20, (R8)
 	VMOVUPS    64(DX), Z20
 	VCVTDQ2PS  Z8, Z8
 	VMULPS     Z20, Z8, Z8
@@ -7429,7 +7465,7 @@ lowerOver:
 	VMINPS     Z18, Z21, Z21
 	VCVTTPS2DQ Z21, Z20
 	VPADDD     Z20, Z19, Z19
-	VPMOVDB    Z20, 16(SI)
+	VPMOVDB    Z20, 16(R8)
 	VMOVUPS    128(DX), Z20
 	VCVTDQ2PS  Z9, Z9
 	VMULPS     Z20, Z9, Z9
@@ -7441,7 +7477,7 @@ lowerOver:
 	VMINPS     Z18, Z21, Z21
 	VCVTTPS2DQ Z21, Z20
 	VPADDD     Z20, Z19, Z19
-	VPMOVDB    Z20, 32(SI)
+	VPMOVDB    Z20, 32(R8)
 	VMOVUPS    192(DX), Z20
 	VCVTDQ2PS  Z10, Z10
 	VMULPS     Z20, Z10, Z10
@@ -7453,7 +7489,7 @@ lowerOver:
 	VMINPS     Z18, Z21, Z21
 	VCVTTPS2DQ Z21, Z20
 	VPADDD     Z20, Z19, Z19
-	VPMOVDB    Z20, 48(SI)
+	VPMOVDB    Z20, 48(R8)
 	VMOVUPS    256(DX), Z20
 	VCVTDQ2PS  Z11, Z11
 	VMULPS     Z20, Z11, Z11
@@ -7465,7 +7501,7 @@ lowerOver:
 	VMINPS     Z18, Z21, Z21
 	VCVTTPS2DQ Z21, Z20
 	VPADDD     Z20, Z19, Z19
-	VPMOVDB    Z20, 64(SI)
+	VPMOVDB    Z20, 64(R8)
 	VMOVUPS    320(DX), Z20
 	VCVTDQ2PS  Z12, Z12
 	VMULPS     Z20, Z12, Z12
@@ -7477,7 +7513,7 @@ lowerOver:
 	VMINPS     Z18, Z21, Z21
 	VCVTTPS2DQ Z21, Z20
 	VPADDD     Z20, Z19, Z19
-	VPMOVDB    Z20, 80(SI)
+	VPMOVDB    Z20, 80(R8)
 	VMOVUPS    384(DX), Z20
 	VCVTDQ2PS  Z13, Z13
 	VMULPS     Z20, Z13, Z13
@@ -7489,7 +7525,7 @@ lowerOver:
 	VMINPS        Z18, Z21, Z21
 	VCVTTPS2DQ    Z21, Z20
 	VPADDD        Z20, Z19, K1, Z19
-	VPMOVDB       Z20, K1, 96(SI)
+	VPMOVDB       Z20, K1, 96(R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX
@@ -8501,9 +8537,108 @@ bothNext:
 	JNZ  bothRow
 
 bothOver:
-	MOVQ  lower+128(FP), R8
-	TESTQ R8, R8
-	JZ    lowerOver
+	MOVQ      scale+144(FP), DX
+	MOVQ      bias+152(FP), BX
+	MOVQ      dst+0(FP), R8
+	VMOVUPS   (DX), Z22
+	VCVTDQ2PS Z0, Z0
+	VMULPS    Z22, Z0, Z0
+	VADDPS    (BX), Z0, Z0
+	VADDPS    Z0, Z18, Z0
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z0, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, (R8)
+	VMOVUPS    64(DX), Z22
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z22, Z1, Z1
+	VADDPS     64(BX), Z1, Z1
+	VADDPS     Z1, Z18, Z1
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z1, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 16(R8)
+	VMOVUPS    128(DX), Z22
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z22, Z2, Z2
+	VADDPS     128(BX), Z2, Z2
+	VADDPS     Z2, Z18, Z2
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z2, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 32(R8)
+	VMOVUPS    192(DX), Z22
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z22, Z3, Z3
+	VADDPS     192(BX), Z3, Z3
+	VADDPS     Z3, Z18, Z3
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z3, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 48(R8)
+	VMOVUPS    256(DX), Z22
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z22, Z4, Z4
+	VADDPS     256(BX), Z4, Z4
+	VADDPS     Z4, Z18, Z4
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z4, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 64(R8)
+	VMOVUPS    320(DX), Z22
+	VCVTDQ2PS  Z5, Z5
+	VMULPS     Z22, Z5, Z5
+	VADDPS     320(BX), Z5, Z5
+	VADDPS     Z5, Z18, Z5
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z5, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 80(R8)
+	VMOVUPS    384(DX), Z22
+	VCVTDQ2PS  Z6, Z6
+	VMULPS     Z22, Z6, Z6
+	VADDPS     384(BX), Z6, Z6
+	VADDPS     Z6, Z18, Z6
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z6, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, Z21
+	VPMOVDB    Z22, 96(R8)
+	VMOVUPS    448(DX), Z22
+	VCVTDQ2PS  Z7, Z7
+	VMULPS     Z22, Z7, Z7
+	VADDPS     448(BX), Z7, Z7
+	VADDPS     Z7, Z18, Z7
+
+	// A maximum gives its second source, which Go writes first, for a NaN.
+	VMAXPS     Z17, Z7, Z23
+	VMINPS     Z20, Z23, Z23
+	VCVTTPS2DQ Z23, Z22
+	VPADDD     Z22, Z21, K1, Z21
+	VPMOVDB    Z22, K1, 112(R8)
+	MOVQ       lower+128(FP), R8
+	TESTQ      R8, R8
+	JZ         lowerOver
 
 lowerRow:
 	MOVL (SI), DX
@@ -8544,116 +8679,20 @@ lowerNext:
 lowerOver:
 	MOVQ      scale+144(FP), DX
 	MOVQ      bias+152(FP), BX
-	MOVQ      dst+0(FP), SI
+	MOVQ      dst+0(FP), R8
+	ADDQ      dstRow+8(FP), R8
 	VMOVUPS   (DX), Z22
-	VCVTDQ2PS Z0, Z0
-	VMULPS    Z22, Z0, Z0
-	VADDPS    (BX), Z0, Z0
-	VADDPS    Z0, Z18, Z0
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z0, Z23
-	VMINPS     Z20, Z23, Z23
-	VCVTTPS2DQ Z23, Z22
-	VPADDD     Z22, Z21, Z21
-	VPMOVDB    Z22, (SI)
-	VMOVUPS    64(DX), Z22
-	VCVTDQ2PS  Z1, Z1
-	VMULPS     Z22, Z1, Z1
-	VADDPS     64(BX), Z1, Z1
-	VADDPS     Z1, Z18, Z1
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z1, Z23
-	VMINPS     Z20, Z23, Z23
-	VCVTTPS2DQ Z23, Z22
-	VPADDD     Z22, Z21, Z21
-	VPMOVDB    Z22, 16(SI)
-	VMOVUPS    128(DX), Z22
-	VCVTDQ2PS  Z2, Z2
-	VMULPS     Z22, Z2, Z2
-	VADDPS     128(BX), Z2, Z2
-	VADDPS     Z2, Z18, Z2
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z2, Z23
-	VMINPS     Z20, Z23, Z23
-	VCVTTPS2DQ Z23, Z22
-	VPADDD     Z22, Z21, Z21
-	VPMOVDB    Z22, 32(SI)
-	VMOVUPS    192(DX), Z22
-	VCVTDQ2PS  Z3, Z3
-	VMULPS     Z22, Z3, Z3
-	VADDPS     192(BX), Z3, Z3
-	VADDPS     Z3, Z18, Z3
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z3, Z23
-	VMINPS     Z20, Z23, Z23
-	VCVTTPS2DQ Z23, Z22
-	VPADDD     Z22, Z21, Z21
-	VPMOVDB    Z22, 48(SI)
-	VMOVUPS    256(DX), Z22
-	VCVTDQ2PS  Z4, Z4
-	VMULPS     Z22, Z4, Z4
-	VADDPS     256(BX), Z4, Z4
-	VADDPS     Z4, Z18, Z4
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z4, Z23
-	VMINPS     Z20, Z23, Z23
-	VCVTTPS2DQ Z23, Z22
-	VPADDD     Z22, Z21, Z21
-	VPMOVDB    Z22, 64(SI)
-	VMOVUPS    320(DX), Z22
-	VCVTDQ2PS  Z5, Z5
-	VMULPS     Z22, Z5, Z5
-	VADDPS     320(BX), Z5, Z5
-	VADDPS     Z5, Z18, Z5
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z5, Z23
-	VMINPS     Z20, Z23, Z23
-	VCVTTPS2DQ Z23, Z22
-	VPADDD     Z22, Z21, Z21
-	VPMOVDB    Z22, 80(SI)
-	VMOVUPS    384(DX), Z22
-	VCVTDQ2PS  Z6, Z6
-	VMULPS     Z22, Z6, Z6
-	VADDPS     384(BX), Z6, Z6
-	VADDPS     Z6, Z18, Z6
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z6, Z23
-	VMINPS     Z20, Z23, Z23
-	VCVTTPS2DQ Z23, Z22
-	VPADDD     Z22, Z21, Z21
-	VPMOVDB    Z22, 96(SI)
-	VMOVUPS    448(DX), Z22
-	VCVTDQ2PS  Z7, Z7
-	VMULPS     Z22, Z7, Z7
-	VADDPS     448(BX), Z7, Z7
-	VADDPS     Z7, Z18, Z7
-
-	// A maximum gives its second source, which Go writes first, for a NaN.
-	VMAXPS     Z17, Z7, Z23
-	VMINPS     Z20, Z23, Z23
-	VCVTTPS2DQ Z23, Z22
-	VPADDD     Z22, Z21, K1, Z21
-	VPMOVDB    Z22, K1, 112(SI)
-	ADDQ       dstRow+8(FP), SI
-	VMOVUPS    (DX), Z22
-	VCVTDQ2PS  Z8, Z8
-	VMULPS     Z22, Z8, Z8
-	VADDPS     (BX), Z8, Z8
-	VADDPS     Z8, Z18, Z8
+	VCVTDQ2PS Z8, Z8
+	VMULPS    Z22, Z8, Z8
+	VADDPS    (BX), Z8, Z8
+	VADDPS    Z8, Z18, Z8
 
 	// A maximum gives its second source, which Go writes first, for a NaN.
 	VMAXPS     Z17, Z8, Z23
 	VMINPS     Z20, Z23, Z23
 	VCVTTPS2DQ Z23, Z22
 	VPADDD     Z22, Z21, Z21
-	VPMOVDB    Z22, (SI)
+	VPMOVDB    Z22, (R8)
 	VMOVUPS    64(DX), Z22
 	VCVTDQ2PS  Z9, Z9
 	VMULPS     Z22, Z9, Z9
@@ -8665,7 +8704,7 @@ lowerOver:
 	VMINPS     Z20, Z23, Z23
 	VCVTTPS2DQ Z23, Z22
 	VPADDD     Z22, Z21, Z21
-	VPMOVDB    Z22, 16(SI)
+	VPMOVDB    Z22, 16(R8)
 	VMOVUPS    128(DX), Z22
 	VCVTDQ2PS  Z10, Z10
 	VMULPS     Z22, Z10, Z10
@@ -8677,7 +8716,7 @@ lowerOver:
 	VMINPS     Z20, Z23, Z23
 	VCVTTPS2DQ Z23, Z22
 	VPADDD     Z22, Z21, Z21
-	VPMOVDB    Z22, 32(SI)
+	VPMOVDB    Z22, 32(R8)
 	VMOVUPS    192(DX), Z22
 	VCVTDQ2PS  Z11, Z11
 	VMULPS     Z22, Z11, Z11
@@ -8689,7 +8728,7 @@ lowerOver:
 	VMINPS     Z20, Z23, Z23
 	VCVTTPS2DQ Z23, Z22
 	VPADDD     Z22, Z21, Z21
-	VPMOVDB    Z22, 48(SI)
+	VPMOVDB    Z22, 48(R8)
 	VMOVUPS    256(DX), Z22
 	VCVTDQ2PS  Z12, Z12
 	VMULPS     Z22, Z12, Z12
@@ -8701,7 +8740,7 @@ lowerOver:
 	VMINPS     Z20, Z23, Z23
 	VCVTTPS2DQ Z23, Z22
 	VPADDD     Z22, Z21, Z21
-	VPMOVDB    Z22, 64(SI)
+	VPMOVDB    Z22, 64(R8)
 	VMOVUPS    320(DX), Z22
 	VCVTDQ2PS  Z13, Z13
 	VMULPS     Z22, Z13, Z13
@@ -8713,7 +8752,7 @@ lowerOver:
 	VMINPS     Z20, Z23, Z23
 	VCVTTPS2DQ Z23, Z22
 	VPADDD     Z22, Z21, Z21
-	VPMOVDB    Z22, 80(SI)
+	VPMOVDB    Z22, 80(R8)
 	VMOVUPS    384(DX), Z22
 	VCVTDQ2PS  Z14, Z14
 	VMULPS     Z22, Z14, Z14
@@ -8725,7 +8764,7 @@ lowerOver:
 	VMINPS     Z20, Z23, Z23
 	VCVTTPS2DQ Z23, Z22
 	VPADDD     Z22, Z21, Z21
-	VPMOVDB    Z22, 96(SI)
+	VPMOVDB    Z22, 96(R8)
 	VMOVUPS    448(DX), Z22
 	VCVTDQ2PS  Z15, Z15
 	VMULPS     Z22, Z15, Z15
@@ -8737,7 +8776,7 @@ lowerOver:
 	VMINPS        Z20, Z23, Z23
 	VCVTTPS2DQ    Z23, Z22
 	VPADDD        Z22, Z21, K1, Z21
-	VPMOVDB       Z22, K1, 112(SI)
+	VPMOVDB       Z22, K1, 112(R8)
 	MOVQ          dstStride+24(FP), DX
 	ADDQ          DX, dst+0(FP)
 	MOVQ          startsPixel+48(FP), DX

@@ -297,12 +297,10 @@ func (k *eventTier) two(n, steps int) {
 	MOVQ(weights[0], weights[1])
 	SUBQ(parameter("weightsBack"), weights[1])
 	Load(Param("starts"), under)
-	for _, part := range []struct {
-		name string
-		rows []int
-	}{{"upper", []int{0}}, {"both", []int{0, 1}}, {"lower", []int{1}}} {
-		row, event, next, over := part.name+"Row", part.name+"Event", part.name+"Next", part.name+"Over"
-		Load(Param(part.name), rows)
+	// part is the rows of inputs under the windows of some rows of outputs. Its sums are in as many sets as there are, which take events in turn.
+	part := func(name string, of []int, sets ...[][][]reg.VecPhysical) {
+		row, event, next, over := name+"Row", name+"Event", name+"Next", name+"Over"
+		Load(Param(name), rows)
 		TESTQ(rows, rows)
 		JZ(LabelRef(over))
 		Label(row)
@@ -311,23 +309,28 @@ func (k *eventTier) two(n, steps int) {
 		CMPQ(at, end)
 		JGE(LabelRef(next))
 		Label(event)
-		MOVLQSX(Mem{Base: places, Index: at, Scale: 4}, place)
-		for t, counts := range []reg.Register{first, second}[:steps] {
-			VPBROADCASTD(Mem{Base: counts, Index: at, Scale: 4}, input[t])
-		}
-		turn := 0
-		for j := range n {
-			for _, y := range part.rows {
-				w := weight[turn%len(weight)]
-				turn++
-				VMOVDQU32(Mem{Base: weights[y], Index: place, Scale: 1, Disp: 64 * j}, w)
-				for t := range steps {
-					multiply(steps*turn+t, w, input[t], sum[y][t][j])
+		for s, sum := range sets {
+			MOVLQSX(Mem{Base: places, Index: at, Scale: 4}, place)
+			for t, counts := range []reg.Register{first, second}[:steps] {
+				VPBROADCASTD(Mem{Base: counts, Index: at, Scale: 4}, input[t])
+			}
+			turn := 0
+			for j := range n {
+				for i, y := range of {
+					w := weight[turn%len(weight)]
+					turn++
+					VMOVDQU32(Mem{Base: weights[y], Index: place, Scale: 1, Disp: 64 * j}, w)
+					for t := range steps {
+						multiply(steps*turn+t, w, input[t], sum[i][t][j])
+					}
 				}
 			}
+			INCQ(at)
+			CMPQ(at, end)
+			if s < len(sets)-1 {
+				JGE(LabelRef(next))
+			}
 		}
-		INCQ(at)
-		CMPQ(at, end)
 		JL(LabelRef(event))
 		Label(next)
 		ADDQ(parameter("startsRow"), under)
@@ -338,13 +341,12 @@ func (k *eventTier) two(n, steps int) {
 		JNZ(LabelRef(row))
 		Label(over)
 	}
-
 	scale, bias, back := GP64(), GP64(), GP64()
-	Load(Param("scale"), scale)
-	Load(Param("bias"), bias)
 	to := []reg.Register{GP64(), GP64()}[:steps]
-	Load(Param("dst"), to[0])
-	for y := range sum {
+	fire := func(y int) {
+		Load(Param("scale"), scale)
+		Load(Param("bias"), bias)
+		Load(Param("dst"), to[0])
 		if y > 0 {
 			ADDQ(parameter("dstRow"), to[0])
 		}
@@ -358,6 +360,12 @@ func (k *eventTier) two(n, steps int) {
 			neurons.fire(v, to, j, j == n-1, weight[0], weight[1])
 		}
 	}
+	upper, lower := sum[:1], sum[1:]
+	part("upper", []int{0}, upper)
+	part("both", []int{0, 1}, sum)
+	fire(0)
+	part("lower", []int{1}, lower)
+	fire(1)
 	for _, step := range [][2]string{{"dstStride", "dst"}, {"startsPixel", "starts"}} {
 		Load(Param(step[0]), back)
 		ADDQ(back, parameter(step[1]))
