@@ -297,8 +297,8 @@ func (k *eventTier) two(n, steps int) {
 	MOVQ(weights[0], weights[1])
 	SUBQ(parameter("weightsBack"), weights[1])
 	Load(Param("starts"), under)
-	// part is the rows of inputs under the windows of some rows of outputs. Its sums are in as many sets as there are, which take events in turn.
-	part := func(name string, of []int, sets ...[][][]reg.VecPhysical) {
+	// part is the rows of inputs under the windows of some rows of outputs.
+	part := func(name string, of ...int) {
 		row, event, next, over := name+"Row", name+"Event", name+"Next", name+"Over"
 		Load(Param(name), rows)
 		TESTQ(rows, rows)
@@ -309,28 +309,23 @@ func (k *eventTier) two(n, steps int) {
 		CMPQ(at, end)
 		JGE(LabelRef(next))
 		Label(event)
-		for s, sum := range sets {
-			MOVLQSX(Mem{Base: places, Index: at, Scale: 4}, place)
-			for t, counts := range []reg.Register{first, second}[:steps] {
-				VPBROADCASTD(Mem{Base: counts, Index: at, Scale: 4}, input[t])
-			}
-			turn := 0
-			for j := range n {
-				for i, y := range of {
-					w := weight[turn%len(weight)]
-					turn++
-					VMOVDQU32(Mem{Base: weights[y], Index: place, Scale: 1, Disp: 64 * j}, w)
-					for t := range steps {
-						multiply(steps*turn+t, w, input[t], sum[i][t][j])
-					}
+		MOVLQSX(Mem{Base: places, Index: at, Scale: 4}, place)
+		for t, counts := range []reg.Register{first, second}[:steps] {
+			VPBROADCASTD(Mem{Base: counts, Index: at, Scale: 4}, input[t])
+		}
+		turn := 0
+		for j := range n {
+			for _, y := range of {
+				w := weight[turn%len(weight)]
+				turn++
+				VMOVDQU32(Mem{Base: weights[y], Index: place, Scale: 1, Disp: 64 * j}, w)
+				for t := range steps {
+					multiply(steps*turn+t, w, input[t], sum[y][t][j])
 				}
 			}
-			INCQ(at)
-			CMPQ(at, end)
-			if s < len(sets)-1 {
-				JGE(LabelRef(next))
-			}
 		}
+		INCQ(at)
+		CMPQ(at, end)
 		JL(LabelRef(event))
 		Label(next)
 		ADDQ(parameter("startsRow"), under)
@@ -343,6 +338,7 @@ func (k *eventTier) two(n, steps int) {
 	}
 	scale, bias, back := GP64(), GP64(), GP64()
 	to := []reg.Register{GP64(), GP64()}[:steps]
+	// fire has the neurons of a row of outputs take their steps: the upper ones as soon as they can, while the lower ones' events are added.
 	fire := func(y int) {
 		Load(Param("scale"), scale)
 		Load(Param("bias"), bias)
@@ -360,11 +356,10 @@ func (k *eventTier) two(n, steps int) {
 			neurons.fire(v, to, j, j == n-1, weight[0], weight[1])
 		}
 	}
-	upper, lower := sum[:1], sum[1:]
-	part("upper", []int{0}, upper)
-	part("both", []int{0, 1}, sum)
+	part("upper", 0)
+	part("both", 0, 1)
 	fire(0)
-	part("lower", []int{1}, lower)
+	part("lower", 1)
 	fire(1)
 	for _, step := range [][2]string{{"dstStride", "dst"}, {"startsPixel", "starts"}} {
 		Load(Param(step[0]), back)
