@@ -3,7 +3,7 @@
 // processors. A [Tier] is a value that a caller chooses once and passes to whatever computes.
 //
 // Plain Go defines every answer. Whole numbers, spikes and voltages have the same bits on every tier; a convolution in
-// float32 is within rounding, as Float32Conv says.
+// float32 is within rounding, unless it was asked for in order, as Float32Conv says.
 //
 // The tier of plain Go is called generic, in names as in --kernel generic. The build tag that leaves all assembly out is
 // purego, as in other Go packages.

@@ -53,15 +53,15 @@ next:
 	MOVQ      scale+112(FP), AX
 	MOVQ      bias+120(FP), CX
 	MOVQ      dst+0(FP), DX
-	MOVQ      dst2+8(FP), BX
 	VCVTDQ2PS Y0, Y0
 	VMULPS    (AX), Y0, Y0
 	VADDPS    (CX), Y0, Y0
 	VMOVUPS   Y0, (DX)
+	MOVQ      dst2+8(FP), DX
 	VCVTDQ2PS Y1, Y1
 	VMULPS    (AX), Y1, Y1
 	VADDPS    (CX), Y1, Y1
-	VMOVUPS   Y1, (BX)
+	VMOVUPS   Y1, (DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
 	ADDQ      AX, dst2+8(FP)
@@ -118,14 +118,12 @@ next:
 	MOVQ      scale+112(FP), AX
 	MOVQ      bias+120(FP), CX
 	MOVQ      dst+0(FP), DX
-	MOVQ      dst2+8(FP), BX
 	VCVTDQ2PS Y0, Y0
 	VMULPS    (AX), Y0, Y0
 	VADDPS    (CX), Y0, Y0
 	VMOVUPS   Y0, (DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
-	ADDQ      AX, dst2+8(FP)
 	MOVQ      startsPixel+40(FP), AX
 	ADDQ      AX, starts+24(FP)
 	MOVQ      weightsPixel+88(FP), AX
@@ -193,7 +191,6 @@ next:
 	MOVQ      scale+112(FP), AX
 	MOVQ      bias+120(FP), CX
 	MOVQ      dst+0(FP), DX
-	MOVQ      dst2+8(FP), BX
 	VCVTDQ2PS Y0, Y0
 	VMULPS    (AX), Y0, Y0
 	VADDPS    (CX), Y0, Y0
@@ -202,14 +199,15 @@ next:
 	VMULPS    32(AX), Y1, Y1
 	VADDPS    32(CX), Y1, Y1
 	VMOVUPS   Y1, 32(DX)
+	MOVQ      dst2+8(FP), DX
 	VCVTDQ2PS Y2, Y2
 	VMULPS    (AX), Y2, Y2
 	VADDPS    (CX), Y2, Y2
-	VMOVUPS   Y2, (BX)
+	VMOVUPS   Y2, (DX)
 	VCVTDQ2PS Y3, Y3
 	VMULPS    32(AX), Y3, Y3
 	VADDPS    32(CX), Y3, Y3
-	VMOVUPS   Y3, 32(BX)
+	VMOVUPS   Y3, 32(DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
 	ADDQ      AX, dst2+8(FP)
@@ -271,7 +269,6 @@ next:
 	MOVQ      scale+112(FP), AX
 	MOVQ      bias+120(FP), CX
 	MOVQ      dst+0(FP), DX
-	MOVQ      dst2+8(FP), BX
 	VCVTDQ2PS Y0, Y0
 	VMULPS    (AX), Y0, Y0
 	VADDPS    (CX), Y0, Y0
@@ -282,7 +279,6 @@ next:
 	VMOVUPS   Y1, 32(DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
-	ADDQ      AX, dst2+8(FP)
 	MOVQ      startsPixel+40(FP), AX
 	ADDQ      AX, starts+24(FP)
 	MOVQ      weightsPixel+88(FP), AX
@@ -359,7 +355,6 @@ next:
 	MOVQ      scale+112(FP), AX
 	MOVQ      bias+120(FP), CX
 	MOVQ      dst+0(FP), DX
-	MOVQ      dst2+8(FP), BX
 	VCVTDQ2PS Y0, Y0
 	VMULPS    (AX), Y0, Y0
 	VADDPS    (CX), Y0, Y0
@@ -372,18 +367,19 @@ next:
 	VMULPS    64(AX), Y2, Y2
 	VADDPS    64(CX), Y2, Y2
 	VMOVUPS   Y2, 64(DX)
+	MOVQ      dst2+8(FP), DX
 	VCVTDQ2PS Y3, Y3
 	VMULPS    (AX), Y3, Y3
 	VADDPS    (CX), Y3, Y3
-	VMOVUPS   Y3, (BX)
+	VMOVUPS   Y3, (DX)
 	VCVTDQ2PS Y4, Y4
 	VMULPS    32(AX), Y4, Y4
 	VADDPS    32(CX), Y4, Y4
-	VMOVUPS   Y4, 32(BX)
+	VMOVUPS   Y4, 32(DX)
 	VCVTDQ2PS Y5, Y5
 	VMULPS    64(AX), Y5, Y5
 	VADDPS    64(CX), Y5, Y5
-	VMOVUPS   Y5, 64(BX)
+	VMOVUPS   Y5, 64(DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
 	ADDQ      AX, dst2+8(FP)
@@ -450,7 +446,6 @@ next:
 	MOVQ      scale+112(FP), AX
 	MOVQ      bias+120(FP), CX
 	MOVQ      dst+0(FP), DX
-	MOVQ      dst2+8(FP), BX
 	VCVTDQ2PS Y0, Y0
 	VMULPS    (AX), Y0, Y0
 	VADDPS    (CX), Y0, Y0
@@ -465,7 +460,6 @@ next:
 	VMOVUPS   Y2, 64(DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
-	ADDQ      AX, dst2+8(FP)
 	MOVQ      startsPixel+40(FP), AX
 	ADDQ      AX, starts+24(FP)
 	MOVQ      weightsPixel+88(FP), AX
@@ -551,7 +545,6 @@ next:
 	MOVQ      scale+112(FP), AX
 	MOVQ      bias+120(FP), CX
 	MOVQ      dst+0(FP), DX
-	MOVQ      dst2+8(FP), BX
 	VCVTDQ2PS Y0, Y0
 	VMULPS    (AX), Y0, Y0
 	VADDPS    (CX), Y0, Y0
@@ -568,22 +561,23 @@ next:
 	VMULPS    96(AX), Y3, Y3
 	VADDPS    96(CX), Y3, Y3
 	VMOVUPS   Y3, 96(DX)
+	MOVQ      dst2+8(FP), DX
 	VCVTDQ2PS Y4, Y4
 	VMULPS    (AX), Y4, Y4
 	VADDPS    (CX), Y4, Y4
-	VMOVUPS   Y4, (BX)
+	VMOVUPS   Y4, (DX)
 	VCVTDQ2PS Y5, Y5
 	VMULPS    32(AX), Y5, Y5
 	VADDPS    32(CX), Y5, Y5
-	VMOVUPS   Y5, 32(BX)
+	VMOVUPS   Y5, 32(DX)
 	VCVTDQ2PS Y6, Y6
 	VMULPS    64(AX), Y6, Y6
 	VADDPS    64(CX), Y6, Y6
-	VMOVUPS   Y6, 64(BX)
+	VMOVUPS   Y6, 64(DX)
 	VCVTDQ2PS Y7, Y7
 	VMULPS    96(AX), Y7, Y7
 	VADDPS    96(CX), Y7, Y7
-	VMOVUPS   Y7, 96(BX)
+	VMOVUPS   Y7, 96(DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
 	ADDQ      AX, dst2+8(FP)
@@ -655,7 +649,6 @@ next:
 	MOVQ      scale+112(FP), AX
 	MOVQ      bias+120(FP), CX
 	MOVQ      dst+0(FP), DX
-	MOVQ      dst2+8(FP), BX
 	VCVTDQ2PS Y0, Y0
 	VMULPS    (AX), Y0, Y0
 	VADDPS    (CX), Y0, Y0
@@ -674,7 +667,6 @@ next:
 	VMOVUPS   Y3, 96(DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
-	ADDQ      AX, dst2+8(FP)
 	MOVQ      startsPixel+40(FP), AX
 	ADDQ      AX, starts+24(FP)
 	MOVQ      weightsPixel+88(FP), AX
@@ -769,7 +761,6 @@ next:
 	MOVQ      scale+112(FP), AX
 	MOVQ      bias+120(FP), CX
 	MOVQ      dst+0(FP), DX
-	MOVQ      dst2+8(FP), BX
 	VCVTDQ2PS Y0, Y0
 	VMULPS    (AX), Y0, Y0
 	VADDPS    (CX), Y0, Y0
@@ -790,26 +781,27 @@ next:
 	VMULPS    128(AX), Y4, Y4
 	VADDPS    128(CX), Y4, Y4
 	VMOVUPS   Y4, 128(DX)
+	MOVQ      dst2+8(FP), DX
 	VCVTDQ2PS Y5, Y5
 	VMULPS    (AX), Y5, Y5
 	VADDPS    (CX), Y5, Y5
-	VMOVUPS   Y5, (BX)
+	VMOVUPS   Y5, (DX)
 	VCVTDQ2PS Y6, Y6
 	VMULPS    32(AX), Y6, Y6
 	VADDPS    32(CX), Y6, Y6
-	VMOVUPS   Y6, 32(BX)
+	VMOVUPS   Y6, 32(DX)
 	VCVTDQ2PS Y7, Y7
 	VMULPS    64(AX), Y7, Y7
 	VADDPS    64(CX), Y7, Y7
-	VMOVUPS   Y7, 64(BX)
+	VMOVUPS   Y7, 64(DX)
 	VCVTDQ2PS Y8, Y8
 	VMULPS    96(AX), Y8, Y8
 	VADDPS    96(CX), Y8, Y8
-	VMOVUPS   Y8, 96(BX)
+	VMOVUPS   Y8, 96(DX)
 	VCVTDQ2PS Y9, Y9
 	VMULPS    128(AX), Y9, Y9
 	VADDPS    128(CX), Y9, Y9
-	VMOVUPS   Y9, 128(BX)
+	VMOVUPS   Y9, 128(DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
 	ADDQ      AX, dst2+8(FP)
@@ -886,7 +878,6 @@ next:
 	MOVQ      scale+112(FP), AX
 	MOVQ      bias+120(FP), CX
 	MOVQ      dst+0(FP), DX
-	MOVQ      dst2+8(FP), BX
 	VCVTDQ2PS Y0, Y0
 	VMULPS    (AX), Y0, Y0
 	VADDPS    (CX), Y0, Y0
@@ -909,7 +900,6 @@ next:
 	VMOVUPS   Y4, 128(DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
-	ADDQ      AX, dst2+8(FP)
 	MOVQ      startsPixel+40(FP), AX
 	ADDQ      AX, starts+24(FP)
 	MOVQ      weightsPixel+88(FP), AX
@@ -1007,7 +997,6 @@ next:
 	MOVQ      scale+112(FP), AX
 	MOVQ      bias+120(FP), CX
 	MOVQ      dst+0(FP), DX
-	MOVQ      dst2+8(FP), BX
 	VCVTDQ2PS Y0, Y0
 	VMULPS    (AX), Y0, Y0
 	VADDPS    (CX), Y0, Y0
@@ -1032,30 +1021,31 @@ next:
 	VMULPS    160(AX), Y5, Y5
 	VADDPS    160(CX), Y5, Y5
 	VMOVUPS   Y5, 160(DX)
+	MOVQ      dst2+8(FP), DX
 	VCVTDQ2PS Y6, Y6
 	VMULPS    (AX), Y6, Y6
 	VADDPS    (CX), Y6, Y6
-	VMOVUPS   Y6, (BX)
+	VMOVUPS   Y6, (DX)
 	VCVTDQ2PS Y7, Y7
 	VMULPS    32(AX), Y7, Y7
 	VADDPS    32(CX), Y7, Y7
-	VMOVUPS   Y7, 32(BX)
+	VMOVUPS   Y7, 32(DX)
 	VCVTDQ2PS Y8, Y8
 	VMULPS    64(AX), Y8, Y8
 	VADDPS    64(CX), Y8, Y8
-	VMOVUPS   Y8, 64(BX)
+	VMOVUPS   Y8, 64(DX)
 	VCVTDQ2PS Y9, Y9
 	VMULPS    96(AX), Y9, Y9
 	VADDPS    96(CX), Y9, Y9
-	VMOVUPS   Y9, 96(BX)
+	VMOVUPS   Y9, 96(DX)
 	VCVTDQ2PS Y10, Y10
 	VMULPS    128(AX), Y10, Y10
 	VADDPS    128(CX), Y10, Y10
-	VMOVUPS   Y10, 128(BX)
+	VMOVUPS   Y10, 128(DX)
 	VCVTDQ2PS Y11, Y11
 	VMULPS    160(AX), Y11, Y11
 	VADDPS    160(CX), Y11, Y11
-	VMOVUPS   Y11, 160(BX)
+	VMOVUPS   Y11, 160(DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
 	ADDQ      AX, dst2+8(FP)
@@ -1137,7 +1127,6 @@ next:
 	MOVQ      scale+112(FP), AX
 	MOVQ      bias+120(FP), CX
 	MOVQ      dst+0(FP), DX
-	MOVQ      dst2+8(FP), BX
 	VCVTDQ2PS Y0, Y0
 	VMULPS    (AX), Y0, Y0
 	VADDPS    (CX), Y0, Y0
@@ -1164,7 +1153,6 @@ next:
 	VMOVUPS   Y5, 160(DX)
 	MOVQ      dstStride+16(FP), AX
 	ADDQ      AX, dst+0(FP)
-	ADDQ      AX, dst2+8(FP)
 	MOVQ      startsPixel+40(FP), AX
 	ADDQ      AX, starts+24(FP)
 	MOVQ      weightsPixel+88(FP), AX

@@ -3,7 +3,7 @@
 package kernel
 
 // events512 is the weights of a layer of up to 128 channels for events, [KH][KW][group of inputs][register][16][4], and the way to a
-// row of outputs from them, at two steps at a time.
+// row of outputs from them, at one step or two at a time.
 type events512 struct {
 	conv *Int8Conv
 	tier *eventTier512

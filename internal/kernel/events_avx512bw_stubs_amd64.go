@@ -31,7 +31,7 @@ func eventRowOnceBW1(dst *float32, dst2 *float32, dstStride int, starts *uint32,
 //go:noescape
 func eventFireOnceBW1(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceBW1 is eventFireOnceBW1 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceBW1 is eventFireOnceBW1 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
@@ -64,7 +64,7 @@ func eventRowOnceBW2(dst *float32, dst2 *float32, dstStride int, starts *uint32,
 //go:noescape
 func eventFireOnceBW2(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceBW2 is eventFireOnceBW2 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceBW2 is eventFireOnceBW2 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
@@ -97,7 +97,7 @@ func eventRowOnceBW3(dst *float32, dst2 *float32, dstStride int, starts *uint32,
 //go:noescape
 func eventFireOnceBW3(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceBW3 is eventFireOnceBW3 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceBW3 is eventFireOnceBW3 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
@@ -130,7 +130,7 @@ func eventRowOnceBW4(dst *float32, dst2 *float32, dstStride int, starts *uint32,
 //go:noescape
 func eventFireOnceBW4(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceBW4 is eventFireOnceBW4 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceBW4 is eventFireOnceBW4 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
@@ -163,7 +163,7 @@ func eventRowOnceBW5(dst *float32, dst2 *float32, dstStride int, starts *uint32,
 //go:noescape
 func eventFireOnceBW5(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceBW5 is eventFireOnceBW5 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceBW5 is eventFireOnceBW5 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
@@ -190,7 +190,7 @@ func eventRowOnceBW6(dst *float32, dst2 *float32, dstStride int, starts *uint32,
 //go:noescape
 func eventFireOnceBW6(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceBW6 is eventFireOnceBW6 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceBW6 is eventFireOnceBW6 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
@@ -217,7 +217,7 @@ func eventRowOnceBW7(dst *float32, dst2 *float32, dstStride int, starts *uint32,
 //go:noescape
 func eventFireOnceBW7(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceBW7 is eventFireOnceBW7 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceBW7 is eventFireOnceBW7 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
@@ -244,7 +244,7 @@ func eventRowOnceBW8(dst *float32, dst2 *float32, dstStride int, starts *uint32,
 //go:noescape
 func eventFireOnceBW8(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceBW8 is eventFireOnceBW8 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceBW8 is eventFireOnceBW8 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape

@@ -31,7 +31,7 @@ func eventRowOnceVNNI1(dst *float32, dst2 *float32, dstStride int, starts *uint3
 //go:noescape
 func eventFireOnceVNNI1(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceVNNI1 is eventFireOnceVNNI1 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceVNNI1 is eventFireOnceVNNI1 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
@@ -64,7 +64,7 @@ func eventRowOnceVNNI2(dst *float32, dst2 *float32, dstStride int, starts *uint3
 //go:noescape
 func eventFireOnceVNNI2(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceVNNI2 is eventFireOnceVNNI2 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceVNNI2 is eventFireOnceVNNI2 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
@@ -97,7 +97,7 @@ func eventRowOnceVNNI3(dst *float32, dst2 *float32, dstStride int, starts *uint3
 //go:noescape
 func eventFireOnceVNNI3(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceVNNI3 is eventFireOnceVNNI3 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceVNNI3 is eventFireOnceVNNI3 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
@@ -130,7 +130,7 @@ func eventRowOnceVNNI4(dst *float32, dst2 *float32, dstStride int, starts *uint3
 //go:noescape
 func eventFireOnceVNNI4(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceVNNI4 is eventFireOnceVNNI4 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceVNNI4 is eventFireOnceVNNI4 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
@@ -163,7 +163,7 @@ func eventRowOnceVNNI5(dst *float32, dst2 *float32, dstStride int, starts *uint3
 //go:noescape
 func eventFireOnceVNNI5(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceVNNI5 is eventFireOnceVNNI5 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceVNNI5 is eventFireOnceVNNI5 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
@@ -190,7 +190,7 @@ func eventRowOnceVNNI6(dst *float32, dst2 *float32, dstStride int, starts *uint3
 //go:noescape
 func eventFireOnceVNNI6(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceVNNI6 is eventFireOnceVNNI6 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceVNNI6 is eventFireOnceVNNI6 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
@@ -217,7 +217,7 @@ func eventRowOnceVNNI7(dst *float32, dst2 *float32, dstStride int, starts *uint3
 //go:noescape
 func eventFireOnceVNNI7(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceVNNI7 is eventFireOnceVNNI7 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceVNNI7 is eventFireOnceVNNI7 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape
@@ -244,7 +244,7 @@ func eventRowOnceVNNI8(dst *float32, dst2 *float32, dstStride int, starts *uint3
 //go:noescape
 func eventFireOnceVNNI8(dst *uint8, dst2 *uint8, dstStride int, starts *uint32, startsRow int, startsPixel int, places *uint32, first *uint32, second *uint32, zero int, weights *int8, weightsRow int, weightsPixel int, taps int, rows int, scale *float32, bias *float32, pixels int, tail uint32, start float32, decay float32, most float32) (spikes uint64)
 
-// eventFireTwoOnceVNNI8 is eventFireOnceVNNI8 for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs
+// eventFireTwoOnceVNNI8 is eventFireOnceVNNI8 for two rows of outputs at once. The counts of the second row are dstRow behind; dstStep is not used. upper, both and lower are how many rows of inputs
 // are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.
 //
 //go:noescape

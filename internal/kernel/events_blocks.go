@@ -50,7 +50,7 @@ func newEventBlocks(c *Int8Conv, t *eventTier, weights []int8) *eventBlocks {
 	return e
 }
 
-// blockEvents are the events of an input of eventBlocks, at two steps at a time.
+// blockEvents are the events of an input of eventBlocks, at one step or two at a time.
 type blockEvents struct {
 	from   *eventBlocks
 	steps  int

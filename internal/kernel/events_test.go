@@ -74,6 +74,70 @@ func TestStepsAreTheRowsOfEachStep(t *testing.T) {
 	})
 }
 
+// TestEventsOfEveryWidth has all widths that a tier may have code of its own for, in windows that overlap from row to row and ones that do not.
+func TestEventsOfEveryWidth(t *testing.T) {
+	windows := []struct{ size, stride int }{{3, 1}, {2, 2}, {3, 2}}
+	onEveryTier(t, func(t *testing.T, tier Tier) {
+		var s Int8Steps
+		taken, fired := 0, 0
+		for channels := 1; channels <= 130; channels++ {
+			for _, window := range windows {
+				for steps := 1; steps <= 3; steps++ {
+					r := rand.New(rand.NewPCG(uint64(channels), uint64(steps)))
+					w, _ := NewWindow(Shape{5, 4, 6}, window.size, window.size, window.stride, window.stride, true, channels)
+					l := newLayer(r, w)
+					maps := make([]uint8, steps*w.In.Len())
+					for i := range maps {
+						if r.IntN(10) == 0 {
+							maps[i] = uint8(1 + r.IntN(127))
+						}
+					}
+					c, err := tier.NewInt8Conv(w, l.weights, l.scale, l.bias)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, few := s.Open(c, maps, steps); !few {
+						continue
+					}
+					taken++
+					all, row := w.Out.Len(), w.Out.W*w.Out.C
+					currents, got := make([]float32, steps*all), make([]float32, steps*row)
+					for step := range steps {
+						l.src = maps[step*w.In.Len():][:w.In.Len()]
+						copy(currents[step*all:], l.reference())
+					}
+					for y := range w.Out.H {
+						s.Rows(got, y)
+						for step := range steps {
+							sameBits(t, got[step*row:][:row], currents[step*all+y*row:][:row])
+						}
+					}
+					counts, want, v := make([]uint8, steps*all), make([]uint8, steps*all), make([]float32, all)
+					neuron := Graded{Decay: 0.75, Most: 120}
+					spikes, done := s.Fire(counts, neuron, 0.5)
+					if !done {
+						continue
+					}
+					fired++
+					for i := range v {
+						v[i] = 0.5
+					}
+					var sum uint64
+					for step := range steps {
+						sum += gradedGeneric(neuron, want[step*all:][:all], v, currents[step*all:][:all])
+					}
+					if !bytes.Equal(counts, want) || sum != spikes {
+						t.Fatalf("%d channels, %d steps, windows of %+v: %d spikes, want %d", channels, steps, window, spikes, sum)
+					}
+				}
+			}
+		}
+		if name := tier.Name(); name != "generic" && taken == 0 || strings.HasPrefix(name, "avx512") && fired == 0 {
+			t.Errorf("%d layers were taken as events, %d fired at once", taken, fired)
+		}
+	})
+}
+
 // TestEventsOfTheLargestProducts: sums of the largest products, and counts that some tiers do not take as events.
 func TestEventsOfTheLargestProducts(t *testing.T) {
 	onEveryTier(t, func(t *testing.T, tier Tier) {
@@ -93,18 +157,21 @@ func TestEventsOfTheLargestProducts(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, few := s.Open(c, append(l.src, l.src...), 2); !few {
-					if tier.Name() != "generic" && count < 128 {
-						t.Errorf("counts of %d were not taken as events", count)
+				for steps := 1; steps <= 3; steps++ {
+					if _, few := s.Open(c, bytes.Repeat(l.src, steps), steps); !few {
+						if tier.Name() != "generic" && count < 128 {
+							t.Errorf("counts of %d were not taken as events", count)
+						}
+						continue
 					}
-					continue
-				}
-				row := w.Out.W * w.Out.C
-				got, want := make([]float32, 2*row), l.reference()
-				for y := range w.Out.H {
-					s.Rows(got, y)
-					sameBits(t, got[:row], want[y*row:][:row])
-					sameBits(t, got[row:], want[y*row:][:row])
+					row := w.Out.W * w.Out.C
+					got, want := make([]float32, steps*row), l.reference()
+					for y := range w.Out.H {
+						s.Rows(got, y)
+						for step := range steps {
+							sameBits(t, got[step*row:][:row], want[y*row:][:row])
+						}
+					}
 				}
 			}
 		}
@@ -131,8 +198,7 @@ func TestFiringAtOnceIsStepAfterStep(t *testing.T) {
 					l.scale[i] /= 100
 				}
 			}
-			in, n := l.window.In.Len(), l.window.Out.W*l.window.Out.C
-			steps := 1 + r.IntN(2)
+			in, steps := l.window.In.Len(), 1+r.IntN(2)
 			maps, most, share := make([]uint8, steps*in), 128*(1+r.IntN(2)), r.IntN(20)
 			for i := range maps {
 				if r.IntN(100) < share {
@@ -149,21 +215,19 @@ func TestFiringAtOnceIsStepAfterStep(t *testing.T) {
 				continue
 			}
 			all := l.window.Out.Len()
-			rows, v, want, got := make([]float32, steps*n), make([]float32, n), make([]uint8, steps*all), make([]uint8, steps*all)
+			v, want, got := make([]float32, all), make([]uint8, steps*all), make([]uint8, steps*all)
 			spikes, done := s.Fire(got, neuron, start)
 			if !done {
 				continue
 			}
 			atOnce[steps]++
+			for i := range v {
+				v[i] = start
+			}
 			var sum uint64
-			for y := range l.window.Out.H {
-				s.Rows(rows, y)
-				for i := range v {
-					v[i] = start
-				}
-				for t := range steps {
-					sum += tier.Graded(neuron, want[t*all+y*n:][:n], v, rows[t*n:][:n])
-				}
+			for step := range steps {
+				l.src = maps[step*in:][:in]
+				sum += gradedGeneric(neuron, want[step*all:][:all], v, l.reference())
 			}
 			if !bytes.Equal(got, want) || sum != spikes {
 				t.Fatalf("%+v, %d steps, start %v, %+v: %d spikes, one after the other %d", neuron, steps, start, l.window, spikes, sum)

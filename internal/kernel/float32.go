@@ -3,7 +3,8 @@ package kernel
 import "fmt"
 
 // Float32Conv is a convolution in float32 (cross-correlation, Keras's layout). Each output is the sum of its products
-// and then the bias. Plain Go rounds each product and adds them in the order of the weights; other tiers may round only
+// and then the bias. Plain Go rounds each product and adds them in the order of the weights, and so does every tier where
+// [Tier.NewOrderedFloat32Conv] made it. Otherwise other tiers may round only
 // once for both (FMA) and add in another order, so an output is within
 //
 //	2 n 2^-24 (|b| + sum |x w|)

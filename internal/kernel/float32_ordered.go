@@ -9,15 +9,17 @@ type orderedFloat32 struct {
 	accumulate accumulation
 }
 
-// accumulation adds src[k]*weights[k][:], rounded, to acc for every k in turn. acc was zeros at first, and all weights are finite where it does not
-// pass over zeros.
+// accumulation adds src[k]*weights[k][:], rounded, to acc for every k in turn. It may pass over zeros or not: acc was +0 at first, and a sum that
+// began there never becomes -0, so that to add a zero changes nothing. An infinite weight times zero would be no number; who does not pass over
+// zeros is given none.
 type accumulation func(acc, src, weights []float32)
 
 func packFloat32Generic(c *Float32Conv, weights []float32) float32Rows {
 	return orderedFloat32{c, append([]float32(nil), weights...), accumulateGeneric}
 }
 
-// NewOrderedFloat32Conv is NewFloat32Conv with the bits of plain Go on every tier.
+// NewOrderedFloat32Conv is NewFloat32Conv with the bits of plain Go on every tier, but for those of what is not a number. Plain Go does it where a
+// weight is not finite.
 func (t Tier) NewOrderedFloat32Conv(w Window, weights, bias []float32) (*Float32Conv, error) {
 	c, err := Generic().NewFloat32Conv(w, weights, bias)
 	if err != nil {

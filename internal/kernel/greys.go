@@ -25,8 +25,13 @@ type Rank struct {
 	Below, At int
 }
 
-// Ranks finds two ranks of a picture, each from 1 to the number of pixels.
-func (t Tier) Ranks(picture []uint8, a, b int) (Rank, Rank) { return t.greys.ranks(picture, a, b) }
+// Ranks finds two ranks of a picture. It panics unless both are from 1 to the number of pixels.
+func (t Tier) Ranks(picture []uint8, a, b int) (Rank, Rank) {
+	if min(a, b) < 1 || max(a, b) > len(picture) {
+		panic("kernel: a rank beyond the picture")
+	}
+	return t.greys.ranks(picture, a, b)
+}
 
 func ranksGeneric(picture []uint8, a, b int) (Rank, Rank) {
 	// Neighbours are often of one grey, and a counter that was just written is slow to read.
@@ -48,14 +53,12 @@ func ranksGeneric(picture []uint8, a, b int) (Rank, Rank) {
 		}
 	}
 	find := func(rank int) Rank {
-		below := 0
-		for grey, n := range histogram {
-			if below+n >= rank {
-				return Rank{uint8(grey), below, n}
-			}
-			below += n
+		grey, below := 0, 0
+		for below+histogram[grey] < rank {
+			below += histogram[grey]
+			grey++
 		}
-		panic("kernel: a rank beyond the picture")
+		return Rank{uint8(grey), below, histogram[grey]}
 	}
 	return find(a), find(b)
 }
@@ -87,7 +90,8 @@ func (t Tier) HalveBytes(to []int32, upper, lower []uint8) (squares uint64) {
 	return t.greys.halveBytes(to, upper[:2*len(to)], lower[:2*len(to)])
 }
 
-// HalveSums is HalveBytes of such sums again, of at most 64 by 64 pixels each. to may begin where upper does, or before it.
+// HalveSums is HalveBytes of such sums again, of at most 64 by 64 pixels each. to may begin where upper does, or before it, if lower lies
+// behind upper.
 func (t Tier) HalveSums(to, upper, lower []int32) (squares uint64) {
 	return t.greys.halveSums(to, upper[:2*len(to)], lower[:2*len(to)])
 }

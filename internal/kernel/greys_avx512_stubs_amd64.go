@@ -9,7 +9,7 @@ package kernel
 //go:noescape
 func greysAtMostAVX512(picture *uint8, n int, a uint8, b uint8) (atMostA int, atMostB int)
 
-// momentsAVX512 adds up n pixels, and their squares, at most 1<<18.
+// momentsAVX512 adds up n pixels, at most 1<<18, and their squares.
 //
 //go:noescape
 func momentsAVX512(picture *uint8, n int) (sum uint64, squares uint64)
@@ -19,7 +19,7 @@ func momentsAVX512(picture *uint8, n int) (sum uint64, squares uint64)
 //go:noescape
 func halveBytesAVX512(to *int32, upper *uint8, lower *uint8, n int) (squares uint64)
 
-// halveSumsAVX512 is halveBytesAVX512 of numbers whose sums by four fit 32 bits without a sign, n a multiple of 16. to may begin where upper does, or before it.
+// halveSumsAVX512 is halveBytesAVX512 of numbers whose sums by four fit 31 bits, n a multiple of 16. to may begin where upper does, or before it, if lower lies behind upper.
 //
 //go:noescape
 func halveSumsAVX512(to *int32, upper *int32, lower *int32, n int) (squares uint64)

@@ -8,7 +8,7 @@ import (
 )
 
 // guarded is memory for n elements right before a page that must not be touched.
-func guarded[T float32 | uint8](t *testing.T, n int) []T {
+func guarded[T float32 | uint8 | int32](t *testing.T, n int) []T {
 	t.Helper()
 	page, size := syscall.Getpagesize(), n*int(unsafe.Sizeof(*new(T)))
 	whole := (size + page - 1) / page * page
@@ -26,7 +26,7 @@ func guarded[T float32 | uint8](t *testing.T, n int) []T {
 	return unsafe.Slice((*T)(unsafe.Pointer(&mem[whole-size])), n)
 }
 
-func guardedCopy[T float32 | uint8](t *testing.T, from []T) []T {
+func guardedCopy[T float32 | uint8 | int32](t *testing.T, from []T) []T {
 	to := guarded[T](t, len(from))
 	copy(to, from)
 	return to
@@ -60,7 +60,8 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 			tier.Ranks(pixels, 1, len(pixels))
 			tier.Moments(pixels)
 			tier.Translate(guarded[uint8](t, len(pixels)), pixels, new([256]uint8))
-			tier.HalveBytes(make([]int32, len(pixels)/2), pixels, pixels)
+			tier.HalveBytes(guarded[int32](t, len(pixels)/2), pixels, pixels)
+			tier.HalveSums(guarded[int32](t, len(pixels)/2), guarded[int32](t, len(pixels)), guarded[int32](t, len(pixels)))
 
 			f1 := newFirstLayer(r)
 			first, err := tier.NewInt8Conv(f1.window, f1.weights, f1.scale, f1.bias)
@@ -84,20 +85,22 @@ func TestNothingIsTouchedBeyondTheSlices(t *testing.T) {
 				}
 			}
 
-			maps := guarded[uint8](t, 2*w.In.Len())
-			for i := range maps {
-				if r.IntN(20) == 0 {
-					maps[i] = uint8(r.IntN(128))
+			for n := 1; n <= 3; n++ {
+				maps := guarded[uint8](t, n*w.In.Len())
+				for i := range maps {
+					if r.IntN(20) == 0 {
+						maps[i] = uint8(r.IntN(128))
+					}
 				}
-			}
-			var steps Int8Steps
-			if _, few := steps.Open(c, maps, 2); few {
-				opened++
-				currents := guarded[float32](t, 2*len(dst))
-				for y := range w.Out.H {
-					steps.Rows(currents, y)
+				var steps Int8Steps
+				if _, few := steps.Open(c, maps, n); few {
+					opened++
+					currents := guarded[float32](t, n*len(dst))
+					for y := range w.Out.H {
+						steps.Rows(currents, y)
+					}
+					steps.Fire(guarded[uint8](t, n*w.Out.Len()), Graded{1, 15}, 0.5)
 				}
-				steps.Fire(guarded[uint8](t, 2*w.Out.Len()), Graded{1, 15}, 0.5)
 			}
 
 			f := newFloatLayer(r, w)

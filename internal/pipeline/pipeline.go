@@ -154,7 +154,7 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 		*memory = pixels
 	}
 	if err == nil {
-		out.look(m, pixels)
+		err = out.look(m, pixels)
 	}
 	out.Timing.Prepare = lap()
 	if err != nil {
@@ -175,16 +175,17 @@ func PredictInspected(ctx context.Context, m *model.Model, data []byte, header r
 }
 
 // look measures the prepared picture's look, for a model that has a reference for it.
-func (out *Prediction) look(m *model.Model, pixels []uint8) {
+func (out *Prediction) look(m *model.Model, pixels []uint8) error {
 	d := m.Description()
 	if d.Reference == nil {
-		return
+		return nil
 	}
 	tier, err := kernel.Named(m.Kernel())
 	if err != nil {
-		tier = kernel.Generic() // never: a model is on one of them
+		return err
 	}
 	out.Look = drift.Measure(tier, pixels, d.Preparation.Width, d.Preparation.Height)
+	return nil
 }
 
 // infer shows the prepared picture to the gate and the network.

@@ -29,10 +29,13 @@ func PredictPrepared(ctx context.Context, m *model.Model, pixels []uint8, opt Op
 	}
 	lap := stopwatch()
 	out.Input = Input{Format: PreparedFormat, Width: p.Width, Height: p.Height}
-	out.look(m, pixels)
+	err := out.look(m, pixels)
 	out.Timing.Prepare = lap()
+	if err != nil {
+		return out, err
+	}
 	out.Warnings = []string{"prepared: the picture came prepared by its sender; the answer holds only if that was done as in training"}
-	err := out.infer(ctx, m, pixels, opt)
+	err = out.infer(ctx, m, pixels, opt)
 	out.Timing.Infer = lap()
 	return out, err
 }

@@ -27,7 +27,7 @@ func (w *Window) check() error {
 	return nil
 }
 
-// apply writes the picture, seen through its own window, to dst.
+// apply writes the picture, at least one pixel, to dst as it is seen through its own window.
 func (w *Window) apply(tier kernel.Tier, dst, picture []uint8) {
 	pixels := int64(len(picture))
 	low, high := pixels*int64(w.Low), pixels*int64(w.High) // in 65536ths of a pixel

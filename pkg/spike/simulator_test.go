@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -265,6 +266,7 @@ func TestNetworksThatDoNotFit(t *testing.T) {
 func TestKernelIsTheSimulators(t *testing.T) {
 	n, in := random(Steps)
 	n.Exact = true
+	ordered := 0
 	want := output(n, in)
 	if _, err := compile(t, n).Run(t.Context(), in, want, RunOptions{}); err != nil {
 		t.Fatal(err)
@@ -286,6 +288,13 @@ func TestKernelIsTheSimulators(t *testing.T) {
 			if o.weights != nil && (o.weights.tier != tier || o.population.tier != tier) {
 				t.Errorf("%q: weights are on %s, neurons on %s", name, o.weights.tier.Name(), o.population.tier.Name())
 			}
+			if o.weights != nil && o.weights.float32 != nil {
+				ordered++
+				sums := reflect.ValueOf(o.weights.float32).Elem().FieldByName("rows").Elem().FieldByName("accumulate")
+				if sums.Pointer() != reflect.ValueOf(tier).Field(0).Elem().FieldByName("accumulate").Pointer() {
+					t.Errorf("%q: floating-point sums are on another tier", name)
+				}
+			}
 		}
 		got := output(n, in)
 		if _, err := r.Run(t.Context(), in, got, RunOptions{}); err != nil {
@@ -294,6 +303,9 @@ func TestKernelIsTheSimulators(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%q: %s", name, diff)
 		}
+	}
+	if ordered == 0 {
+		t.Error("no layer is in floating point")
 	}
 	if p, err := (Simulator{Kernel: "generic"}).Population(n.Source, n.Input, n.Axis); err != nil || p.tier != kernel.Generic() {
 		t.Errorf("a population by itself: %v", err)

@@ -90,21 +90,21 @@ func eventRowAVX2(n, steps int) {
 	scale, bias := GP64(), GP64()
 	Load(Param("scale"), scale)
 	Load(Param("bias"), bias)
-	to := []reg.Register{GP64(), GP64()}
-	Load(Param("dst"), to[0])
-	Load(Param("dst2"), to[1])
-	for t := range steps {
+	dsts := []string{"dst", "dst2"}[:steps]
+	for t, dst := range dsts {
+		to := Load(Param(dst), GP64())
 		for j, v := range sum[t] {
 			VCVTDQ2PS(v, v)
 			VMULPS(Mem{Base: scale, Disp: 32 * j}, v, v)
 			VADDPS(Mem{Base: bias, Disp: 32 * j}, v, v)
-			VMOVUPS(v, Mem{Base: to[t], Disp: 32 * j})
+			VMOVUPS(v, Mem{Base: to, Disp: 32 * j})
 		}
 	}
 	stride := GP64()
 	Load(Param("dstStride"), stride)
-	ADDQ(stride, parameter("dst"))
-	ADDQ(stride, parameter("dst2"))
+	for _, dst := range dsts {
+		ADDQ(stride, parameter(dst))
+	}
 	Load(Param("startsPixel"), stride)
 	ADDQ(stride, parameter("starts"))
 	Load(Param("weightsPixel"), stride)

@@ -277,7 +277,11 @@ func (k *eventTier) two(n, steps int) {
 	_, row := k.names(n, steps)
 	name := strings.Replace(row, "eventFire", "eventFireTwo", 1)
 	TEXT(name, NOSPLIT, "func(dst *uint8, dstRow, dstStep, dstStride int, "+listedEvents+eventWeights+", upper, both, lower, weightsBack int, scale, bias *float32, pixels int, tail uint32, start, decay, most float32) (spikes uint64)")
-	Doc(fmt.Sprintf("%s is %s for two rows of outputs at once. The counts of the second row and of the second step are dstRow and dstStep behind. upper, both and lower are how many rows of inputs", name, row),
+	behind := "The counts of the second row and of the second step are dstRow and dstStep behind."
+	if steps == 1 {
+		behind = "The counts of the second row are dstRow behind; dstStep is not used."
+	}
+	Doc(fmt.Sprintf("%s is %s for two rows of outputs at once. %s upper, both and lower are how many rows of inputs", name, row, behind),
 		"are under the windows of the first row alone, of both and of the second alone; weights are those of the first row for the first of them, and those of the second row are weightsBack before.")
 	Pragma("noescape")
 	free := zmms

@@ -104,7 +104,7 @@ func translateVBMI() {
 func moments() {
 	TEXT("momentsAVX512", NOSPLIT, "func(picture *uint8, n int) (sum, squares uint64)")
 	Pragma("noescape")
-	Doc("momentsAVX512 adds up n pixels, and their squares, at most 1<<18.")
+	Doc("momentsAVX512 adds up n pixels, at most 1<<18, and their squares.")
 	picture, n := Load(Param("picture"), GP64()), Load(Param("n"), GP64())
 	free := zmms
 	r := free.take(7)
@@ -205,7 +205,7 @@ func halveSums() {
 	}
 	TEXT("halveSumsAVX512", NOSPLIT, "func(to, upper, lower *int32, n int) (squares uint64)")
 	Pragma("noescape")
-	Doc("halveSumsAVX512 is halveBytesAVX512 of numbers whose sums by four fit 32 bits without a sign, n a multiple of 16. to may begin where upper does, or before it.")
+	Doc("halveSumsAVX512 is halveBytesAVX512 of numbers whose sums by four fit 31 bits, n a multiple of 16. to may begin where upper does, or before it, if lower lies behind upper.")
 	to, upper, lower, n := Load(Param("to"), GP64()), Load(Param("upper"), GP64()), Load(Param("lower"), GP64()), Load(Param("n"), GP64())
 	free := zmms
 	r := free.take(7)

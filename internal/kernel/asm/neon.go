@@ -162,9 +162,11 @@ func eventRowNEON(w *arm64, n, steps int) {
 	w.line("ADD R%d, R%d", weightsRow, row)
 	w.line("SUBS $1, R%d", left)
 	w.line("BNE row")
-	w.currents(n, scale, bias, []int{dst, dst2}[:steps]...)
-	w.line("ADD R%d, R%d", dstStride, dst)
-	w.line("ADD R%d, R%d", dstStride, dst2)
+	to := []int{dst, dst2}[:steps]
+	w.currents(n, scale, bias, to...)
+	for _, dst := range to {
+		w.line("ADD R%d, R%d", dstStride, dst)
+	}
 	w.line("ADD R%d, R%d", startsPixel, starts)
 	w.line("SUB R%d, R%d", weightsPixel, weights)
 	w.line("SUBS $1, R%d", pixels)
