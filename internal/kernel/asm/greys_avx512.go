@@ -131,7 +131,7 @@ func moments() {
 		ADDQ(Imm(64), picture)
 	})
 	total := GP64()
-	foldQuads(sum, temp)
+	sumQuads(sum, temp)
 	VMOVQ(sum.AsX(), total)
 	Store(total, Return("sum"))
 	widened(squares, temp)
@@ -147,17 +147,12 @@ func widened(z, temp reg.VecPhysical) {
 	VPSLLQ(Imm(32), z, z)
 	VPSRLQ(Imm(32), z, z)
 	VPADDQ(temp, z, z)
-	foldQuads(z, temp)
+	sumQuads(z, temp)
 }
 
-// foldQuads sums up eight numbers of 64 bits in the lowest.
-func foldQuads(z, temp reg.VecPhysical) {
-	VEXTRACTI64X4(Imm(1), z, temp.AsY())
-	VPADDQ(temp.AsY(), z.AsY(), z.AsY())
-	VEXTRACTI32X4(Imm(1), z.AsY(), temp.AsX())
-	VPADDQ(temp.AsX(), z.AsX(), z.AsX())
-	VPSHUFD(Imm(0b1110), z.AsX(), temp.AsX())
-	VPADDQ(temp.AsX(), z.AsX(), z.AsX())
+// sumQuads sums up eight numbers of 64 bits in the lowest.
+func sumQuads(z, temp reg.VecPhysical) {
+	foldQuads(z, temp, func(a, b reg.Register) { VPADDQ(a, b, b) })
 }
 
 func halveBytes() {
@@ -233,7 +228,7 @@ func halveSums() {
 	ADDQ(Imm(64), to)
 	SUBQ(Imm(16), n)
 	JNZ(LabelRef("squares"))
-	foldQuads(squares, temp)
+	sumQuads(squares, temp)
 	total := GP64()
 	VMOVQ(squares.AsX(), total)
 	Store(total, Return("squares"))

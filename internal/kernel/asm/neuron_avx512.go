@@ -204,13 +204,18 @@ func spikingReLU512(quarters Mem) {
 
 // fold512 brings all 16 lanes of z into its first.
 func fold512(z, temp reg.VecPhysical, combine func(a, b reg.Register)) {
+	foldQuads(z, temp, combine)
+	VPSHUFD(Imm(0b01), z.AsX(), temp.AsX())
+	combine(temp.AsX(), z.AsX())
+}
+
+// foldQuads is fold512 of eight lanes of 64 bits.
+func foldQuads(z, temp reg.VecPhysical, combine func(a, b reg.Register)) {
 	VEXTRACTI64X4(Imm(1), z, temp.AsY())
 	combine(temp.AsY(), z.AsY())
 	VEXTRACTI32X4(Imm(1), z.AsY(), temp.AsX())
 	combine(temp.AsX(), z.AsX())
 	VPSHUFD(Imm(0b1110), z.AsX(), temp.AsX())
-	combine(temp.AsX(), z.AsX())
-	VPSHUFD(Imm(0b01), z.AsX(), temp.AsX())
 	combine(temp.AsX(), z.AsX())
 }
 
