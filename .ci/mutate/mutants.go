@@ -128,6 +128,7 @@ var mutants = []mutant{
 	{"model: a place's decision for early answers too", "pkg/model/decision.go", `description.Decision, description.Early = d, nil`, `description.Decision = d`, in("pkg/model TestAModelWithAnotherDecision")},
 	{"model: the gate accepts what is below its threshold", "pkg/model/gate.go", `Accepted: probabilities[accept] >= g.Threshold`, `Accepted: probabilities[accept] > 0`, in("pkg/model")},
 	{"model: the gate's context ignored", "pkg/model/gate.go", `m.gate.infer(ctx, picture`, `m.gate.infer(context.WithoutCancel(ctx), picture`, in("pkg/model TestNothingIsAnsweredAfterTheContextsEnd")},
+	{"model: the window's ranks are rounded down", "pkg/model/window.go", `(target+windowShares-1)/windowShares`, `target/windowShares`, in("pkg/model")},
 	{"model: the window's upper end is its lower", "pkg/model/window.go", `pixels*int64(w.High)`, `pixels*int64(w.Low)`, in("pkg/model")},
 	{"spike: the context ignored along rows", "pkg/spike/simulator.go", `if s.net.Axis == Rows && ctx.Err() != nil {`, `if s.net.Axis == Rows && ctx == nil {`, in("pkg/spike TestRunStopsWhereverItsContextEnds")},
 	{"spike: the context ignored between steps", "pkg/spike/simulator.go", `s.pass(ctx, r,`, `s.pass(context.WithoutCancel(ctx), r,`, in("pkg/spike TestRunStopsWhereverItsContextEnds")},
@@ -140,6 +141,8 @@ var mutants = []mutant{
 	{"kernel: a neuron at its threshold is silent", "internal/kernel/neuron.go", `if u >= p.Threshold {`, `if u > p.Threshold {`, in("internal/kernel TestNeuronStepsAreThoseOfGeneric")},
 	{"kernel: reset to zero subtracts", "internal/kernel/neuron.go", `if p.ResetToZero {`, `if !p.ResetToZero {`, in("internal/kernel TestNeuronStepsAreThoseOfGeneric")},
 	{"kernel: padding before instead of behind", "internal/kernel/shape.go", `max((w.Out.H-1)*sh+kh-in.H, 0) / 2`, `(max((w.Out.H-1)*sh+kh-in.H, 0) + 1) / 2`, in("pkg/model", "internal/kernel")},
+	{"kernel: a rank is the next one's", "internal/kernel/greys.go", `for below+histogram[grey] < rank {`, `for below+histogram[grey] <= rank && grey < 255 {`, in("internal/kernel TestRanksAreThoseOfSorting")},
+	{"kernel: ordered sums begin where the last ended", "internal/kernel/float32_ordered.go", `clear(acc)`, ``, in("internal/kernel TestOrderedSumsHaveTheBitsOfPlainGo")},
 	{"kernel: softmax without its maximum", "internal/kernel/softmax.go", `exp(float64(v) - float64(top))`, `exp(float64(v))`, in("internal/kernel TestSoftmaxIsOfDifferences")},
 
 	// Boards.
@@ -164,6 +167,7 @@ var mutants = []mutant{
 	{"evaluate: a probability at the threshold is negative", "internal/evaluate/report.go", `index(p >= threshold)`, `index(p > threshold)`, in("internal/evaluate")},
 	{"evaluate: bins of calibration open above", "internal/evaluate/report.go", `int(math.Ceil(p*CalibrationBins))-1`, `int(math.Floor(p*CalibrationBins))-1`, in("internal/evaluate")},
 	{"evaluate: intervals of 90 in 100", "internal/evaluate/bootstrap.go", `Quantile(v, 0.025)`, `Quantile(v, 0.05)`, in("internal/evaluate")},
+	{"drift: what fills no square counts", "internal/drift/look.go", `squares = above - squaresOutside(sums, width, height)`, `squares = above`, in("internal/drift")},
 	{"drift: old pictures stay in the counts", "internal/drift/window.go", `w.seen[i][place[i]]--`, ``, in("internal/drift")},
 	{"drift: the prevalence of the reference kept", "internal/drift/estimate.go", `kernel.Sigmoid(calibrated+shift)`, `kernel.Sigmoid(calibrated+0*shift)`, in("internal/drift")},
 	{"drift: limits as of any number of pictures", "internal/drift/report.go", `(1/float64(m.Pictures) + 1/float64(e.pictures))`, `(1 / float64(m.Pictures))`, in("internal/drift")},

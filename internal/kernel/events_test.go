@@ -79,7 +79,6 @@ func TestEventsOfEveryWidth(t *testing.T) {
 	windows := []struct{ size, stride int }{{3, 1}, {2, 2}, {3, 2}}
 	onEveryTier(t, func(t *testing.T, tier Tier) {
 		var s Int8Steps
-		taken, fired := 0, 0
 		for channels := 1; channels <= 130; channels++ {
 			for _, window := range windows {
 				for steps := 1; steps <= 3; steps++ {
@@ -88,7 +87,7 @@ func TestEventsOfEveryWidth(t *testing.T) {
 					l := newLayer(r, w)
 					maps := make([]uint8, steps*w.In.Len())
 					for i := range maps {
-						if r.IntN(10) == 0 {
+						if r.IntN(25) == 0 {
 							maps[i] = uint8(1 + r.IntN(127))
 						}
 					}
@@ -97,9 +96,11 @@ func TestEventsOfEveryWidth(t *testing.T) {
 						t.Fatal(err)
 					}
 					if _, few := s.Open(c, maps, steps); !few {
+						if tier.Name() != "generic" && channels >= 16 && channels <= 128 {
+							t.Fatalf("%d channels, %d steps, windows of %+v: not taken as events", channels, steps, window)
+						}
 						continue
 					}
-					taken++
 					all, row := w.Out.Len(), w.Out.W*w.Out.C
 					currents, got := make([]float32, steps*all), make([]float32, steps*row)
 					for step := range steps {
@@ -116,9 +117,11 @@ func TestEventsOfEveryWidth(t *testing.T) {
 					neuron := Graded{Decay: 0.75, Most: 120}
 					spikes, done := s.Fire(counts, neuron, 0.5)
 					if !done {
+						if strings.HasPrefix(tier.Name(), "avx512") && steps < 3 {
+							t.Fatalf("%d channels, %d steps, windows of %+v: not fired at once", channels, steps, window)
+						}
 						continue
 					}
-					fired++
 					for i := range v {
 						v[i] = 0.5
 					}
@@ -131,9 +134,6 @@ func TestEventsOfEveryWidth(t *testing.T) {
 					}
 				}
 			}
-		}
-		if name := tier.Name(); name != "generic" && taken == 0 || strings.HasPrefix(name, "avx512") && fired == 0 {
-			t.Errorf("%d layers were taken as events, %d fired at once", taken, fired)
 		}
 	})
 }

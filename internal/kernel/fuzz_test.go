@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -32,7 +33,19 @@ func FuzzTiers(f *testing.F) {
 			counts      []uint8
 			spikes      [5]uint64
 			pooled      []uint8
+			ordered     []float32
+			ranks       [2]Rank
+			sums        [4]uint64
+			translated  []uint8
+			halved      []int32
 		}
+		var table [256]uint8
+		for i := range table {
+			table[i] = uint8(r.IntN(256))
+		}
+		ranks := [2]int{1 + r.IntN(len(l.src)), 1 + r.IntN(len(l.src))}
+		second := append([]uint8(nil), l.src...)
+		r.Shuffle(len(second), func(i, j int) { second[i], second[j] = second[j], second[i] })
 		run := func(tier Tier) (a answer) {
 			a.currents = l.compute(t, tier)
 			a.v, a.counts = append(a.v, v...), make([]uint8, len(v))
@@ -45,6 +58,23 @@ func FuzzTiers(f *testing.F) {
 				tier.MaxPool(a.pooled, l.src, &pool)
 			}
 			values.check(t, values.compute(t, tier, new(Workspace)))
+
+			ordered, err := tier.NewOrderedFloat32Conv(w, values.weights, values.bias)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a.ordered = make([]float32, w.Out.Len())
+			for y := range w.Out.H {
+				ordered.Row(a.ordered[y*w.Out.W*w.Out.C:], values.src, y, new(Workspace))
+			}
+
+			a.ranks[0], a.ranks[1] = tier.Ranks(l.src, ranks[0], ranks[1])
+			a.sums[0], a.sums[1] = tier.Moments(l.src)
+			a.translated = make([]uint8, len(l.src))
+			tier.Translate(a.translated, l.src, &table)
+			a.halved = make([]int32, len(l.src)/2)
+			a.sums[2] = tier.HalveBytes(a.halved, l.src, second)
+			a.sums[3] = tier.HalveSums(a.halved[:len(a.halved)/2], a.halved, append([]int32(nil), a.halved...))
 			return a
 		}
 		want := run(Generic())
@@ -55,6 +85,35 @@ func FuzzTiers(f *testing.F) {
 			if string(got.counts) != string(want.counts) || string(got.pooled) != string(want.pooled) || got.spikes != want.spikes {
 				t.Fatalf("%s: counts, pooled counts or spikes are not those of plain Go", tier.name)
 			}
+			sameBits(t, got.ordered, want.ordered)
+			if got.ranks != want.ranks || got.sums != want.sums || string(got.translated) != string(want.translated) || !slices.Equal(got.halved, want.halved) {
+				t.Fatalf("%s: ranks, sums, translated or halved pixels are not those of plain Go", tier.name)
+			}
+			stepsAreTheirMaps(t, Tier{tier}, &l, second)
 		}
 	})
+}
+
+// stepsAreTheirMaps holds steps that a tier takes together, three and one, to the same maps by themselves.
+func stepsAreTheirMaps(t *testing.T, tier Tier, l *layer, second []uint8) {
+	c, err := tier.NewInt8Conv(l.window, l.weights, l.scale, l.bias)
+	if err != nil {
+		t.Fatal(err)
+	}
+	maps := [][]uint8{l.src, second, l.src}
+	row := l.window.Out.W * l.window.Out.C
+	var s Int8Steps
+	for _, steps := range []int{3, 1} {
+		if _, few := s.Open(c, slices.Concat(maps[:steps]...), steps); !few {
+			continue
+		}
+		got, want := make([]float32, steps*row), make([]float32, row)
+		for y := range l.window.Out.H {
+			s.Rows(got, y)
+			for step := range steps {
+				c.Row(want, maps[step], y, new(Workspace))
+				sameBits(t, got[step*row:][:row], want)
+			}
+		}
+	}
 }

@@ -92,7 +92,11 @@ func TestMomentsAndHalves(t *testing.T) {
 				t.Fatalf("%d pixels: sum %d and squares %d, want %d and %d", 2*n, gotSum, gotSquares, sum, squares)
 			}
 			to, want := make([]int32, n+1), make([]int32, n+1)
-			squares = halveGeneric(want[:n], upper, lower)
+			squares = 0
+			for k := range n {
+				want[k] = int32(upper[2*k]) + int32(upper[2*k+1]) + int32(lower[2*k]) + int32(lower[2*k+1])
+				squares += uint64(want[k]) * uint64(want[k])
+			}
 			if got := tier.HalveBytes(to[:n], upper, lower); got != squares || !slices.Equal(to, want) {
 				t.Fatalf("%d squares: %v, sum of squares %d, want %v, %d", n, to, got, want, squares)
 			}
@@ -102,7 +106,10 @@ func TestMomentsAndHalves(t *testing.T) {
 			for k := range sums {
 				sums[k], below[k] = int32(upper[k])*4096, int32(lower[k])*4096
 			}
-			squares = halveGeneric(want[:n], sums, below)
+			for k := range n {
+				want[k] *= 4096
+			}
+			squares *= 4096 * 4096
 			if got := tier.HalveSums(sums[:n], sums, below); got != squares || !slices.Equal(sums[:n], want[:n]) {
 				t.Fatalf("%d squares of sums: %v, sum of squares %d, want %v, %d", n, sums[:n], got, want[:n], squares)
 			}
