@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/spikeray/spikeray/internal/testnotes"
 )
 
 // What the test's own program does when it is started again.
@@ -45,7 +47,7 @@ func crasher(dir string) {
 			os.Exit(1)
 		}
 	}
-	given, err := os.OpenFile(filepath.Join(dir, "given"), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	given, err := testnotes.Open(filepath.Join(dir, "given"))
 	fail(err)
 	j, err := Open(filepath.Join(dir, "audit"), Options{SegmentBytes: 20_000})
 	fail(err)
@@ -56,8 +58,7 @@ func crasher(dir string) {
 			for i := 0; ; i++ {
 				receipts, err := j.Append(context.Background(), answered(c), refused(i))
 				fail(err)
-				_, err = fmt.Fprintf(given, "%s\n%s\n", receipts[0], receipts[1])
-				fail(err)
+				fail(given.Add(receipts[0].String(), receipts[1].String()))
 			}
 		})
 	}
@@ -102,9 +103,12 @@ func TestNoReceiptIsLostWhenTheProcessIsKilled(t *testing.T) {
 	for _, s := range all {
 		there[text(s)] = true
 	}
-	given := strings.Fields(string(read(t, filepath.Join(dir, "given"))))
-	for i, r := range given {
-		if !there[r] && !(i == len(given)-1 && len(r) < 66) {
+	given, err := testnotes.Read(filepath.Join(dir, "given"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range given {
+		if !there[r] {
 			t.Errorf("the receipt %s was given, and its record is not there", r)
 		}
 	}

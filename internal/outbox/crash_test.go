@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/spikeray/spikeray/internal/testnotes"
 )
 
 // What the test's own program does when it is started again.
@@ -50,22 +52,19 @@ func node(dir string) {
 	}
 	b, err := Open(filepath.Join(dir, "outbox"), Options{})
 	fail(err)
-	acked, err := os.OpenFile(filepath.Join(dir, "acked"), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+	path := filepath.Join(dir, "acked")
+	acked, err := testnotes.Open(path)
 	fail(err)
-	next := 0
-	for lines := bufio.NewScanner(acked); lines.Scan(); {
-		if n, err := strconv.Atoi(lines.Text()); err == nil {
-			next = n + 1
-		}
-	}
+	before, err := testnotes.Read(path)
+	fail(err)
+	next := len(before)
 	ctx, cancel := context.WithCancel(context.Background())
 	senders := map[string]Sender{}
 	for _, name := range []string{"pacs", "archive"} {
-		arrived, err := os.OpenFile(filepath.Join(dir, name), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		arrived, err := testnotes.Open(filepath.Join(dir, name))
 		fail(err)
 		senders[name] = sendFunc(func(_ context.Context, it Item) error {
-			_, err := fmt.Fprintf(arrived, "%s\n", it.Data[:8])
-			return err
+			return arrived.Add(string(it.Data[:8]))
 		})
 	}
 	done := make(chan struct{})
@@ -78,8 +77,7 @@ func node(dir string) {
 		data := fmt.Appendf(nil, "%08d", next)
 		data = append(data, make([]byte, 5000)...)
 		fail(b.Put(Item{Target: "pacs", Object: strconv.Itoa(next), Data: data}, Item{Target: "archive", Object: strconv.Itoa(next), Data: data}))
-		_, err := fmt.Fprintln(acked, next)
-		fail(err)
+		fail(acked.Add(strconv.Itoa(next)))
 	}
 	for b.State().Bytes > 0 {
 		time.Sleep(time.Millisecond)
@@ -128,13 +126,13 @@ func TestNothingIsLostWhenTheProcessIsKilled(t *testing.T) {
 		t.Errorf("it was killed only %d times", kills)
 	}
 	for _, name := range []string{"pacs", "archive"} {
-		data, err := os.ReadFile(filepath.Join(dir, name))
+		lines, err := testnotes.Read(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		arrived := map[string]int{}
 		twice := 0
-		for line := range strings.Lines(string(data)) {
+		for _, line := range lines {
 			if arrived[line]++; arrived[line] > 1 {
 				twice++
 			}
