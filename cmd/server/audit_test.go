@@ -44,7 +44,7 @@ func TestRecordedAnswersComeOutAgain(t *testing.T) {
 	for i, f := range files {
 		write(t, f, pictures, fmt.Sprintf("%d.bin", i))
 	}
-	p := serve(t, nil, "--addr=127.0.0.1:0", "--audit="+audit, "--gate=refuse")
+	p := serve(t, nil, "--audit="+audit, "--gate=refuse")
 	var receipts []string
 	queries := []string{"", "?steps=1", "?model=spikeray-board", "?threshold=0.125", "?prevalence=0.25", "?operating_point=screening", "?model=snnxray-int8"}
 	for i, f := range files {
@@ -65,7 +65,7 @@ func TestRecordedAnswersComeOutAgain(t *testing.T) {
 		t.Errorf("the head is %q, and the last receipt %q", head, receipts[len(receipts)-1])
 	}
 
-	p = serve(t, nil, "--addr=127.0.0.1:0", "--audit="+audit)
+	p = serve(t, nil, "--audit="+audit)
 	receipts = append(receipts, receipted(t, p.url, "", files[0]))
 	if status, logs := p.end(t); status != 0 || !strings.Contains(logs, `"msg":"the audit log ends"`) {
 		t.Errorf("%d %s", status, logs)
@@ -117,7 +117,7 @@ func TestAnAnswerThatIsAnotherIsFound(t *testing.T) {
 	audit := filepath.Join(dir, "audit")
 	picture := testmodel.PNG(120, 130, 1)
 	path := write(t, picture, dir, "x.png")
-	p := serve(t, nil, "--addr=127.0.0.1:0", "--audit="+audit)
+	p := serve(t, nil, "--audit="+audit)
 	receipted(t, p.url, "", picture)
 	p.end(t)
 	var record journal.Record

@@ -200,7 +200,7 @@ func TestTheSimulatorAnswersForABoardThatIsNotThere(t *testing.T) {
 
 func TestServeOnABoard(t *testing.T) {
 	file := write(t, testmodel.BoardFile("mine"), t.TempDir(), "mine.safetensors")
-	p := serve(t, []string{"SPIKERAY_BOARD=loihi", "SPIKERAY_BOARD_OPTION=chip=loihi1;chips=1", "SPIKERAY_MODEL=" + file}, "--addr=127.0.0.1:0")
+	p := serve(t, []string{"SPIKERAY_BOARD=loihi", "SPIKERAY_BOARD_OPTION=chip=loihi1;chips=1", "SPIKERAY_MODEL=" + file})
 	waitFor(t, p, `spikeray_board_state{board="loihi",state="closed"} 1`)
 	for _, name := range []string{"mine", models.Default} {
 		response, err := http.Post(p.url+"/v1/predictions?model="+name, "application/octet-stream", bytes.NewReader(testmodel.PNG(60, 50, 3)))

@@ -119,7 +119,7 @@ func TestABoardHostMayDieHangAndComeBack(t *testing.T) {
 		t.Run(fallback, func(t *testing.T) {
 			t.Parallel()
 			host, addr := boardhost(t, simulatorHost(t), "127.0.0.1:0")
-			p := serve(t, nil, "--addr=127.0.0.1:0", "--model="+file, "--board=remote", "--board-option=url=http://"+addr,
+			p := serve(t, nil, "--model="+file, "--board=remote", "--board-option=url=http://"+addr,
 				"--board-fallback="+fallback, "--board-failures=1", "--board-retry=50ms", "--board-timeout=10s")
 			want := p.ask(t)
 			if want.Status != 200 || want.Degraded != "" || !strings.HasPrefix(want.Backend.Name, "remote-") {
@@ -220,7 +220,7 @@ func TestABoardHostMayAnswerWrongly(t *testing.T) {
 	simulated := *lines(t, spikeray(t, nil, "predict", "--json", "--model", file, picture).out)[0].Probability
 	_, addr := boardhost(t, simulatorHost(t), "127.0.0.1:0")
 	between := spoil(t, addr)
-	p := serve(t, nil, "--addr=127.0.0.1:0", "--model="+file, "--board=remote", "--board-option=url="+between.URL, "--board-fallback=request",
+	p := serve(t, nil, "--model="+file, "--board=remote", "--board-option=url="+between.URL, "--board-fallback=request",
 		"--board-failures=1", "--board-retry=50ms", "--board-timeout=10s", "--board-canary=0")
 	well := func() {
 		t.Helper()
@@ -239,7 +239,7 @@ func TestABoardHostMayAnswerWrongly(t *testing.T) {
 	well()
 	p.end(t)
 
-	p = serve(t, nil, "--addr=127.0.0.1:0", "--model="+file, "--board=remote", "--board-option=url="+between.URL,
+	p = serve(t, nil, "--model="+file, "--board=remote", "--board-option=url="+between.URL,
 		"--board-retry=50ms", "--board-canary=100ms")
 	well()
 	between.fault.Store("wrong")

@@ -45,7 +45,7 @@ func TestCapturesShowTheMapWhereThatIsAskedFor(t *testing.T) {
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		p := serve(t, nil, append(args, "--addr=127.0.0.1:0", "--outbox="+filepath.Join(dir, "outbox"), "--send=sr,sc=file://"+folder)...)
+		p := serve(t, nil, append(args, "--outbox="+filepath.Join(dir, "outbox"), "--send=sr,sc=file://"+folder)...)
 		if status, answer := stored(t, p.url, testfilm.File(4, 200, 220)); status != http.StatusOK {
 			t.Fatalf("%d %s", status, answer)
 		}

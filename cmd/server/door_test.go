@@ -105,7 +105,7 @@ func TestKeysAreReadAgain(t *testing.T) {
 		}
 	}
 	put(staysLine, goesLine, operatorLine)
-	p := serve(t, nil, "--addr=127.0.0.1:0", "--api-keys="+file)
+	p := serve(t, nil, "--api-keys="+file)
 	hangup := func() {
 		t.Helper()
 		if err := p.command.Process.Signal(syscall.SIGHUP); err != nil {
@@ -197,7 +197,7 @@ func TestServeWithTLS(t *testing.T) {
 	place(authority.Cert, clients)
 	env := []string{"SPIKERAY_TLS_CERT=" + cert, "SPIKERAY_TLS_KEY=" + key, "SPIKERAY_TLS_CLIENT_CA=" + clients}
 	operators := freeAddr(t)
-	p := serve(t, env, "--addr=127.0.0.1:0", "--operator-addr="+operators)
+	p := serve(t, env, "--operator-addr="+operators)
 	addr := strings.TrimPrefix(p.url, "http://")
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: authority.Pool, Certificates: []tls.Certificate{first.TLS}}}}
 	post := func() (serial string) {

@@ -71,7 +71,7 @@ func TestPredictTellsPointPrevalenceAndGate(t *testing.T) {
 }
 
 func TestServeRefusesWhatTheGateDoesNotAccept(t *testing.T) {
-	p := serve(t, []string{"SPIKERAY_GATE=refuse"}, "--addr=127.0.0.1:0", "--model", gatedModel(t))
+	p := serve(t, []string{"SPIKERAY_GATE=refuse"}, "--model", gatedModel(t))
 	p.predict(t, testmodel.PNG(200, 200, 1))
 	response, err := http.Post(p.url+"/v1/predictions", "image/png", bytes.NewReader(testmodel.Shade(200, 200, 1, 0.1)))
 	if err != nil {

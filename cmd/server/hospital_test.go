@@ -93,7 +93,7 @@ func TestAFilmGoesThroughTheHospital(t *testing.T) {
 	messages, risAddr := ris(t)
 	credentials := write(t, []byte("# of the archive\n"+stowAddr+" basic spikeray:secret\n"), dir, "credentials")
 	addr := freeAddr(t)
-	p := serve(t, nil, "--addr=127.0.0.1:0", "--log-level=debug", "--outbox="+box, "--watch="+watched, "--dicom-listen="+addr,
+	p := serve(t, nil, "--log-level=debug", "--outbox="+box, "--watch="+watched, "--dicom-listen="+addr,
 		"--dicom-caller=CR1@127.0.0.0/8", "--send=pacs:sr,sc=dicom://PACS@"+pacsAddr, "--send=sr=http://"+stowAddr+"/dicom-web",
 		"--send-credentials="+credentials, "--send=fhir=fhir+http://"+fhirAddr+"/fhir", "--send=hl7=mllp://"+risAddr,
 		"--send=sr,sc,fhir,hl7=file://"+folder)
@@ -311,7 +311,7 @@ func TestNothingIsLostWhenTheNodeIsKilled(t *testing.T) {
 // TestATerminatedNodeLosesNothing sends SIGTERM while films come.
 func TestATerminatedNodeLosesNothing(t *testing.T) {
 	box, addr := filepath.Join(t.TempDir(), "outbox"), freeAddr(t)
-	p := serve(t, nil, "--addr=127.0.0.1:0", "--outbox="+box, "--dicom-listen="+addr, "--send=sr=dicom://PACS@"+freeAddr(t))
+	p := serve(t, nil, "--outbox="+box, "--dicom-listen="+addr, "--send=sr=dicom://PACS@"+freeAddr(t))
 	dicomUp(t, addr)
 	var mu sync.Mutex
 	taken := 0

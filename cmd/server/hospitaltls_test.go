@@ -42,7 +42,7 @@ func TestAssociationsAreSecuredBothWays(t *testing.T) {
 	go func() { _ = archive.Serve(t.Context(), l) }()
 
 	addr := freeAddr(t)
-	serve(t, nil, "--addr=127.0.0.1:0", "--outbox="+filepath.Join(dir, "outbox"), "--dicom-listen="+addr, "--dicom-ae-title=XRAY",
+	serve(t, nil, "--outbox="+filepath.Join(dir, "outbox"), "--dicom-listen="+addr, "--dicom-ae-title=XRAY",
 		"--dicom-tls-cert="+certificate, "--dicom-tls-key="+key, "--dicom-tls-client-ca="+certificate,
 		"--send=sr=dicoms://PACS@"+l.Addr().String(), "--send-ca="+certificate, "--send-cert="+certificate, "--send-key="+key)
 	both, err := tlsfile.Client(certificate, certificate, key)
@@ -110,7 +110,7 @@ func TestTheCertificateOfAssociationsIsReadAgain(t *testing.T) {
 	first, second := authority.Issue(t, testcert.Options{}), authority.Issue(t, testcert.Options{})
 	place(first)
 	addr := freeAddr(t)
-	p := serve(t, nil, "--addr=127.0.0.1:0", "--outbox="+filepath.Join(dir, "outbox"), "--dicom-listen="+addr,
+	p := serve(t, nil, "--outbox="+filepath.Join(dir, "outbox"), "--dicom-listen="+addr,
 		"--dicom-tls-cert="+cert, "--dicom-tls-key="+key, "--send=hl7=file://"+t.TempDir())
 	shown := func() string {
 		for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {

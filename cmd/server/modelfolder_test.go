@@ -134,7 +134,7 @@ func (p *process) version(t *testing.T, query string) string {
 
 func TestHangupHasServersUseTheVersionThatIsChosen(t *testing.T) {
 	dir := folderOf(t, "1.0.0", "2.0.0")
-	p := serve(t, nil, "--addr=127.0.0.1:0", "--models="+dir, "--default-model=tiny", "--models-poll=0")
+	p := serve(t, nil, "--models="+dir, "--default-model=tiny", "--models-poll=0")
 	if got := p.version(t, ""); got != "tiny 2.0.0" {
 		t.Errorf("%s answers", got)
 	}
@@ -177,7 +177,7 @@ func TestACalibrationBelongsToAVersion(t *testing.T) {
 	}
 	file, _ := sitetest.Made(t, own.Model)
 	calibration := write(t, file, t.TempDir(), "ward.json")
-	p := serve(t, nil, "--addr=127.0.0.1:0", "--models="+dir, "--models-poll=0", "--calibration="+calibration)
+	p := serve(t, nil, "--models="+dir, "--models-poll=0", "--calibration="+calibration)
 	if got := p.version(t, ""); got == models.Default+" 9.9.9" {
 		t.Error("a version without a calibration has taken the place of one with")
 	}
@@ -192,7 +192,7 @@ func TestACalibrationBelongsToAVersion(t *testing.T) {
 	}
 	file, _ = sitetest.Made(t, next.Model)
 	write(t, file, dir, models.Default, "9.9.9", "calibration.json")
-	p = serve(t, nil, "--addr=127.0.0.1:0", "--models="+dir, "--models-poll=0", "--calibration="+calibration)
+	p = serve(t, nil, "--models="+dir, "--models-poll=0", "--calibration="+calibration)
 	if got := p.version(t, ""); got != models.Default+" 9.9.9" {
 		t.Errorf("%s answers", got)
 	}
@@ -203,7 +203,7 @@ func TestABoardKeepsTheModelThatItHas(t *testing.T) {
 	dir := t.TempDir()
 	file := testmodel.BoardFile("tiny-board")
 	write(t, variant(t, file, "1.0.0", 0), dir, "tiny-board", "1.0.0", "model.safetensors")
-	board := []string{"--addr=127.0.0.1:0", "--board=loihi", "--board-option=chip=loihi1", "--models=" + dir, "--models-poll=0", "--models-api", "--model-versions=2"}
+	board := []string{"--board=loihi", "--board-option=chip=loihi1", "--models=" + dir, "--models-poll=0", "--models-api", "--model-versions=2"}
 	p := serve(t, nil, append(board, "--default-model=tiny-board")...)
 	if p.first["backend"] != "loihi" || p.first["version"] != "1.0.0" {
 		t.Errorf("%v", p.first)

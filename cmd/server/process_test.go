@@ -37,7 +37,7 @@ func (p *process) metric(t *testing.T, name string) (value float64) {
 }
 
 func TestTheKernelIsTheOneAskedFor(t *testing.T) {
-	p := serve(t, nil, "--addr=127.0.0.1:0", "--kernel=generic")
+	p := serve(t, nil, "--kernel=generic")
 	if p.first["kernel"] != "generic" {
 		t.Errorf("the first line is %v", p.first)
 	}
@@ -45,7 +45,7 @@ func TestTheKernelIsTheOneAskedFor(t *testing.T) {
 
 // What serve makes of its flags beside the server's configuration is seen in a process of its own.
 func TestServeGivesItsRuntimeWhatTheFlagsSay(t *testing.T) {
-	p := serve(t, []string{"GOMAXPROCS=", "GOMEMLIMIT="}, "--addr=127.0.0.1:0", "--workers=4", "--queue=31", "--memory=700M", "--max-upload-memory=50M", "--max-connections=77")
+	p := serve(t, []string{"GOMAXPROCS=", "GOMEMLIMIT="}, "--workers=4", "--queue=31", "--memory=700M", "--max-upload-memory=50M", "--max-connections=77")
 	plan, err := memory.Share(memory.Limit{Bytes: 700 << 20})
 	if err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestServeLogsFromTheLevelThatIsAskedFor(t *testing.T) {
 }
 
 func TestServeGoesOnWhileTheDrainIsNoticed(t *testing.T) {
-	p := serve(t, nil, "--addr=127.0.0.1:0", "--drain-delay=3s")
+	p := serve(t, nil, "--drain-delay=3s")
 	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

@@ -170,7 +170,7 @@ func TestReloadsUnderLoad(t *testing.T) {
 	at := func(version string) string { return filepath.Join(dir, name, version, "model.safetensors") }
 	replace(t, files["1.0.0a"], at("1.0.0"))
 	replace(t, files["2.0.0a"], at("2.0.0"))
-	p := serve(t, nil, "--addr=127.0.0.1:0", "--models="+dir, "--default-model="+name, "--models-poll=1s", "--models-api", "--queue=512")
+	p := serve(t, nil, "--models="+dir, "--default-model="+name, "--models-poll=1s", "--models-api", "--queue=512")
 
 	var asked atomic.Int64
 	var clients sync.WaitGroup

@@ -27,10 +27,11 @@ type process struct {
 	rest    <-chan string  // the lines after it, once it has ended
 }
 
+// serve starts one at a free address of loopback, if no other is said.
 func serve(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{command: exec.Command(os.Args[0], args...)}
-	p.command.Env = append(os.Environ(), append(env, asProgram+"=1", "SPIKERAY_LOG_FORMAT=json")...)
+	p.command.Env = append(os.Environ(), append([]string{asProgram + "=1", "SPIKERAY_LOG_FORMAT=json", "SPIKERAY_ADDR=127.0.0.1:0"}, env...)...)
 	stderr, err := p.command.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +95,7 @@ func (p *process) predict(t *testing.T, picture []byte) float64 {
 }
 
 func TestServeSaysWhatItIsAndStopsWhenTold(t *testing.T) {
-	p := serve(t, []string{"SPIKERAY_ADDR=127.0.0.1:0", "SPIKERAY_KERNEL=generic"})
+	p := serve(t, []string{"SPIKERAY_KERNEL=generic"})
 	digest, _ := p.first["digest"].(string)
 	if p.first["model"] != models.Default || p.first["backend"] != "simulator" || p.first["kernel"] != "generic" ||
 		!strings.HasPrefix(digest, "sha256:") {
@@ -108,7 +109,7 @@ func TestServeSaysWhatItIsAndStopsWhenTold(t *testing.T) {
 }
 
 func TestServeFinishesWhatIsInFlightWhenTold(t *testing.T) {
-	p := serve(t, nil, "--addr=127.0.0.1:0")
+	p := serve(t, nil)
 	picture := testmodel.PNG(300, 200, 1)
 	body, writer := io.Pipe()
 	answered := make(chan int, 1)
@@ -163,7 +164,7 @@ func waitFor(t *testing.T, p *process, line string) {
 }
 
 func TestHealthcheckAsksTheServer(t *testing.T) {
-	p := serve(t, nil, "--addr=127.0.0.1:0")
+	p := serve(t, nil)
 	addr := strings.TrimPrefix(p.url, "http://")
 	port := addr[strings.LastIndex(addr, ":"):]
 	for _, a := range []string{addr, port, "0.0.0.0" + port} {
@@ -179,17 +180,17 @@ func TestHealthcheckAsksTheServer(t *testing.T) {
 
 func TestServeCollectsGarbageLaterUnlessTold(t *testing.T) {
 	// By bytes: its heap is small.
-	p := serve(t, []string{"GOGC="}, "--addr=127.0.0.1:0")
+	p := serve(t, []string{"GOGC="})
 	percent, heap := p.metric(t, "go_gc_gogc_percent"), p.metric(t, "go_memstats_heap_alloc_bytes")
 	if by := percent / 100 * heap; by < heapBytes/2 || by > 2*heapBytes {
 		t.Errorf("a heap of %.0f bytes may grow by %.0f %%", heap, percent)
 	}
-	waitFor(t, serve(t, []string{"GOGC=150"}, "--addr=127.0.0.1:0"), "go_gc_gogc_percent 150")
+	waitFor(t, serve(t, []string{"GOGC=150"}), "go_gc_gogc_percent 150")
 }
 
 func TestServeTakesAModelFileAsItsDefault(t *testing.T) {
 	file := write(t, testmodel.File("mine", nil), t.TempDir(), "mine.safetensors")
-	p := serve(t, []string{"SPIKERAY_MODEL=" + file}, "--addr=127.0.0.1:0")
+	p := serve(t, []string{"SPIKERAY_MODEL=" + file})
 	if p.first["model"] != "mine" {
 		t.Errorf("the first line is %v", p.first)
 	}
@@ -213,7 +214,7 @@ func TestServeTakesAModelFileAsItsDefault(t *testing.T) {
 }
 
 func TestServeFailsPlainly(t *testing.T) {
-	p := serve(t, nil, "--addr=127.0.0.1:0")
+	p := serve(t, nil)
 	for _, args := range [][]string{{"--model=none"}, {"--addr=nonsense"}, {"--addr", strings.TrimPrefix(p.url, "http://")}} {
 		if r := spikeray(t, nil, args...); r.status != 1 || r.err == "" {
 			t.Errorf("%q: %+v", args, r)
@@ -233,7 +234,7 @@ func TestTheSameProbabilityOverHTTPAndFromFiles(t *testing.T) {
 	}
 	originals, _ := filepath.Glob("../../../shared/data/originals/*/*")
 	files = append(files, originals...)
-	p := serve(t, nil, "--addr=127.0.0.1:0")
+	p := serve(t, nil)
 	r := spikeray(t, nil, append([]string{"predict", "--json"}, files...)...)
 	got := lines(t, r.out)
 	if r.status != 0 || len(got) != len(files) {

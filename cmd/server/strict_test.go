@@ -134,7 +134,7 @@ func TestScriptsExportWhatTheProgramKnows(t *testing.T) {
 }
 
 func TestHangupEndsNoServer(t *testing.T) {
-	p := serve(t, nil, "--addr=127.0.0.1:0")
+	p := serve(t, nil)
 	for range 3 {
 		if err := p.command.Process.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
@@ -151,7 +151,7 @@ func TestServeTakesSeveralModels(t *testing.T) {
 	for _, c := range [][]string{
 		{"--model=" + mine, "--model=" + models.ForBoards}, {"--model=" + mine + ";" + models.ForBoards},
 	} {
-		p := serve(t, []string{"SPIKERAY_OPERATING_POINT=screening"}, append([]string{"--addr=127.0.0.1:0"}, c...)...)
+		p := serve(t, []string{"SPIKERAY_OPERATING_POINT=screening"}, c...)
 		if p.first["model"] != "mine" {
 			t.Errorf("%q: %v", c, p.first)
 		}

@@ -35,7 +35,7 @@ func TestSpansReachACollector(t *testing.T) {
 
 	headers := write(t, []byte("# for the collector\nAuthorization: Bearer a:b\n"), t.TempDir(), "headers")
 	p := serve(t, []string{"OTEL_RESOURCE_ATTRIBUTES=deployment.environment.name=test%20bed,service.name=other", "OTEL_SERVICE_NAME=xray"},
-		"--addr=127.0.0.1:0", "--otlp-endpoint="+collector.URL, "--otlp-ca="+made.Cert, "--otlp-headers="+headers)
+		"--otlp-endpoint="+collector.URL, "--otlp-ca="+made.Cert, "--otlp-headers="+headers)
 	response, err := http.Post(p.url+"/v1/predictions", "image/png", strings.NewReader(string(testmodel.PNG(64, 64, 1))))
 	if err != nil {
 		t.Fatal(err)
