@@ -45,6 +45,8 @@ func until(t testing.TB, what string, ok func() bool) {
 
 func TestMemoryOfAllDataSetsIsBounded(t *testing.T) {
 	hold, holding := make(chan struct{}), make(chan struct{})
+	letGo := sync.OnceFunc(func() { close(hold) })
+	defer letGo()
 	s := &Server{Limits: Limits{Memory: 6 << 20, Object: 2 << 20, Room: 200 * time.Millisecond}}
 	s.Store = func(_ context.Context, o Object) (Status, string) {
 		if o.SOPInstance == "2.25.1000" || o.SOPInstance == "2.25.1001" {
@@ -70,7 +72,7 @@ func TestMemoryOfAllDataSetsIsBounded(t *testing.T) {
 	if _, err := a.Store(context.Background(), sample(3, 500<<10), dicom.SecondaryCaptureImage, "2.25.1003"); err != nil {
 		t.Errorf("with room for it: %v", err)
 	}
-	close(hold)
+	letGo()
 	for range 2 {
 		if err := <-first; err != nil {
 			t.Error(err)
@@ -86,6 +88,8 @@ func TestMemoryOfAllDataSetsIsBounded(t *testing.T) {
 
 func TestADataSetWaitsForRoom(t *testing.T) {
 	hold, holding := make(chan struct{}), make(chan struct{}, 3)
+	letGo := sync.OnceFunc(func() { close(hold) })
+	defer letGo()
 	s := &Server{Limits: Limits{Memory: 6 << 20, Object: 2 << 20, Room: 10 * time.Second, Message: 1500 * time.Millisecond}}
 	s.Store = func(context.Context, Object) (Status, string) {
 		holding <- struct{}{}
@@ -104,7 +108,7 @@ func TestADataSetWaitsForRoom(t *testing.T) {
 	if len(holding) != 0 {
 		t.Error("the third object has not waited")
 	}
-	close(hold)
+	letGo()
 	for range 3 {
 		if err := <-errs; err != nil {
 			t.Error(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
 	"sync"
@@ -42,6 +43,16 @@ func (t *taken) all() []Object {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.objects
+}
+
+// tookAll waits until a server has taken as many connections as were made. Those that it has not are reset when it ends.
+func tookAll(t testing.TB, s *Server, n int) {
+	t.Helper()
+	until(t, fmt.Sprintf("%d connections are not taken", n), func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.connections) == n
+	})
 }
 
 // started runs a server for a test, and gives the peer that reaches it.

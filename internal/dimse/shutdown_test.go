@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,11 +12,13 @@ import (
 
 func TestShutdownLetsAMessageEnd(t *testing.T) {
 	var ends outcomes
-	storing, finish := make(chan struct{}), make(chan struct{})
+	storing, stored := make(chan struct{}), make(chan struct{})
+	finish := sync.OnceFunc(func() { close(stored) })
+	defer finish()
 	s := &Server{Hooks: ends.hooks()}
 	s.Store = func(ctx context.Context, _ Object) (Status, string) {
 		close(storing)
-		<-finish
+		<-stored
 		if ctx.Err() != nil {
 			return ProcessingFailure, ""
 		}
@@ -23,6 +26,7 @@ func TestShutdownLetsAMessageEnd(t *testing.T) {
 	}
 	peer := started(t, s)
 	idle, half, silent := associated(t, peer.Addr), associated(t, peer.Addr), connected(t, peer.Addr)
+	tookAll(t, s, 3)
 	half.send(data(part(3, isCommand|isLast, encoded(t, storeRequest(1)))))
 	half.send(data(part(3, 0, make([]byte, 100))))
 	half.send(data(part(3, isLast, nil)))
@@ -43,7 +47,7 @@ func TestShutdownLetsAMessageEnd(t *testing.T) {
 	if _, err := net.Dial("tcp", peer.Addr); err == nil {
 		t.Error("connections are still accepted")
 	}
-	close(finish)
+	finish()
 	if c := half.response(); c.status != Success {
 		t.Errorf("the message in progress is answered by %+v", c)
 	}

@@ -57,11 +57,7 @@ func TestShutdownDuringAHandshake(t *testing.T) {
 	peer := started(t, s)
 	silent := connected(t, peer.Addr)
 	silent.send([]byte{22, 3, 1})
-	until(t, "no connection is taken", func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		return len(s.connections) == 1
-	})
+	tookAll(t, s, 1)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
