@@ -10,6 +10,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -290,6 +291,13 @@ func TestNothingIsLostWhenTheNodeIsKilled(t *testing.T) {
 		eventually(t, "nothing waits", func() bool { // the last start is through with what the one before left, too
 			r := spikeray(t, nil, "outbox", "list", "--outbox="+box)
 			return r.status == 0 && r.out == ""
+		})
+		eventually(t, "it listens", func() bool { // and so knows what to do with a signal; it may have had nothing to do
+			conn, err := net.Dial("tcp", addr)
+			if err == nil {
+				conn.Close()
+			}
+			return err == nil
 		})
 		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
