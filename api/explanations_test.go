@@ -253,7 +253,7 @@ func TestAnExplanationEndsWithItsRequest(t *testing.T) {
 			t.Errorf("after %d looks: %v", looks, err)
 		}
 	}
-	// On a machine of one processor a time is over some ten milliseconds late. These inferences take a hundred and more.
+	// On one processor a timer can be ten milliseconds late. These inferences take some hundreds.
 	long, err := pipeline.OpenModel(t.Context(), "snnxray", model.DecodeOptions{})
 	if err != nil {
 		t.Fatal(err)

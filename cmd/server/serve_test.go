@@ -27,7 +27,7 @@ type process struct {
 	rest    <-chan string  // the lines after it, once it has ended
 }
 
-// serve starts one at a free address of loopback, if no other is said.
+// serve starts a process, at a free address of loopback unless env or args say another.
 func serve(t *testing.T, env []string, args ...string) *process {
 	t.Helper()
 	p := &process{command: exec.Command(os.Args[0], args...)}

@@ -1,5 +1,5 @@
-// Package testnotes keeps what a process has seen that a test kills, a line each. A kill can break off the write of a line, and
-// the next process must not write on behind half of one.
+// Package testnotes keeps the notes of processes that a test kills, one a line. A kill can break off the write of a line, and the
+// next process must not write on behind half of one.
 package testnotes
 
 import (
@@ -46,7 +46,8 @@ func Read(path string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return strings.Fields(string(data[:whole(data)])), nil
+	lines := strings.Split(string(data[:whole(data)]), "\n")
+	return lines[:len(lines)-1], nil
 }
 
 // whole is how many bytes the whole lines have.

@@ -16,7 +16,7 @@ func TestHalfALineIsNoneAndIsNotWrittenOn(t *testing.T) {
 		{"", nil},
 		{"hal", nil},
 		{"one\n", []string{"one"}},
-		{"one\ntwo\nhal", []string{"one", "two"}},
+		{"one\n\nand two\nhal", []string{"one", "", "and two"}},
 	} {
 		if err := os.WriteFile(path, []byte(c.left), 0o600); err != nil {
 			t.Fatal(err)
